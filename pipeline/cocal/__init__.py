@@ -1,0 +1,1 @@
+"""cocal: from satellite images and field records to hectares per region."""

@@ -1,0 +1,318 @@
+"""The local scene archive: a static STAC catalog of GeoTIFFs.
+
+    archive/catalog.json
+    archive/scenes/collection.json
+    archive/scenes/<item id>/<item id>.json    STAC item: eo, proj, raster and processing fields
+    archive/scenes/<item id>/<band>.tif        scenes/1 values: uint16 reflectance x 10000, 0 = no data
+    archive/scenes/<item id>/manifest.json     commit mark: address, checksums
+
+An item is one acquisition in one UTM zone. It is readable by pystac, odc-stac and QGIS as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+import xarray as xr
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+
+from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
+from cocal.errors import InputError, SceneReadError
+from cocal.grid import Window, windows_bounds
+from cocal.store import LocalStore, Manifest, write_json
+
+COLLECTION = "scenes"
+SIMULATED = "cocal:simulated"
+
+_DESCRIPTIONS = {
+    "scl": "Sen2Cor scene classification",
+    "cloud_probability": "cloud probability in percent, 255 = not offered",
+}
+
+
+@dataclass(frozen=True)
+class Band:
+    """One raster of a scene."""
+
+    path: Path
+    resolution: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One acquisition in one UTM zone, as the archive holds it."""
+
+    id: str
+    acquired: datetime
+    window: Window
+    bands: Mapping[str, Band]
+    properties: Mapping[str, Any]
+    address: str
+
+    @property
+    def day(self) -> date:
+        return self.acquired.date()
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.properties.get(SIMULATED, False))
+
+
+def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> dict[str, Any]:
+    """Rasterio profile of an archive raster: tiled, ZSTD level 1, horizontal predictor."""
+    return {
+        "driver": "GTiff", "dtype": dtype, "count": 1, "height": window.height, "width": window.width,
+        "crs": f"EPSG:{window.epsg}", "transform": window.transform, "nodata": nodata,
+        "tiled": True, "blockxsize": 384, "blockysize": 384, "compress": "zstd", "zstd_level": 1,
+        "predictor": 2, "num_threads": 1,
+    }  # fmt: skip
+
+
+@contextmanager
+def band_writer(path: Path, window: Window, dtype: str, **tags: Any) -> Iterator[Any]:
+    """Yield an open single-band GeoTIFF on `window`; the caller writes it, whole or in strips."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", **band_profile(window, dtype)) as target:
+        target.update_tags(**tags)
+        yield target
+
+
+def scene_item(
+    scene_id: str,
+    acquired: datetime,
+    window: Window,
+    bands: Mapping[str, int],
+    properties: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The STAC item of one scene as a dict. `bands` gives each band's pixel size in metres."""
+    outline = next(windows_bounds([window]))[1]
+    assets = {}
+    for name, resolution in bands.items():
+        own = window.at(resolution)
+        quality = name in QUALITY
+        assets[name] = {
+            "href": f"./{name}.tif",
+            "type": "image/tiff; application=geotiff",
+            "roles": ["metadata" if quality else "data"],
+            "title": _DESCRIPTIONS.get(name, name),
+            "proj:shape": list(own.shape),
+            "proj:transform": list(own.transform)[:6],
+            "eo:bands": [{"name": name, "common_name": name}] if name in BANDS else [{"name": name}],
+            "raster:bands": [
+                {
+                    "data_type": "uint8" if quality else "uint16",
+                    "nodata": NO_DATA,
+                    "spatial_resolution": resolution,
+                    **({} if quality else {"scale": 1e-4, "offset": 0.0}),
+                }
+            ],
+        }
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [
+            "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
+            "https://stac-extensions.github.io/projection/v1.1.0/schema.json",
+            "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
+        ],
+        "id": scene_id,
+        "collection": COLLECTION,
+        "bbox": [round(v, 8) for v in outline.bounds],
+        "geometry": json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
+        "properties": {
+            "datetime": acquired.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "proj:epsg": window.epsg,
+            "cocal:contract": SCENES,
+            "cocal:window": [window.left, window.top, window.width, window.height, window.resolution],
+            **properties,
+        },
+        "links": [
+            {"rel": "root", "href": "../../catalog.json", "type": "application/json"},
+            {"rel": "parent", "href": "../collection.json", "type": "application/json"},
+            {"rel": "collection", "href": "../collection.json", "type": "application/json"},
+        ],
+        "assets": assets,
+    }
+
+
+def scene_store(archive: str | Path) -> LocalStore:
+    """The store of the archive's items; an item's unit is its id."""
+    return LocalStore(Path(archive) / COLLECTION)
+
+
+def read_scene(folder: Path) -> Scene | None:
+    """The committed scene in `folder`; None if its manifest is missing."""
+    manifest = Manifest.read(folder / "manifest.json")
+    if manifest is None:
+        return None
+    item = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
+    properties = item["properties"]
+    left, top, width, height, resolution = properties["cocal:window"]
+    return Scene(
+        item["id"],
+        datetime.fromisoformat(properties["datetime"]),
+        Window(properties["proj:epsg"], left, top, width, height, resolution),
+        {
+            name: Band(folder / f"{name}.tif", asset["raster:bands"][0]["spatial_resolution"])
+            for name, asset in item["assets"].items()
+        },
+        properties,
+        manifest.address,
+    )
+
+
+def list_scenes(archive: str | Path) -> list[Scene]:
+    """All committed scenes of the archive, by acquisition time and id."""
+    home = Path(archive) / COLLECTION
+    if not home.is_dir():
+        raise InputError(
+            f"no scene archive at {archive}",
+            "a folder made by `cocal import` or `cocal simulate`",
+            "nothing there",
+            "run `cocal import` first, or mend `archive:` in the config",
+        )
+    found = (read_scene(path.parent) for path in sorted(home.glob("*/manifest.json")))
+    return sorted((s for s in found if s is not None), key=lambda s: (s.acquired, s.id))
+
+
+def write_catalog(archive: str | Path) -> None:
+    """Write catalog.json and collection.json over the committed scenes; unchanged files stay as they are."""
+    archive, scenes = Path(archive), list_scenes(archive)
+    items = [
+        {"rel": "item", "href": f"./{s.id}/{s.id}.json", "type": "application/geo+json"}
+        for s in sorted(scenes, key=lambda s: s.id)
+    ]
+    outlines = [outline.bounds for _, outline in windows_bounds(s.window for s in scenes)]
+    boxes = np.array(outlines or [(-180.0, -90.0, 180.0, 90.0)])
+    extent = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    times = [s.properties["datetime"] for s in scenes] or [None]
+    simulated = any(s.simulated for s in scenes)
+    label = "SIMULATED scenes, not observations" if simulated else "Sentinel-2 scenes"
+    collection = {
+        "type": "Collection",
+        "id": COLLECTION,
+        "stac_version": "1.0.0",
+        "description": f"{label}: surface reflectance x 10000, offsets removed, 0 = no data",
+        "license": "other",
+        "extent": {"spatial": {"bbox": [extent]}, "temporal": {"interval": [[times[0], times[-1]]]}},
+        "links": [{"rel": "root", "href": "../catalog.json", "type": "application/json"}, *items],
+    }
+    catalog = {
+        "type": "Catalog",
+        "id": "cocal-archive",
+        "stac_version": "1.0.0",
+        "description": f"Scene archive of cocal ({label})",
+        "links": [
+            {"rel": "root", "href": "./catalog.json", "type": "application/json"},
+            {"rel": "child", "href": f"./{COLLECTION}/collection.json", "type": "application/json"},
+        ],
+    }
+    write_json(archive / COLLECTION / "collection.json", collection)
+    write_json(archive / "catalog.json", catalog)
+
+
+def scenes_within(scenes: Iterable[Scene], window: Window, start: date, end: date) -> list[Scene]:
+    """The scenes that touch `window` on a day from `start` to `end`, both included."""
+    return [s for s in scenes if start <= s.day <= end and s.window.intersection(window) is not None]
+
+
+def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
+    """(y, x) values of a grid-aligned raster on `window`; `fill` outside; coarse pixels are repeated.
+
+    Repeating is exact: coarse pixels are whole multiples of `window.resolution` on the same lattice.
+    """
+    step = native * window.resolution // np.gcd(native, window.resolution)
+    outer = window.snapped(int(step))
+    coarse = outer.at(native)
+    out = np.full(coarse.shape, fill, dtype=dtype)
+    try:
+        with rasterio.open(path) as source:
+            left, top = round(source.transform.c), round(source.transform.f)
+            whole = Window(window.epsg, left, top, source.width, source.height, native)
+            part = coarse.intersection(whole)
+            if part is not None:
+                rows, columns = whole.slices_of(part)
+                read = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns))
+                out[coarse.slices_of(part)] = read
+    except RasterioError as err:
+        raise SceneReadError(
+            f"cannot read {path}",
+            "a whole GeoTIFF as it was committed",
+            str(err),
+            "delete the item's folder and run `cocal import` again",
+        ) from err
+    repeat = native // window.resolution
+    if repeat > 1:
+        out = np.repeat(np.repeat(out, repeat, axis=0), repeat, axis=1)
+    return out[outer.slices_of(window)]
+
+
+def read_scenes(scenes: Sequence[Scene], window: Window, bands: Sequence[str]) -> xr.Dataset:
+    """scenes/1 on `window`: `bands` by name, one time step per day, ascending.
+
+    Scenes of one day are merged pixel by pixel: the newest processing baseline first, then the id. A
+    pixel comes from the first scene in which every reflectance band asked for is valid, so that its
+    bands belong to one acquisition.
+    """
+    missing = sorted({f"{name} in {s.id}" for s in scenes for name in bands if name not in s.bands})
+    if missing:
+        raise InputError(
+            "bands are missing in the archive",
+            f"{', '.join(bands)} in every scene",
+            "no " + ", ".join(missing[:6]),
+            "import the bands, or choose features that do not need them",
+        )
+    days = sorted({s.day for s in scenes})
+    stacks = {
+        name: np.zeros((len(days), *window.shape), dtype="uint8" if name in QUALITY else "uint16")
+        for name in bands
+    }
+    for index, day in enumerate(days):
+        _merge_day([s for s in scenes if s.day == day], window, {n: a[index] for n, a in stacks.items()})
+    variables = {
+        name: (
+            ("time", "y", "x"),
+            stack,
+            {"long_name": _DESCRIPTIONS.get(name, f"{name} surface reflectance x 10000"), "units": "1"},
+        )
+        for name, stack in stacks.items()
+    }
+    dataset = xr.Dataset(
+        variables,
+        coords={"time": np.array(days, dtype="datetime64[ns]"), **grid_coords(window)},
+        attrs={
+            "contract": SCENES,
+            "inputs": [s.id for s in scenes],
+            "simulated": int(any(s.simulated for s in scenes)),
+        },
+    )
+    return check_scenes(dataset, bands)
+
+
+def _merge_day(scenes: Sequence[Scene], window: Window, out: Mapping[str, NDArray[Any]]) -> None:
+    """Fill the (y, x) arrays of one day in place, best scene first."""
+    best_first = sorted(scenes, key=lambda s: s.id)
+    best_first.sort(key=lambda s: str(s.properties.get("s2:processing_baseline", "")), reverse=True)
+    empty = np.ones(window.shape, dtype=bool)
+    for scene in best_first:
+        values = {
+            name: read_raster(scene.bands[name].path, window, scene.bands[name].resolution, str(array.dtype))
+            for name, array in out.items()
+        }
+        whole = empty.copy()
+        for name, array in values.items():
+            if name not in QUALITY:
+                whole &= array != NO_DATA
+        for name, array in values.items():
+            out[name][whole] = array[whole]
+        empty &= ~whole

@@ -1,0 +1,175 @@
+"""What every Dataset and table between two stages must look like.
+
+Each check names every departure at once and raises ContractError; it returns what it was given, so that
+a seam reads `classify(check_features(features))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from cocal.errors import ContractError
+from cocal.grid import Window, cell_area
+
+SCENES, FEATURES, CLASSMAP = "scenes/1", "features/1", "classmap/1"
+RECORDS, AREAS, COMPARISON = "records/1", "areas/1", "comparison/1"
+
+BANDS = (
+    "coastal", "blue", "green", "red", "rededge071", "rededge075", "rededge078",
+    "nir", "nir08", "nir09", "swir16", "swir22",
+)  # fmt: skip
+"""Sentinel-2 L2A reflectance bands by their STAC common names (STAC EO extension 1.1)."""
+
+SAR_BANDS = ("vv", "vh")
+QUALITY = ("scl", "cloud_probability")
+NO_DATA = 0
+UNOBSERVED = "unobserved"
+PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535
+"""`probability` on disk: uint16, 10000 = 1, 65535 = not observed."""
+
+RECORD_COLUMNS = (
+    "record_id", "geometry", "observed_on", "class", "cover", "positional_accuracy_m", "source",
+    "stratum", "inclusion_probability", "visited", "split",
+)  # fmt: skip
+AREA_COLUMNS = (
+    "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha",
+    "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction", "n_reference", "confidence",
+    "interval", "estimator", "notes",
+)  # fmt: skip
+COMPARISON_COLUMNS = (
+    "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha", "ci_low_ha",
+    "ci_high_ha", "field_ha", "official_ha", "official_source", "difference_ha", "within_interval",
+    "why_not_comparable",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """What one map speaks of: the days from `start` to `end`, both included, under one name."""
+
+    name: str
+    start: date
+    end: date
+
+
+def grid_coords(window: Window) -> dict[str, xr.DataArray]:
+    """The coords of every raster contract: x, y, `cell_area` (m2) and `spatial_ref`."""
+    from pyproj import CRS
+
+    crs = CRS.from_epsg(window.epsg)
+    metres = {"units": "metre"}
+    return {
+        "y": xr.DataArray(window.y, dims="y", attrs=metres | {"standard_name": "projection_y_coordinate"}),
+        "x": xr.DataArray(window.x, dims="x", attrs=metres | {"standard_name": "projection_x_coordinate"}),
+        "cell_area": xr.DataArray(
+            cell_area(window),
+            dims=("y", "x"),
+            attrs={"units": "m2", "long_name": "true area of the cell on the WGS 84 ellipsoid"},
+        ),
+        "spatial_ref": xr.DataArray(0, attrs={"crs_wkt": crs.to_wkt(), "epsg": window.epsg}),
+    }
+
+
+def window_of(dataset: xr.Dataset) -> Window:
+    """The pixel window of a Dataset that keeps a raster contract."""
+    x, y = dataset["x"].values, dataset["y"].values
+    resolution = round(float(x[1] - x[0])) if x.size > 1 else round(float(y[0] - y[1])) if y.size > 1 else 10
+    return Window(
+        int(dataset["spatial_ref"].attrs["epsg"]),
+        round(float(x[0]) - resolution / 2),
+        round(float(y[0]) + resolution / 2),
+        x.size,
+        y.size,
+        resolution,
+    )
+
+
+def _raise(contract: str, problems: Sequence[str]) -> None:
+    if problems:
+        raise ContractError(
+            f"this does not keep the contract {contract}",
+            "see the table of contracts in docs/architecture.md",
+            "; ".join(problems),
+            "build it with the stage that precedes, or mend these points",
+        )
+
+
+def _raster_problems(dataset: xr.Dataset, contract: str) -> list[str]:
+    problems = []
+    if dataset.attrs.get("contract") != contract:
+        problems.append(f"attrs['contract'] is {dataset.attrs.get('contract')!r}, not {contract!r}")
+    for name in ("x", "y", "cell_area", "spatial_ref"):
+        if name not in dataset.coords:
+            problems.append(f"no coord {name!r}")
+    if "y" in dataset.coords and dataset["y"].size > 1 and not (np.diff(dataset["y"].values) < 0).all():
+        problems.append("y does not descend")
+    for name, variable in dataset.data_vars.items():
+        for attr in ("long_name", "units"):
+            if attr not in variable.attrs:
+                problems.append(f"{name!r} has no {attr}")
+    return problems
+
+
+def _expect(dataset: xr.Dataset, name: str, dtype: str, dims: tuple[str, ...]) -> list[str]:
+    if name not in dataset:
+        return [f"no variable {name!r}"]
+    found = dataset[name]
+    problems = []
+    if str(found.dtype) != dtype:
+        problems.append(f"{name!r} is {found.dtype}, not {dtype}")
+    if found.dims != dims:
+        problems.append(f"{name!r} has dims {found.dims}, not {dims}")
+    return problems
+
+
+def check_scenes(dataset: xr.Dataset, bands: Iterable[str] = ()) -> xr.Dataset:
+    """`dataset` if it keeps scenes/1 and holds `bands`; ContractError names what does not hold."""
+    problems = _raster_problems(dataset, SCENES)
+    for name in dict.fromkeys([*bands, *map(str, dataset.data_vars)]):
+        dtype = "uint8" if name in QUALITY else "uint16"
+        problems += _expect(dataset, name, dtype, ("time", "y", "x"))
+    _raise(SCENES, problems)
+    return dataset
+
+
+def check_features(dataset: xr.Dataset, features: Sequence[str] | None = None) -> xr.Dataset:
+    """`dataset` if it keeps features/1, with exactly `features` in that order when given."""
+    problems = _raster_problems(dataset, FEATURES)
+    problems += _expect(dataset, "features", "float32", ("feature", "y", "x"))
+    problems += _expect(dataset, "n_clear", "uint16", ("y", "x"))
+    if features is not None and "feature" in dataset.coords:
+        found = [str(name) for name in dataset["feature"].values]
+        if found != list(features):
+            problems.append(f"features are {found}, not {list(features)}")
+    _raise(FEATURES, problems)
+    return dataset
+
+
+def check_classmap(dataset: xr.Dataset) -> xr.Dataset:
+    """`dataset` if it keeps classmap/1."""
+    problems = _raster_problems(dataset, CLASSMAP)
+    problems += _expect(dataset, "crop_class", "uint8", ("y", "x"))
+    problems += _expect(dataset, "probability", "float32", ("y", "x"))
+    if "crop_class" in dataset:
+        attrs = dataset["crop_class"].attrs
+        for name in ("flag_values", "flag_meanings"):
+            if name not in attrs:
+                problems.append(f"'crop_class' has no {name}")
+        if "_FillValue" in attrs or "_FillValue" in dataset["crop_class"].encoding:
+            problems.append("'crop_class' has a _FillValue; 0 is a class, 'not observed'")
+    problems += [f"attrs has no {n!r}" for n in ("model_id", "model_sha256") if n not in dataset.attrs]
+    _raise(CLASSMAP, problems)
+    return dataset
+
+
+def check_table(table: pd.DataFrame, contract: str) -> pd.DataFrame:
+    """`table` if it has the columns of records/1, areas/1 or comparison/1, in any order."""
+    columns = {RECORDS: RECORD_COLUMNS, AREAS: AREA_COLUMNS, COMPARISON: COMPARISON_COLUMNS}[contract]
+    _raise(contract, [f"no column {name!r}" for name in columns if name not in table.columns])
+    return table

@@ -1,0 +1,271 @@
+"""Tiles and pixels: one grid per UTM zone, each ground point in one zone, true cell area.
+
+Windows live on an absolute lattice of whole metres, so two windows that overlap share the centres of
+their pixels whatever tile or block they were cut from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Proj, Transformer
+from shapely.geometry.base import BaseGeometry
+
+SNAP_M = 60
+"""Windows of tiles start on multiples of 60 m: whole pixels of all Sentinel-2 bands (10, 20, 60 m)."""
+
+AREA_UNIT_M2 = 1e-6
+"""Cell areas are summed as integers of this unit, so that no order of addition changes a sum."""
+
+_LATTICE_M = 960
+_GEOD = Geod(ellps="WGS84")
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A rectangle of pixels in one UTM zone: upper left corner in metres, size in pixels."""
+
+    epsg: int
+    left: int
+    top: int
+    width: int
+    height: int
+    resolution: int = 10
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width * self.resolution
+
+    @property
+    def bottom(self) -> int:
+        return self.top - self.height * self.resolution
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """(west, south, east, north) in metres."""
+        return self.left, self.bottom, self.right, self.top
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width): the shape of an array (y, x)."""
+        return self.height, self.width
+
+    @property
+    def transform(self) -> Affine:
+        return Affine(self.resolution, 0, self.left, 0, -self.resolution, self.top)
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Easting of the pixel centres, m, ascending."""
+        return self.left + (np.arange(self.width) + 0.5) * self.resolution
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Northing of the pixel centres, m, descending."""
+        return self.top - (np.arange(self.height) + 0.5) * self.resolution
+
+    def expanded(self, pixels: int) -> Window:
+        """This window with `pixels` more on each side."""
+        grow = pixels * self.resolution
+        return replace(
+            self,
+            left=self.left - grow,
+            top=self.top + grow,
+            width=self.width + 2 * pixels,
+            height=self.height + 2 * pixels,
+        )
+
+    def snapped(self, metres: int) -> Window:
+        """The smallest window on multiples of `metres` that holds this one."""
+        left = math.floor(self.left / metres) * metres
+        top = math.ceil(self.top / metres) * metres
+        right = math.ceil(self.right / metres) * metres
+        bottom = math.floor(self.bottom / metres) * metres
+        return replace(
+            self,
+            left=left,
+            top=top,
+            width=(right - left) // self.resolution,
+            height=(top - bottom) // self.resolution,
+        )
+
+    def at(self, resolution: int) -> Window:
+        """The same rectangle in pixels of another size; its sides must be whole pixels of that size."""
+        width, height = self.right - self.left, self.top - self.bottom
+        if width % resolution or height % resolution:
+            raise ValueError(f"{self} does not hold whole pixels of {resolution} m; snap it first")
+        return replace(self, width=width // resolution, height=height // resolution, resolution=resolution)
+
+    def slices_of(self, inner: Window) -> tuple[slice, slice]:
+        """(rows, columns) of `inner` inside this window; both on the same lattice."""
+        row = (self.top - inner.top) // self.resolution
+        column = (inner.left - self.left) // self.resolution
+        return slice(row, row + inner.height), slice(column, column + inner.width)
+
+    def intersection(self, other: Window) -> Window | None:
+        """The common rectangle, or None; both of one zone and one pixel size."""
+        left, right = max(self.left, other.left), min(self.right, other.right)
+        bottom, top = max(self.bottom, other.bottom), min(self.top, other.top)
+        if self.epsg != other.epsg or left >= right or bottom >= top:
+            return None
+        r = self.resolution
+        return replace(self, left=left, top=top, width=(right - left) // r, height=(top - bottom) // r)
+
+
+@dataclass(frozen=True, order=True)
+class Tile:
+    """One cell of a zone's tiling. `id` is unique for one tile size."""
+
+    window: Window
+
+    @property
+    def id(self) -> str:
+        w = self.window
+        side = w.width * w.resolution
+        return f"{w.epsg}-{w.width}-{w.left // side:04d}-{w.bottom // side:04d}"
+
+    def blocks(self, block_px: int) -> list[Window]:
+        """The tile cut into blocks of at most `block_px`, row by row; together they are the tile."""
+        w = self.window
+        step = block_px * w.resolution
+        return [
+            replace(
+                w,
+                left=left,
+                top=top,
+                width=min(block_px, (w.right - left) // w.resolution),
+                height=min(block_px, (top - w.bottom) // w.resolution),
+            )
+            for top in range(w.top, w.bottom, -step)
+            for left in range(w.left, w.right, step)
+        ]
+
+
+def utm_epsg(longitude: float, latitude: float) -> int:
+    """EPSG code of the one UTM zone (WGS 84) that owns a point: [west meridian, east meridian)."""
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    return (32600 if latitude >= 0 else 32700) + zone
+
+
+def zone_box(epsg: int) -> BaseGeometry:
+    """The zone's own part of the world as a polygon in degrees: 6 degrees wide, one hemisphere."""
+    zone, south = epsg % 100, epsg >= 32700
+    west = -180 + 6 * (zone - 1)
+    return shapely.box(west, -80 if south else 0, west + 6, 0 if south else 84)
+
+
+@lru_cache
+def transformer(source: int | str, target: int | str) -> Transformer:
+    """A cached transformer, x before y. Equal codes give the identity."""
+    return Transformer.from_crs(CRS.from_user_input(source), CRS.from_user_input(target), always_xy=True)
+
+
+def project(
+    geometry: BaseGeometry, source: int | str, target: int | str, densify: float = 0.0
+) -> BaseGeometry:
+    """`geometry` in another CRS; edges longer than `densify` (source units, 0 = never) are cut first."""
+    if densify:
+        geometry = shapely.segmentize(geometry, densify)
+    move = transformer(source, target).transform
+    return shapely.transform(geometry, lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1])))
+
+
+def zones(area: BaseGeometry) -> list[int]:
+    """EPSG codes of the zones that own a part of `area` (degrees), ascending."""
+    west, south, east, north = area.bounds
+    longitudes = np.arange(math.floor(west / 6) * 6 + 3, east + 6, 6)
+    codes = {utm_epsg(lon, lat) for lon in longitudes for lat in (south, north)}
+    return sorted(c for c in codes if shapely.intersection(area, zone_box(c)).area > 0)
+
+
+def tiles(area: BaseGeometry, tile_px: int, resolution: int = 10) -> list[Tile]:
+    """The tiles that touch `area` (a polygon in degrees), ordered by zone, row, column.
+
+    Each zone holds only the part of the area on its own side of the meridian.
+    """
+    side = tile_px * resolution
+    found = []
+    for epsg in zones(area):
+        part = project(shapely.intersection(area, zone_box(epsg)), 4326, epsg, densify=0.01)
+        shapely.prepare(part)
+        west, south, east, north = part.bounds
+        for row in range(math.floor(north / side), math.floor(south / side) - 1, -1):
+            for column in range(math.floor(west / side), math.floor(east / side) + 1):
+                box = shapely.box(column * side, row * side, (column + 1) * side, (row + 1) * side)
+                if shapely.intersects(part, box) and not shapely.touches(part, box):
+                    found.append(
+                        Tile(Window(epsg, column * side, (row + 1) * side, tile_px, tile_px, resolution))
+                    )
+    return found
+
+
+def owned_by_zone(window: Window) -> NDArray[np.bool_]:
+    """(y, x) True where the pixel's centre lies in the window's own zone: one zone per ground point."""
+    box = project(zone_box(window.epsg), 4326, window.epsg, densify=0.05)
+    shapely.prepare(box)
+    if shapely.contains_properly(box, shapely.box(*window.bounds)):
+        return np.ones(window.shape, dtype=bool)
+    xx, yy = np.meshgrid(window.x, window.y)
+    longitude, latitude = transformer(window.epsg, 4326).transform(xx, yy)
+    west, south, east, north = zone_box(window.epsg).bounds
+    inside_x = (longitude >= west) & (longitude < east)
+    return np.asarray(inside_x & (latitude >= south) & (latitude < north))
+
+
+@lru_cache(maxsize=256)
+def _lattice_areal_scale(epsg: int, column: int, row: int) -> float:
+    """Areal scale (grid area / ellipsoid area) at a point of the absolute lattice."""
+    proj = Proj(epsg)
+    lon, lat = proj(column * _LATTICE_M, row * _LATTICE_M, inverse=True)
+    return float(proj.get_factors(lon, lat).areal_scale)
+
+
+def cell_area(window: Window) -> NDArray[np.float64]:
+    """(y, x) true area of each cell on the WGS 84 ellipsoid, m2.
+
+    UTM is conformal, so the area is the grid area divided by the squared point scale factor (Snyder
+    1987, USGS Professional Paper 1395, eqs. 8-11, 8-18). The scale is evaluated by PROJ on an absolute
+    lattice of 960 m and interpolated bilinearly with + and * alone, so a cell has the same area in every
+    window that holds it; the relative interpolation error is below 3e-9.
+    """
+    c0, c1 = math.floor(window.left / _LATTICE_M), math.ceil(window.right / _LATTICE_M)
+    r0, r1 = math.floor(window.bottom / _LATTICE_M), math.ceil(window.top / _LATTICE_M)
+    nodes = np.array(
+        [[_lattice_areal_scale(window.epsg, c, r) for c in range(c0, c1 + 1)] for r in range(r0, r1 + 1)]
+    )
+    u, v = window.x / _LATTICE_M, window.y / _LATTICE_M
+    i, j = np.floor(u).astype(int) - c0, np.floor(v).astype(int) - r0
+    fu, fv = u - np.floor(u), (v - np.floor(v))[:, None]
+    lower = nodes[np.ix_(j, i)] * (1 - fu) + nodes[np.ix_(j, i + 1)] * fu
+    upper = nodes[np.ix_(j + 1, i)] * (1 - fu) + nodes[np.ix_(j + 1, i + 1)] * fu
+    scale = lower * (1 - fv) + upper * fv
+    return np.asarray(window.resolution**2 / scale)
+
+
+def cell_area_units(window: Window) -> NDArray[np.int64]:
+    """(y, x) `cell_area` rounded to integers of 1e-6 m2: their sums do not depend on any order."""
+    return np.rint(cell_area(window) / AREA_UNIT_M2).astype(np.int64)
+
+
+def hectares(units: int) -> float:
+    """Hectares of an integer sum of 1e-6 m2."""
+    return units / 10**10
+
+
+def geodesic_hectares(geometry: BaseGeometry) -> float:
+    """Area of a polygon in degrees on the WGS 84 ellipsoid, ha (Karney 2013, doi:10.1007/s00190-012-0578-z)."""
+    return abs(_GEOD.geometry_area_perimeter(shapely.segmentize(geometry, 0.01))[0]) / 10_000
+
+
+def windows_bounds(windows: Iterable[Window]) -> Iterator[tuple[int, BaseGeometry]]:
+    """(EPSG, outline in degrees) of each window, edges cut so that the outline holds on the ellipsoid."""
+    for window in windows:
+        box = shapely.segmentize(shapely.box(*window.bounds), window.width * window.resolution / 8)
+        yield window.epsg, project(box, window.epsg, 4326)

@@ -1,0 +1,78 @@
+"""The class scheme: codes, names, colours, and what exactly counts as the target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cocal.errors import ConfigError, InputError
+from cocal.store import address
+
+
+class CropClass(BaseModel):
+    """One class: its code on maps, its key in tables, its names for people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Annotated[int, Field(ge=1, le=254)]
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name_es: str
+    name_en: str
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class ClassScheme(BaseModel):
+    """Classes, the target among them and its definition. Code 0 is always 'not observed'.
+
+    `definition` says in words what counts as the target: productive, nursery, under shade, pruned,
+    abandoned; minimum cover; assessment unit; the date or window it refers to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    target: str
+    definition: dict[str, str]
+    classes: tuple[CropClass, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ClassScheme:
+        for field in ("code", "key"):
+            values = [getattr(c, field) for c in self.classes]
+            doubled = sorted({str(v) for v in values if values.count(v) > 1})
+            if doubled:
+                raise ValueError(f"{field} used twice: {', '.join(doubled)}")
+        if self.target not in self.keys:
+            raise ValueError(f"target {self.target!r} is not one of the classes {', '.join(self.keys)}")
+        if "unobserved" in self.keys:
+            raise ValueError("'unobserved' is reserved for code 0")
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(c.key for c in self.classes)
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Code by key."""
+        return {c.key: c.code for c in self.classes}
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the scheme: tables and models with different schemes do not mix."""
+        return address(self.model_dump(mode="json"))
+
+
+def read_scheme(path: str | Path) -> ClassScheme:
+    """The class scheme in a YAML file; InputError if missing, ConfigError with every problem if wrong."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as err:
+        raise InputError(f"class scheme {path}", "a readable YAML file", str(err), "mend `scheme:`") from err
+    try:
+        return ClassScheme.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as err:
+        raise ConfigError(f"class scheme {path} cannot be used", "see configs/schemes", str(err)) from err

@@ -1,0 +1,224 @@
+"""Committed outputs: content addresses, atomic files, checksums, manifests, locks.
+
+A unit of output is a set of files with one manifest. The manifest is written last, so it is the
+commit mark: files without a manifest, or with a manifest whose checksums differ, do not exist for
+cocal and are made again. A unit is reused only if its manifest carries the address asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from cocal.errors import UsageError
+
+MANIFEST = "manifest.json"
+STAGING = ".staging"
+PACKAGE = Path(__file__).parent
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as JSON text that is equal for equal values: keys sorted, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), default=str, allow_nan=False, ensure_ascii=False
+    )
+
+
+def address(value: Any) -> str:
+    """SHA-256, in hex, of the canonical JSON of `value`: the name of what `value` produces."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@lru_cache
+def source_digest(*rooms: str) -> str:
+    """SHA-256 of the source of these rooms (`"features"`, `"grid"`): the code that made an output."""
+    digest = hashlib.sha256()
+    for room in sorted(rooms):
+        path = PACKAGE / room
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        for file in files:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries whose change can change a number."""
+    import rasterio
+
+    names = ("numpy", "scikit-learn", "pyproj", "shapely")
+    found = {name: metadata.version(name) for name in names}
+    return found | {"gdal": str(rasterio.__gdal_version__)}
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    _fsync(temporary)
+    os.replace(temporary, final)
+    _fsync(final.parent)
+
+
+@contextmanager
+def atomic_path(final: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `final`; on success it becomes `final`, on error it is gone."""
+    final = Path(final)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.stem}-{uuid.uuid4().hex[:8]}{final.suffix}")
+    try:
+        yield temporary
+        _publish(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as readable JSON, atomically; a file that already holds it is left alone."""
+    path = Path(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a unit holds and what made it."""
+
+    address: str
+    inputs: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    note: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest | None:
+        """The manifest at `path`; None where there is none or it is damaged (then: not committed)."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def holds(self, root: Path) -> bool:
+        """True if every file below `root` is there with the recorded size and checksum."""
+        for name, facts in self.files.items():
+            path = root / name
+            if not path.is_file() or path.stat().st_size != facts["bytes"]:
+                return False
+            if sha256_file(path) != facts["sha256"]:
+                return False
+        return True
+
+
+class Store(Protocol):
+    """Where units of output live (a seam: tests use a fake)."""
+
+    def find(self, unit: str, wanted: str) -> Manifest | None: ...
+
+    def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Any: ...
+
+
+class LocalStore:
+    """Units of output below one folder.
+
+    A unit named `"a/b"` keeps its files in `root/a/b/` and its manifest beside them. A unit named
+    `":measure"` keeps its files in `root` itself and its manifest in `root/manifests/measure.json`.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def home(self, unit: str) -> Path:
+        """The folder that holds the unit's files."""
+        return self.root if unit.startswith(":") else self.root / unit
+
+    def manifest_path(self, unit: str) -> Path:
+        """The unit's commit mark."""
+        if unit.startswith(":"):
+            return self.root / "manifests" / f"{unit[1:]}.json"
+        return self.root / unit / MANIFEST
+
+    def find(self, unit: str, wanted: str) -> Manifest | None:
+        """The unit's manifest if it was made by exactly `wanted` and its files are whole."""
+        manifest = Manifest.read(self.manifest_path(unit))
+        if manifest is None or manifest.address != wanted or not manifest.holds(self.home(unit)):
+            return None
+        return manifest
+
+    @contextmanager
+    def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Iterator[Path]:
+        """Yield a staging folder; what is written there is published whole, the manifest last."""
+        began = time.monotonic()
+        staging = self.root / STAGING / uuid.uuid4().hex
+        staging.mkdir(parents=True)
+        try:
+            yield staging
+            home, files = self.home(unit), {}
+            self.manifest_path(unit).unlink(missing_ok=True)
+            for path in sorted(p for p in staging.rglob("*") if p.is_file()):
+                name = path.relative_to(staging).as_posix()
+                files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                _publish(path, home / name)
+            manifest = Manifest(
+                address(inputs),
+                dict(inputs),
+                files,
+                library_versions(),
+                round(time.monotonic() - began, 3),
+                note,
+            )
+            write_json(self.manifest_path(unit), asdict(manifest))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed process left in staging. Call it under the lock only."""
+        shutil.rmtree(self.root / STAGING, ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; a second process is refused at once, by name."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as err:
+            raise UsageError(
+                f"{self.root} is in use by another cocal process",
+                "one writer at a time",
+                f"{lock.lock_file} is locked",
+                "wait for the other run to end, or give this run another name",
+            ) from err
+        try:
+            yield
+        finally:
+            lock.release()
