@@ -1,0 +1,290 @@
+"""Region files -> `Regions`: checked, in degrees, without overlap."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
+from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
+
+from cocal.errors import InputError
+from cocal.grid import geodesic_hectares, project
+from cocal.regions.settings import RegionSettings, RegionSource
+from cocal.store import canonical_json
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 10
+_EDGE_M = 200
+_METRES_PER_DEGREE = 110_000
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions in order of priority. Two are equal if their content is: see `sha256`.
+
+    - `table`: one row per region: region_id, region_name, country, source (index of its file), polygon_ha
+      (geodesic area of the polygon as given), exclusive_ha (less what earlier regions hold).
+    - `geometries`, `raw_geometries`: polygons in degrees (EPSG:4326), row by row: without overlap, and as
+      given (made valid).
+    - `sliver_m`: distance up to which a gap between regions is given away, m.
+    - `sha256`: of ids, names, countries, order of the files, polygons as given and `sliver_m`.
+    - `notes`: what was mended or is worth knowing, in words.
+    """
+
+    table: pd.DataFrame
+    geometries: NDArray[np.object_]
+    raw_geometries: NDArray[np.object_]
+    sliver_m: float
+    sha256: str
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Regions) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) what a gap lies between: sources where there are several, else single regions."""
+        source = self.table["source"].to_numpy(dtype=np.int64)
+        return source if len(np.unique(source)) > 1 else np.arange(len(self), dtype=np.int64)
+
+    @cached_property
+    def area(self) -> BaseGeometry:
+        """All ground that a region may own, in degrees: the polygons and the gaps that may be given away."""
+        union = shapely.union_all(self.raw_geometries)
+        return shapely.union_all([union, *self._gaps()]) if self.sliver_m else union
+
+    def _gaps(self) -> list[BaseGeometry]:
+        far = min(np.abs(shapely.bounds(self.raw_geometries)[:, [1, 3]]).max(), 85.0)
+        reach = 1.02 * self.sliver_m / (_METRES_PER_DEGREE * np.cos(np.radians(far)))
+        kinds = np.unique(self.groups)
+        grown = [shapely.union_all(self.raw_geometries[self.groups == k]).buffer(reach) for k in kinds]
+        first, second = shapely.STRtree(grown).query(grown, predicate="intersects")
+        return [shapely.intersection(grown[i], grown[j]) for i, j in zip(first, second, strict=True) if i < j]
+
+
+def read_regions(settings: RegionSettings) -> Regions:
+    """The regions of all sources, in the stated order; InputError lists every problem at once."""
+    problems: list[str] = []
+    notes: list[str] = []
+    frames = [_read_source(source, problems, notes) for source in settings.sources]
+    table = pd.concat(
+        [f.assign(source=i) for i, f in enumerate(frames) if f is not None] or [_NOTHING], ignore_index=True
+    )
+    if len(settings.sources) > 1:
+        shared = _doubled(table.drop_duplicates(["source", "region_id"])["region_id"])
+        if shared:
+            problems.append(f"ids used in more than one file: {_listed(shared)}; give each its `id_prefix`")
+    _refuse(problems)
+    raw = np.array(table.pop("geometry"), dtype=object)
+    exclusive = _without_overlap(raw)
+    table["polygon_ha"] = [geodesic_hectares(g) for g in raw]
+    table["exclusive_ha"] = [geodesic_hectares(g) for g in exclusive]
+    _refuse(_owning_nothing(table))
+    lost = table["polygon_ha"].sum() - table["exclusive_ha"].sum()
+    notes.append(f"overlap between regions: {lost:.1f} ha, owned by the first in the stated order")
+    for note in notes:
+        log.info("regions: %s", note)
+    return Regions(table, exclusive, raw, settings.sliver_m, _digest(table, raw, settings), tuple(notes))
+
+
+_NOTHING = pd.DataFrame({"region_id": [], "region_name": [], "country": [], "geometry": [], "source": []})
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise InputError(
+            "the region files cannot be used",
+            "polygons in a stated CRS, each with one id, a name and a country",
+            "\n    ".join(["", *problems]),
+            "mend the files, or `regions:` in the configuration",
+        )
+
+
+def _listed(values: Iterable[Any]) -> str:
+    texts = [repr(v) for v in values]
+    rest = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _doubled(values: pd.Series[Any]) -> list[str]:
+    return sorted(set(values[values.duplicated()]))
+
+
+def _read_source(source: RegionSource, problems: list[str], notes: list[str]) -> pd.DataFrame | None:
+    """One file as region_id, region_name, country, geometry (degrees), or None with problems added."""
+    told = len(problems)
+
+    def tell(text: str) -> None:
+        problems.append(f"{source.path}: {text}")
+
+    frame = _open(source, tell)
+    if frame is None:
+        return None
+    frame = _filter(frame, source, tell)
+    if len(problems) > told:
+        return None
+    if frame.empty:
+        tell("no features" + (" that `where` keeps" if source.where else ""))
+        return None
+    parts = pd.DataFrame({column: _texts(frame[column]) for column in source.id})
+    ids = parts.agg("".join, axis=1)
+    table = pd.DataFrame(
+        {
+            "region_id": source.id_prefix + ids,
+            "region_name": _texts(frame[source.name]),
+            "country": _texts(frame[source.country]) if source.country else source.country_code,
+        }
+    )
+    _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), tell)
+    table["geometry"] = _polygons(
+        frame, table["region_id"], tell, lambda t: notes.append(f"{source.path}: {t}")
+    )
+    return table if len(problems) == told else None
+
+
+def _open(source: RegionSource, tell: Any) -> gpd.GeoDataFrame | None:
+    if not source.path.exists():
+        tell("no such file")
+        return None
+    try:
+        layers = [name for name, kind in pyogrio.list_layers(source.path) if kind is not None]
+        if source.layer is None and len(layers) != 1:
+            tell(f"has the layers {_listed(layers)}; say which one with `layer:`")
+            return None
+        if source.layer is not None and source.layer not in layers:
+            tell(f"has no layer {source.layer!r}, only {_listed(layers)}")
+            return None
+        frame = pyogrio.read_dataframe(source.path, layer=source.layer or layers[0])
+    except DataSourceError as err:
+        tell(f"cannot be read as a vector file: {err}")
+        return None
+    if frame.crs is None:
+        tell("does not say its CRS; write it into the file")
+    there = [str(c) for c in frame.columns if c != "geometry"]
+    wanted = [*source.id, source.name, *filter(None, [source.country]), *source.where]
+    missing = [c for c in dict.fromkeys(wanted) if c not in there]
+    if missing:
+        tell(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
+    return None if missing or frame.crs is None else frame
+
+
+def _filter(frame: gpd.GeoDataFrame, source: RegionSource, tell: Any) -> gpd.GeoDataFrame:
+    """The rows that `where` keeps; a value that no row has is a problem: it may be a misspelling."""
+    keep = np.ones(len(frame), dtype=bool)
+    for column, values in source.where.items():
+        texts = _texts(frame[column])
+        absent = [v for v in values if v not in set(texts)]
+        if absent:
+            tell(f"`where`: no row has {_listed(absent)} in {column!r}")
+        keep &= texts.isin(values).to_numpy()
+    return frame[keep].reset_index(drop=True)
+
+
+def _texts(values: pd.Series[Any]) -> pd.Series[str]:
+    """Values as text; null becomes "", and a whole number stored as a float loses its '.0'."""
+
+    def text(value: Any) -> str:
+        if pd.isna(value):
+            return ""
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+    return values.map(text).astype(object)
+
+
+def _check_texts(table: pd.DataFrame, tell: Any) -> None:
+    for column, word in (("region_id", "id"), ("region_name", "name"), ("country", "country")):
+        rows = (np.flatnonzero(table[column].str.strip() == "") + 1).tolist()
+        if rows:
+            tell(f"no {word} in feature {_listed(rows)}")
+    ids = table["region_id"]
+    doubled = _doubled(ids[ids.str.strip() != ""])
+    if doubled:
+        tell(f"ids used more than once: {_listed(doubled)}; dissolve them, or choose another column")
+
+
+def _polygons(frame: gpd.GeoDataFrame, ids: pd.Series[str], tell: Any, note: Any) -> NDArray[np.object_]:
+    """(n,) valid polygons in degrees."""
+    shapes: NDArray[np.object_] = shapely.force_2d(frame.geometry.to_numpy())
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    other = ~empty & ~np.isin(shapely.get_type_id(shapes), (3, 6))
+    if empty.any():
+        tell(f"no geometry in region {_listed(ids[empty])}")
+    if other.any():
+        kinds = sorted({g.geom_type for g in shapes[other]})
+        tell(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
+    if (empty | other).any():
+        return shapes
+    shapes = np.array([_in_degrees(g, frame.crs) for g in shapes], dtype=object)
+    west, south, east, north = shapely.bounds(shapes).T
+    astray = ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
+    if astray.any():
+        tell(f"coordinates that are not on the Earth in {frame.crs.name!r}: region {_listed(ids[astray])}")
+        return shapes
+    invalid = ~shapely.is_valid(shapes)
+    if invalid.any():
+        note(f"invalid polygons made valid: region {_listed(ids[invalid])}")
+        shapes[invalid] = [_only_polygons(shapely.make_valid(g)) for g in shapes[invalid]]
+    flat = shapely.area(shapes) == 0
+    if flat.any():
+        tell(f"polygon without area: region {_listed(ids[flat])}")
+    return shapes
+
+
+def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
+    """In EPSG:4326; straight edges of a projected CRS are cut every 200 m so that they stay straight."""
+    if crs.to_epsg() == 4326:
+        return geometry
+    step = _EDGE_M / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
+    return project(geometry, crs.to_wkt(), 4326, densify=step)
+
+
+def _only_polygons(geometry: BaseGeometry) -> BaseGeometry:
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+
+
+def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(n,) each polygon less all polygons before it."""
+    later, earlier = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    crossing = (earlier < later) & ~shapely.touches(shapes[later], shapes[earlier])
+    exclusive = shapes.copy()
+    for i in np.unique(later[crossing]):
+        before = shapely.union_all(shapes[earlier[crossing & (later == i)]])
+        exclusive[i] = _only_polygons(shapely.difference(shapes[i], before))
+    return exclusive
+
+
+def _owning_nothing(table: pd.DataFrame) -> list[str]:
+    covered = table.loc[table["exclusive_ha"] == 0, "region_id"]
+    return (
+        [f"wholly inside regions that come before: {_listed(covered)}; change the order"]
+        if len(covered)
+        else []
+    )
+
+
+def _digest(table: pd.DataFrame, shapes: NDArray[np.object_], settings: RegionSettings) -> str:
+    words = table[["region_id", "region_name", "country", "source"]].to_numpy().tolist()
+    digest = hashlib.sha256(canonical_json([words, settings.sliver_m]).encode())
+    for shape in shapely.to_wkb(shapes, byte_order=1):
+        digest.update(hashlib.sha256(shape).digest())
+    return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""What the user states about regions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class RegionSource(BaseModel):
+    """One vector file of regions (GeoPackage, GeoJSON, Shapefile, ...)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
+    id: Annotated[tuple[str, ...], Field(min_length=1, description="column, or columns to be joined")]
+    name: str
+    country: Annotated[str | None, Field(description="column that holds the country")] = None
+    country_code: Annotated[str | None, Field(min_length=1, description="one country for all")] = None
+    id_prefix: Annotated[str, Field(description="put before every id, to keep sources apart")] = ""
+    where: Annotated[
+        dict[str, tuple[str, ...]], Field(description="keep rows whose column has one of these values")
+    ] = {}
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _one_column(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_country(self) -> RegionSource:
+        if (self.country is None) == (self.country_code is None):
+            raise ValueError("give exactly one of `country` (a column) and `country_code` (a constant)")
+        return self
+
+
+class RegionSettings(BaseModel):
+    """Region files in order of priority: where regions overlap, the first owns the ground."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: Annotated[tuple[RegionSource, ...], Field(min_length=1)]
+    sliver_m: Annotated[
+        float,
+        Field(ge=0, le=5000, description="a gap between regions is given away up to this distance; 0: never"),
+    ]
