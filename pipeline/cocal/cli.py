@@ -1,1 +1,141 @@
-"""cli."""
+"""The command: parse, call, print, exit code. Heavy imports are inside the commands.
+
+Exit codes: 0 done; 1 some work failed and is listed; 2 bad usage or configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cocal.errors import CocalError
+
+if TYPE_CHECKING:
+    from cocal.run import RunSummary
+
+app = typer.Typer(
+    name="cocal",
+    help="From satellite images and field records to hectares per region, with intervals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="YAML file that describes the run")]
+Serial = Annotated[bool, typer.Option("--serial", help="work in this process, without Dask")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
+Workers = Annotated[int | None, typer.Option(min=1, help="local workers (default: one per core)")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="more log lines")]
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """One line per task where no one watches; on a terminal only warnings, beside the bars."""
+    level = logging.DEBUG if verbose else logging.WARNING if sys.stderr.isatty() else logging.INFO
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("cocal").setLevel(level)
+
+
+def _stage_command(last: str, summary: str) -> None:
+    """Register `cocal NAME CONFIG`: the run up to this stage, reusing what is committed."""
+
+    def command(
+        config: Config,
+        serial: Serial = False,
+        scheduler: Scheduler = None,
+        workers: Workers = None,
+        verbose: Verbose = False,
+    ) -> None:
+        from cocal.config import read_config
+        from cocal.run import executor, run
+
+        _log_to_stderr(verbose)
+        settings = read_config(config)
+        local = settings.local
+        with executor(
+            serial=serial,
+            scheduler=scheduler,
+            workers=workers or local.workers,
+            memory_gib=local.memory_gib,
+        ) as chosen:
+            result = run(settings, chosen, last=last)
+        _print_summary(result)
+        if result.failures:
+            raise typer.Exit(1)
+
+    command.__doc__ = summary
+    app.command("run" if last == "report" else last)(command)
+    if last == "report":
+        app.command("report")(command)
+
+
+for _stage, _summary in (
+    ("import", "Bring scenes into the archive, radiometry decided and verified."),
+    ("train", "Train the model that the configuration describes."),
+    ("index", "Write masked, composited features of every tile to disk."),
+    ("classify", "Map every tile: class and probability."),
+    ("measure", "Hectares per region, mapped and, from a probability sample, estimated."),
+    ("compare", "Set hectares beside official figures and field records."),
+    ("report", "Do everything: import, train, classify, measure, compare, report."),
+):
+    _stage_command(_stage, _summary)
+
+
+@app.command()
+def plan(config: Config) -> None:
+    """Print what a run would do. Makes no network call and reads no pixel."""
+    from cocal.config import read_config
+    from cocal.run import plan as make_plan
+    from cocal.run.display import plan_table
+
+    _print(plan_table(make_plan(read_config(config))))
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="folder to write; it must not hold other things")],
+    scenario: Annotated[str, typer.Option(help="name of the scenario")] = "demo",
+    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 1,
+) -> None:
+    """Write an invented landscape with known truth. Everything in it is labelled SIMULATED."""
+    from cocal.simulate import scenario_settings
+    from cocal.simulate import simulate as make
+
+    _log_to_stderr(False)
+    make(out, scenario_settings(scenario, seed))
+    _print(f"SIMULATED landscape in {out}")
+
+
+def _print(content: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True).print(content, markup=False)
+
+
+def _print_summary(result: RunSummary) -> None:
+    from cocal.run.display import hectares_table
+
+    if result.areas is not None:
+        _print(hectares_table(result))
+    for unit, reason in result.failures:
+        print(f"failed {unit}: {reason}", file=sys.stderr)  # noqa: T201 - the command's own output
+    _print(f"{result.name}: {result.summary}")
+    if result.page:
+        _print(f"page: {result.page}")
+
+
+def main() -> None:
+    """Run the command; an error of cocal is one message and its exit code, never a traceback."""
+    command: Callable[..., Any] = typer.main.get_command(app)
+    try:
+        sys.exit(command(standalone_mode=True))
+    except CocalError as err:
+        print(f"cocal: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
+        sys.exit(err.exit_code)
+    except KeyboardInterrupt:
+        print("cocal: stopped; what is committed is kept, run again to go on", file=sys.stderr)  # noqa: T201
+        sys.exit(130)

@@ -1,1 +1,231 @@
-"""config."""
+"""One YAML file -> RunConfig: frozen, complete, unknown keys forbidden, every problem at once.
+
+Paths in the file are relative to the folder of the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cocal.classify.settings import ClassifySettings, SampleSettings, SeriesSettings, TrainSettings
+from cocal.contracts import Period
+from cocal.errors import ConfigError, InputError
+from cocal.estimate.settings import EstimateSettings
+from cocal.features.settings import FeatureSettings
+from cocal.fieldwork.settings import RecordSettings
+from cocal.regions import RegionSettings
+from cocal.scenes.settings import SceneImport
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PeriodSettings(_Section):
+    """One map: a name and the days it speaks of, both included."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PeriodSettings:
+        if self.end < self.start:
+            raise ValueError(f"ends ({self.end}) before it starts ({self.start})")
+        return self
+
+    @property
+    def period(self) -> Period:
+        return Period(self.name, self.start, self.end)
+
+
+class GridSettings(_Section):
+    """Work units. They change speed and memory, never a result."""
+
+    tile_px: Annotated[int, Field(ge=48, multiple_of=6)] = 1536
+    block_px: Annotated[int, Field(ge=16)] = 384
+
+    @model_validator(mode="after")
+    def _nested(self) -> GridSettings:
+        if self.block_px > self.tile_px:
+            raise ValueError(f"block_px {self.block_px} is larger than tile_px {self.tile_px}")
+        return self
+
+
+class TrainSection(_Section):
+    """A model trained inside the run: labelled places or series, and how to train."""
+
+    samples: SampleSettings | SeriesSettings
+    model: TrainSettings
+    period: str | None = Field(None, description="name of the period that the labels refer to")
+
+
+class ComparisonSettings(_Section):
+    """What estimates are set beside."""
+
+    official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
+    field: Path | None = Field(None, description="CSV: region_id, period, class, field_ha")
+    truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
+
+
+class ReportSettings(_Section):
+    """Titles of the page."""
+
+    title_es: str
+    title_en: str
+
+
+class WorkerSettings(_Section):
+    """The local cluster; null = sized from cores and memory."""
+
+    workers: Annotated[int, Field(ge=1)] | None = None
+    memory_gib: Annotated[float, Field(gt=0)] | None = None
+
+
+class RunConfig(_Section):
+    """Everything one run needs."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    runs: Path = Field(description="folder that holds the folders of runs")
+    archive: Path = Field(description="folder of the scene archive")
+    scheme: Path = Field(description="YAML file of the class scheme")
+    periods: Annotated[tuple[PeriodSettings, ...], Field(min_length=1)]
+    regions: RegionSettings
+    grid: GridSettings = GridSettings()
+    imports: tuple[SceneImport, ...] = ()
+    index: FeatureSettings
+    dem: Path | None = None
+    train: TrainSection | None = None
+    classify: ClassifySettings
+    records: RecordSettings | None = None
+    estimate: EstimateSettings | None = None
+    comparison: ComparisonSettings = ComparisonSettings()
+    report: ReportSettings
+    keep: tuple[Literal["features"], ...] = ()
+    local: WorkerSettings = WorkerSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        problems = []
+        names = [p.name for p in self.periods]
+        if len(set(names)) < len(names):
+            problems.append(f"periods: a name is used twice in {', '.join(names)}")
+        if (self.train is None) == (self.classify.model is None):
+            problems.append("give either `train:` or `classify.model:`, not both and not neither")
+        if self.train and (self.train.period or names[0]) not in names:
+            problems.append(f"train.period: {self.train.period!r} is not one of {', '.join(names)}")
+        if self.train and self.train.period is None and len(names) > 1:
+            problems.append(f"train.period: say which of {', '.join(names)} the labels refer to")
+        if self.estimate and not self.records:
+            problems.append("estimate: needs `records:`, a probability sample of field records")
+        if self.index.needs_dem and self.dem is None:
+            problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def root(self) -> Path:
+        """The folder of this run."""
+        return self.runs / self.name
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the model is, or will be when this run trains it."""
+        return self.classify.model or self.root / "model"
+
+
+def read_config(path: str | Path) -> RunConfig:
+    """The configuration in a YAML file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    ConfigError
+        It is not YAML, or keys are unknown, missing or wrong: all are listed with their path.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(
+            f"configuration {path}", "a readable YAML file", str(err), "name an existing file"
+        ) from err
+    try:
+        content = yaml.safe_load(text)
+        if not isinstance(content, dict):
+            raise ConfigError(f"configuration {path}", "keys and values", f"{type(content).__name__}")
+        config = RunConfig.model_validate(content)
+    except yaml.YAMLError as err:
+        raise ConfigError(f"configuration {path} is not YAML", "", str(err)) from err
+    except ValidationError as err:
+        lines = "\n".join(f"    {line}" for line in describe_problems(err, RunConfig))
+        raise ConfigError(
+            f"configuration {path} cannot be used; {err.error_count()} problem(s):\n{lines}",
+            remedy="mend these keys; docs/configuration.md describes each",
+        ) from err
+    return _absolute(config, path.resolve().parent)
+
+
+def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line per problem: the key's path, what is wrong, what is allowed."""
+    lines = []
+    for problem in err.errors(include_url=False):
+        location = [part for part in problem["loc"] if not str(part).endswith("Settings")]
+        key = ".".join(str(part) for part in location) or "(top)"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            allowed = sorted(_keys_beside(model, location))
+            near = difflib.get_close_matches(str(location[-1]), allowed, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            message = f"unknown key{hint} Allowed here: {', '.join(allowed)}"
+        elif problem["type"] not in ("missing", "value_error"):
+            message += f" (found {problem['input']!r})"
+        lines.append(f"{key}: {message}")
+    return lines
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if isinstance(annotation, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else types.NoneType):
+        return _models_in(annotation.__value__)
+    return [m for arg in typing.get_args(annotation) for m in _models_in(arg)]
+
+
+def _keys_beside(model: type[BaseModel], location: list[Any]) -> set[str]:
+    """The keys allowed where the last part of `location` was found."""
+    models = [model]
+    for part in location[:-1]:
+        inner = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        if inner:
+            models = [found for annotation in inner for found in _models_in(annotation)]
+        else:
+            tagged = [m for m in models if _tag(m) == part]
+            models = tagged or models
+    return {field.alias or name for m in models for name, field in m.model_fields.items()}
+
+
+def _tag(model: type[BaseModel]) -> Any:
+    kind = model.model_fields.get("kind")
+    return typing.get_args(kind.annotation)[0] if kind and typing.get_args(kind.annotation) else None
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    if isinstance(value, Path):
+        return value if value.is_absolute() else (base / value).resolve()
+    if isinstance(value, BaseModel):
+        fields = {name: _absolute(getattr(value, name), base) for name in type(value).model_fields}
+        return value.model_copy(update=fields)
+    if isinstance(value, tuple):
+        return tuple(_absolute(item, base) for item in value)
+    return value

@@ -1,0 +1,39 @@
+# Each target sets up what it needs. The environment is .venv, made from requirements.txt (pinned, hashed).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ISSUE ?= 2
+
+.PHONY: demo test lint bench notebooks acceptance clean
+
+demo: $(READY)
+	$(BIN)/cocal simulate work/demo --scenario demo --seed 1
+	$(BIN)/cocal run configs/demo.yaml
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not network"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+notebooks: $(READY)
+	$(BIN)/python -m pytest --nbmake notebooks
+
+acceptance: $(READY)
+	$(BIN)/python tests/acceptance/run.py $(ISSUE)
+
+clean:
+	rm -rf $(VENV) work runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+$(READY): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,193 @@
+"""Where work is done: in this process, on a local Dask cluster, or on a cluster that is there already.
+
+A job is one unit of output: parts that may run apart (blocks), and a finish that gets their results
+(write the tile). Executors differ in where calls run, never in what they return; the serial one is the
+oracle of the tests.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psutil
+
+from cocal.errors import CocalError, InputError
+
+log = logging.getLogger(__name__)
+
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS")
+}
+"""One thread per worker: Dask places one task per core, and libraries must not multiply that."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A module-level function and its arguments, all picklable."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+    def __call__(self, *before: Any) -> Any:
+        return self.function(*before, *self.args)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of output. `finish`, if any, is called with the list of the parts' results first."""
+
+    unit: str
+    parts: tuple[Call, ...]
+    finish: Call | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: its result, or its error."""
+
+    unit: str
+    result: Any
+    error: Exception | None
+    seconds: float
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in words; empty if it did not."""
+        if self.error is None:
+            return ""
+        return str(self.error) if isinstance(self.error, CocalError) else repr(self.error)
+
+
+class Executor(Protocol):
+    """Runs jobs and yields their outcomes as they end; a failed job never stops the others."""
+
+    workers: int
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
+
+
+class SerialExecutor:
+    """Everything in this process, in order."""
+
+    workers = 1
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        for job in jobs:
+            began = time.monotonic()
+            result, error = None, None
+            try:
+                results = [part() for part in job.parts]
+                result = job.finish(results) if job.finish else results[0]
+            except Exception as err:  # noqa: BLE001 - the supervisor: a unit's failure is recorded, not lost
+                log.debug("%s failed", job.unit, exc_info=True)
+                error = err
+            yield Outcome(job.unit, result, error, time.monotonic() - began)
+
+
+class DaskExecutor:
+    """Parts and finishes as tasks of a Dask cluster; a few jobs in flight, so memory stays bounded."""
+
+    def __init__(self, client: Any, workers: int) -> None:
+        self.client = client
+        self.workers = workers
+
+    def _submit(self, job: Job) -> Any:
+        parts = [self.client.submit(part, pure=False) for part in job.parts]
+        if job.finish is None:
+            return parts[0]
+        return self.client.submit(_finish, job.finish, parts, pure=False, priority=1)
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        from distributed import as_completed
+
+        waiting, running = deque(jobs), {}
+        done = as_completed()
+        tasks_in_flight = 0
+        while waiting or running:
+            while waiting and (not running or tasks_in_flight < 2 * self.workers):
+                job = waiting.popleft()
+                future = self._submit(job)
+                running[future.key] = (job, time.monotonic(), future)
+                tasks_in_flight += len(job.parts)
+                done.add(future)
+            future = next(done)
+            job, began, _ = running.pop(future.key)
+            tasks_in_flight -= len(job.parts)
+            error = future.exception()
+            result = None if error else future.result()
+            if error:
+                log.debug("%s failed", job.unit, exc_info=error)
+            yield Outcome(job.unit, result, error, time.monotonic() - began)
+
+
+def _finish(finish: Call, results: list[Any]) -> Any:
+    return finish(results)
+
+
+def memory_limit() -> int:
+    """Bytes of memory this process may use: the machine's, or the control group's if smaller."""
+    total = psutil.virtual_memory().total
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path, encoding="ascii") as handle:
+                text = handle.read().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return int(total)
+
+
+def local_workers(workers: int | None, memory_gib: float | None) -> tuple[int, int]:
+    """(number of workers, bytes each): one per usable core, as many as 80 % of the memory carries."""
+    usable = int(memory_limit() * 0.8)
+    count = workers or max(1, min(len(os.sched_getaffinity(0)), usable // 2**31))
+    return count, int(memory_gib * 2**30) if memory_gib else usable // count
+
+
+@contextmanager
+def executor(
+    *, serial: bool = False, scheduler: str | None = None, workers: int | None = None, memory_gib: float | None = None
+) -> Iterator[Executor]:
+    """Yield the executor asked for: this process, the cluster at `scheduler`, or a local cluster.
+
+    Raises
+    ------
+    InputError
+        No scheduler answers at `scheduler` within 15 seconds.
+    """
+    if serial:
+        yield SerialExecutor()
+        return
+    import dask
+    from distributed import Client, LocalCluster
+
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=15, set_as_default=False)
+        except (OSError, ValueError) as err:
+            raise InputError(
+                f"no Dask scheduler at {scheduler}", "a running scheduler such as tcp://127.0.0.1:8786",
+                str(err), "start it, or leave --scheduler out for a local cluster",
+            ) from err  # fmt: skip
+        with client:
+            yield DaskExecutor(client, max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
+        return
+    count, memory = local_workers(workers, memory_gib)
+    settings = {"distributed.nanny.pre-spawn-environ": ONE_THREAD, "distributed.admin.tick.limit": "60s"}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
+            dashboard_address=None, silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):  # fmt: skip
+        yield DaskExecutor(client, count)

@@ -1,0 +1,205 @@
+"""The fused work on one tile: read, mask, composite, features, classify, write, count.
+
+These functions run in workers. A block is one task; nothing but the finished block leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+
+from cocal.archive import Scene, read_raster, read_scenes, scenes_within
+from cocal.classify import Model, check_model, classify, load_model, write_class_map
+from cocal.classify.settings import ClassifySettings
+from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period, check_features
+from cocal.errors import FallbackWarning
+from cocal.estimate import count_units
+from cocal.features import (
+    Composite,
+    FeatureSettings,
+    bands_needed,
+    composite,
+    composite_windows,
+    empty_composite,
+    features_from_composites,
+    halo_px,
+    read_dem,
+)
+from cocal.grid import Tile, Window, cell_area_units, owned_by_zone
+from cocal.regions import Regions, RegionSettings, owned, read_regions
+from cocal.scheme import ClassScheme
+from cocal.store import LocalStore
+
+__all__ = ["FallbackWarning"]
+
+GDAL_SETTINGS = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+
+
+@dataclass(frozen=True)
+class FeatureTask:
+    """What makes the features of one tile in one period, whatever the blocks."""
+
+    period: Period
+    scenes: tuple[Scene, ...]
+    settings: FeatureSettings
+    dem: Path | None
+
+
+@dataclass(frozen=True)
+class MapTask:
+    """What makes the class map of one tile in one period."""
+
+    features: FeatureTask
+    model_folder: Path
+    model_sha256: str
+    classify: ClassifySettings
+    scheme: ClassScheme
+
+
+@dataclass(frozen=True)
+class BlockMap:
+    """The finished block: what the tile's rasters are made of."""
+
+    window: Window
+    crop_class: NDArray[np.uint8]
+    probability: NDArray[np.uint16]
+    n_clear: NDArray[np.uint16]
+
+
+def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
+    """features/1 of one block: every composite window is read, masked and composited in turn."""
+    with rasterio.Env(**GDAL_SETTINGS):
+        return _block_features(block, task)
+
+
+def _block_features(block: Window, task: FeatureTask) -> xr.Dataset:
+    outer = block.expanded(halo_px(task.settings))
+    bands = bands_needed(task.settings)
+    composites: list[Composite] = []
+    simulated = False
+    for _, start, end in composite_windows(task.settings, task.period):
+        scenes = scenes_within(task.scenes, outer, start, end)
+        simulated |= any(s.simulated for s in scenes)
+        if scenes:
+            composites.append(composite(read_scenes(scenes, outer, bands), task.settings))
+        else:
+            composites.append(empty_composite(task.settings, outer.shape))
+    dem = read_dem(task.dem, outer) if task.dem else None
+    dataset = features_from_composites(composites, task.settings, task.period, block, dem)
+    dataset.attrs |= {"simulated": int(simulated), "inputs": [s.id for s in task.scenes]}
+    return check_features(dataset)
+
+
+@lru_cache(maxsize=2)
+def _model(folder: Path, sha256: str) -> Model:
+    model = load_model(folder)
+    if model.sha256 != sha256:
+        raise RuntimeError(f"{folder} changed while the run was going on")
+    return model
+
+
+def block_map(block: Window, task: MapTask) -> BlockMap:
+    """The class map of one block. Pixels of another UTM zone are left to that zone's tile."""
+    features = block_features(block, task.features)
+    model = _model(task.model_folder, task.model_sha256)
+    dataset = classify(
+        features, model, min_clear=task.classify.min_clear, missing=task.classify.missing
+    )
+    own = owned_by_zone(block)
+    probability = dataset["probability"].values
+    scaled = np.full(block.shape, PROBABILITY_NO_DATA, dtype=np.uint16)
+    seen = own & np.isfinite(probability)
+    scaled[seen] = np.rint(probability[seen] / PROBABILITY_SCALE).astype(np.uint16)
+    return BlockMap(
+        block,
+        np.where(own, dataset["crop_class"].values, 0).astype(np.uint8),
+        scaled,
+        np.where(own, features["n_clear"].values, 0).astype(np.uint16),
+    )
+
+
+def finish_tile(
+    blocks: Sequence[BlockMap], tile: Tile, task: MapTask, store: LocalStore, unit: str, inputs: dict[str, Any]
+) -> None:
+    """Put the blocks together and commit the tile's rasters with their STAC item."""
+    window = tile.window
+    crop_class = np.zeros(window.shape, dtype=np.uint8)
+    probability = np.full(window.shape, PROBABILITY_NO_DATA, dtype=np.uint16)
+    n_clear = np.zeros(window.shape, dtype=np.uint16)
+    for block in blocks:
+        inside = window.slices_of(block.window)
+        crop_class[inside], probability[inside] = block.crop_class, block.probability
+        n_clear[inside] = block.n_clear
+    scenes = task.features.scenes
+    with store.commit(unit, inputs) as folder:
+        write_class_map(
+            folder,
+            window,
+            {"crop_class": crop_class, "probability": probability, "n_clear": n_clear},
+            scheme=task.scheme,
+            item_id=f"{task.features.period.name}-{tile.id}",
+            period=task.features.period,
+            model=_model(task.model_folder, task.model_sha256),
+            simulated=any(s.simulated for s in scenes),
+        )
+
+
+@lru_cache(maxsize=2)
+def regions_of(settings_json: str) -> Regions:
+    """The regions of these settings, read once in a worker."""
+    return read_regions(RegionSettings.model_validate_json(settings_json))
+
+
+def tile_counts(tile: Tile, class_map: Path | None, settings_json: str) -> NDArray[np.int64]:
+    """(regions, 256) area by region and class code, in 1e-6 m2. No map: all of it is code 0."""
+    regions = regions_of(settings_json)
+    window = tile.window
+    crop_class = (
+        np.zeros(window.shape, dtype=np.uint8)
+        if class_map is None
+        else read_raster(class_map, window, window.resolution, "uint8")
+    )
+    return count_units(crop_class, owned(regions, window), cell_area_units(window), len(regions.table))
+
+
+def write_features(tile: Tile, block_px: int, task: FeatureTask, store: LocalStore, unit: str, inputs: dict[str, Any]) -> None:
+    """Commit the tile's features as one float32 GeoTIFF, a band per feature, block after block."""
+    window = tile.window
+    with store.commit(unit, inputs) as folder:
+        target = None
+        try:
+            for block in tile.blocks(block_px):
+                dataset = block_features(block, task)
+                names = [str(n) for n in dataset["feature"].values]
+                if target is None:
+                    profile = {
+                        "driver": "GTiff", "dtype": "float32", "count": len(names), "nodata": np.nan,
+                        "width": window.width, "height": window.height, "crs": f"EPSG:{window.epsg}",
+                        "transform": window.transform, "tiled": True, "compress": "zstd", "predictor": 3,
+                        "bigtiff": "if_safer",
+                    }  # fmt: skip
+                    target = rasterio.open(folder / "features.tif", "w", **profile)
+                    target.descriptions = names
+                rows, columns = window.slices_of(block)
+                target.write(
+                    dataset["features"].values, window=rasterio.windows.Window.from_slices(rows, columns)
+                )
+        finally:
+            if target is not None:
+                target.close()
+
+
+def sample_features(block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64], task: FeatureTask) -> NDArray[np.float32]:
+    """(pixel, feature) features at pixels of one block, and the clear dates as the last column."""
+    dataset = block_features(block, task)
+    values = dataset["features"].values[:, rows, columns].T
+    seen = dataset["n_clear"].values[rows, columns].astype(np.float32)
+    return np.column_stack([values, seen]).astype(np.float32)

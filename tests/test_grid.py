@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Geod
+
+from cocal import grid
+from cocal.grid import Window
+
+WINDOWS = st.builds(
+    Window,
+    epsg=st.sampled_from([32718, 32719, 32720, 32631]),
+    left=st.integers(20_000, 80_000).map(lambda v: v * 10),
+    top=st.integers(800_000, 890_000).map(lambda v: v * 10),
+    width=st.integers(1, 60),
+    height=st.integers(1, 60),
+)
+
+
+def test_a_cell_on_the_central_meridian_is_larger_on_the_ground_by_the_squared_scale():
+    # Point scale on the central meridian of UTM is 0.9996, so 100 m2 of grid are 100 / 0.9996^2 m2.
+    area = grid.cell_area(Window(32719, 500_000 - 10, 8_430_000, 2, 2))
+    assert area == pytest.approx(100 / 0.9996**2, rel=1e-8)
+
+
+@pytest.mark.parametrize("epsg", [32718, 32719, 32631])
+@pytest.mark.parametrize("left", [190_000, 400_000, 833_000])
+def test_cell_area_sums_to_the_geodesic_area_of_a_kilometre_square(epsg, left):
+    window = Window(epsg, left, 8_430_000 if epsg > 32700 else 5_610_000, 100, 100)
+    box = shapely.segmentize(shapely.box(*window.bounds), 10)
+    outline = grid.project(box, epsg, 4326)
+    oracle = abs(Geod(ellps="WGS84").geometry_area_perimeter(outline)[0])
+    assert grid.cell_area(window).sum() == pytest.approx(oracle, rel=2e-8)
+
+
+@given(WINDOWS, st.integers(0, 7))
+@settings(max_examples=30, deadline=None)
+def test_a_cell_has_the_same_area_in_every_window_that_holds_it(window, halo):
+    outer = window.expanded(halo)
+    inner = grid.cell_area_units(outer)[outer.slices_of(window)]
+    np.testing.assert_array_equal(inner, grid.cell_area_units(window))
+
+
+@given(WINDOWS)
+@settings(max_examples=30, deadline=None)
+def test_snapping_gives_the_smallest_aligned_window_that_holds_the_first(window):
+    snapped = window.snapped(60)
+    west, south, east, north = snapped.bounds
+    assert all(v % 60 == 0 for v in snapped.bounds)
+    assert west <= window.left < west + 60
+    assert east - 60 < window.right <= east
+    assert south <= window.bottom < south + 60
+    assert north - 60 < window.top <= north
+
+
+@given(st.integers(1, 40).map(lambda n: n * 6), st.integers(16, 300))
+def test_blocks_partition_their_tile(tile_px, block_px):
+    tile = grid.Tile(Window(32719, 0, 8_000_000 + tile_px * 10, tile_px, tile_px))
+    seen = np.zeros(tile.window.shape, dtype=int)
+    for block in tile.blocks(block_px):
+        seen[tile.window.slices_of(block)] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("tile_px", [384, 768])
+def test_every_pixel_on_a_zone_meridian_belongs_to_exactly_one_zone(tile_px):
+    area = shapely.box(-72.02, -13.02, -71.98, -12.98)
+    points = np.random.default_rng(1).uniform([-72.02, -13.02], [-71.98, -12.98], (400, 2))
+    owners = np.zeros(len(points), dtype=int)
+    for tile in grid.tiles(area, tile_px):
+        w = tile.window
+        x, y = grid.transformer(4326, w.epsg).transform(points[:, 0], points[:, 1])
+        column, row = np.floor((x - w.left) / 10).astype(int), np.floor((w.top - y) / 10).astype(int)
+        inside = (column >= 0) & (column < w.width) & (row >= 0) & (row < w.height)
+        owned = grid.owned_by_zone(w)
+        owners[inside] += owned[row[inside], column[inside]]
+    # A point within half a pixel of the meridian may lie in a pixel whose centre is across it.
+    clear = np.abs(points[:, 0] + 72) > 1e-4
+    assert (owners[clear] == 1).all()
+
+
+def test_owned_areas_of_two_zones_add_up_to_the_area_of_the_ground():
+    area = shapely.box(-72.05, -13.05, -71.95, -12.95)
+    total = 0
+    for tile in grid.tiles(area, 384):
+        inside = grid.project(shapely.segmentize(area, 0.001), 4326, tile.window.epsg)
+        xx, yy = np.meshgrid(tile.window.x, tile.window.y)
+        take = shapely.contains_xy(inside, xx, yy) & grid.owned_by_zone(tile.window)
+        total += int(grid.cell_area_units(tile.window)[take].sum())
+    assert grid.hectares(total) == pytest.approx(grid.geodesic_hectares(area), rel=2e-4)
+
+
+def test_the_zone_of_a_point_follows_its_meridian_and_hemisphere():
+    assert grid.utm_epsg(-72.0, -13) == 32719
+    assert grid.utm_epsg(-72.0001, -13) == 32718
+    assert grid.utm_epsg(-66.0, -13) == 32720
+    assert grid.utm_epsg(3.0, 50.0) == 32631
+    assert grid.zones(shapely.box(-72.1, -13, -65.9, -12)) == [32718, 32719, 32720]
+
+
+def test_a_window_that_does_not_hold_whole_coarse_pixels_is_refused():
+    with pytest.raises(ValueError, match="snap it first"):
+        replace(Window(32719, 0, 60, 5, 6)).at(20)
