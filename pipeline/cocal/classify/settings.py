@@ -1,0 +1,107 @@
+"""What a configuration states about samples, training and classification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from cocal.contracts import BANDS, SAR_BANDS
+
+EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
+Missing = Literal["unobserved", "native"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Labels(_Settings):
+    path: Path
+    label_column: str
+    labels: dict[str, str] | None = Field(
+        default=None, description="label in the file -> class key of the scheme; left out: they are equal"
+    )
+    source: str = Field(min_length=1, description="who made the labels, how; goes to the model card")
+    licence: str = Field(min_length=1)
+    simulated: bool = False
+
+
+class PolygonSamples(_Labels):
+    """Labelled polygons in a vector file."""
+
+    kind: Literal["polygons"]
+    layer: str | None = None
+    id_column: str | None = Field(default=None, description="left out: the row number is the id")
+    edge_pixels: Literal["drop", "keep"] = Field(
+        description="drop: only pixels that lie wholly in the polygon; keep: all whose centre does"
+    )
+
+
+class PointSamples(_Labels):
+    """Labelled points in a vector file."""
+
+    kind: Literal["points"]
+    layer: str | None = None
+    id_column: str | None = Field(default=None, description="left out: the row number is the id")
+
+
+class SeriesSamples(_Labels):
+    """A long table of labelled time series: one row per sample and date."""
+
+    kind: Literal["series"]
+    id_column: str
+    date_column: str
+    longitude_column: str
+    latitude_column: str
+    bands: dict[str, str] = Field(min_length=1, description="band (STAC common name) -> column")
+    scale: float = Field(gt=0, description="reflectance per unit of the columns: 1 or 0.0001")
+    missing_value: float | None = Field(default=None, description="value that means missing, beside empty")
+
+    @field_validator("bands")
+    @classmethod
+    def _common_names(cls, bands: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(bands) - {*BANDS, *SAR_BANDS})
+        if unknown:
+            raise ValueError(f"not band names: {', '.join(unknown)}; known: {', '.join(BANDS + SAR_BANDS)}")
+        return bands
+
+
+SampleSettings = Annotated[PolygonSamples | PointSamples | SeriesSamples, Field(discriminator="kind")]
+
+
+class ValidationSettings(_Settings):
+    """Spatial blocks that are kept whole, dealt into folds."""
+
+    block_m: float = Field(gt=0, description="side of a square block on an equal-area lattice")
+    folds: int = Field(ge=2)
+    buffer_m: float = Field(
+        ge=0, description="training samples nearer than this to a test sample are left out; 0: none"
+    )
+
+
+class TrainSettings(_Settings):
+    """How a model is trained and what it is measured against."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    estimator: EstimatorName
+    parameters: dict[str, Any] = Field(description="parameters of the scikit-learn estimator")
+    seed: int = Field(ge=0, le=2**32 - 1)
+    missing: Literal["drop", "native"] = Field(
+        description="drop: samples with a missing feature do not train; native: the estimator handles them"
+    )
+    null_index: str = Field(
+        description="feature of the one-index null model; 'best': chosen within each training fold"
+    )
+    validation: ValidationSettings
+
+
+class ClassifySettings(_Settings):
+    """How a model is applied."""
+
+    model: Path = Field(description="folder with model.skops and card.json")
+    min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
+    missing: Missing = Field(
+        description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
+    )
