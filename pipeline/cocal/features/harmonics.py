@@ -1,0 +1,108 @@
+"""Harmonic regression on windows that may be missing.
+
+Order K fits   value = a0 + sum over k = 1..K of  hk_cos cos(k w) + hk_sin sin(k w),   w = 2 pi day / period
+
+by least squares, where `day` is the middle of a window in days since the period began: one cycle per period.
+h1 terms are those of the fit of order 1, h2 terms those of the fit of order 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_PIVOT = 0.01
+"""Below this pivot, of normal equations divided by the number of windows, the terms cannot be told apart."""
+
+_CODE_BITS = 40
+
+
+def harmonic_terms(
+    series: NDArray[np.float32], days: Sequence[float], length_days: int, order: int
+) -> dict[str, NDArray[np.float32]]:
+    """`hk_cos` and `hk_sin` for k = 1..order, in the unit of `series`.
+
+    The normal equations depend on nothing but which windows are there. They are solved once for each pattern
+    of windows that occurs, term by term in float64 (Gauss elimination; no library whose sums depend on
+    memory), and each pixel's coefficients are a weighted sum of its windows.
+
+    Returns
+    -------
+    float32 (...); NaN where fewer than 2 order + 1 windows are there, or where those that are there leave a
+    pivot below `MIN_PIVOT`: they lie too close together to tell the terms apart.
+    """
+    there = ~np.isnan(series)
+    patterns, pattern = _patterns(there.reshape(len(series), -1))
+    weights = fit_weights(patterns, days, length_days, order)
+    values = np.where(there, series, np.float32(0.0)).reshape(len(series), -1)
+    terms = {}
+    names = [f"h{k}_{part}" for k in range(1, order + 1) for part in ("cos", "sin")]
+    for name, rows in zip(names, weights[1:], strict=True):
+        total = np.zeros(values.shape[1])
+        for weight, value in zip(rows, values, strict=True):
+            total += (weight[pattern] if len(weight) > 1 else weight) * value
+        terms[name] = total.astype(np.float32).reshape(series.shape[1:])
+    return terms
+
+
+def _patterns(there: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """The distinct columns of a (window, pixel) array as (window, pattern), and each pixel's pattern."""
+    if there.all():
+        return there[:, :1], np.zeros(there.shape[1], dtype=np.intp)
+    code = np.zeros(there.shape[1], dtype=np.int64)
+    for i, seen in enumerate(there):
+        if i and i % _CODE_BITS == 0:
+            code = np.unique(code, return_inverse=True)[1].astype(np.int64)
+        code = 2 * code + seen
+    _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
+    return there[:, first], pattern
+
+
+def fit_weights(
+    patterns: NDArray[np.bool_], days: Sequence[float], length_days: int, order: int
+) -> NDArray[np.float64]:
+    """(coefficient, window, pattern) what each window's value weighs in each coefficient of the fit.
+
+    Coefficients are a0, h1_cos, h1_sin, h2_cos, ...; NaN for patterns that do not determine them.
+    """
+    angles = [2 * math.pi * day / length_days for day in days]
+    basis = [[1.0] * len(days)]
+    for k in range(1, order + 1):
+        basis += [[math.cos(k * w) for w in angles], [math.sin(k * w) for w in angles]]
+    size, windows, n_patterns = len(basis), len(days), patterns.shape[1]
+    count = np.zeros(n_patterns)
+    for seen in patterns:
+        count += seen
+    normal = np.zeros((size, size, n_patterns))
+    right = np.zeros((size, windows, n_patterns))
+    for w, seen in enumerate(patterns):
+        share = seen / np.maximum(count, 1.0)
+        for i in range(size):
+            right[i, w] = basis[i][w] * share
+            for j in range(size):
+                normal[i, j] += basis[i][w] * basis[j][w] * share
+    determined = (count >= size) & _eliminate(normal, right)
+    right[:, :, ~determined] = np.nan
+    return right
+
+
+def _eliminate(normal: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Solve `normal` x = `right` in place of `right` (Gauss-Jordan); True where every pivot is large enough.
+
+    The matrix is symmetric and positive, so no rows need to change places.
+    """
+    good = np.ones(normal.shape[2], dtype=bool)
+    for i in range(len(normal)):
+        good &= normal[i, i] >= MIN_PIVOT
+        pivot = np.where(good, normal[i, i], 1.0)
+        normal[i] /= pivot
+        right[i] /= pivot
+        for j in range(len(normal)):
+            if j != i:
+                factor = normal[j, i].copy()
+                normal[j] -= factor * normal[i]
+                right[j] -= factor * right[i]
+    return good

@@ -1,0 +1,111 @@
+"""Which pixel-dates are clear, from the scene classification (SCL) and the cloud probability."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cocal.features.names import unknown
+
+SCL_CLASSES = (
+    "nodata", "saturated", "dark", "cloud_shadow", "vegetation", "bare",
+    "water", "unclassified", "cloud_medium", "cloud_high", "cirrus", "snow",
+)  # fmt: skip
+"""Sen2Cor scene classes by code, 0 to 11 (ESA, Sentinel-2 L2A Product Definition Document, table of SCL)."""
+
+NOT_OFFERED = 255
+"""`cloud_probability` where the source offers none; such pixels are judged by their class alone."""
+
+
+class MaskSettings(BaseModel):
+    """What counts as a clear look at the ground."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clear: tuple[str, ...] = Field(min_length=1, description="SCL classes that are clear")
+    dilate: tuple[str, ...] = Field(description="SCL classes whose surroundings are not clear either")
+    dilate_px: int = Field(ge=0, le=200, description="radius of those surroundings, in pixels")
+    max_cloud_probability: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, description="percent; a pixel above it is a cloud, and is dilated like one"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MaskSettings:
+        problems = []
+        for field in ("clear", "dilate"):
+            problems += [
+                unknown("SCL class", n, SCL_CLASSES) for n in getattr(self, field) if n not in SCL_CLASSES
+            ]
+        if "nodata" in (*self.clear, *self.dilate):
+            problems.append("'nodata' is neither clear nor a cloud: take it out of `clear` and `dilate`")
+        both = sorted(set(self.clear) & set(self.dilate))
+        if both:
+            problems.append(f"in `clear` and in `dilate`: {', '.join(both)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def dilate(flags: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """(y, x) True where a True of `flags` lies within `radius` pixels, centre to centre (Euclidean).
+
+    The disc is built row by row: from its tip to its middle the rows widen, so each shift is made once.
+    Beyond the edge of the array there is nothing.
+    """
+    out, wide, reach = flags.copy(), flags.copy(), 0
+    for rise in range(radius, -1, -1):
+        half = isqrt(radius * radius - rise * rise)
+        while reach < half:
+            reach += 1
+            wide[:, reach:] |= flags[:, :-reach]
+            wide[:, :-reach] |= flags[:, reach:]
+        if rise == 0:
+            out |= wide
+        else:
+            out[rise:] |= wide[:-rise]
+            out[:-rise] |= wide[rise:]
+    return out
+
+
+def lookup(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(256) True at the codes of these SCL classes."""
+    table = np.zeros(256, dtype=bool)
+    table[[SCL_CLASSES.index(name) for name in names]] = True
+    return table
+
+
+def clear_mask(
+    scl: NDArray[np.uint8], settings: MaskSettings, cloud_probability: NDArray[np.uint8] | None = None
+) -> NDArray[np.bool_]:
+    """(time, y, x) True where the ground is seen clearly.
+
+    Parameters
+    ----------
+    scl
+        (time, y, x) uint8 scene class, 0 = no data. No data is not clear, and hides no neighbour.
+    settings
+        Clear classes, classes to dilate and how far.
+    cloud_probability
+        (time, y, x) uint8 percent, 255 = not offered; needed if the settings limit it.
+
+    Returns
+    -------
+    True where the class is a clear one, the probability is not above the limit, and no pixel of a class to
+    dilate (or above the limit) lies within `dilate_px`. Pixels within `dilate_px` of the array's edge are
+    right only as far as the array shows their surroundings: read that much more.
+    """
+    clear = lookup(settings.clear)[scl]
+    spreads = lookup(settings.dilate)[scl]
+    if settings.max_cloud_probability is not None:
+        if cloud_probability is None:
+            raise ValueError("max_cloud_probability is set, but no cloud_probability is given")
+        cloudy = (cloud_probability > settings.max_cloud_probability) & (cloud_probability != NOT_OFFERED)
+        spreads |= cloudy & (scl != SCL_CLASSES.index("nodata"))
+    for plane, cloud in zip(clear, spreads, strict=True):
+        if cloud.any():
+            plane &= ~dilate(cloud, settings.dilate_px)
+    return np.asarray(clear)

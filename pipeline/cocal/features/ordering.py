@@ -1,0 +1,117 @@
+"""Order statistics over a short time axis, exact and the same for any block.
+
+A sorting network compares whole planes (one date, all pixels) with minimum and maximum, so a stack of
+uint16 is sorted without widening it, and no sum depends on the layout of memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@lru_cache(maxsize=512)
+def comparators(length: int) -> tuple[tuple[int, int], ...]:
+    """The pairs (i, j), i < j, whose ordering in turn sorts `length` items.
+
+    Batcher's merge exchange: Knuth 1998, The Art of Computer Programming 3, 5.2.2, algorithm M.
+    """
+    pairs = []
+    top = 1 << max(0, (length - 1).bit_length() - 1)
+    p = top
+    while p > 0:
+        q, r, d = top, 0, p
+        while True:
+            pairs += [(i, i + d) for i in range(length - d) if i & p == r]
+            if q == p:
+                break
+            d, q, r = q - p, q >> 1, p
+        p >>= 1
+    return tuple(pairs)
+
+
+def sort_time(stack: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[Any]:
+    """A sorted copy of `stack` along its first axis; values that are not `there` come last.
+
+    Parameters
+    ----------
+    stack
+        (time, ...) uint16 or float32; the content where not `there` does not matter.
+    there
+        (time, ...) bool.
+
+    Returns
+    -------
+    (time, ...) as `stack`: ascending; the last ones are 65535 or inf, one for each value not there.
+    """
+    if stack.dtype == np.uint16:
+        out = np.maximum(stack, there.astype(np.uint16) - np.uint16(1))
+    else:
+        out = stack + np.float32(0.0)
+        out[~there] = np.inf
+    lower = np.empty_like(out[0]) if len(out) else None
+    for i, j in comparators(len(out)):
+        np.minimum(out[i], out[j], out=lower)
+        np.maximum(out[i], out[j], out=out[j])
+        out[i] = lower
+    return np.asarray(out)
+
+
+def count_time(there: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """(...) how many of the (time, ...) values are there."""
+    count = np.zeros(there.shape[1:], dtype=np.uint16)
+    for plane in there:
+        count += plane
+    return count
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Where a percentile lies in a sorted stack: flat positions below and above, weight of the upper."""
+
+    low: NDArray[np.intp]
+    high: NDArray[np.intp] | None
+    weight: NDArray[np.float32]
+    nothing: NDArray[np.bool_]
+
+
+def ranks(count: NDArray[np.uint16], percent: int, length: int) -> Ranks:
+    """The place of a percentile among the first `count` of `length` sorted values.
+
+    Linear interpolation between order statistics (definition 7 of Hyndman and Fan 1996,
+    doi:10.2307/2684934): rank (count - 1) * percent / 100, in whole hundredths, so without rounding. 50 is
+    the median: the mean of the two middle values where `count` is even.
+    """
+    last = np.maximum(np.arange(length + 1) - 1, 0)
+    whole, hundredths = np.divmod(last * percent, 100)
+    plane = np.arange(count.size, dtype=np.intp).reshape(count.shape)
+    stride = np.intp(count.size)
+    high = np.minimum(whole + 1, last)[count] * stride + plane if hundredths.any() else None
+    weight = (hundredths / 100).astype(np.float32)[count]
+    return Ranks(whole[count] * stride + plane, high, weight, count == 0)
+
+
+def pick(ordered: NDArray[Any], where: Ranks) -> NDArray[np.float32]:
+    """(...) float32 percentile of each pixel of a sorted (time, ...) stack; NaN where nothing is there."""
+    if not len(ordered):
+        return np.full(ordered.shape[1:], np.nan, dtype=np.float32)
+    flat = ordered.reshape(-1)
+    value = flat[where.low].astype(np.float32)
+    if where.high is not None:
+        with np.errstate(invalid="ignore"):
+            value += (flat[where.high].astype(np.float32) - value) * where.weight
+    value[where.nothing] = np.nan
+    return np.asarray(value)
+
+
+def percent_of(statistic: str) -> int | None:
+    """The percentile that a statistic's name asks for: p10 -> 10, median -> 50; None for others."""
+    named = {"min": 0, "median": 50, "max": 100}
+    if statistic in named:
+        return named[statistic]
+    digits = statistic[1:]
+    return int(digits) if statistic[:1] == "p" and digits.isdigit() and len(digits) == 2 else None

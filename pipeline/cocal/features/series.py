@@ -1,0 +1,118 @@
+"""Features of a table of time series: the same code as for rasters, one sample in place of a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from cocal.contracts import Period
+from cocal.errors import InputError
+from cocal.features.composite import REFLECTANCE_SCALE, reduce_dates
+from cocal.features.indices import INDICES
+from cocal.features.mask import SCL_CLASSES, lookup
+from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
+from cocal.features.settings import FeatureSettings
+from cocal.features.stack import temporal_features
+from cocal.features.windows import composite_windows, select_features
+
+Array = NDArray[np.float32]
+
+
+def series_features(series: xr.Dataset, settings: FeatureSettings, period: Period) -> pd.DataFrame:
+    """A table (sample x feature, float32) of the features of labelled time series.
+
+    An index is computed from its bands where the series has them all; else a variable of the index's own name
+    is taken as supplied, and composited as it is. Reflectance is first rounded to the numbers of scenes/1
+    (x 10000, 1 to 65535), so that a model is trained on what it will meet in rasters.
+
+    Parameters
+    ----------
+    series
+        Dims (time, sample): reflectance 0 to 1 by STAC common name, supplied indices by their name, NaN =
+        missing; `scl` (time, sample) if the mask is to be applied (there are no neighbours: nothing is
+        dilated), else what is there counts as clear. `elevation`, `slope` (sample) if asked for.
+    settings, period
+        As for rasters; dates outside the period are left aside.
+
+    Raises
+    ------
+    InputError
+        Names every variable that is neither there nor can be computed.
+    """
+    chosen = select_features(settings, period)
+    bands, supplied = _sources(series, settings)
+    days = series["time"].values.astype("datetime64[D]")
+    composites = []
+    for _, start, end in composite_windows(settings, period):
+        part = series.isel(time=np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end))))
+        composites.append(_composite(part, settings, bands, supplied))
+    out = temporal_features(composites, chosen, settings, period)
+    for i, feature in enumerate(chosen):
+        if feature.is_terrain:
+            out[i] = series[feature.name].values
+    return pd.DataFrame(
+        out.T, index=pd.Index(series["sample"].values, name="sample"), columns=[f.name for f in chosen]
+    )
+
+
+def _sources(series: xr.Dataset, settings: FeatureSettings) -> tuple[list[str], list[str]]:
+    """The bands to composite, and the indices taken as supplied."""
+    bands: dict[str, None] = {}
+    supplied, missing = [], [f.name for f in settings.parsed if f.is_terrain and f.name not in series]
+    for variable in settings.variables:
+        wanted = INDICES[variable].bands if variable in INDICES else (variable,)
+        absent = [band for band in wanted if band not in series]
+        if not absent:
+            bands |= dict.fromkeys(wanted)
+        elif variable in series:
+            supplied.append(variable)
+        else:
+            missing.append(variable if absent == [variable] else f"{variable} (needs {', '.join(absent)})")
+    if missing:
+        raise InputError(
+            "the time series lack what the features need",
+            "a column for each band, or for the index itself",
+            "no " + "; no ".join(missing),
+            "add the columns, or choose other features",
+        )
+    return list(bands), supplied
+
+
+def _composite(
+    part: xr.Dataset, settings: FeatureSettings, bands: Sequence[str], supplied: Sequence[str]
+) -> dict[str, Array]:
+    """One window's composite of each band and supplied index: float32 (sample)."""
+    values = {
+        name: part[name].transpose("time", "sample").values.astype(np.float64) for name in (*bands, *supplied)
+    }
+    clear = np.ones((part.sizes["time"], part.sizes["sample"]), dtype=bool)
+    if settings.mask is not None and "scl" in part:
+        scl = np.nan_to_num(part["scl"].transpose("time", "sample").values, nan=SCL_CLASSES.index("nodata"))
+        clear = lookup(settings.mask.clear)[scl.astype(np.uint8)]
+    seen = clear.copy()
+    for name in bands:
+        seen &= ~np.isnan(values[name])
+    stacks = {
+        name: np.clip(np.rint(np.nan_to_num(values[name]) * REFLECTANCE_SCALE), 1, 65535).astype(np.uint16)
+        for name in bands
+    }
+    found = dict(reduce_dates(stacks, seen, settings).bands)
+    for name in supplied:
+        found[name] = _reduce_supplied(values[name].astype(np.float32), clear, settings.composite)
+    return found
+
+
+def _reduce_supplied(stack: Array, clear: NDArray[np.bool_], statistic: str) -> Array:
+    there = clear & ~np.isnan(stack)
+    count, percent = count_time(there), percent_of(statistic)
+    if percent is not None:
+        return pick(sort_time(stack, there), ranks(count, percent, len(stack)))
+    total = np.zeros(count.shape)
+    for plane, seen in zip(stack, there, strict=True):
+        np.add(total, plane, out=total, where=seen)
+    with np.errstate(invalid="ignore"):
+        return (total / count).astype(np.float32)

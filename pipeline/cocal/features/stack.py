@@ -1,0 +1,210 @@
+"""The feature stack: composites of all windows -> variables -> gaps filled -> features by name.
+
+A variable is a band of the composites, or an index computed from the composite's bands (the index of the
+composite, not the composite of the index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from cocal.contracts import FEATURES, Period, check_features, check_scenes, grid_coords, window_of
+from cocal.errors import InputError
+from cocal.features.composite import Composite, composite, empty_composite, row_strips
+from cocal.features.fill import fill_gaps
+from cocal.features.indices import INDICES, compute_index
+from cocal.features.names import Feature
+from cocal.features.settings import FeatureSettings, bands_needed, needs_dem
+from cocal.features.temporal import Course
+from cocal.features.terrain import slope_degrees
+from cocal.features.windows import centre_days, composite_windows, period_days, select_features
+from cocal.grid import Window
+
+Array = NDArray[np.float32]
+
+
+def index(
+    scenes: xr.Dataset,
+    settings: FeatureSettings,
+    period: Period,
+    dem: NDArray[Any] | xr.DataArray | None = None,
+) -> xr.Dataset:
+    """The features of a period from all its scenes: the stage for a notebook.
+
+    Parameters
+    ----------
+    scenes
+        scenes/1 with dims (time, y, x), numpy or dask; dates outside the period are left aside.
+    settings
+        Mask, windows, composite, features, fill rules.
+    period
+        First and last day, both included.
+    dem
+        (y, x) elevation in metres on the pixels of `scenes`, or the same number of pixels more on each side;
+        needed for elevation and slope.
+
+    Returns
+    -------
+    features/1 on the pixels of `scenes`, in memory. Along the edge, clouds outside the array are not known,
+    and slope is missing unless `dem` is larger than `scenes`.
+    """
+    check_scenes(scenes, bands_needed(settings))
+    window = window_of(scenes)
+    days = scenes["time"].values.astype("datetime64[D]")
+    composites = []
+    for _, start, end in composite_windows(settings, period):
+        within = np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end)))
+        chosen = (
+            composite(scenes.isel(time=within), settings)
+            if within.size
+            else empty_composite(settings, window.shape)
+        )
+        composites.append(replace(chosen, inputs=()))
+    dataset = features_from_composites(
+        composites, settings, period, window, None if dem is None else np.asarray(dem)
+    )
+    dataset.attrs |= {
+        "inputs": list(scenes.attrs.get("inputs", [])),
+        "simulated": int(scenes.attrs.get("simulated", 0)),
+    }
+    return dataset
+
+
+def features_from_composites(
+    composites: Sequence[Composite],
+    settings: FeatureSettings,
+    period: Period,
+    window: Window,
+    dem: NDArray[Any] | None = None,
+) -> xr.Dataset:
+    """The features of a period on `window`.
+
+    Parameters
+    ----------
+    composites
+        One for each of `composite_windows(settings, period)`, in that order, all on `window` or on
+        `window.expanded(n)` for one n.
+    settings, period
+        As for `index`.
+    window
+        The pixels wanted.
+    dem
+        (y, x) elevation in metres on `window.expanded(n)`, n >= 1 for slope without missing edges.
+
+    Returns
+    -------
+    features/1: `features` float32 (feature, y, x), NaN where nothing tells the value; `n_clear` uint16 (y, x),
+    clear dates over the period.
+
+    Raises
+    ------
+    InputError
+        If elevation or slope is asked for and `dem` is None.
+    """
+    chosen = select_features(settings, period)
+    if needs_dem(settings) and dem is None:
+        raise InputError(
+            "elevation or slope is asked for", "an elevation model", "none", "state `dem:`, or drop them"
+        )
+    cropped = [crop(c, window.shape) for c in composites]
+    out = np.empty((len(chosen), *window.shape), dtype=np.float32)
+    for rows in row_strips(window.shape):
+        strip = [{name: values[rows] for name, values in c.bands.items()} for c in cropped]
+        out[:, rows] = temporal_features(strip, chosen, settings, period)
+    for i, feature in enumerate(chosen):
+        if feature.is_terrain and dem is not None:
+            surface = slope_degrees(dem, window.resolution) if feature.name == "slope" else dem
+            out[i] = _centre(surface, window.shape)
+    n_clear = np.zeros(window.shape, dtype=np.uint16)
+    for c in cropped:
+        n_clear += c.n_clear
+    return check_features(_dataset(out, n_clear, window, chosen, settings, cropped))
+
+
+def _dataset(
+    out: Array,
+    n_clear: NDArray[np.uint16],
+    window: Window,
+    chosen: Sequence[Feature],
+    settings: FeatureSettings,
+    composites: Sequence[Composite],
+) -> xr.Dataset:
+    seen = {"long_name": "number of clear dates in the period", "units": "1"}
+    mixed = {
+        "long_name": "features by name; reflectance and indices unitless, days, metres, degrees",
+        "units": "1",
+    }
+    return xr.Dataset(
+        {"features": (("feature", "y", "x"), out, mixed), "n_clear": (("y", "x"), n_clear, seen)},
+        coords={"feature": [feature.name for feature in chosen], **grid_coords(window)},
+        attrs={
+            "contract": FEATURES,
+            "cocal_version": metadata.version("cocal"),
+            "feature_settings": settings.digest,
+            "inputs": list(dict.fromkeys(i for c in composites for i in c.inputs)),
+            "simulated": int(any(c.simulated for c in composites)),
+        },
+    )
+
+
+def temporal_features(
+    composites: Sequence[Mapping[str, Array]],
+    chosen: Sequence[Feature],
+    settings: FeatureSettings,
+    period: Period,
+) -> Array:
+    """(feature, ...) float32 values of `chosen` from the composites' bands; terrain features are left NaN.
+
+    Each variable is computed once, its gaps are filled once by each rule that its features ask for, and only
+    one variable's windows are in memory at a time.
+    """
+    windows = composite_windows(settings, period)
+    days, length = centre_days(windows, period), period_days(period)
+    position = {window.name: i for i, window in enumerate(windows)}
+    shape = next(iter(composites[0].values())).shape
+    out = np.full((len(chosen), *shape), np.nan, dtype=np.float32)
+    for variable in settings.variables:
+        series = np.stack([variable_of(bands, variable) for bands in composites])
+        courses: dict[str, Course] = {}
+        for i, feature in enumerate(chosen):
+            if feature.variable != variable:
+                continue
+            rule = settings.find_rule(feature.name) or "none"
+            if rule not in courses:
+                courses[rule] = Course(fill_gaps(series, days, rule), days, length)
+            course = courses[rule]
+            out[i] = (
+                course.series[position[feature.window]]
+                if feature.window is not None
+                else course.statistic(feature.statistic or "")
+            )
+    return out
+
+
+def variable_of(bands: Mapping[str, Array], variable: str) -> Array:
+    """A band, an index computed from its bands, or, where a band is not there, the index as supplied."""
+    if variable in INDICES and all(band in bands for band in INDICES[variable].bands):
+        return compute_index(variable, bands)
+    return bands[variable]
+
+
+def crop(wide: Composite, shape: tuple[int, ...]) -> Composite:
+    """The middle `shape` (height, width) of a composite that has the same margin on each side."""
+    bands = {name: _centre(values, shape) for name, values in wide.bands.items()}
+    return replace(wide, bands=bands, n_clear=_centre(wide.n_clear, shape))
+
+
+def _centre(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    margins = {(have - want) / 2 for have, want in zip(array.shape, shape, strict=True)}
+    margin = margins.pop()
+    if margins or margin < 0 or margin % 1:
+        raise ValueError(f"an array of {array.shape} is not a window of {shape} with one margin on all sides")
+    top = int(margin)
+    return array[top : top + shape[0], top : top + shape[1]]
