@@ -22,6 +22,8 @@ from cocal.errors import CocalError, InputError
 
 log = logging.getLogger(__name__)
 
+CONNECT_SECONDS = 15
+
 ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS")
 }
@@ -108,7 +110,7 @@ class DaskExecutor:
         from distributed import as_completed
 
         waiting, running = deque(jobs), {}
-        done = as_completed()
+        done = as_completed(loop=self.client.loop)
         tasks_in_flight = 0
         while waiting or running:
             while waiting and (not running or tasks_in_flight < 2 * self.workers):
@@ -161,7 +163,7 @@ def executor(
     Raises
     ------
     InputError
-        No scheduler answers at `scheduler` within 15 seconds.
+        No scheduler answers at `scheduler` within CONNECT_SECONDS.
     """
     if serial:
         yield SerialExecutor()
@@ -171,7 +173,7 @@ def executor(
 
     if scheduler:
         try:
-            client = Client(scheduler, timeout=15, set_as_default=False)
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as err:
             raise InputError(
                 f"no Dask scheduler at {scheduler}", "a running scheduler such as tcp://127.0.0.1:8786",
@@ -186,7 +188,7 @@ def executor(
         dask.config.set(settings),
         LocalCluster(
             n_workers=count, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
-            dashboard_address=None, silence_logs=logging.ERROR,
+            dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip

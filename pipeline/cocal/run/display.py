@@ -1,0 +1,67 @@
+"""Tables that the command prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from cocal.run.plan import REVISIT_DAYS, Plan
+
+if TYPE_CHECKING:
+    from cocal.run import RunSummary
+
+
+def plan_table(plan: Plan) -> Table:
+    """What a run would do, one fact a row."""
+    table = Table("plan", Text(plan.name), title=None)
+    zones = ", ".join(f"EPSG:{epsg}: {count}" for epsg, count in plan.tiles_per_zone.items())
+    archived = "unknown until imported" if plan.scenes_archived is None else str(plan.scenes_archived)
+    rows = {
+        "tiles per UTM zone": zones,
+        "scenes, upper bound": f"{plan.scenes_upper_bound} tile-scenes (a bound, not a count: two looks every "
+        f"{REVISIT_DAYS} days per tile, from the revisit time)",
+        "scenes in the archive": archived,
+        "imports": f"{plan.imports_new} new, {plan.imports_reused} reused",
+        "maps (tile x period)": f"{plan.maps_new} new, {plan.maps_reused} reused",
+        "blocks": str(plan.blocks),
+        "tasks, at most": str(plan.tasks),
+        "memory per worker": f"{plan.memory_per_worker / 2**30:.2f} GiB at most",
+        "disk for maps": f"{plan.disk / 2**30:.2f} GiB at most, before compression",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    for note in plan.notes:
+        table.add_row("note", Text(note))
+    return table
+
+
+def _number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:,.1f}"
+
+
+def hectares_table(result: RunSummary) -> Table:
+    """Hectares of the target per region: mapped, estimated with its interval, truth if simulated."""
+    assert result.areas is not None
+    areas = result.areas
+    target = areas[areas["class"] == result.target].set_index(["period", "region_id"])
+    dark = areas[areas["class"] == "unobserved"].set_index(["period", "region_id"])["mapped_ha"]
+    title = f"hectares of {result.target}" + (" - SIMULATED, not observations" if result.simulated else "")
+    table = Table(title=title)
+    headers = ["period", "country", "region", "mapped", "estimated", "interval", "unobserved"]
+    if result.truth is not None:
+        headers.append("truth (simulated)")
+    for name in headers:
+        table.add_column(name, justify="left" if name in ("period", "country", "region") else "right")
+    for key, row in target.iterrows():
+        low, high = _number(row["ci_low_ha"]), _number(row["ci_high_ha"])
+        cells = [
+            key[0], row["country"], row["region_name"], _number(float(row["mapped_ha"])),
+            _number(row["estimated_ha"]), f"{low} to {high}" if low else row["notes"], _number(float(dark[key])),
+        ]  # fmt: skip
+        if result.truth is not None:
+            cells.append(_number(result.truth.get(key[1], float("nan"))))
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
