@@ -61,7 +61,8 @@ def slivers(regions: Regions, window: Window) -> NDArray[np.bool_]:
 
     Its centre is within `sliver_m` (metres of the grid) of two regions, of different files where there
     are several, and lies between them: the directions to the nearest points of the two point apart
-    (their scalar product is negative).
+    (their scalar product is negative). Distances are compared in whole millimetres; at the same distance
+    the first region in the stated order wins.
     """
     found = np.zeros(window.shape, dtype=bool)
     for into, chunk, cut in _chunks(regions, window):
@@ -161,13 +162,13 @@ def _give_slivers(
         return given
     x, y = window.x[columns], window.y[rows]
     near, dx, dy = _nearest_points(zone, window, regions.sliver_m, x, y)
-    distance = dx * dx + dy * dy
+    distance_mm = np.rint(1000 * np.sqrt(dx * dx + dy * dy))
     between = np.zeros(rows.size, dtype=bool)
     for a in range(len(near)):
         for b in range(a + 1, len(near)):
             if regions.groups[near[a]] != regions.groups[near[b]]:
                 between |= dx[a] * dx[b] + dy[a] * dy[b] < 0
-    nearest = near[np.argmin(np.where(np.isnan(distance), np.inf, distance), axis=0)]
+    nearest = near[np.argmin(np.where(np.isnan(distance_mm), np.inf, distance_mm), axis=0)]
     owner[rows[between], columns[between]] = nearest[between]
     given[rows[between], columns[between]] = True
     return given

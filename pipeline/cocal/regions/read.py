@@ -233,16 +233,16 @@ def _polygons(frame: gpd.GeoDataFrame, ids: pd.Series[str], tell: Any, note: Any
         tell(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
     if (empty | other).any():
         return shapes
-    shapes = np.array([_in_degrees(g, frame.crs) for g in shapes], dtype=object)
+    invalid = ~shapely.is_valid(shapes)
+    if invalid.any():
+        note(f"invalid polygons made valid: region {_listed(ids[invalid])}")
+    shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
     west, south, east, north = shapely.bounds(shapes).T
     astray = ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
     if astray.any():
         tell(f"coordinates that are not on the Earth in {frame.crs.name!r}: region {_listed(ids[astray])}")
         return shapes
-    invalid = ~shapely.is_valid(shapes)
-    if invalid.any():
-        note(f"invalid polygons made valid: region {_listed(ids[invalid])}")
-        shapes[invalid] = [_only_polygons(shapely.make_valid(g)) for g in shapes[invalid]]
+    shapes = np.array([_valid(g) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
     if flat.any():
         tell(f"polygon without area: region {_listed(ids[flat])}")
@@ -257,9 +257,18 @@ def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
     return project(geometry, crs.to_wkt(), 4326, densify=step)
 
 
-def _only_polygons(geometry: BaseGeometry) -> BaseGeometry:
-    parts = shapely.get_parts(shapely.get_parts(geometry))
-    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+def _valid(geometry: BaseGeometry) -> BaseGeometry:
+    """The same ground as a valid polygon, rings in canonical order.
+
+    Both matter: geodesic areas add rings by their direction, and cutting the edges of an invalid polygon
+    loses parts of it (GEOS mends the result with buffer(0)).
+    """
+    if not shapely.is_valid(geometry):
+        geometry = shapely.make_valid(geometry)
+    if shapely.get_type_id(geometry) not in (3, 6):
+        parts = shapely.get_parts(shapely.get_parts(geometry))
+        geometry = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+    return shapely.normalize(geometry)
 
 
 def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -269,7 +278,7 @@ def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     exclusive = shapes.copy()
     for i in np.unique(later[crossing]):
         before = shapely.union_all(shapes[earlier[crossing & (later == i)]])
-        exclusive[i] = _only_polygons(shapely.difference(shapes[i], before))
+        exclusive[i] = _valid(shapely.difference(shapes[i], before))
     return exclusive
 
 
