@@ -1,0 +1,120 @@
+"""Hectares per class and region from a sample and its strata, by the estimator and interval asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from cocal.errors import UsageError
+from cocal.estimate.design import Design, build_design
+from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.result import TOO_SMALL, Estimate
+from cocal.estimate.strata import Strata
+from cocal.estimate.stratified import (
+    Domains,
+    class_accuracies,
+    class_areas,
+    overall_accuracy,
+    region_domains,
+    whole,
+)
+
+ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", "difference", "regression")
+
+MIN_REGION_POINTS = 10
+"""A region with fewer points gets its estimate with the words "n too small" in place of an interval."""
+
+
+def estimate_areas(
+    sample: pd.DataFrame,
+    strata: pd.DataFrame,
+    *,
+    classes: Sequence[str] | None,
+    estimator: str,
+    interval: str,
+    confidence: float,
+    by_region: bool,
+    collapse: Sequence[str | Sequence[str]] = (),
+) -> Estimate:
+    """Estimated hectares and accuracies with their uncertainty.
+
+    Parameters
+    ----------
+    sample : a row per point: stratum, map_class, reference_class [, region] [, inclusion_probability].
+    strata : a row per stratum: stratum, area_ha (or pixels and pixel_area_m2; only then with a
+        finite-population correction) [, region: the design stratum is then stratum x region].
+    classes : keys of the class scheme, in the order of the result; None = those in the sample, by name.
+    estimator : one of `ESTIMATORS`.
+    interval : one of `INTERVALS`.
+    confidence : from 0.5 to below 1.
+    by_region : regions as domains of the one design; they add up to the total.
+    collapse : strata to merge, `"A+B"`.
+
+    Raises
+    ------
+    UsageError, InputError : what the design does not allow, by name, with the remedy.
+    """
+    _check_settings(estimator, interval, confidence)
+    design = build_design(
+        sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
+    )
+    overall, overall_se = overall_accuracy(design.cells, design.strata, whole(design.cells))
+    total = _figures(design, whole(design.cells), interval, confidence)
+    regions = None
+    if by_region:
+        domains = region_domains(design.cells, len(design.regions))
+        regions = _with_notes(_figures(design, domains, interval, confidence), design)
+    return Estimate(
+        estimator,
+        interval,
+        confidence,
+        design.n,
+        float(overall[0]),
+        float(overall_se[0]),
+        total,
+        regions,
+        _strata_table(design.strata),
+        design.warnings,
+    )
+
+
+def _check_settings(estimator: str, interval: str, confidence: float) -> None:
+    problems = []
+    if estimator not in ESTIMATORS:
+        problems.append(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
+    if interval not in INTERVALS:
+        problems.append(f"interval {interval!r}; allowed: {', '.join(INTERVALS)}")
+    if not 0.5 <= confidence < 1:
+        problems.append(f"confidence {confidence!r}; allowed: from 0.5 to below 1")
+    if problems:
+        raise UsageError(
+            "the estimate cannot be made as asked", "", "; ".join(problems), "choose one allowed"
+        )
+
+
+def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:
+    cells, k = design.cells, len(design.classes)
+    areas = class_areas(
+        cells, design.strata, domains, n_classes=k, interval=INTERVALS[interval], confidence=confidence
+    )
+    accuracies = class_accuracies(cells, design.strata, domains, n_classes=k)
+    figures = pd.concat([areas, accuracies], axis=1)
+    figures.insert(0, "class", list(design.classes) * domains.n)
+    return figures
+
+
+def _with_notes(figures: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """The figures of the regions with their names, n, and no interval where n is too small."""
+    k = len(design.classes)
+    n = np.bincount(design.cells.region, weights=design.cells.count, minlength=len(design.regions))
+    few = np.repeat(n < MIN_REGION_POINTS, k)
+    figures.insert(0, "region", np.repeat(np.array(design.regions, dtype=object), k))
+    figures.insert(2, "n", np.repeat(n.astype(np.int64), k))
+    figures.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
+    return figures.assign(notes=np.where(few, TOO_SMALL, ""))
+
+
+def _strata_table(strata: Strata) -> pd.DataFrame:
+    return pd.DataFrame({"stratum": strata.labels, "area_ha": strata.area_ha, "n": strata.n})

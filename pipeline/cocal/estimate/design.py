@@ -1,0 +1,206 @@
+"""The sampling design behind a table of points: strata, their sizes, and the points as counts.
+
+Everything that can make an estimate wrong before a single formula is applied is refused here, by name:
+points without an inclusion probability, strata without points, sizes that do not match. What is refused
+depends on the design only, never on the classes that were found: refusing when few coca points turned up
+would keep the lucky draws and destroy the coverage of every interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.errors import InputError
+from cocal.estimate.collapse import merge_strata
+from cocal.estimate.strata import Strata, strata_from_table
+from cocal.estimate.weights import check_purposive, check_simple_random, check_weights
+
+SIMPLE_RANDOM = ("simple", "systematic", "poststratified", "difference", "regression")
+"""Estimators whose sample is one simple random (or systematic) sample of the whole frame."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The points as counts: one entry per stratum, region, map class and reference class that occurs.
+
+    All arrays have one length; the first four hold codes. `count` sums to the number of points.
+    """
+
+    stratum: NDArray[np.int64]
+    region: NDArray[np.int64]
+    mapped: NDArray[np.int64]
+    reference: NDArray[np.int64]
+    count: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Strata and points under one class scheme. `regions` is empty when no domains were asked for."""
+
+    estimator: str
+    strata: Strata
+    cells: Cells
+    classes: tuple[str, ...]
+    regions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return int(self.strata.n.sum())
+
+
+def build_design(
+    sample: pd.DataFrame,
+    strata: pd.DataFrame,
+    *,
+    estimator: str,
+    classes: Sequence[str] | None,
+    by_region: bool,
+    collapse: Sequence[str | Sequence[str]] = (),
+) -> Design:
+    """The checked design of `sample` (a row per point) in `strata` (a row per stratum).
+
+    Parameters
+    ----------
+    sample : columns stratum, map_class, reference_class [, region] [, inclusion_probability].
+    strata : columns stratum, area_ha (or pixels and pixel_area_m2) [, region]. With `region` the design
+        stratum is stratum x region.
+    estimator : for those in `SIMPLE_RANDOM` the rows of `strata` are groups of known size (post-strata)
+        within one simple random sample; else they are the design's strata.
+    classes : the class scheme's keys; None = those that occur in the table.
+    by_region : regions are wanted as domains.
+    collapse : `"A+B"` merges the strata A and B. Nothing else merges strata.
+
+    Raises
+    ------
+    InputError : all that is wrong with the tables, each thing by its name.
+    UsageError : points without an inclusion probability (purposive).
+    """
+    _check_columns(sample, strata, by_region)
+    check_purposive(sample)
+    known = list(classes) if classes is not None else _classes_found(sample)
+    _check_values(sample, known)
+    table = strata_from_table(strata)
+    stratum = _stratum_of_points(sample, table)
+    warnings = check_weights(sample, stratum, table)
+    stratum, table, merged = merge_strata(stratum, table, collapse)
+    table = table.with_points(stratum)
+    table.check_points()
+    if estimator in SIMPLE_RANDOM:
+        check_simple_random(table, estimator)
+    regions = sorted(set(sample["region"].unique())) if by_region else []
+    region = _codes(sample["region"], regions) if by_region else np.zeros(len(sample), dtype=np.int64)
+    cells = _count(
+        stratum,
+        region,
+        _codes(sample["map_class"], known),
+        _codes(sample["reference_class"], known),
+    )
+    table = table.with_regions(regions)
+    return Design(estimator, table, cells, tuple(known), tuple(regions), (*warnings, *merged))
+
+
+def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) -> None:
+    problems = [
+        f"sample has no column {name!r}"
+        for name in ("stratum", "map_class", "reference_class")
+        if name not in sample.columns
+    ]
+    if "stratum" not in strata.columns:
+        problems.append("strata has no column 'stratum'")
+    if "area_ha" not in strata.columns and not {"pixels", "pixel_area_m2"} <= set(strata.columns):
+        problems.append("strata has neither 'area_ha' nor 'pixels' with 'pixel_area_m2'")
+    if (by_region or "region" in strata.columns) and "region" not in sample.columns:
+        problems.append("sample has no column 'region', which the regions asked for need")
+    for name, table in (("sample", sample), ("strata", strata)):
+        if table.empty:
+            problems.append(f"{name} has no rows")
+        if "class_scheme" in table.columns and table["class_scheme"].nunique(dropna=False) > 1:
+            schemes = ", ".join(sorted(map(str, table["class_scheme"].unique())))
+            problems.append(f"{name} mixes class schemes: {schemes}; estimate each scheme by itself")
+    if problems:
+        raise InputError(
+            "the tables cannot be read as a sample and its strata",
+            "sample: stratum, map_class, reference_class [, region]; strata: stratum, area_ha [, region]",
+            "; ".join(problems),
+            "add or rename the columns",
+        )
+
+
+def _classes_found(sample: pd.DataFrame) -> list[str]:
+    mapped = set(sample["map_class"].dropna().unique())
+    reference = set(sample["reference_class"].dropna().unique())
+    if mapped and reference and not mapped & reference:
+        raise InputError(
+            "map classes and reference classes come from two class schemes",
+            "the same class names in both columns",
+            f"map: {', '.join(sorted(mapped))}; reference: {', '.join(sorted(reference))}",
+            "rename one of them to the other's scheme",
+        )
+    return sorted(mapped | reference)
+
+
+def _check_values(sample: pd.DataFrame, classes: Sequence[str]) -> None:
+    problems = []
+    for name in ("stratum", "map_class", "reference_class", "region"):
+        if name in sample.columns and (missing := int(sample[name].isna().sum())):
+            problems.append(f"{missing} points have no {name}: list points that could not be observed apart")
+    for name in ("map_class", "reference_class"):
+        unknown = sorted(set(sample[name].dropna().unique()) - set(classes))
+        if unknown:
+            problems.append(f"{name} holds {', '.join(unknown[:6])}, not of this class scheme")
+    if problems:
+        raise InputError(
+            "the sample table cannot be used",
+            f"complete rows with classes of one scheme: {', '.join(classes)}",
+            "; ".join(problems),
+            "complete the rows, or map the classes of the other scheme to this one",
+        )
+
+
+def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
+    return np.asarray(pd.Categorical(column, categories=list(names)).codes, dtype=np.int64)
+
+
+def _stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64]:
+    """(n,) index into `strata` of each point; InputError names the strata that have no row."""
+    names = sorted(set(strata.names))
+    code, codes = _codes(sample["stratum"], names), {name: i for i, name in enumerate(names)}
+    region_names = sorted(set(strata.region_names) - {""})
+    own = np.array([codes[name] for name in strata.names])
+    if region_names:
+        region = _codes(sample["region"], region_names)
+        missing = (code < 0) | (region < 0)
+        code = code * len(region_names) + region
+        places = {name: i for i, name in enumerate(region_names)}
+        own = own * len(region_names) + np.array([places[name] for name in strata.region_names])
+    else:
+        missing = code < 0
+    lookup = np.full(int(max(own.max(), code.max())) + 1, -1, dtype=np.int64)
+    lookup[own] = np.arange(len(own))
+    index = np.where(missing, -1, lookup[np.maximum(code, 0)])
+    if (index < 0).any():
+        wanted = ["stratum", "region"] if region_names else ["stratum"]
+        lost = sample.loc[index < 0, wanted].drop_duplicates().head(6)
+        raise InputError(
+            "weights do not match the strata: the sample names strata that the strata table does not have",
+            f"one of {', '.join(strata.labels[:12])}{' ...' if len(strata.labels) > 12 else ''}",
+            "; ".join("@".join(map(str, row)) for row in lost.itertuples(index=False)),
+            "add the missing rows with their areas to the strata table, or mend the names",
+        )
+    return index
+
+
+def _count(*codes: NDArray[np.int64]) -> Cells:
+    """The distinct combinations of the four codes and how often each occurs."""
+    sizes = [int(c.max()) + 1 for c in codes]
+    key = np.ravel_multi_index(codes, sizes)
+    distinct, count = np.unique(key, return_counts=True)
+    parts = [np.asarray(part, dtype=np.int64) for part in np.unravel_index(distinct, sizes)]
+    return Cells(parts[0], parts[1], parts[2], parts[3], count.astype(np.float64))

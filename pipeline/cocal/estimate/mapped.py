@@ -1,0 +1,131 @@
+"""Hectares that the map shows: exact integer sums of true cell area per region and class.
+
+A mapped area is a count, not an estimate: see `stratified` for what can be said of the truth.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.contracts import AREA_COLUMNS, AREAS, UNOBSERVED, Period, check_table
+from cocal.errors import ContractError
+from cocal.scheme import ClassScheme
+
+N_CODES = 256
+_EXACT = 2**53
+"""Below this every integer is a float64, so a float64 sum that stays below it is exact."""
+
+_SPLIT_BITS = 26
+
+
+def count_units(
+    crop_class: NDArray[np.uint8], owner: NDArray[np.int32], units: NDArray[np.int64], n_regions: int
+) -> NDArray[np.int64]:
+    """(n_regions, 256) exact sums of `units` (1e-6 m2) by owning region and class code.
+
+    Parameters
+    ----------
+    crop_class : (y, x) uint8, class code, 0 = not observed.
+    owner : (y, x) int32, index of the region that owns the pixel, -1 = none.
+    units : (y, x) int64, cell area in 1e-6 m2, not negative.
+    n_regions : number of regions.
+
+    Returns
+    -------
+    int64 sums; their total is the sum of `units` where `owner >= 0`, whatever the blocks.
+    """
+    keys = (owner.ravel() + 1) * np.int64(N_CODES) + crop_class.ravel()
+    flat = units.ravel()
+    size = (n_regions + 1) * N_CODES
+    if int(flat.sum()) < _EXACT:
+        sums = np.bincount(keys, weights=flat, minlength=size).astype(np.int64)
+    else:
+        high, low = flat >> _SPLIT_BITS, flat & (2**_SPLIT_BITS - 1)
+        sums = np.bincount(keys, weights=high, minlength=size).astype(np.int64) << _SPLIT_BITS
+        sums += np.bincount(keys, weights=low, minlength=size).astype(np.int64)
+    return np.asarray(sums.reshape(n_regions + 1, N_CODES)[1:])
+
+
+def exact_ha(units: int) -> Decimal:
+    """Hectares of an integer sum of 1e-6 m2, exact, with ten decimals."""
+    return Decimal(int(units)).scaleb(-10)
+
+
+def format_ha(units: int) -> str:
+    """`exact_ha` as text: `format_ha(10**10 + 1) == "1.0000000001"`."""
+    return f"{exact_ha(units):.10f}"
+
+
+def mapped_table(
+    counts: NDArray[np.int64], regions: pd.DataFrame, scheme: ClassScheme, period: Period | str
+) -> pd.DataFrame:
+    """areas/1: one row per region and class of the scheme, and one row `unobserved` per region.
+
+    `mapped_ha` holds `Decimal`: per region the rows sum to the owned area exactly. The columns of the
+    estimate are empty (NaN, NA, "") until `with_estimates` fills them.
+
+    Raises
+    ------
+    ContractError : the map has class codes that the scheme does not know.
+    """
+    codes = [*scheme.codes.values(), 0]
+    unknown = sorted(set(np.flatnonzero(counts.sum(axis=0)).tolist()) - set(codes))
+    if unknown:
+        raise ContractError(
+            "the class map has codes that are not in the class scheme",
+            f"codes of scheme {scheme.id}: {sorted(codes)}",
+            f"codes {unknown}",
+            "use the scheme that the model was trained with",
+        )
+    owned = counts.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        observed = np.where(owned > 0, 1.0 - counts[:, 0] / owned, np.nan)
+    n_rows = len(regions) * len(codes)
+    table = {
+        **{
+            name: np.repeat(regions[name].to_numpy(), len(codes))
+            for name in ("region_id", "region_name", "country")
+        },
+        "period": [period if isinstance(period, str) else period.name] * n_rows,
+        "class": [*scheme.keys, UNOBSERVED] * len(regions),
+        "mapped_ha": [exact_ha(value) for value in counts[:, codes].ravel().tolist()],
+        **{name: np.full(n_rows, np.nan) for name in _ESTIMATED},
+        "observed_fraction": np.repeat(observed, len(codes)),
+        "n_reference": pd.array([pd.NA] * n_rows, dtype="Int64"),
+        "confidence": np.full(n_rows, np.nan),
+        **{name: [""] * n_rows for name in ("interval", "estimator", "notes")},
+    }
+    return check_table(pd.DataFrame(table)[list(AREA_COLUMNS)], AREAS)
+
+
+_ESTIMATED = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+
+
+def region_areas(counts: NDArray[np.int64], regions: pd.DataFrame) -> pd.DataFrame:
+    """region_id, region_name, country, owned_ha (Decimal), polygon_ha, difference_percent.
+
+    The difference is owned pixels minus geodesic area of the polygon, in percent of the polygon.
+    """
+    owned = counts.sum(axis=1).tolist()
+    polygon = regions["polygon_ha"].to_numpy(dtype=np.float64)
+    table = regions[["region_id", "region_name", "country"]].reset_index(drop=True)
+    owned_ha = np.array([units / 10**10 for units in owned])
+    return table.assign(
+        owned_ha=pd.Series([exact_ha(units) for units in owned], dtype=object),
+        polygon_ha=polygon,
+        difference_percent=100.0 * (owned_ha - polygon) / polygon,
+    )
+
+
+def country_table(areas: pd.DataFrame) -> pd.DataFrame:
+    """country, period, class, mapped_ha (Decimal), observed_fraction: the sums over a country's regions."""
+    keys = ["country", "period"]
+    sums = areas.groupby([*keys, "class"], sort=False, dropna=False)["mapped_ha"].sum().reset_index()
+    owned = sums.groupby(keys, dropna=False)["mapped_ha"].transform("sum").astype(float)
+    unseen = sums["mapped_ha"].where(sums["class"] == UNOBSERVED, Decimal(0))
+    unseen = unseen.groupby([sums[k] for k in keys], dropna=False).transform("sum").astype(float)
+    return sums.assign(observed_fraction=(1.0 - unseen / owned).where(owned > 0))

@@ -1,0 +1,171 @@
+"""What an estimate says, and how it is written: JSON, CSV, a table for a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cocal.contracts import AREAS, UNOBSERVED, check_table
+
+FIGURES = (
+    "area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha",
+    "users_accuracy", "users_accuracy_se", "producers_accuracy", "producers_accuracy_se",
+)  # fmt: skip
+TOO_SMALL = "n too small"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Hectares and accuracies of one design.
+
+    `strata`: stratum, area_ha, n, one row each. `classes`: one row per class with `FIGURES`, NaN where
+    the sample says nothing. `regions`: region, class, n, notes and `FIGURES`; None if not asked for.
+    """
+
+    estimator: str
+    interval: str
+    confidence: float
+    n: int
+    overall_accuracy: float
+    overall_accuracy_se: float
+    classes: pd.DataFrame
+    regions: pd.DataFrame | None
+    strata: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The estimate as JSON values; null where a figure does not exist."""
+        regions: dict[str, Any] = {}
+        if self.regions is not None:
+            for name, rows in self.regions.groupby("region", sort=False):
+                facts = {"n": int(rows["n"].iloc[0]), "notes": str(rows["notes"].iloc[0])}
+                regions[str(name)] = facts | {"classes": _class_dicts(rows)}
+        return {
+            "estimator": self.estimator,
+            "interval": self.interval,
+            "confidence": self.confidence,
+            "n": self.n,
+            "overall_accuracy": _number(self.overall_accuracy),
+            "overall_accuracy_se": _number(self.overall_accuracy_se),
+            "classes": _class_dicts(self.classes),
+            "regions": regions,
+            "n_per_stratum": dict(zip(self.strata["stratum"], self.strata["n"].tolist(), strict=True)),
+            "warnings": list(self.warnings),
+        }
+
+    def to_table(self) -> pd.DataFrame:
+        """Region (`""` = all), class, n, the figures, notes: one row per region and class."""
+        total = self.classes.assign(region="", n=self.n, notes="")
+        parts = [total] if self.regions is None else [total, self.regions]
+        return pd.concat(parts, ignore_index=True)[["region", "class", "n", *FIGURES, "notes"]]
+
+    def to_csv(self) -> str:
+        """`to_table` as CSV, with the estimator, interval and confidence on each row."""
+        table = self.to_table().assign(
+            estimator=self.estimator, interval=self.interval, confidence=self.confidence
+        )
+        return str(table.to_csv(index=False, lineterminator="\n"))
+
+    def to_text(self) -> str:
+        """A table that can go into a report: hectares to 0.1, accuracies to 0.001, then the warnings."""
+        percent = f"{100 * self.confidence:g} %"
+        overall = f"{self.overall_accuracy:.3f} (SE {self.overall_accuracy_se:.3f})"
+        lines = [
+            f"Estimator {self.estimator}, {percent} interval {self.interval}, n = {self.n}",
+            "Points per stratum: " + _strata_text(self.strata),
+            "",
+            *_text_rows(self.to_table(), percent),
+            "",
+            f"Overall accuracy {overall}; for a rare class read its own user's and producer's accuracy",
+        ]
+        return "\n".join([*lines, *(f"Warning: {warning}" for warning in self.warnings)]) + "\n"
+
+
+def _number(value: float) -> float | None:
+    return None if value is None or np.isnan(value) else round(float(value), 9)
+
+
+def _class_dicts(rows: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    columns = [[_number(v) for v in rows[name].tolist()] for name in FIGURES]
+    return {
+        str(key): dict(zip(FIGURES, values, strict=True))
+        for key, values in zip(rows["class"], zip(*columns, strict=True), strict=True)
+    }
+
+
+def _strata_text(strata: pd.DataFrame) -> str:
+    pairs = [f"{name} {n}" for name, n in zip(strata["stratum"], strata["n"], strict=True)]
+    return ", ".join(pairs) if len(pairs) <= 20 else f"{len(pairs)} strata, {min(strata['n'])} or more each"
+
+
+def _text_rows(table: pd.DataFrame, percent: str) -> list[str]:
+    """Fixed-width rows: region, class, hectares with SE and interval, user's and producer's accuracy."""
+
+    def cell(value: float, places: int) -> str:
+        return "-" if pd.isna(value) else f"{value:,.{places}f}"
+
+    head = [
+        "region",
+        "class",
+        "n",
+        "area ha",
+        "SE ha",
+        f"{percent} low",
+        "high",
+        "user's",
+        "SE",
+        "prod.",
+        "SE",
+        "",
+    ]
+    rows = [head]
+    for row in table.itertuples(index=False):
+        hectares = [cell(value, 1) for value in row[3:7]]
+        accuracy = [cell(value, 3) for value in row[7:11]]
+        rows.append([row[0] or "all", row[1], str(row[2]), *hectares, *accuracy, row[11]])
+    widths = [max(len(str(r[i])) for r in rows) for i in range(len(head))]
+    return [
+        "  ".join(
+            str(text).ljust(width) if i < 2 or i == 11 else str(text).rjust(width)
+            for i, (text, width) in enumerate(zip(r, widths, strict=True))
+        ).rstrip()
+        for r in rows
+    ]
+
+
+def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
+    """areas/1 with the columns of the estimate filled, matched by region_id and class.
+
+    Row `unobserved` stays empty: the estimate covers the observed frame only. A region without a sample
+    point has no estimate, and its notes say so.
+    """
+    check_table(areas, AREAS)
+    regions = estimate.regions
+    if regions is None:
+        regions = estimate.classes.iloc[:0].assign(region="", n=0, notes="")
+    found = regions.set_index(["region", "class"])
+    keys = pd.MultiIndex.from_frame(areas[["region_id", "class"]].astype(str))
+    figures = found.reindex(keys)
+    known = figures["area_ha"].notna().to_numpy()
+    target = (areas["class"] != UNOBSERVED).to_numpy()
+    partly = known & (areas["observed_fraction"] < 1).to_numpy()
+    notes = np.where(known, figures["notes"].fillna("").to_numpy(), "")
+    notes = np.where(partly, [_joined(n, "estimate covers the observed area only") for n in notes], notes)
+    notes = np.where(target & ~known, f"{TOO_SMALL}: no sample point in this region", notes)
+    filled = areas.assign(
+        estimated_ha=figures["area_ha"].to_numpy(),
+        **{name: figures[name].to_numpy() for name in ("standard_error_ha", "ci_low_ha", "ci_high_ha")},
+        n_reference=pd.array(figures["n"].to_numpy(dtype=np.float64), dtype="Int64"),
+        confidence=np.where(known, estimate.confidence, np.nan),
+        interval=np.where(known, estimate.interval, ""),
+        estimator=np.where(known, estimate.estimator, ""),
+        notes=[_joined(old, new) for old, new in zip(areas["notes"].fillna(""), notes, strict=True)],
+    )
+    return check_table(filled, AREAS)
+
+
+def _joined(first: str, second: str) -> str:
+    return "; ".join(text for text in (str(first), str(second)) if text)
