@@ -1,0 +1,178 @@
+"""What metadata say of a raster's radiometry: STAC items, SAFE XML, GDAL tags, CF attributes, file names."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cocal.errors import InputError
+from cocal.scenes.radiometry import QUANTIFICATION, Claim, baseline_offset
+
+SAFE_XML = "MTD_MSIL2A.xml"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one acquisition beside its pixels."""
+
+    claims: tuple[Claim, ...] = ()
+    platform: str | None = None
+    files: tuple[Path, ...] = ()
+
+    @property
+    def baseline(self) -> str | None:
+        return next((c.baseline for c in self.claims if c.baseline is not None), None)
+
+    def __add__(self, other: Facts) -> Facts:
+        return Facts(
+            tuple(dict.fromkeys(self.claims + other.claims)),
+            self.platform or other.platform,
+            tuple(dict.fromkeys(self.files + other.files)),
+        )
+
+
+def _named(path: Path, found: object) -> InputError:
+    return InputError(
+        f"metadata file {path}", "metadata of a Sentinel-2 L2A product", str(found), "mend or remove it"
+    )
+
+
+def baseline_claim(text: str, source: str) -> Claim:
+    """The claim of a processing baseline written as `N0509`, `0509` or `05.09`."""
+    match = re.fullmatch(r"[Nn]?(\d{2})\.?(\d{2})", text.strip())
+    if match is None:
+        raise InputError(
+            f"processing baseline {text!r} ({source})",
+            "N0509, 0509 or 05.09",
+            repr(text),
+            "mend `baseline:`, the group `baseline` of the pattern, or the metadata",
+        )
+    baseline = ".".join(match.groups())
+    return Claim(
+        f"processing baseline {baseline} ({source})",
+        "product",
+        baseline_offset(baseline),
+        QUANTIFICATION,
+        baseline,
+    )
+
+
+def linear_claim(
+    source: str, scale: float | None, offset: float | None, stated_scale: float | None
+) -> Claim | None:
+    """The claim of value = DN * scale + offset, both in reflectance units; None where it says nothing.
+
+    Without a scale of its own the stated one turns the offset into DN, and failing that 1.
+    """
+    if scale is None and offset is None:
+        return None
+    per_dn = scale or stated_scale or 1.0
+    return Claim(source, "file", None if offset is None else round(offset / per_dn, 6) + 0.0, scale)
+
+
+def gdal_claim(
+    name: str, scale: float, offset: float, tags: Mapping[str, str], stated_scale: float | None
+) -> Iterator[Claim]:
+    """Claims of a GDAL band's scale and offset (1 and 0 are GDAL's "not set") and its Sentinel-2 tags."""
+    linear = linear_claim(
+        f"GDAL scale and offset of {name}",
+        scale if scale != 1 else None,
+        offset if offset != 0 else None,
+        stated_scale,
+    )
+    if linear is not None:
+        yield linear
+    if "BOA_ADD_OFFSET" in tags:
+        yield Claim(f"tag BOA_ADD_OFFSET of {name}", "product", float(tags["BOA_ADD_OFFSET"]))
+    for key in ("PROCESSING_BASELINE", "s2:processing_baseline"):
+        if key in tags:
+            yield baseline_claim(tags[key], f"tag {key} of {name}")
+
+
+def read_sidecars(path: Path, root: Path, stated_scale: float | None) -> Facts:
+    """Facts of the STAC items that name this raster and of the SAFE XML above it, up to folder `root`."""
+    facts = Facts()
+    for folder in [path.parent, *path.parent.parents]:
+        for item in sorted(folder.glob("*.json")):
+            facts += _item_facts(item, path.name, stated_scale)
+        if (folder / SAFE_XML).is_file():
+            facts += _safe_facts(folder / SAFE_XML)
+        if folder == root or root not in folder.parents:
+            break
+    return facts
+
+
+def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
+    """Facts of a STAC item; none if the JSON is no item or names another raster."""
+    try:
+        item = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise _named(path, err) from err
+    if not isinstance(item, dict) or item.get("type") != "Feature":
+        return Facts()
+    assets = item.get("assets", {})
+    mine = {k: a for k, a in assets.items() if PurePosixPath(str(a.get("href", ""))).name == raster}
+    if not mine:
+        return Facts()
+    properties = item.get("properties", {})
+    claims = [*_asset_claims(path.name, mine, stated_scale), *_item_claims(path.name, properties)]
+    return Facts(tuple(claims), properties.get("platform"), (path,))
+
+
+def _asset_claims(
+    source: str, assets: Mapping[str, Mapping[str, Any]], stated_scale: float | None
+) -> Iterator[Claim]:
+    for key, asset in assets.items():
+        old = [(entry, "") for entry in asset.get("raster:bands", [])]
+        new = [(entry, "raster:") for entry in [asset, *asset.get("bands", [])]]
+        for entry, prefix in old + new:
+            claim = linear_claim(
+                f"raster:offset and raster:scale of asset {key} in {source}",
+                entry.get(f"{prefix}scale"),
+                entry.get(f"{prefix}offset"),
+                stated_scale,
+            )
+            if claim is not None:
+                yield claim
+
+
+def _item_claims(source: str, properties: Mapping[str, Any]) -> Iterator[Claim]:
+    baseline, claim = properties.get("s2:processing_baseline"), None
+    if baseline is not None:
+        claim = baseline_claim(str(baseline), f"s2:processing_baseline in {source}")
+        yield claim
+    applied = properties.get("earthsearch:boa_offset_applied")
+    if applied is True:
+        yield Claim(f"earthsearch:boa_offset_applied true in {source}", "file", 0.0)
+    elif applied is False and claim is not None:
+        yield Claim(
+            f"earthsearch:boa_offset_applied false, baseline {claim.baseline} in {source}",
+            "file",
+            claim.offset,
+        )
+
+
+def _safe_facts(path: Path) -> Facts:
+    """Facts of a SAFE product's MTD_MSIL2A.xml: baseline, BOA_ADD_OFFSET, quantification, spacecraft."""
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 - expat of 3.11 limits entity expansion
+    except (OSError, ET.ParseError) as err:
+        raise _named(path, err) from err
+    texts: dict[str, list[str]] = {}
+    for element in root.iter():
+        texts.setdefault(element.tag.rsplit("}", 1)[-1], []).append((element.text or "").strip())
+    claims = [baseline_claim(t, f"in {path.name}") for t in texts.get("PROCESSING_BASELINE", [])]
+    try:
+        offsets = sorted({float(text) for text in texts.get("BOA_ADD_OFFSET", [])})
+        scales = sorted({1 / float(text) for text in texts.get("BOA_QUANTIFICATION_VALUE", [])})
+    except (ValueError, ZeroDivisionError) as err:
+        raise _named(path, err) from err
+    claims += [Claim(f"BOA_ADD_OFFSET in {path.name}", "product", offset=value) for value in offsets]
+    claims += [Claim(f"BOA_QUANTIFICATION_VALUE in {path.name}", "product", scale=v) for v in scales]
+    craft: Sequence[str] = texts.get("SPACECRAFT_NAME", [])
+    return Facts(tuple(claims), craft[0].lower() if craft else None, (path,))

@@ -1,0 +1,229 @@
+"""The plan of an import: one task per item, an item being one acquisition in one UTM zone."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from cocal.contracts import QUALITY
+from cocal.errors import CocalError, InputError
+from cocal.grid import SNAP_M, Window, geodesic_hectares, project, transformer, zone_box, zones
+from cocal.scenes.acquisition import (
+    Acquisition,
+    files_acquisitions,
+    multiband_acquisition,
+    netcdf_acquisitions,
+)
+from cocal.scenes.radiometry import decide_scale, explain_offset
+from cocal.scenes.settings import FilesImport, MultibandImport, NetcdfImport, SceneImport
+from cocal.scenes.source import BandSource, SourceGrid
+
+log = logging.getLogger(__name__)
+
+MARGIN_M = 640
+"""How far an item reaches beyond its zone's meridian, so that halos of pixels at the meridian are whole."""
+
+PIXEL_SIZES_M = (60, 20, 10)
+
+
+@dataclass(frozen=True)
+class BandTask:
+    """One band of an item: its source, the pixel size it is stored at, whether it must be warped."""
+
+    source: BandSource
+    resolution: int
+    warped: bool
+
+
+@dataclass(frozen=True)
+class ImportTask:
+    """One item to be made: everything that decides its content, as plain picklable values."""
+
+    unit: str
+    acquired: datetime
+    window: Window
+    bands: tuple[BandTask, ...]
+    offset: float
+    scale: float
+    offset_source: str
+    baseline: str | None
+    platform: str | None
+    resampling: str | None
+    simulated: bool
+    metadata_files: tuple[Path, ...]
+
+    @property
+    def warped(self) -> bool:
+        return any(band.warped for band in self.bands)
+
+
+def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:
+    """The items that these imports make, in order of their ids.
+
+    Reads headers, names and metadata. Of a NetCDF cube it also reads until the first valid pixel of each
+    date: a date without one makes no item, and is logged.
+
+    Raises
+    ------
+    InputError, OffsetError
+        A source is missing or unusable; its radiometry is unknown or contradictory; a warp is needed and
+        `resampling` is not stated; two acquisitions would make the same item.
+    """
+    tasks = [
+        task
+        for settings in imports
+        for acquisition in _acquisitions(settings)
+        for task in _tasks(settings, acquisition)
+    ]
+    doubled = sorted(unit for unit, n in Counter(task.unit for task in tasks).items() if n > 1)
+    if doubled:
+        raise InputError(
+            "two acquisitions would make the same item",
+            "one acquisition per name, time and tile",
+            ", ".join(doubled[:4]),
+            "give the imports different names, or add the groups tile or baseline to `pattern:`",
+        )
+    return sorted(tasks, key=lambda task: task.unit)
+
+
+def _acquisitions(settings: SceneImport) -> Iterable[Acquisition]:
+    match settings:
+        case MultibandImport():
+            return [multiband_acquisition(settings)]
+        case FilesImport():
+            return list(files_acquisitions(settings))
+        case NetcdfImport():
+            found, empty = netcdf_acquisitions(settings)
+            if empty:
+                days = ", ".join(f"{time:%Y-%m-%d}" for time in empty)
+                log.warning("%s: no valid pixel on %s: no item", settings.path.name, days)
+            return found
+
+
+def _tasks(settings: SceneImport, acquisition: Acquisition) -> list[ImportTask]:
+    facts = acquisition.facts
+    try:
+        offset, offset_source = explain_offset(facts.claims, settings.offset)
+        scale = decide_scale(facts.claims, settings.scale)
+    except CocalError as err:
+        name = acquisition.bands[0].path.name
+        raise type(err)(f"{settings.name}, {name}: {err.what}", err.expected, err.found, err.remedy) from err
+    return [
+        ImportTask(
+            unit=_item_id(settings.name, acquisition, window.epsg),
+            acquired=acquisition.acquired,
+            window=window,
+            bands=_band_tasks(settings, acquisition.bands, window.epsg),
+            offset=offset,
+            scale=scale,
+            offset_source=offset_source,
+            baseline=facts.baseline,
+            platform=facts.platform,
+            resampling=settings.resampling,
+            simulated=settings.simulated,
+            metadata_files=facts.files,
+        )
+        for window in item_windows(acquisition.bands)
+    ]
+
+
+def _item_id(name: str, acquisition: Acquisition, epsg: int) -> str:
+    time = acquisition.acquired
+    stamp = f"{time:%Y%m%dt%H%M%S}".removesuffix("t000000")
+    tags = [re.sub(r"[^a-z0-9]+", "-", tag.lower()).strip("-") for tag in acquisition.tags]
+    return "-".join([name, stamp, *filter(None, tags), str(epsg)])
+
+
+def _band_tasks(settings: SceneImport, sources: Sequence[BandSource], epsg: int) -> tuple[BandTask, ...]:
+    tasks = tuple(
+        BandTask(s, stored_pixel_m(s.grid, epsg), not is_aligned(s.grid, epsg, stored_pixel_m(s.grid, epsg)))
+        for s in sources
+    )
+    warped = [t.source for t in tasks if t.warped and t.source.band not in QUALITY]
+    if warped and settings.resampling is None:
+        raise InputError(
+            f"{warped[0].path} must be warped to EPSG:{epsg}",
+            "`resampling:` nearest, bilinear or cubic in the import's settings",
+            f"a grid that is not that of the zone ({_grid_text(warped[0].grid)}) and no `resampling:`",
+            "state `resampling:`",
+        )
+    return tasks
+
+
+def _grid_text(grid: SourceGrid) -> str:
+    a, _, c, _, e, f = grid.transform
+    return f"{grid.crs.split(',')[0].split('[')[-1]}, origin {c:g} {f:g}, pixel {a:g} x {-e:g}"
+
+
+def _pixel_m(grid: SourceGrid, epsg: int) -> float:
+    """Side, m, of the square as large as the pixel in the middle of the grid."""
+    row, column = grid.height // 2, grid.width // 2
+    corners = [grid.affine @ (column + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    cell = project(shapely.Polygon(corners), grid.crs, epsg)
+    return float(np.sqrt(cell.area))
+
+
+def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
+    """The pixel size stored, m: the largest of 10, 20, 60 that is at most 1.05 source pixels, else 10."""
+    limit = 1.05 * _pixel_m(grid, epsg)
+    return next((size for size in PIXEL_SIZES_M if size <= limit), 10)
+
+
+def is_aligned(grid: SourceGrid, epsg: int, resolution: int) -> bool:
+    """True if the source's pixels are pixels of the zone's lattice: they are then copied bit by bit."""
+    a, b, c, d, e, f = grid.transform
+    if (a, b, d, e) != (resolution, 0, 0, -resolution) or c % resolution or f % resolution:
+        return False
+    x, y = shapely.get_coordinates(grid.outline).T
+    there = np.array(transformer(grid.crs, epsg).transform(x, y))
+    return bool(np.abs(there - (x, y)).max() < 1e-3)
+
+
+def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
+    """The ground covered by any band, in degrees."""
+    crs = {source.grid.crs for source in sources}
+    if len(crs) > 1:
+        raise InputError(
+            f"the bands of one acquisition differ in CRS ({sources[0].path})",
+            "one CRS",
+            "; ".join(sorted(text.split(",")[0] for text in crs)),
+            "import them separately, or warp them first",
+        )
+    outlines = []
+    for grid in {source.grid for source in sources}:
+        outline = grid.outline
+        step = max(outline.bounds[2] - outline.bounds[0], outline.bounds[3] - outline.bounds[1]) / 64
+        outlines.append(project(outline, grid.crs, 4326, densify=step))
+    return shapely.union_all(outlines)
+
+
+def item_windows(sources: Sequence[BandSource]) -> list[Window]:
+    """The window of each zone that owns a part of the footprint, in pixels of the finest band, on 60 m.
+
+    A window holds the footprint within its zone and reaches 640 m beyond the meridian where the footprint
+    does, so that zones leave no gap between them.
+    """
+    footprint = _footprint(sources)
+    windows = []
+    for epsg in zones(footprint):
+        resolution = min(stored_pixel_m(source.grid, epsg) for source in sources)
+        part = shapely.intersection(footprint, zone_box(epsg))
+        if geodesic_hectares(part) * 10_000 < resolution**2:
+            continue
+        own = project(part, 4326, epsg, densify=0.01).buffer(MARGIN_M)
+        reach = shapely.intersection(own, project(footprint, 4326, epsg, densify=0.01))
+        west, south, east, north = np.round(reach.bounds, 3)
+        left, bottom = np.floor(np.array([west, south]) / SNAP_M).astype(int) * SNAP_M
+        right, top = np.ceil(np.array([east, north]) / SNAP_M).astype(int) * SNAP_M
+        size = (right - left) // resolution, (top - bottom) // resolution
+        windows.append(Window(epsg, int(left), int(top), int(size[0]), int(size[1]), resolution))
+    return windows

@@ -1,0 +1,226 @@
+"""Radiometry, decided once: the offset and scale of each item, and a guard that looks at the data.
+
+    reflectance = (DN + offset) * scale
+
+The offset comes from metadata or from the user, never from the sensing date: Collection-1 reprocessings
+carry the offset of baseline 04.00 on scenes of any year. The guard knows nothing of the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cocal.contracts import BANDS, NO_DATA
+from cocal.errors import OffsetError
+
+OFFSET_BASELINE = (4, 0)
+"""First baseline whose L2A products carry BOA_ADD_OFFSET = -1000 (Sentinel-2 Products Specification
+Document, S2-PDGS-TAS-DI-PSD issue 14.9, BOA_ADD_OFFSET; in force since 25 January 2022)."""
+BASELINE_OFFSET_DN = -1000.0
+QUANTIFICATION = 1e-4
+"""Reflectance per DN of every Sentinel-2 L2A product (BOA_QUANTIFICATION_VALUE 10000, same document)."""
+
+STORED_PER_REFLECTANCE = 10_000
+
+FLOOR_PERCENT = 0.1
+NEGATIVE, NEGATIVE_SHARE = -0.02, 0.10
+LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.020, 0.115
+"""Thresholds of `check_offset`, in reflectance; docs/radiometry.md gives their physics and margins."""
+
+_VISIBLE, _SWIR = ("blue", "green", "red"), ("swir16", "swir22")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one piece of metadata says. `about` is the raster at hand, or the product it was made from."""
+
+    source: str
+    about: Literal["file", "product"]
+    offset: float | None = None
+    scale: float | None = None
+    baseline: str | None = None
+
+
+def baseline_offset(baseline: str) -> float:
+    """The offset, DN, that products of a processing baseline (`"05.09"`) were delivered with."""
+    major, minor = baseline.split(".")
+    return BASELINE_OFFSET_DN if (int(major), int(minor)) >= OFFSET_BASELINE else 0.0
+
+
+def _relevant(metadata: Sequence[Claim], field: str) -> list[Claim]:
+    """The claims that count: those about the file at hand where there are any, else the product's."""
+    claims = [c for c in metadata if getattr(c, field) is not None]
+    return [c for c in claims if c.about == "file"] or claims
+
+
+def _decide(metadata: Sequence[Claim], field: str, stated: float | None, remedy: str) -> tuple[float, str]:
+    claims = _relevant(metadata, field)
+    said = {c.source: float(getattr(c, field)) for c in claims}
+    values = sorted(set(said.values()))
+    listed = "; ".join(f"{source} says {value:g}" for source, value in said.items())
+    if stated is None and not values:
+        raise OffsetError(
+            f"the radiometric {field} is unknown", "metadata that say it", "none that do", remedy
+        )
+    if stated is None and len(values) > 1:
+        raise OffsetError(f"metadata contradict each other on the {field}", "one value", listed, remedy)
+    if stated is not None and values and float(stated) not in values:
+        raise OffsetError(
+            f"the stated {field} and the metadata disagree",
+            f"`{field}:` as the metadata say, or metadata mended",
+            f"`{field}: {stated:g}` in the configuration; {listed}",
+            f"leave `{field}:` out if the metadata are right",
+        )
+    if stated is None:
+        return values[0], ", ".join(said)
+    agreeing = [source for source, value in said.items() if value == float(stated)]
+    return float(stated), ", ".join(["stated in the configuration", *agreeing])
+
+
+OFFSET_REMEDY = (
+    "state `offset:` in the import's settings: -1000 for Sentinel-2 L2A of baseline 04.00 and later as "
+    "delivered, 0 for older baselines and for copies with the offset removed"
+)
+SCALE_REMEDY = "state `scale:` in the import's settings: 0.0001 for Sentinel-2, 1 for plain reflectance"
+
+
+def explain_offset(metadata: Sequence[Claim], stated: float | None) -> tuple[float, str]:
+    """(offset in DN, what said so); see `decide_offset`."""
+    return _decide(metadata, "offset", stated, OFFSET_REMEDY)
+
+
+def decide_offset(metadata: Sequence[Claim], stated: float | None) -> float:
+    """The offset, DN, by which reflectance = (DN + offset) * scale.
+
+    Claims about the file at hand (`raster:offset`, `earthsearch:boa_offset_applied`, GDAL or CF offsets)
+    outrank those about the product it was made from (`s2:processing_baseline`, BOA_ADD_OFFSET).
+
+    Parameters
+    ----------
+    metadata
+        What was found; claims whose `offset` is None do not count.
+    stated
+        `offset:` of the configuration, DN; None if not stated.
+
+    Raises
+    ------
+    OffsetError
+        Nothing says it; the metadata contradict each other and nothing is stated; or what is stated
+        is not what the metadata say.
+    """
+    return explain_offset(metadata, stated)[0]
+
+
+def decide_scale(metadata: Sequence[Claim], stated: float | None) -> float:
+    """The scale, reflectance per DN, by the rules of `decide_offset`."""
+    return _decide(metadata, "scale", stated, SCALE_REMEDY)[0]
+
+
+def _floor(reflectance: NDArray[np.float64]) -> float:
+    return float(np.percentile(reflectance, FLOOR_PERCENT, method="lower"))
+
+
+def _check_below_zero(reflectance: Mapping[str, NDArray[np.float64]], offset: float) -> None:
+    shares = {band: float((values < NEGATIVE).mean()) for band, values in reflectance.items()}
+    bad = {band: share for band, share in shares.items() if share > NEGATIVE_SHARE}
+    if bad:
+        raise OffsetError(
+            f"the data contradict an offset of {offset:g} DN",
+            f"at most {NEGATIVE_SHARE:.0%} of a band's valid pixels below a reflectance of {NEGATIVE:g}",
+            ", ".join(f"{band} {share:.0%} below" for band, share in bad.items()),
+            "the offset seems to be removed already: state `offset: 0`, or mend the metadata",
+        )
+
+
+def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float, scale: float) -> None:
+    floors = {band: _floor(values) for band, values in reflectance.items()}
+    visible = [floors[band] for band in _VISIBLE if band in floors]
+    swir = [floors[band] for band in _SWIR if band in floors]
+    if len(visible) < 2 or min(floors.values()) < LEFT_IN or max(visible) > VISIBLE_TOP:
+        return
+    flat = visible[0] - visible[-1] <= FLAT
+    if not flat and not (swir and min(swir) <= SWIR_TOP):
+        return
+    remaining = offset - 0.1 / scale
+    raise OffsetError(
+        f"the data contradict an offset of {offset:g} DN",
+        f"dark targets: some band with a {FLOOR_PERCENT:g} % floor below a reflectance of {LEFT_IN:g}, or "
+        f"visible floors above {VISIBLE_TOP:g}",
+        "floors all piled up just above 0.1: " + ", ".join(f"{b} {v:.4f}" for b, v in floors.items()),
+        f"the offset seems to be still in the data: state `offset: {remaining:g}`, or mend the metadata",
+    )
+
+
+def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: float) -> None:
+    """Refuse an offset that the data contradict, with the figures that made it refuse.
+
+    Two contradictions are looked for. (1) Reflectance below zero: more than 10 % of a band's valid pixels
+    below -0.02 (the L2A uncertainty goal is 0.05 * rho + 0.005, so -0.02 is no noise): an offset was
+    subtracted that was not there. (2) The darkest 0.1 % of every band lies just above 0.1: visible floors
+    between 0.097 and 0.135, none lower in any band, and not falling with wavelength as haze does (blue
+    above red by at most 0.02) unless the short-wave infrared is piled up there too: an offset of +1000 DN is
+    still in. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible; bright ground, snow and
+    cloud have higher visible floors, haze has a lower one beyond the red.
+
+    Parameters
+    ----------
+    dn_by_band
+        DN by common name, any shape, a sample is enough; 0 and NaN are no data. Only reflectance bands
+        count.
+    offset
+        DN.
+    scale
+        Reflectance per DN.
+
+    Raises
+    ------
+    OffsetError
+        With the share below zero or the floors of the bands.
+    """
+    reflectance = {}
+    for band, dn in dn_by_band.items():
+        valid = dn[(dn != NO_DATA) & (dn == dn)]
+        if band in BANDS and valid.size:
+            reflectance[band] = (valid.astype(np.float64) + offset) * scale
+    if reflectance:
+        _check_below_zero(reflectance, offset)
+        _check_left_in(reflectance, offset, scale)
+
+
+def _stored(dn: NDArray[Any], offset: float, scale: float) -> NDArray[np.uint16]:
+    # (DN + offset) * 1 is exact for the usual scale; scale * 10000 is formed first for that reason
+    value = np.rint((dn.astype(np.float64) + offset) * (scale * STORED_PER_REFLECTANCE))
+    return np.clip(value, 1, 65535).astype(np.uint16)
+
+
+def stored_reflectance(
+    dn: NDArray[Any], nodata: float | None, *, offset: float, scale: float
+) -> NDArray[np.uint16]:
+    """Reflectance x 10000, rounded, of DN: uint16, valid in [1, 65535], 0 = no data.
+
+    Parameters
+    ----------
+    dn
+        Any shape, any real dtype; 0, NaN and `nodata` are no data.
+    nodata
+        Another value that is no data, if any.
+    offset
+        DN.
+    scale
+        Reflectance per DN.
+    """
+    if dn.dtype == np.uint16:
+        table = _stored(np.arange(65536), offset, scale)
+        table[NO_DATA] = NO_DATA
+        if nodata is not None and 0 <= nodata <= 65535:
+            table[int(nodata)] = NO_DATA
+        return np.asarray(table[dn])
+    missing = (dn == NO_DATA) | ~np.isfinite(dn)
+    if nodata is not None:
+        missing |= dn == nodata
+    return np.where(missing, np.uint16(NO_DATA), _stored(np.where(missing, 0, dn), offset, scale))
