@@ -1,1 +1,27 @@
-"""report."""
+"""Report: what officials read. One page from plain values; pictures, tables and words in two languages."""
+
+from cocal.report.content import (
+    OUTSIDE,
+    TOTAL,
+    Accuracy,
+    MapOverview,
+    MapPicture,
+    RecordsSummary,
+    ReportContent,
+    Reproduce,
+)
+from cocal.report.map import decimate
+from cocal.report.page import report
+
+__all__ = [
+    "OUTSIDE",
+    "TOTAL",
+    "Accuracy",
+    "MapOverview",
+    "MapPicture",
+    "RecordsSummary",
+    "ReportContent",
+    "Reproduce",
+    "decimate",
+    "report",
+]

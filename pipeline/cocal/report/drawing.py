@@ -1,0 +1,107 @@
+"""What all pictures share: one look, plain text from hostile names, the SIMULATED band, fixed bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
+
+INK, MUTED, RULE, PAPER = "#1c2b36", "#5a6872", "#d5dce1", "#ffffff"
+ESTIMATE, MAPPED, OFFICIAL, FIELD, TRUTH = "#0b4f6c", "#c2570c", "#1c2b36", "#00796b", "#7b3294"
+WARNING = "#ffd54f"
+BAND_IN = 0.26
+DPI = 170
+
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "cocal",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How wide a picture is and how large its text: one shape for pages and desks, one for telephones."""
+
+    name: str
+    width: float
+    label_width: float
+    columns: int
+
+
+WIDE = Shape("wide", width=7.4, label_width=2.1, columns=4)
+NARROW = Shape("narrow", width=4.0, label_width=1.35, columns=2)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib as this page needs it, whatever the user's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+@lru_cache
+def _glyphs() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
+
+
+def plain(text: str) -> str:
+    """`text` as a picture can show it: control characters dropped, characters without a glyph as a box."""
+    kept = (c for c in text if not unicodedata.category(c).startswith("C"))
+    return "".join(c if ord(c) in _glyphs() else "\N{WHITE SQUARE}" for c in kept)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, sizes in inches, with its own canvas and no global state."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def mark_simulated(figure: Figure, text: str) -> None:
+    """Lay a band with `text` over the uppermost BAND_IN inches of the picture."""
+    height = BAND_IN / figure.get_figheight()
+    band = Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, facecolor=WARNING)
+    figure.add_artist(band)
+    figure.text(
+        0.5, 1 - height / 2, text, ha="center", va="center", fontsize=8, fontweight="bold", color="#000000"
+    )
+
+
+def svg_uri(figure: Figure) -> str:
+    """The figure as an SVG data URI; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "cocal"})
+    return _uri("image/svg+xml", buffer.getvalue())
+
+
+def png_uri(figure: Figure) -> str:
+    """The figure as a PNG data URI; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(
+        buffer, format="png", dpi=DPI, metadata={"Software": "cocal"}, pil_kwargs={"optimize": True}
+    )
+    return _uri("image/png", buffer.getvalue())
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

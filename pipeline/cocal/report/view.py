@@ -1,0 +1,267 @@
+"""All that the page shows in one language: figures worded and rounded, pictures drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from cocal.contracts import UNOBSERVED, Period
+from cocal.report import drawing, tables
+from cocal.report.content import TOTAL, ReportContent
+from cocal.report.drawing import NARROW, WIDE, Shape
+from cocal.report.figures import hectares_figure
+from cocal.report.map import map_figure, pixel_metres
+from cocal.report.numbers import DASH, decimals_for
+from cocal.report.tables import Place
+from cocal.report.texts import Voice
+
+
+@dataclass(frozen=True)
+class _ClassRows:
+    """A table of all classes, worded."""
+
+    number: int
+    caption: str
+    period: str
+    mapped: bool
+    classes: tuple[str, ...]
+    rows: list[tuple[Place, list[str]]]
+
+
+def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
+    """All that the template shows in one language."""
+    period = content.periods[-1]
+    places = tables.by_region(content, period.name)
+    countries = tables.by_country(content, period.name)
+    decimals = tables.rounding([*places, *countries])
+    estimated = any(p.estimated_ha is not None for p in places)
+    has = {
+        "official": any(p.official_ha is not None for p in places),
+        "field": any(p.field_ha is not None for p in places),
+        "truth": any(p.truth_ha is not None for p in places),
+    }
+    numbers = _numbers(content, has["truth"])
+    groups = {c: [p for p in places if p.country == c] for c in dict.fromkeys(p.country for p in places)}
+    return {
+        "t": t,
+        "title": t("document", target=t.target, run=content.run_name),
+        "period": period.name,
+        "dates": _dates(period, t),
+        "decimals": decimals,
+        "unseen_decimals": decimals_for(p.owned_ha for p in places),
+        "numbers": numbers,
+        "sections": _sections(content),
+        "places": places,
+        "groups": list(groups.items()),
+        "n_regions": t.number(len(places)),
+        "countries": countries,
+        "lead": _lead(countries, places, period.name, t, decimals),
+        "estimated": estimated,
+        "estimators": _estimators(places),
+        "interval_header": _interval_header(places, t),
+        "has": has,
+        "headline_columns": 4 + 2 * estimated + sum(has.values()),
+        "many_periods": len(content.periods) > 1,
+        "series": _series(content),
+        "compared": _compared(content),
+        "class_tables": _class_tables(content, t, numbers["classes"]),
+        "colours": {c.key: c.colour for c in content.scheme.classes},
+        "chart": _shapes(lambda shape: drawing.svg_uri(_chart(content, places, t, shape))),
+        "maps": _maps(content, t),
+        "card": [(t.phrase("card", key), value) for key, value in tables.flattened(content.model_card)],
+        "definition": [(t.phrase("definition", k), v) for k, v in content.scheme.definition.items()],
+        **_formats(t),
+    }
+
+
+def _formats(t: Voice) -> dict[str, Callable[..., str]]:
+    """How cells of the accuracy tables are worded."""
+
+    def with_error(value: float, error: float) -> str:
+        text, spread = t.percent(value), t.percent(error)
+        return text if spread == DASH else f"{text} ± {spread}"
+
+    return {
+        "count": lambda value: t.number(int(value)),
+        "proportion": lambda value: t.percent(value, 2),
+        "with_error": with_error,
+        "score": lambda value: t.ha(value, 3),
+    }
+
+
+def _sections(content: ReportContent) -> list[str]:
+    shown = [
+        "headline",
+        "figure",
+        "map",
+        "comparison",
+        "classes",
+        "unseen",
+        "accuracy",
+        "model",
+        "method",
+        "reproduce",
+    ]
+    if content.map_overview is None or not content.map_overview.pictures:
+        shown.remove("map")
+    return shown
+
+
+def _numbers(content: ReportContent, truth: bool) -> dict[str, int]:
+    """The number of each table, in the order of the page; `classes` is the first of its tables."""
+    class_tables = sum(1 + tables.by_class(content, p.name).any_estimate for p in content.periods)
+    records, accuracy = content.records_summary, content.accuracy
+    shown: list[tuple[str, int]] = [
+        ("headline", 1),
+        ("comparison", content.comparison is not None and len(content.comparison) > 0),
+        ("truth", truth),
+        ("classes", class_tables),
+        ("periods", len(content.periods) > 1),
+        ("unseen", 1),
+        ("status", records is not None and len(records.by_status) > 0),
+        ("stratum", records is not None and len(records.by_stratum) > 0),
+        ("counts", accuracy is not None),
+        ("proportions", accuracy is not None and accuracy.proportions is not None),
+        ("scores", accuracy is not None),
+        ("nulls", accuracy is not None and accuracy.nulls is not None),
+    ]
+    found, following = {}, 1
+    for key, count in shown:
+        found[key] = following
+        following += int(count)
+    return found
+
+
+def _dates(period: Period, t: Voice) -> str:
+    def words(day: date) -> str:
+        return t("date", day=day.day, month=t(f"month.{day.month}"), year=day.year)
+
+    return t("dates", name=period.name, start=words(period.start), end=words(period.end))
+
+
+def _lead(countries: list[Place], places: list[Place], period: str, t: Voice, decimals: int) -> str:
+    """The result in one or two sentences: the whole area's row, or the sum of the map's counts."""
+    total = next((c for c in countries if c.key == TOTAL), None)
+    counted = [p.mapped_ha for p in places if p.mapped_ha is not None]
+    if not counted:
+        return t("lead_no_period_data", target=t.target, period=period)
+    facts = {
+        "period": period,
+        "target": t.target,
+        "n": t.number(len(places)),
+        "mapped": t.ha(sum(counted), decimals),
+    }
+    if total is None or total.estimated_ha is None:
+        text = t("lead_mapped", **facts)
+    elif not total.has_interval:
+        text = t("lead_estimated_only", ha=t.ha(total.estimated_ha, decimals), **facts)
+    else:
+        text = t(
+            "lead_estimated",
+            ha=t.ha(total.estimated_ha, decimals),
+            low=t.ha(total.low_ha, decimals),
+            high=t.ha(total.high_ha, decimals),
+            level=t.level(total.confidence),
+            **facts,
+        )
+    owned = sum(p.owned_ha or 0.0 for p in places)
+    unseen = sum(p.unobserved_ha or 0.0 for p in places)
+    share = t.percent(unseen / owned) if owned else DASH
+    return f"{text} {t('lead_unobserved', share=share, ha=t.ha(unseen, decimals_for([owned])))}"
+
+
+def _estimators(places: list[Place]) -> list[tuple[str, str]]:
+    """The estimators and interval types that the figures name, each once."""
+    return sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
+
+
+def _interval_header(places: list[Place], t: Voice) -> str:
+    levels = {p.confidence for p in places if p.confidence is not None}
+    return t("interval_short", level=t.level(levels.pop())) if len(levels) == 1 else t("interval_any")
+
+
+def _series(content: ReportContent) -> list[tuple[Place, ...]]:
+    """Per region its figures of every period, in order of time."""
+    return list(zip(*(tables.by_region(content, p.name) for p in content.periods), strict=True))
+
+
+def _compared(content: ReportContent) -> list[tuple[str, Place]]:
+    """(period, figures) of every region that has an official or a field figure, or a reason for none."""
+    if content.comparison is None:
+        return []
+    return [
+        (period.name, place)
+        for period in content.periods
+        for place in tables.by_region(content, period.name)
+        if place.official_ha is not None or place.field_ha is not None or place.why_not_comparable
+    ]
+
+
+def _class_tables(content: ReportContent, t: Voice, first: int) -> list[_ClassRows]:
+    found: list[_ClassRows] = []
+    for period in content.periods:
+        table = tables.by_class(content, period.name)
+        decimals = decimals_for(p.owned_ha for p, _ in table.rows)
+        extent = {str(r["region_id"]): r for r in content.region_areas.to_dict("records")}
+        rows = []
+        for place, cells in table.rows:
+            words = [t.ha(cell["mapped_ha"] if cell else None, decimals) for cell in cells]
+            region = extent[place.key]
+            words += [t.ha(region["owned_ha"], decimals), t.ha(region["polygon_ha"], decimals)]
+            words.append(t.signed(region["difference_percent"], 3))
+            rows.append((place, words))
+        number = first + len(found)
+        found.append(_ClassRows(number, "classes_caption", period.name, True, table.classes, rows))
+        if table.any_estimate:
+            classes = tuple(key for key in table.classes if key != UNOBSERVED)
+            rows = [
+                (p, [_estimated(cell, t, decimals) for cell in cells[: len(classes)]])
+                for p, cells in table.rows
+            ]
+            caption = "classes_estimated_caption"
+            found.append(_ClassRows(number + 1, caption, period.name, False, classes, rows))
+    return found
+
+
+def _estimated(cell: Mapping[str, Any] | None, t: Voice, decimals: int) -> str:
+    if cell is None or cell["estimated_ha"] is None:
+        return DASH
+    between = t.interval(cell["low_ha"], cell["high_ha"], decimals)
+    text = t.ha(cell["estimated_ha"], decimals)
+    return text if between == DASH else f"{text} [{between}]"
+
+
+def _shapes(draw: Callable[[Shape], str]) -> dict[str, str]:
+    return {shape.name: draw(shape) for shape in (WIDE, NARROW)}
+
+
+def _chart(content: ReportContent, places: list[Place], t: Voice, shape: Shape) -> Figure:
+    foot = t("figure_foot", run=content.run_name, period=content.periods[-1].name)
+    return hectares_figure(places, t, shape, simulated=content.simulated, foot=foot)
+
+
+def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
+    overview = content.map_overview
+    if overview is None:
+        return []
+    found = []
+    for picture in overview.pictures:
+        places = tables.by_region(content, picture.period)
+
+        def draw(shape: Shape, picture: Any = picture, places: list[Place] = places) -> str:
+            return drawing.png_uri(
+                map_figure(picture, overview, places, t, shape, simulated=content.simulated)
+            )
+
+        found.append(
+            {
+                "period": picture.period,
+                "metres": t.number(round(pixel_metres(picture))),
+                "shapes": _shapes(draw),
+            }
+        )
+    return found

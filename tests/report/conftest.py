@@ -1,0 +1,252 @@
+"""Made-up content: a landscape on the border, both countries, as many regions as asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
+from cocal.report import (
+    OUTSIDE,
+    TOTAL,
+    Accuracy,
+    MapOverview,
+    MapPicture,
+    RecordsSummary,
+    ReportContent,
+    Reproduce,
+)
+from cocal.scheme import read_scheme
+
+SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
+NAMES = (
+    ("PE", "San Pedro de Putina Punco"),
+    ("PE", "Alto Inambari"),
+    ("PE", "San Gabán"),
+    ("BO", "Apolo"),
+    ("BO", "Pelechuco"),
+    ("BO", "San Buenaventura"),
+)
+WEST, SOUTH, SIDE, OWNED = -69.3, -14.6, 0.12, 10_000.0
+SHARES = {
+    "coca": 0.012,
+    "forest": 0.55,
+    "regrowth": 0.2,
+    "pasture": 0.1,
+    "other_crops": 0.06,
+    "bare": 0.02,
+    "water": 0.02,
+}
+UNSEEN = 0.038
+
+
+def _names(n: int) -> list[tuple[str, str]]:
+    more = [("PE" if i % 2 else "BO", f"Distrito número {i + 1}") for i in range(len(NAMES), n)]
+    return [*NAMES, *more][:n]
+
+
+def _coca(index: int) -> float:
+    return 20.0 + 37.5 * (index % 7)
+
+
+def _area_rows(names: list[tuple[str, str]], period: str, estimated: bool) -> list[dict[str, object]]:
+    rows = []
+    for index, (country, name) in enumerate(names):
+        mapped = {k: OWNED * share for k, share in SHARES.items()} | {"coca": _coca(index)}
+        mapped[UNOBSERVED] = OWNED * UNSEEN
+        mapped["forest"] += OWNED - sum(mapped.values())
+        for key, value in mapped.items():
+            row = dict.fromkeys(AREA_COLUMNS, np.nan) | {
+                "region_id": f"r{index}",
+                "region_name": name,
+                "country": country,
+                "period": period,
+                "class": key,
+                "mapped_ha": value,
+                "observed_fraction": 1 - UNSEEN,
+                "interval": "",
+                "estimator": "",
+                "notes": "",
+            }
+            if estimated and key == "coca":
+                row |= _estimate(1.2 * value, 0.11 * value) | {"n_reference": 40 + index}
+            rows.append(row)
+    return rows
+
+
+def _estimate(value: float, error: float) -> dict[str, object]:
+    return {
+        "estimated_ha": value,
+        "standard_error_ha": error,
+        "ci_low_ha": value - 1.96 * error,
+        "ci_high_ha": value + 1.96 * error,
+        "confidence": 0.95,
+        "interval": "wald",
+        "estimator": "stratified",
+    }
+
+
+def _country_rows(areas: pd.DataFrame, estimated: bool) -> pd.DataFrame:
+    whole = areas.assign(country=TOTAL)
+    summed = (
+        pd.concat([areas, whole])
+        .groupby(["country", "period", "class"], as_index=False)["mapped_ha"]
+        .sum()
+    )
+    rows = []
+    for row in summed.to_dict("records"):
+        full = dict.fromkeys((c for c in AREA_COLUMNS if not c.startswith("region")), np.nan) | row
+        if estimated and row["class"] == "coca":
+            full |= _estimate(1.2 * row["mapped_ha"], 0.06 * row["mapped_ha"])
+        rows.append(full)
+    return pd.DataFrame(rows)
+
+
+def _comparison(areas: pd.DataFrame) -> pd.DataFrame:
+    coca = areas[areas["class"] == "coca"]
+    rows = []
+    for index, row in enumerate(coca.to_dict("records")):
+        best = row["estimated_ha"] if not math.isnan(row["estimated_ha"]) else row["mapped_ha"]
+        official = None if index % 3 == 2 else round(1.15 * best)
+        rows.append(
+            {name: row.get(name) for name in COMPARISON_COLUMNS}
+            | {
+                "field_ha": 0.9 * best if index % 2 else None,
+                "official_ha": official,
+                "official_source": "Serie oficial inventada, 2023",
+                "difference_ha": None if official is None else best - official,
+                "within_interval": None if official is None else bool(index % 2),
+                "why_not_comparable": "" if index % 2 else "La cifra oficial se refiere al 31 de diciembre",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _outlines(n: int) -> dict[str, shapely.Polygon]:
+    columns = max(2, math.ceil(math.sqrt(n)))
+    found = {}
+    for index in range(n):
+        column, row = index % columns, index // columns
+        steps = np.linspace(0, 1, 9)
+        west = [WEST + SIDE * (column + 0.08 * math.sin(5 * (row + s) + column)) for s in steps]
+        east = [WEST + SIDE * (column + 1 + 0.08 * math.sin(5 * (row + s) + column + 1)) for s in steps]
+        up = [SOUTH + SIDE * (row + s) for s in steps]
+        ring = [*zip(west, up, strict=True), *reversed([*zip(east, up, strict=True)])]
+        found[f"r{index}"] = shapely.Polygon(ring)
+    return found
+
+
+def _overview(n: int, periods: tuple[Period, ...]) -> MapOverview:
+    outlines = _outlines(n)
+    bounds = shapely.union_all([*outlines.values()]).buffer(0.01).bounds
+    generator = np.random.default_rng(7)
+    height = max(40, round(420 * (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])))
+    coarse = generator.choice([1, 2, 2, 2, 3, 3, 4, 5, 6, 7], size=(height // 6 + 1, 71)).astype(np.uint8)
+    codes = np.repeat(np.repeat(coarse, 6, axis=0), 6, axis=1)[:height, :420].copy()
+    codes[height // 3 : height // 3 + 40, 60:150] = 0
+    x = bounds[0] + (np.arange(420) + 0.5) * (bounds[2] - bounds[0]) / 420
+    y = bounds[3] - (np.arange(height) + 0.5) * (bounds[3] - bounds[1]) / height
+    inside = shapely.contains_xy(shapely.union_all([*outlines.values()]), *np.meshgrid(x, y))
+    codes[~inside] = OUTSIDE
+    pictures = tuple(MapPicture(p.name, codes, 4326, bounds) for p in periods)
+    sources = (
+        {"es": "imágenes inventadas por cocal simulate", "en": "images invented by cocal simulate"},
+        {"es": "límites inventados", "en": "invented boundaries"},
+    )
+    return MapOverview(pictures, outlines, sources)
+
+
+def _accuracy(keys: tuple[str, ...]) -> Accuracy:
+    counts = pd.DataFrame(2, index=keys, columns=keys)
+    for key in keys:
+        counts.loc[key, key] = 48
+    users = pd.DataFrame(
+        {"users": 0.8, "users_se": 0.052, "producers": 0.66, "producers_se": 0.094}, index=[*keys]
+    )
+    users.loc["water", ["producers", "producers_se"]] = np.nan
+    nulls = pd.DataFrame(
+        [("this map", "F1", 0.723), ("NDVI threshold", "F1", 0.41), ("last census", "F1", 0.655)],
+        columns=["name", "score", "value"],
+    )
+    reference = {"es": "420 registros de campo inventados", "en": "420 invented field records"}
+    return Accuracy(counts, counts / counts.to_numpy().sum(), users, 0.912, 0.011, reference, nulls)
+
+
+def build(
+    n_regions: int = 6,
+    *,
+    estimated: bool = True,
+    simulated: bool = True,
+    n_periods: int = 1,
+    names: list[tuple[str, str]] | None = None,
+    **changes: object,
+) -> ReportContent:
+    scheme = read_scheme(SCHEME)
+    names = names or _names(n_regions)
+    periods = tuple(Period(str(y), date(y, 1, 1), date(y, 12, 31)) for y in range(2024 - n_periods, 2024))
+    areas = pd.DataFrame([r for p in periods for r in _area_rows(names, p.name, estimated)])
+    regions = pd.DataFrame(
+        {
+            "region_id": [f"r{i}" for i in range(len(names))],
+            "region_name": [name for _, name in names],
+            "country": [country for country, _ in names],
+            "owned_ha": OWNED,
+            "polygon_ha": OWNED * 1.00042,
+            "difference_percent": -0.042,
+        }
+    )
+    truth = pd.DataFrame(
+        {
+            "region_id": regions["region_id"],
+            "class": "coca",
+            "truth_ha": [1.15 * _coca(i) for i in range(len(names))],
+        }
+    )
+    content = ReportContent(
+        run_name="demo",
+        periods=periods,
+        scheme=scheme,
+        areas=areas,
+        region_areas=regions,
+        countries=_country_rows(areas, estimated),
+        comparison=_comparison(areas),
+        truth=truth if simulated else None,
+        model_card={
+            "id": "demo-forest",
+            "estimator": "random_forest",
+            "features": ["NDVI@01", "NDVI.p10", "NBR.amplitude", "swir16.median"],
+            "validation": {"block_m": 600, "folds": 5, "macro_f1": 0.81},
+            "sha256": "3f" * 32,
+        },
+        map_overview=_overview(len(names), periods),
+        records_summary=RecordsSummary(
+            {"matched": 400, "outside_frame": 6, "unobserved": 14},
+            {"coca": 120, "forest": 180, "pasture": 100},
+            {"es": "aleatorio estratificado por clase del mapa", "en": "random, stratified by map class"},
+        ),
+        accuracy=_accuracy(scheme.keys),
+        failures=(("2023/32719-384-0123-2345", "cannot read B04.tif: truncated"),),
+        reproduce=Reproduce(
+            "cocal run configs/demo.yaml",
+            "name: demo\nperiods:\n  - 2023\n",
+            {"config": "ab" * 32, "model": "3f" * 32},
+            {"cocal": "0.1.0", "numpy": "2.4.6", "gdal": "3.12.1"},
+            (("archive", "24 scenes"), ("regions.gpkg", "cd" * 32)),
+        ),
+        simulated=simulated,
+        notes=({"es": "El paisaje es inventado.", "en": "The landscape is invented."},),
+    )
+    return replace(content, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def made_up() -> Callable[..., ReportContent]:
+    return build
