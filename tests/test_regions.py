@@ -145,7 +145,7 @@ def star_regions() -> Regions:
             shapes.append(project(placed, ZONE, 4326))
         table = pd.DataFrame({"region_id": [f"r{i}" for i in range(12)], "source": [0] * 6 + [1] * 6})
         raw = np.array(shapes, dtype=object)
-        _STARS.append(Regions(table, raw, raw, 300.0, "stars", ()))
+        _STARS.append(Regions(table, raw, raw, table["source"].to_numpy(), 300.0, "stars", ()))
     return _STARS[0]
 
 
@@ -224,8 +224,8 @@ def test_between_two_regions_at_the_same_distance_the_first_in_order_wins() -> N
     x, y = transformer(4326, ZONE).transform(-69.0, -14.01)
     # one row of 13 pixels of 10 m: the middle one's centre lies on the meridian
     row = Window(ZONE, round(x) - 65, round(y), 13, 1, 10)
-    west_first = owners(Regions(table, raw, raw, 120.0, "west first", ()), row)
-    east_first = owners(Regions(table, raw[::-1], raw[::-1], 120.0, "east first", ()), row)
+    west_first = owners(Regions(table, raw, raw, np.arange(2), 120.0, "west first", ()), row)
+    east_first = owners(Regions(table, raw[::-1], raw[::-1], np.arange(2), 120.0, "east first", ()), row)
     np.testing.assert_array_equal(west_first, [[0] * 7 + [1] * 6])
     np.testing.assert_array_equal(east_first, [[1] * 6 + [0] * 7])
 
@@ -249,12 +249,14 @@ def test_ground_beside_two_regions_but_not_between_them_stays_outside(write: Wri
     assert (owners(regions, above) == -1).all()
 
 
-def test_a_gap_inside_one_source_stays_outside_when_there_are_several(write: Write) -> None:
+def test_a_gap_inside_one_of_several_sources_is_given_away_only_when_that_is_asked(write: Write) -> None:
     bolivia = write("bo.gpkg", {"A": box(0, -300, 100, 300), "C": box(120, -300, 200, 300)})
     peru = write("pe.gpkg", {"B": box(900, -300, 1000, 300)})
     asked = window(4, 1, west=90)
     np.testing.assert_array_equal(owners(read(bolivia, peru, sliver_m=60), asked), [[0, -1, -1, 1]])
     np.testing.assert_array_equal(owners(read(bolivia, sliver_m=60), asked), [[0, 0, 1, 1]])
+    anywhere = RegionSettings(sources=(bolivia, peru), sliver_m=60, sliver_between="regions")
+    np.testing.assert_array_equal(owners(read_regions(anywhere), asked), [[0, 0, 1, 1]])
 
 
 def test_slivers_do_not_change_pixels_that_a_region_holds() -> None:

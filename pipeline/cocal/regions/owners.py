@@ -59,8 +59,8 @@ def owners(regions: Regions, window: Window) -> NDArray[np.int32]:
 def slivers(regions: Regions, window: Window) -> NDArray[np.bool_]:
     """(y, x) True where a pixel in no region is given to the nearest one.
 
-    Its centre is within `sliver_m` (metres of the grid) of two regions, of different files where there
-    are several, and lies between them: the directions to the nearest points of the two point apart
+    Its centre is within `sliver_m` (metres of the grid) of regions of two groups (`Regions.groups`) and
+    lies between them: the directions to the nearest points of the two point apart
     (their scalar product is negative). Distances are compared in whole millimetres; at the same distance
     the first region in the stated order wins.
     """

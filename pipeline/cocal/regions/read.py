@@ -39,14 +39,17 @@ class Regions:
       (geodesic area of the polygon as given), exclusive_ha (less what earlier regions hold).
     - `geometries`, `raw_geometries`: polygons in degrees (EPSG:4326), row by row: without overlap, and as
       given (made valid).
-    - `sliver_m`: distance up to which a gap between regions is given away, m.
-    - `sha256`: of ids, names, countries, order of the files, polygons as given and `sliver_m`.
+    - `groups`: (n,) a gap is given away where it lies between regions of two groups: two files, or,
+      with one file or `sliver_between="regions"`, any two regions.
+    - `sliver_m`: distance up to which a gap is given away, m.
+    - `sha256`: of ids, names, countries, order, polygons as given, and the two settings of gaps.
     - `notes`: what was mended or is worth knowing, in words.
     """
 
     table: pd.DataFrame
     geometries: NDArray[np.object_]
     raw_geometries: NDArray[np.object_]
+    groups: NDArray[np.int64]
     sliver_m: float
     sha256: str
     notes: tuple[str, ...]
@@ -59,12 +62,6 @@ class Regions:
 
     def __hash__(self) -> int:
         return hash(self.sha256)
-
-    @cached_property
-    def groups(self) -> NDArray[np.int64]:
-        """(n,) what a gap lies between: sources where there are several, else single regions."""
-        source = self.table["source"].to_numpy(dtype=np.int64)
-        return source if len(np.unique(source)) > 1 else np.arange(len(self), dtype=np.int64)
 
     @cached_property
     def area(self) -> BaseGeometry:
@@ -103,7 +100,10 @@ def read_regions(settings: RegionSettings) -> Regions:
     notes.append(f"overlap between regions: {lost:.1f} ha, owned by the first in the stated order")
     for note in notes:
         log.info("regions: %s", note)
-    return Regions(table, exclusive, raw, settings.sliver_m, _digest(table, raw, settings), tuple(notes))
+    apart = settings.sliver_between == "sources" and table["source"].nunique() > 1
+    groups = table["source"].to_numpy(np.int64) if apart else np.arange(len(table), dtype=np.int64)
+    sha256 = _digest(table, raw, [settings.sliver_m, settings.sliver_between])
+    return Regions(table, exclusive, raw, groups, settings.sliver_m, sha256, tuple(notes))
 
 
 _NOTHING = pd.DataFrame({"region_id": [], "region_name": [], "country": [], "geometry": [], "source": []})
@@ -291,9 +291,9 @@ def _owning_nothing(table: pd.DataFrame) -> list[str]:
     )
 
 
-def _digest(table: pd.DataFrame, shapes: NDArray[np.object_], settings: RegionSettings) -> str:
+def _digest(table: pd.DataFrame, shapes: NDArray[np.object_], rules: list[Any]) -> str:
     words = table[["region_id", "region_name", "country", "source"]].to_numpy().tolist()
-    digest = hashlib.sha256(canonical_json([words, settings.sliver_m]).encode())
+    digest = hashlib.sha256(canonical_json([words, rules]).encode())
     for shape in shapely.to_wkb(shapes, byte_order=1):
         digest.update(hashlib.sha256(shape).digest())
     return digest.hexdigest()

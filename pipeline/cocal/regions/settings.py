@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -46,3 +46,9 @@ class RegionSettings(BaseModel):
         float,
         Field(ge=0, le=5000, description="a gap between regions is given away up to this distance; 0: never"),
     ]
+    sliver_between: Annotated[
+        Literal["sources", "regions"],
+        Field(
+            description="sources: gaps inside one file stay outside; regions: gaps between any two regions"
+        ),
+    ] = "sources"
