@@ -244,6 +244,11 @@ def _cube_grid(settings: NetcdfImport, cube: xr.Dataset, variable: xr.DataArray)
     return SourceGrid(crs, (dx, 0.0, west, 0.0, -dy, south + height * dy), width, height)
 
 
+def _cube_turns(cube: xr.Dataset, variable: xr.DataArray) -> tuple[bool, bool]:
+    y, x = (cube[d].values for d in variable.dims[1:])
+    return bool(y[0] < y[-1]), bool(x[0] > x[-1])
+
+
 def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
     try:
         values = xr.decode_cf(cube[[settings.time]])[settings.time].values.astype("datetime64[ns]")
@@ -275,11 +280,12 @@ def netcdf_acquisitions(settings: NetcdfImport) -> tuple[list[Acquisition], list
         times = _cube_times(settings, cube)
         grids = {band: _cube_grid(settings, cube, v) for band, v in variables.items()}
         facts = _cube_facts(settings, variables)
-        layers = {b: (str(cube_dtype(v)), cube_nodata(v), str(v.name)) for b, v in variables.items()}
+        turns = {band: _cube_turns(cube, v) for band, v in variables.items()}
+        layers = {b: (cube_dtype(v).name, cube_nodata(v), str(v.name)) for b, v in variables.items()}
     found, empty = [], []
     for index, time in enumerate(times):
         bands = tuple(
-            BandSource(band, settings.path, grids[band], dtype, nodata, index, name)
+            BandSource(band, settings.path, grids[band], dtype, nodata, index, name, turns[band])
             for band, (dtype, nodata, name) in layers.items()
         )
         if any(has_valid_pixel(source) for source in bands if source.band in BANDS):

@@ -175,7 +175,7 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
     missing = (dn == source.nodata) | (dn != dn)
     values = np.where(missing, NOT_OFFERED.get(source.band, NO_DATA), dn)
     if values.min() < 0 or values.max() > 255:
-        raise SceneReadError(
+        raise InputError(
             f"{source.path} ({source.band}) is no {source.band} band",
             "whole numbers from 0 to 255",
             f"{values.min()} to {values.max()}",

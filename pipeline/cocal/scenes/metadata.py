@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -107,12 +108,17 @@ def read_sidecars(path: Path, root: Path, stated_scale: float | None) -> Facts:
     return facts
 
 
-def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
-    """Facts of a STAC item; none if the JSON is no item or names another raster."""
+@lru_cache(maxsize=4096)
+def _read_json(path: Path, _modified_ns: int) -> Any:
     try:
-        item = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
         raise _named(path, err) from err
+
+
+def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
+    """Facts of a STAC item; none if the JSON is no item or names another raster."""
+    item = _read_json(path, path.stat().st_mtime_ns)
     if not isinstance(item, dict) or item.get("type") != "Feature":
         return Facts()
     assets = item.get("assets", {})

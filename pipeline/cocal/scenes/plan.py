@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 MARGIN_M = 640
 """How far an item reaches beyond its zone's meridian, so that halos of pixels at the meridian are whole."""
 
+SAME_M = 1e-3
+"""Corners closer than this are the same."""
+
 PIXEL_SIZES_M = (60, 20, 10)
 
 
@@ -180,12 +183,14 @@ def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
 
 def is_aligned(grid: SourceGrid, epsg: int, resolution: int) -> bool:
     """True if the source's pixels are pixels of the zone's lattice: they are then copied bit by bit."""
-    a, b, c, d, e, f = grid.transform
-    if (a, b, d, e) != (resolution, 0, 0, -resolution) or c % resolution or f % resolution:
+    left, top = (round(grid.transform[i] / resolution) * resolution for i in (2, 5))
+    right, bottom = left + grid.width * resolution, top - grid.height * resolution
+    lattice = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    corners = shapely.get_coordinates(grid.outline)[:4]
+    if np.abs(corners - lattice).max() > SAME_M:
         return False
-    x, y = shapely.get_coordinates(grid.outline).T
-    there = np.array(transformer(grid.crs, epsg).transform(x, y))
-    return bool(np.abs(there - (x, y)).max() < 1e-3)
+    there = np.column_stack(transformer(grid.crs, epsg).transform(*corners.T))
+    return bool(np.abs(there - corners).max() < SAME_M)
 
 
 def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:

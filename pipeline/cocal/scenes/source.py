@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import rasterio
 import xarray as xr
@@ -60,6 +61,8 @@ class BandSource:
     nodata: float | None
     index: int
     variable: str | None = None
+    turned_yx: tuple[bool, bool] = (False, False)
+    """Whether the variable runs northward in y, westward in x, and is turned when read."""
 
 
 def unreadable(path: Path, err: object) -> InputError:
@@ -105,6 +108,17 @@ def open_cube(path: Path) -> Iterator[xr.Dataset]:
         yield cube
 
 
+@contextmanager
+def _open_hdf5(path: Path) -> Iterator[Any]:
+    """An open HDF5 file: for pixels alone, as xarray decodes every variable's header at each opening."""
+    try:
+        file = h5py.File(path)
+    except OSError as err:
+        raise unreadable(path, err) from err
+    with file:
+        yield file
+
+
 def is_unsigned(variable: xr.DataArray) -> bool:
     """True if signed integers of the file stand for unsigned ones (`_Unsigned`, NetCDF users' guide)."""
     return variable.dtype.kind == "i" and str(variable.attrs.get("_Unsigned", "false")).lower() == "true"
@@ -126,23 +140,17 @@ def cube_nodata(variable: xr.DataArray) -> float | None:
     return defaults.get(dtype.name)
 
 
-def _cube_rows(cube: xr.Dataset, source: BandSource) -> ReadRows:
-    variable = cube[str(source.variable)]
-    time, y, x = variable.dims
-    upward = bool(cube[y].values[0] < cube[y].values[-1])
-    leftward = bool(cube[x].values[0] > cube[x].values[-1])
+def _cube_rows(variable: Any, source: BandSource) -> ReadRows:
+    """Reads of one time step of an HDF5 variable (time, y, x), turned to north up and west left."""
 
     def turned(span: slice, size: int, turn: bool) -> slice:
         return slice(size - span.stop, size - span.start) if turn else span
 
     def read(rows: slice, columns: slice) -> NDArray[Any]:
-        place = {
-            time: source.index,
-            y: turned(rows, source.grid.height, upward),
-            x: turned(columns, source.grid.width, leftward),
-        }
-        values = np.ascontiguousarray(variable.isel(place).values).view(source.dtype)
-        return values[:: -1 if upward else 1, :: -1 if leftward else 1]
+        up, left = source.turned_yx
+        rows, columns = turned(rows, source.grid.height, up), turned(columns, source.grid.width, left)
+        values = variable[source.index, rows, columns].astype(source.dtype)
+        return np.asarray(values[:: -1 if up else 1, :: -1 if left else 1])
 
     return read
 
@@ -168,8 +176,8 @@ def _named(read: ReadRows, source: BandSource) -> ReadRows:
 def open_rows(source: BandSource) -> Iterator[ReadRows]:
     """Yield a function that reads rectangles of the source; it raises SceneReadError naming the file."""
     if source.variable is not None:
-        with open_cube(source.path) as cube:
-            yield _named(_cube_rows(cube, source), source)
+        with _open_hdf5(source.path) as file:
+            yield _named(_cube_rows(file[source.variable], source), source)
     else:
         with open_raster(source.path) as dataset:
             yield _named(
