@@ -1,0 +1,123 @@
+"""The skops archive of a model: equal bytes for equal models, a checksum over its members, an allow-list.
+
+skops names members after addresses in memory, so two savings of one model differ. `canonical` numbers
+them in the order of the schema instead, and adds the member `cocal.json`: what the model must be fed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import warnings
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+import skops.io
+
+from cocal.classify.estimators import ESTIMATORS
+from cocal.errors import ModelMismatchError
+from cocal.store import canonical_json
+
+SCHEMA, CONTRACT = "schema.json", "cocal.json"
+
+ALLOWED_TYPES = frozenset(
+    {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
+)
+"""The types beyond those that skops itself trusts which a model of cocal is made of."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_BROKEN = (BadZipFile, zlib.error, ValueError, OSError)
+
+
+def pack(estimator: Any, contract: Mapping[str, Any]) -> bytes:
+    """The estimator as a skops archive with `contract` in it; equal bytes for equal models."""
+    members: dict[str, bytes] = {}
+    with ZipFile(io.BytesIO(skops.io.dumps(estimator))) as source:
+        files: dict[str, str] = {}
+        schema = _renumbered(json.loads(source.read(SCHEMA)), {}, files)
+        for old, new in files.items():
+            members[new] = source.read(old)
+    members[SCHEMA] = canonical_json(schema).encode()
+    members[CONTRACT] = canonical_json(contract).encode()
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as target:
+        for name, data in members.items():
+            target.writestr(ZipInfo(name, _EPOCH), data, compress_type=ZIP_DEFLATED, compresslevel=6)
+    return buffer.getvalue()
+
+
+def _renumbered(node: Any, numbers: dict[int, int], files: dict[str, str]) -> Any:
+    """The schema with ids and file names replaced by numbers in the order in which they occur."""
+    if isinstance(node, list):
+        return [_renumbered(value, numbers, files) for value in node]
+    if not isinstance(node, dict):
+        return node
+    out: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "__id__":
+            out[key] = numbers.setdefault(value, len(numbers) + 1)
+        elif key == "file" and isinstance(value, str):
+            out[key] = files.setdefault(value, f"{len(files):06d}{Path(value).suffix}")
+        else:
+            out[key] = _renumbered(value, numbers, files)
+    return out
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 over the archive's members, each name and content, in the order of their names.
+
+    Raises
+    ------
+    ModelMismatchError
+        `data` is not a whole zip archive (a pickle, a truncated file).
+    """
+    total = hashlib.sha256()
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            for name in sorted(archive.namelist()):
+                content = archive.read(name)
+                total.update(f"{name}\0{len(content)}\0".encode())
+                total.update(content)
+    except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
+        raise ModelMismatchError(
+            "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
+            "restore the file, or train again",
+        ) from err  # fmt: skip
+    return total.hexdigest()
+
+
+def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:
+    """(estimator, contract, what scikit-learn warned of); nothing is built from a type that is not allowed.
+
+    Raises
+    ------
+    ModelMismatchError
+        The archive holds a type beyond the allow-list (named), is no model of cocal, or cannot be read.
+    """
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            contract = json.loads(archive.read(CONTRACT))
+        unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
+        if unknown:
+            raise ModelMismatchError(
+                "model.skops holds types that cocal does not load", f"only {', '.join(sorted(ALLOWED_TYPES))}",
+                ", ".join(unknown), "do not use this file; train the model with `cocal train`",
+            )  # fmt: skip
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
+    except (*_BROKEN, KeyError, TypeError, AttributeError, ImportError) as err:
+        raise ModelMismatchError(
+            "model.skops cannot be read as a model of cocal", "an archive written by `cocal train`",
+            f"{type(err).__name__}: {err}", "restore the file, or train again",
+        ) from err  # fmt: skip
+    if type(estimator) not in ESTIMATORS.values():
+        raise ModelMismatchError(
+            "model.skops does not hold a classifier of cocal", ", ".join(sorted(ESTIMATORS)),
+            type(estimator).__name__, "train the model with `cocal train`",
+        )  # fmt: skip
+    return estimator, contract, [str(w.message) for w in told]

@@ -1,0 +1,86 @@
+"""The three kinds of classifier: which parameters they take, how they are fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from cocal.classify.settings import TrainSettings
+from cocal.errors import InputError
+
+ESTIMATORS: dict[str, type] = {
+    "random_forest": RandomForestClassifier,
+    "extra_trees": ExtraTreesClassifier,
+    "hist_gradient_boosting": HistGradientBoostingClassifier,
+}
+
+_NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
+
+
+class Classifier(Protocol):
+    """What a class map needs from a model (a seam: tests use a fake)."""
+
+    classes_: NDArray[Any]
+
+    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]: ...
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold the numeric libraries to one thread: boosting adds gradients in an order that threads change."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+def build(settings: TrainSettings) -> Any:
+    """An unfitted estimator with the parameters and the seed of `settings`.
+
+    Raises
+    ------
+    InputError
+        A parameter is not one of the estimator's; the allowed ones are listed.
+    """
+    kind = ESTIMATORS[settings.estimator]
+    allowed = set(kind().get_params()) - _NOT_FOR_CONFIG
+    unknown = sorted(set(settings.parameters) - allowed)
+    if unknown:
+        raise InputError(
+            f"{settings.estimator} has no parameters {', '.join(unknown)}",
+            f"some of {', '.join(sorted(allowed))} (the seed is `seed:`)",
+            ", ".join(unknown),
+            "mend `train.parameters`",
+        )
+    return kind(**settings.parameters, random_state=settings.seed)
+
+
+def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[np.uint8]) -> Any:
+    """The estimator of `settings` fitted to (sample, feature) float32 and class codes (sample).
+
+    The result does not depend on the number of threads; it is returned set to predict with one.
+
+    Raises
+    ------
+    InputError
+        scikit-learn refuses the value of a parameter, or missing features (`missing: native`).
+    """
+    estimator = build(settings)
+    forest = "n_jobs" in estimator.get_params()
+    if forest:
+        estimator.set_params(n_jobs=-1)
+    try:
+        with one_thread():
+            estimator.fit(features, codes)
+    except ValueError as err:
+        raise InputError(
+            f"scikit-learn refuses to train {settings.estimator}",
+            "parameters within their range, and features that the estimator can take",
+            str(err),
+            "mend `train.parameters`, or `missing: drop` where the estimator cannot handle missing features",
+        ) from err
+    return estimator.set_params(n_jobs=1) if forest else estimator

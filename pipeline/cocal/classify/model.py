@@ -1,0 +1,291 @@
+"""A trained model, its card and its folder.
+
+models/<id>/model.skops    the estimator and what it must be fed, without pickle
+models/<id>/card.json      what it is, what it was trained on, what it is worth
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cocal.classify.artefact import digest, unpack
+from cocal.classify.estimators import Classifier, one_thread
+from cocal.classify.settings import EstimatorName
+from cocal.contracts import FEATURES
+from cocal.errors import CocalWarning, InputError, ModelMismatchError
+from cocal.scheme import ClassScheme
+from cocal.store import atomic_path, canonical_json, library_versions, write_json
+
+ARTEFACT, CARD = "model.skops", "card.json"
+SELF_TEST_TOLERANCE = 1e-6
+
+
+class ModelVersionWarning(CocalWarning):
+    """A model made with other versions of the libraries; its self-test was passed."""
+
+
+class Provenance(BaseModel):
+    """Where the training samples come from; further facts may be added."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    source: str
+    licence: str
+    period: str
+    sample_sha256: str
+    simulated: bool
+
+
+class TrainingData(BaseModel):
+    """The samples that trained the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provenance: Provenance
+    pixels: dict[str, int]
+    samples: dict[str, int]
+    dropped_for_missing_features: dict[str, int]
+
+
+class SelfTest(BaseModel):
+    """A few rows of features (None = missing) and the probabilities that the model gave for them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: tuple[tuple[float | None, ...], ...]
+    probabilities: tuple[tuple[float, ...], ...]
+
+
+class ModelCard(BaseModel):
+    """What card.json holds. `mlm` repeats the main facts under the names of the STAC MLM extension."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    simulated: bool
+    contracts: dict[str, str]
+    features: tuple[str, ...]
+    feature_settings: dict[str, Any]
+    class_scheme: ClassScheme
+    class_scheme_sha256: str
+    classes: dict[str, int]
+    classes_not_in_training: tuple[str, ...]
+    estimator: EstimatorName
+    parameters: dict[str, Any]
+    seed: int
+    missing: Literal["drop", "native"]
+    training: TrainingData
+    validation: dict[str, Any]
+    self_test: SelfTest
+    cocal_version: str
+    libraries: dict[str, str]
+    mlm: dict[str, Any]
+    artefact: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted classifier with its card; `artefact` is the content of model.skops."""
+
+    classifier: Classifier
+    card: ModelCard
+    artefact: bytes = field(repr=False)
+
+    @property
+    def target_code(self) -> int:
+        return self.card.classes[self.card.class_scheme.target]
+
+
+def contract_of(
+    features: Sequence[str],
+    feature_settings: Mapping[str, Any],
+    scheme_sha256: str,
+    classes: Mapping[str, int],
+) -> dict[str, Any]:
+    """What a model must be fed and what it answers: it is sealed into the artefact's checksum."""
+    return {
+        "contract": FEATURES,
+        "features": list(features),
+        "feature_settings": as_json(feature_settings),
+        "class_scheme_sha256": scheme_sha256,
+        "classes": dict(classes),
+    }
+
+
+def as_json(value: Any) -> Any:
+    """`value` as it comes back from JSON: tuples are lists, paths and dates are text."""
+    return json.loads(canonical_json(value))
+
+
+def save_model(model: Model, folder: str | Path) -> None:
+    """Write model.skops and card.json into `folder`; equal models give equal bytes."""
+    folder = Path(folder)
+    with atomic_path(folder / ARTEFACT) as temporary:
+        temporary.write_bytes(model.artefact)
+    write_json(folder / CARD, model.card.model_dump(mode="json"))
+
+
+def load_model(folder: str | Path) -> Model:
+    """The model in `folder`, after its checksum, its types, its card and its self-test were checked.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or the card is not a card.
+    ModelMismatchError
+        The artefact is altered, is a pickle, holds a type that is not allowed, contradicts its card, or no
+        longer gives the probabilities that the card states.
+
+    Warns
+    -----
+    ModelVersionWarning
+        The model was made with another version of a library.
+    """
+    folder = Path(folder)
+    card = _read_card(folder)
+    try:
+        artefact = (folder / ARTEFACT).read_bytes()
+    except OSError as err:
+        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
+    found = digest(artefact)
+    if found != card.sha256:
+        raise ModelMismatchError(
+            f"the model {card.id} in {folder} was altered after training",
+            f"sha256 {card.sha256} over the members of {ARTEFACT}, as its card says",
+            found,
+            "restore both files, or train again",
+        )
+    classifier, contract, told = unpack(artefact)
+    _check_card(card, contract, classifier)
+    _run_self_test(card, classifier)
+    _warn_of_versions(card, told)
+    return Model(classifier, card, artefact)
+
+
+def _read_card(folder: Path) -> ModelCard:
+    try:
+        return ModelCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
+    except OSError as err:
+        raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "mend `model:`") from err
+    except (ValidationError, UnicodeDecodeError) as err:
+        raise InputError(
+            f"{folder / CARD} is not a model card", "a card written by `cocal train`", str(err), "restore it"
+        ) from err
+
+
+def _check_card(card: ModelCard, contract: Mapping[str, Any], classifier: Any) -> None:
+    stated = contract_of(card.features, card.feature_settings, card.class_scheme.sha256, card.classes)
+    problems = differences(contract, stated)
+    if classifier.n_features_in_ != len(card.features):
+        problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")
+    if classifier.classes_.tolist() != sorted(card.classes.values()):
+        problems.append(f"classes {classifier.classes_.tolist()} trained, {card.classes} in the card")
+    if problems:
+        raise ModelMismatchError(
+            f"the card of model {card.id} contradicts its artefact",
+            "the features, class scheme and classes that it was trained with",
+            "; ".join(problems),
+            "restore the card, or train again",
+        )
+
+
+def _run_self_test(card: ModelCard, classifier: Classifier) -> None:
+    inputs = np.array(card.self_test.inputs, dtype=np.float32)
+    with one_thread():
+        worst = float(np.abs(classifier.predict_proba(inputs) - np.array(card.self_test.probabilities)).max())
+    if not worst <= SELF_TEST_TOLERANCE:
+        raise ModelMismatchError(
+            f"the model {card.id} no longer gives the probabilities on its card",
+            f"differences up to {SELF_TEST_TOLERANCE} on {len(inputs)} stored rows",
+            f"{worst:.3g}, with scikit-learn {library_versions()['scikit-learn']}"
+            f" (trained with {card.libraries.get('scikit-learn')})",
+            "install the version it was trained with, or train again",
+        )
+
+
+def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+    installed = library_versions()
+    other = [
+        f"{name} {card.libraries.get(name)} (here {installed[name]})"
+        for name in ("scikit-learn", "numpy")
+        if card.libraries.get(name) != installed[name]
+    ]
+    if other or told:
+        warnings.warn(
+            f"model {card.id} was made with {', '.join(other) or 'these versions'}; its self-test is passed. "
+            + " ".join(told)[:300],
+            ModelVersionWarning,
+            stacklevel=3,
+        )
+
+
+def differences(model: Any, run: Any, path: str = "") -> list[str]:
+    """Where two plain values differ, each by its path: `mask.dilate_px: 2 in the model, 3 here`."""
+    if isinstance(model, dict) and isinstance(run, dict):
+        keys = [*model, *(k for k in run if k not in model)]
+        missing = "(not there)"
+        return [
+            line
+            for key in keys
+            for line in differences(
+                model.get(key, missing), run.get(key, missing), f"{path}.{key}".lstrip(".")
+            )
+        ]
+    return [] if model == run else [f"{path}: {model} in the model, {run} here"]
+
+
+def check_model(
+    model: Model, *, features: Sequence[str], scheme: ClassScheme, feature_settings: Mapping[str, Any]
+) -> None:
+    """Pass if the model was made for exactly these features, this scheme and these feature settings.
+
+    Raises
+    ------
+    ModelMismatchError
+        Names each feature that is missing, extra or out of order, and each setting that differs.
+    """
+    card = model.card
+    wanted, offered = list(card.features), list(features)
+    problems = []
+    if lacking := [name for name in wanted if name not in offered]:
+        problems.append(f"features missing here: {', '.join(lacking)}")
+    if extra := [name for name in offered if name not in wanted]:
+        problems.append(f"features the model does not know: {', '.join(extra)}")
+    if not problems and wanted != offered:
+        problems.append(f"features in another order: the model has {', '.join(wanted)}")
+    if card.contracts.get("features") != FEATURES:
+        problems.append(f"contract {card.contracts.get('features')} in the model, {FEATURES} here")
+    if card.class_scheme_sha256 != scheme.sha256:
+        problems.append(f"class scheme {card.class_scheme.id} ({card.class_scheme_sha256[:12]}) in the model")
+        problems.append(f"class scheme {scheme.id} ({scheme.sha256[:12]}) here")
+        problems += differences(
+            as_json(card.class_scheme.model_dump()), as_json(scheme.model_dump()), "scheme"
+        )
+    problems += differences(as_json(card.feature_settings), as_json(feature_settings), "feature settings")
+    if problems:
+        raise ModelMismatchError(
+            f"model {card.id} was not made for this run",
+            "the features, class scheme and feature settings that it was trained with",
+            "; ".join(problems),
+            "train a model with this config, or use the config that the model was trained with",
+        )
+
+
+def self_test_of(classifier: Classifier, features: NDArray[np.float32]) -> SelfTest:
+    """The rows of `features` and what the classifier answers."""
+    with one_thread():
+        answer = classifier.predict_proba(features)
+    return SelfTest(
+        inputs=tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in features),
+        probabilities=tuple(tuple(map(float, row)) for row in answer),
+    )
