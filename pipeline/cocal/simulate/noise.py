@@ -1,0 +1,138 @@
+"""Chance as a pure function of seed and place: whatever block is drawn, a place always gets the same value.
+
+Lattice values come from an integer hash, so they need no order and no state. White noise per pixel comes
+from one Philox generator per chunk of an absolute lattice.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from cocal.grid import Window
+
+CHUNK_PX = 96
+"""Side of the chunks that white noise is drawn in, pixels."""
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = 0xFFFFFFFFFFFFFFFF
+_NODE_STD = 1 - 2 * (1 / 2 - 13 / 35)
+"""Standard deviation of unit normal nodes after smoothstep interpolation on two axes (its square is the
+mean of (s^2 + (1 - s)^2)^2 over a cell, s = 3 t^2 - 2 t^3, integral of s^2 = 13/35)."""
+
+
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195)."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _key(seed: int, stream: str) -> np.uint64:
+    return np.uint64(((seed & _MASK) * _GOLDEN + zlib.crc32(stream.encode()) * 0xD1B54A32D192ED03) & _MASK)
+
+
+def uniform(seed: int, stream: str, i: Any, j: Any) -> NDArray[np.float64]:
+    """Values in [0, 1) for integer places (i, j), which broadcast; streams are independent of each other."""
+    with np.errstate(over="ignore"):
+        column = np.asarray(i, dtype=np.int64).astype(np.uint64)
+        row = np.asarray(j, dtype=np.int64).astype(np.uint64)
+        state = _mix(np.atleast_1d(column * np.uint64(_GOLDEN) + _key(seed, stream)))
+        state = _mix(state + row * np.uint64(0xC2B2AE3D27D4EB4F))
+    return np.asarray((state >> np.uint64(11)) * 2.0**-53)
+
+
+def normal(seed: int, stream: str, i: Any, j: Any) -> NDArray[np.float64]:
+    """Standard normal values for integer places (i, j), which broadcast."""
+    return np.asarray(ndtri(uniform(seed, stream, i, j) + 2.0**-54))
+
+
+def _octaves(
+    seed: int, stream: str, wavelength: float, octaves: int
+) -> list[tuple[str, float, float, float, float]]:
+    """(stream, wavelength, shift of x, shift of y, amplitude) of each octave; squared amplitudes sum to 1."""
+    total = sum(0.25**k for k in range(octaves)) ** 0.5
+    out = []
+    for k in range(octaves):
+        shift = uniform(seed, f"{stream}/shift", [k, k], [0, 1])
+        out.append(
+            (
+                f"{stream}/{k}",
+                wavelength / 2.0**k,
+                float(shift[0]),
+                float(shift[1]),
+                0.5**k / total / _NODE_STD,
+            )
+        )
+    return out
+
+
+def _cells(values: Any, wavelength: float, shift: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    place = np.asarray(values, dtype=np.float64) / wavelength + shift
+    cell = np.floor(place)
+    t = place - cell
+    return cell.astype(np.int64), t * t * (3 - 2 * t)
+
+
+def fractal(
+    seed: int, stream: str, x: Any, y: Any, wavelength: float, octaves: int = 1
+) -> NDArray[np.float64]:
+    """Smooth noise at points (x, y) in metres, which broadcast: mean 0, standard deviation about 1.
+
+    Sum of `octaves` lattices of normal values, smoothstep-interpolated; each has half the wavelength and
+    half the amplitude of the one before.
+    """
+    total: Any = 0.0
+    for name, length, shift_x, shift_y, amplitude in _octaves(seed, stream, wavelength, octaves):
+        i, s = _cells(x, length, shift_x)
+        j, r = _cells(y, length, shift_y)
+        upper = normal(seed, name, i, j) * (1 - s) + normal(seed, name, i + 1, j) * s
+        lower = normal(seed, name, i, j + 1) * (1 - s) + normal(seed, name, i + 1, j + 1) * s
+        total = total + (upper * (1 - r) + lower * r) * amplitude
+    return np.asarray(total)
+
+
+def fractal_grid(
+    seed: int,
+    stream: str,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    wavelength: float,
+    octaves: int = 1,
+) -> NDArray[np.float64]:
+    """`fractal` on the grid of columns x and rows y, (y, x): the same values bit for bit, much faster."""
+    total = np.zeros((y.size, x.size))
+    for name, length, shift_x, shift_y, amplitude in _octaves(seed, stream, wavelength, octaves):
+        i, s = _cells(x, length, shift_x)
+        j, r = _cells(y, length, shift_y)
+        columns, rows = np.arange(i.min(), i.max() + 2), np.arange(j.min(), j.max() + 2)
+        nodes = normal(seed, name, columns[None, :], rows[:, None])
+        along = nodes[:, i - columns[0]] * (1 - s) + nodes[:, i + 1 - columns[0]] * s
+        upper, lower = along[j - rows[0]], along[j + 1 - rows[0]]
+        r = r[:, None]
+        total += (upper * (1 - r) + lower * r) * amplitude
+    return total
+
+
+def white(seed: int, stream: str, window: Window, layers: int) -> NDArray[np.float32]:
+    """(layers, y, x) independent standard normal values, one set per pixel of the absolute lattice."""
+    side = CHUNK_PX * window.resolution
+    out = np.empty((layers, *window.shape), dtype=np.float32)
+    for row in range(window.bottom // side, -(-window.top // side)):
+        for column in range(window.left // side, -(-window.right // side)):
+            chunk = Window(
+                window.epsg, column * side, (row + 1) * side, CHUNK_PX, CHUNK_PX, window.resolution
+            )
+            part = chunk.intersection(window)
+            if part is None:
+                continue
+            key = np.array([_key(seed, stream), (column << 32) ^ row], dtype=np.uint64)
+            draw = np.random.Generator(np.random.Philox(key=key)).standard_normal(
+                (layers, CHUNK_PX, CHUNK_PX), dtype=np.float32
+            )
+            out[(slice(None), *window.slices_of(part))] = draw[(slice(None), *chunk.slices_of(part))]
+    return out
