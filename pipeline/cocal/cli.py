@@ -62,7 +62,7 @@ def _stage_command(last: str, summary: str) -> None:
             workers=workers or local.workers,
             memory_gib=local.memory_gib,
         ) as chosen:
-            result = run(settings, chosen, last=last)
+            result = run(settings, chosen, last=last, config_path=config)
         _print_summary(result)
         if result.failures:
             raise typer.Exit(1)

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cocal.classify.settings import ClassifySettings, SampleSettings, SeriesSettings, TrainSettings
+from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
 from cocal.contracts import Period
 from cocal.errors import ConfigError, InputError
-from cocal.estimate.settings import EstimateSettings
-from cocal.features.settings import FeatureSettings
+from cocal.estimate import ESTIMATORS, INTERVALS
+from cocal.features.settings import FeatureSettings, needs_dem
 from cocal.fieldwork.settings import RecordSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.settings import SceneImport
@@ -63,24 +63,43 @@ class GridSettings(_Section):
 class TrainSection(_Section):
     """A model trained inside the run: labelled places or series, and how to train."""
 
-    samples: SampleSettings | SeriesSettings
+    samples: SampleSettings
     model: TrainSettings
     period: str | None = Field(None, description="name of the period that the labels refer to")
+
+
+class EstimateSettings(_Section):
+    """How hectares are estimated from a probability sample."""
+
+    strata: Path = Field(description="CSV: stratum, area_ha (or pixels and pixel_area_m2) [, region]")
+    estimator: str
+    interval: str
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    collapse: tuple[str, ...] = Field((), description='strata to merge, "A+B"')
+
+    @model_validator(mode="after")
+    def _known(self) -> EstimateSettings:
+        problems = []
+        for name, value, allowed in (
+            ("estimator", self.estimator, ESTIMATORS),
+            ("interval", self.interval, tuple(INTERVALS)),
+        ):
+            if value not in allowed:
+                problems.append(f"{name} {value!r}; allowed: {', '.join(allowed)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class ComparisonSettings(_Section):
     """What estimates are set beside."""
 
+    max_unobserved: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="a region with a larger unobserved share is marked as not comparable"
+    )
     official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
     field: Path | None = Field(None, description="CSV: region_id, period, class, field_ha")
     truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
-
-
-class ReportSettings(_Section):
-    """Titles of the page."""
-
-    title_es: str
-    title_en: str
 
 
 class WorkerSettings(_Section):
@@ -107,8 +126,7 @@ class RunConfig(_Section):
     classify: ClassifySettings
     records: RecordSettings | None = None
     estimate: EstimateSettings | None = None
-    comparison: ComparisonSettings = ComparisonSettings()
-    report: ReportSettings
+    comparison: ComparisonSettings | None = None
     keep: tuple[Literal["features"], ...] = ()
     local: WorkerSettings = WorkerSettings()
 
@@ -126,7 +144,7 @@ class RunConfig(_Section):
             problems.append(f"train.period: say which of {', '.join(names)} the labels refer to")
         if self.estimate and not self.records:
             problems.append("estimate: needs `records:`, a probability sample of field records")
-        if self.index.needs_dem and self.dem is None:
+        if needs_dem(self.index) and self.dem is None:
             problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
         if problems:
             raise ValueError("; ".join(problems))
@@ -136,11 +154,6 @@ class RunConfig(_Section):
     def root(self) -> Path:
         """The folder of this run."""
         return self.runs / self.name
-
-    @property
-    def model_folder(self) -> Path:
-        """Where the model is, or will be when this run trains it."""
-        return self.classify.model or self.root / "model"
 
 
 def read_config(path: str | Path) -> RunConfig:

@@ -1,1 +1,131 @@
-"""run."""
+"""The run: what is to be done (`plan`), where (`execute`), and the stages in their order.
+
+plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
+stages    import, index + classify                        training  labelled places -> a model
+tiles     the fused work of one block and one tile        results   measure, compare, report
+journal   run.json, log lines, bars                       content, overview, display: what is shown
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cocal.config import RunConfig
+from cocal.errors import UsageError
+from cocal.run.content import read_own_csv, truth_table
+from cocal.run.execute import Executor, SerialExecutor, executor
+from cocal.run.journal import Journal
+from cocal.run.plan import Plan, ground, plan
+from cocal.run.results import compare_stage, measure_stage, report_stage
+from cocal.run.stages import Run, import_stage, index_stage, map_stage
+from cocal.run.training import train_stage
+from cocal.store import LocalStore, sha256_file
+
+__all__ = ["Plan", "RunSummary", "SerialExecutor", "executor", "plan", "run"]
+
+STAGES = {
+    "import": import_stage,
+    "train": train_stage,
+    "index": index_stage,
+    "classify": map_stage,
+    "measure": measure_stage,
+    "compare": compare_stage,
+    "report": report_stage,
+}
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run ended. `areas` is areas/1, `truth` hectares of the target per region if simulated."""
+
+    name: str
+    folder: Path
+    summary: str
+    failures: tuple[tuple[str, str], ...]
+    simulated: bool
+    target: str
+    areas: pd.DataFrame | None
+    regions: pd.DataFrame | None
+    truth: pd.Series[float] | None
+    page: Path | None
+
+
+def run(
+    config: RunConfig,
+    executor: Executor | None = None,
+    *,
+    last: str = "report",
+    config_path: Path | None = None,
+) -> RunSummary:
+    """Do the stages up to `last`, reusing every committed output that still fits.
+
+    Parameters
+    ----------
+    config
+        As from `cocal.config.read_config`.
+    executor
+        Where to work; this process if None.
+    last
+        One of import, train, index, classify, measure, compare, report. Features are written to disk only by
+        `index`, or where the configuration keeps them.
+    config_path
+        The YAML file, for the page's section on how to reproduce.
+
+    Raises
+    ------
+    UsageError
+        Something the user must mend. What was committed before is kept.
+    """
+    store = LocalStore(config.root)
+    with store.locked():
+        store.sweep()
+        base = ground(config)
+        facts = {"run": config.name, "config_sha256": sha256_file(config_path) if config_path else None}
+        journal = Journal(store.root / "run.json", facts)
+        state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
+        status = "failed"
+        try:
+            for name in _wanted(config, last):
+                STAGES[name](state)
+            status = "done with failures" if journal.failures else "done"
+        finally:
+            journal.facts |= {
+                "simulated": state.simulated,
+                "maps": {f"{p}/{t.id}": u.name if u else None for (p, t), u in state.maps.items()},
+            }
+            journal.close(status)
+        return _summary(state, last)
+
+
+def _wanted(config: RunConfig, last: str) -> list[str]:
+    if last not in STAGES:
+        raise UsageError(f"no stage {last!r}", ", ".join(STAGES), last)
+    if last == "index":
+        return ["import", "index"]
+    names = list(STAGES)[: list(STAGES).index(last) + 1]
+    return [n for n in names if n != "index" or "features" in config.keep]
+
+
+def _summary(state: Run, last: str) -> RunSummary:
+    root, target = state.store.root, state.base.scheme.target
+    measured = last in ("measure", "compare", "report")
+    truth = None
+    if last == "report":
+        table = truth_table(state)
+        truth = None if table is None else table[table["class"] == target].set_index("region_id")["truth_ha"]
+    areas = pd.read_parquet(root / "hectares.parquet") if measured else None
+    return RunSummary(
+        name=state.config.name,
+        folder=root,
+        summary=state.journal.summary,
+        failures=tuple(state.journal.failures),
+        simulated=state.simulated,
+        target=target,
+        areas=areas,
+        regions=read_own_csv(root / "regions.csv") if measured else None,
+        truth=truth,
+        page=root / "report" / "index.html" if last == "report" else None,
+    )

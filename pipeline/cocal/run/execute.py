@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 15
 
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"), "1"
+)
 """One thread per worker: Dask places one task per core, and libraries must not multiply that."""
 
 
@@ -87,7 +87,7 @@ class SerialExecutor:
             try:
                 results = [part() for part in job.parts]
                 result = job.finish(results) if job.finish else results[0]
-            except Exception as err:  # noqa: BLE001 - the supervisor: a unit's failure is recorded, not lost
+            except Exception as err:
                 log.debug("%s failed", job.unit, exc_info=True)
                 error = err
             yield Outcome(job.unit, result, error, time.monotonic() - began)
@@ -156,7 +156,11 @@ def local_workers(workers: int | None, memory_gib: float | None) -> tuple[int, i
 
 @contextmanager
 def executor(
-    *, serial: bool = False, scheduler: str | None = None, workers: int | None = None, memory_gib: float | None = None
+    *,
+    serial: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory_gib: float | None = None,
 ) -> Iterator[Executor]:
     """Yield the executor asked for: this process, the cluster at `scheduler`, or a local cluster.
 

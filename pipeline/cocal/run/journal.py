@@ -51,7 +51,12 @@ class Journal:
         began = time.monotonic()
         log.info("start %s: %d unit(s)", name, planned)
         self.write()
-        columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, disable=not sys.stderr.isatty(), transient=False) as progress:
             self._bar = progress, progress.add_task(name, total=planned)
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cocal.archive import Scene, list_scenes, scene_store, scenes_within
-from cocal.classify import model_sha256
+from cocal.classify import load_model
 from cocal.config import RunConfig
 from cocal.contracts import CLASSMAP, FEATURES, Period
 from cocal.errors import InputError
@@ -127,7 +127,8 @@ def import_state(config: RunConfig) -> ImportState:
     tasks = tuple(plan_imports(config.imports))
     inputs = tuple(import_address(task) for task in tasks)
     done = tuple(
-        store.find(task.unit, address(made_of)) is not None for task, made_of in zip(tasks, inputs, strict=True)
+        store.find(task.unit, address(made_of)) is not None
+        for task, made_of in zip(tasks, inputs, strict=True)
     )
     return ImportState(tasks, inputs, done)
 
@@ -173,7 +174,7 @@ def plan(config: RunConfig) -> Plan:
     known = None if pending else _archived(config.archive)
     notes = [] if known is not None else ["maps count as new: they depend on scenes still to be imported"]
     new, reused = len(base.tiles) * len(config.periods), 0
-    sha256 = model_sha256(config.model_folder) if config.train is None else None
+    sha256 = load_model(config.classify.model).card.sha256 if config.classify.model else None
     if known is not None and sha256 is not None:
         reused = _reusable_maps(config, base, known, sha256)
         new -= reused
@@ -213,7 +214,7 @@ def _reusable_maps(config: RunConfig, base: Ground, scenes: list[Scene], sha256:
         for tile in base.tiles:
             found = scenes_of(scenes, tile, period, halo_px(config.index))
             task = MapTask(
-                feature_task(config, found, period), config.model_folder, sha256, config.classify, base.scheme
+                feature_task(config, found, period), Path(), sha256, config.classify, base.scheme
             )
             unit = map_unit(config, tile, task, feature_inputs(config, task.features))
             count += store.find(unit.name, unit.address) is not None

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.classify import check_model, load_model
 from cocal.config import RunConfig
@@ -28,7 +26,6 @@ from cocal.run.plan import (
     feature_inputs,
     feature_task,
     feature_unit,
-    ground,
     import_state,
     map_unit,
     scenes_of,
@@ -52,10 +49,26 @@ class Run:
     scenes: list[Scene] = field(default_factory=list)
     model_folder: Path | None = None
     maps: dict[tuple[str, Tile], Unit | None] = field(default_factory=dict)
+    config_path: Path | None = None
 
     @property
     def periods(self) -> list[Period]:
         return [p.period for p in self.config.periods]
+
+    @property
+    def simulated(self) -> bool:
+        """True if any scene is simulated: then every output says so."""
+        return any(s.simulated for s in self.scenes)
+
+    @property
+    def scenes_address(self) -> str:
+        return address({s.id: s.address for s in self.scenes})
+
+    def require_model(self) -> Path:
+        """The folder of the run's model; the train stage has set it."""
+        if self.model_folder is None:
+            raise RuntimeError("train_stage comes before the stages that need a model")
+        return self.model_folder
 
     def work(self, record: StageRecord, jobs: Sequence[Job]) -> dict[str, Outcome]:
         """Do the jobs; the outcomes by unit. What the user must mend stops the run after the stage."""
@@ -102,7 +115,8 @@ def import_stage(run: Run) -> None:
             raise InputError(
                 f"no scene of the archive {config.archive} lies in period {period.name}",
                 f"scenes from {period.start} to {period.end}",
-                f"{len(run.scenes)} scene(s)" + (f" from {run.scenes[0].day} to {run.scenes[-1].day}" if run.scenes else ""),
+                f"{len(run.scenes)} scene(s)"
+                + (f" from {run.scenes[0].day} to {run.scenes[-1].day}" if run.scenes else ""),
                 "import scenes of that period, or mend `periods:`",
             )
 
@@ -123,7 +137,11 @@ def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
         for tile in run.base.tiles:
             scenes = scenes_of(run.scenes, tile, period, halo_px(config.index))
             task = MapTask(
-                feature_task(config, scenes, period), model_folder, model.sha256, config.classify, run.base.scheme
+                feature_task(config, scenes, period),
+                model_folder,
+                model.card.sha256,
+                config.classify,
+                run.base.scheme,
             )
             found.append((tile, task, map_unit(config, tile, task, shared)))
     return found
@@ -131,8 +149,7 @@ def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
 
 def map_stage(run: Run) -> None:
     """Index and classify every tile of every period, fused block by block."""
-    assert run.model_folder is not None
-    tasks = map_tasks(run, run.model_folder)
+    tasks = map_tasks(run, run.require_model())
     with run.journal.stage("classify", len(tasks)) as record:
         jobs, by_unit = [], {}
         for tile, task, unit in tasks:

@@ -17,10 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, read_raster, read_scenes, scenes_within
-from cocal.classify import Model, check_model, classify, load_model, write_class_map
+from cocal.classify import Model, classify, load_model, write_class_map
 from cocal.classify.settings import ClassifySettings
-from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period, check_features
-from cocal.errors import FallbackWarning
+from cocal.contracts import NO_DATA, Period, check_classmap, check_features, grid_coords, window_of
 from cocal.estimate import count_units
 from cocal.features import (
     Composite,
@@ -37,8 +36,6 @@ from cocal.grid import Tile, Window, cell_area_units, owned_by_zone
 from cocal.regions import Regions, RegionSettings, owned, read_regions
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore
-
-__all__ = ["FallbackWarning"]
 
 GDAL_SETTINGS = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
 
@@ -64,16 +61,6 @@ class MapTask:
     scheme: ClassScheme
 
 
-@dataclass(frozen=True)
-class BlockMap:
-    """The finished block: what the tile's rasters are made of."""
-
-    window: Window
-    crop_class: NDArray[np.uint8]
-    probability: NDArray[np.uint16]
-    n_clear: NDArray[np.uint16]
-
-
 def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
     """features/1 of one block: every composite window is read, masked and composited in turn."""
     with rasterio.Env(**GDAL_SETTINGS):
@@ -84,71 +71,67 @@ def _block_features(block: Window, task: FeatureTask) -> xr.Dataset:
     outer = block.expanded(halo_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
-    simulated = False
     for _, start, end in composite_windows(task.settings, task.period):
         scenes = scenes_within(task.scenes, outer, start, end)
-        simulated |= any(s.simulated for s in scenes)
         if scenes:
             composites.append(composite(read_scenes(scenes, outer, bands), task.settings))
         else:
             composites.append(empty_composite(task.settings, outer.shape))
     dem = read_dem(task.dem, outer) if task.dem else None
     dataset = features_from_composites(composites, task.settings, task.period, block, dem)
-    dataset.attrs |= {"simulated": int(simulated), "inputs": [s.id for s in task.scenes]}
     return check_features(dataset)
 
 
 @lru_cache(maxsize=2)
 def _model(folder: Path, sha256: str) -> Model:
     model = load_model(folder)
-    if model.sha256 != sha256:
+    if model.card.sha256 != sha256:
         raise RuntimeError(f"{folder} changed while the run was going on")
     return model
 
 
-def block_map(block: Window, task: MapTask) -> BlockMap:
-    """The class map of one block. Pixels of another UTM zone are left to that zone's tile."""
+def block_map(block: Window, task: MapTask) -> xr.Dataset:
+    """classmap/1 of one block with `n_clear`. Pixels of another UTM zone are left to that zone's tile."""
     features = block_features(block, task.features)
     model = _model(task.model_folder, task.model_sha256)
-    dataset = classify(
-        features, model, min_clear=task.classify.min_clear, missing=task.classify.missing
-    )
+    rules = task.classify
+    dataset = classify(features, model, min_clear=rules.min_clear, missing=rules.missing)
     own = owned_by_zone(block)
-    probability = dataset["probability"].values
-    scaled = np.full(block.shape, PROBABILITY_NO_DATA, dtype=np.uint16)
-    seen = own & np.isfinite(probability)
-    scaled[seen] = np.rint(probability[seen] / PROBABILITY_SCALE).astype(np.uint16)
-    return BlockMap(
-        block,
-        np.where(own, dataset["crop_class"].values, 0).astype(np.uint8),
-        scaled,
-        np.where(own, features["n_clear"].values, 0).astype(np.uint16),
-    )
+    for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan)):
+        dataset[name].values[~own] = elsewhere
+    n_clear = features["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(features["n_clear"].attrs)
+    return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
 
 
 def finish_tile(
-    blocks: Sequence[BlockMap], tile: Tile, task: MapTask, store: LocalStore, unit: str, inputs: dict[str, Any]
+    blocks: Sequence[xr.Dataset],
+    tile: Tile,
+    task: MapTask,
+    store: LocalStore,
+    unit: str,
+    inputs: dict[str, Any],
 ) -> None:
     """Put the blocks together and commit the tile's rasters with their STAC item."""
     window = tile.window
-    crop_class = np.zeros(window.shape, dtype=np.uint8)
-    probability = np.full(window.shape, PROBABILITY_NO_DATA, dtype=np.uint16)
-    n_clear = np.zeros(window.shape, dtype=np.uint16)
+    merged = {name: np.zeros(window.shape, dtype=variable.dtype) for name, variable in blocks[0].items()}
     for block in blocks:
-        inside = window.slices_of(block.window)
-        crop_class[inside], probability[inside] = block.crop_class, block.probability
-        n_clear[inside] = block.n_clear
-    scenes = task.features.scenes
+        inside = window.slices_of(window_of(block))
+        for name, values in merged.items():
+            values[inside] = block[name].values
+    dataset = xr.Dataset(
+        {name: (("y", "x"), values, blocks[0][name].attrs) for name, values in merged.items()},
+        coords=grid_coords(window),
+        attrs=blocks[0].attrs | {"simulated": int(any(b.attrs.get("simulated") for b in blocks))},
+    )
+    period = task.features.period
     with store.commit(unit, inputs) as folder:
         write_class_map(
             folder,
-            window,
-            {"crop_class": crop_class, "probability": probability, "n_clear": n_clear},
+            check_classmap(dataset.drop_vars("n_clear")),
+            n_clear=dataset["n_clear"],
             scheme=task.scheme,
-            item_id=f"{task.features.period.name}-{tile.id}",
-            period=task.features.period,
-            model=_model(task.model_folder, task.model_sha256),
-            simulated=any(s.simulated for s in scenes),
+            item_id=f"{period.name}-{tile.id}",
+            period=period,
         )
 
 
@@ -170,7 +153,9 @@ def tile_counts(tile: Tile, class_map: Path | None, settings_json: str) -> NDArr
     return count_units(crop_class, owned(regions, window), cell_area_units(window), len(regions.table))
 
 
-def write_features(tile: Tile, block_px: int, task: FeatureTask, store: LocalStore, unit: str, inputs: dict[str, Any]) -> None:
+def write_features(
+    tile: Tile, block_px: int, task: FeatureTask, store: LocalStore, unit: str, inputs: dict[str, Any]
+) -> None:
     """Commit the tile's features as one float32 GeoTIFF, a band per feature, block after block."""
     window = tile.window
     with store.commit(unit, inputs) as folder:
@@ -197,7 +182,9 @@ def write_features(tile: Tile, block_px: int, task: FeatureTask, store: LocalSto
                 target.close()
 
 
-def sample_features(block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64], task: FeatureTask) -> NDArray[np.float32]:
+def sample_features(
+    block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64], task: FeatureTask
+) -> NDArray[np.float32]:
     """(pixel, feature) features at pixels of one block, and the clear dates as the last column."""
     dataset = block_features(block, task)
     values = dataset["features"].values[:, rows, columns].T

@@ -1,0 +1,152 @@
+"""The train stage: labelled places -> features from the archive, or labelled series -> a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cocal.classify import load_model, read_samples, read_series, sample_pixels, save_model, train
+from cocal.classify.settings import SeriesSamples
+from cocal.config import RunConfig, TrainSection
+from cocal.contracts import Period
+from cocal.errors import InputError, WorkFailedError
+from cocal.features import feature_names, halo_px, series_features
+from cocal.grid import Window
+from cocal.run.execute import Call, Job, Outcome
+from cocal.run.plan import feature_inputs, feature_task
+from cocal.run.tiles import FeatureTask, sample_features
+from cocal.store import address, sha256_file, source_digest
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+RESOLUTION = 10
+
+
+def train_stage(run: Run) -> None:
+    """Set the run's model: the one that the configuration names, or one trained from its labels."""
+    section = run.config.train
+    if section is None:
+        run.model_folder = run.config.classify.model
+        return
+    period = next(p for p in run.periods if section.period in (None, p.name))
+    scenes = tuple(s for s in run.scenes if period.start <= s.day <= period.end)
+    task = feature_task(run.config, scenes, period)
+    inputs = training_inputs(run.config, section, task, run.base.scheme.sha256)
+    unit = f"model/{address(inputs)[:12]}"
+    run.model_folder = run.store.home(unit)
+    if run.store.find(unit, address(inputs)):
+        with run.journal.stage("train", 1) as record:
+            run.journal.reused(record, unit)
+        return
+    table = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
+    with run.journal.stage("train", 1) as record:
+        model = train(
+            table,
+            section.model,
+            scheme=run.base.scheme,
+            feature_names=feature_names(run.config.index, period),
+            feature_settings=run.config.index.model_dump(mode="json"),
+            provenance=_provenance(section, period, scenes, inputs),
+        )
+        with run.store.commit(unit, inputs) as folder:
+            save_model(model, folder)
+        load_model(run.model_folder)
+        run.journal.outcome(record, Outcome(unit, None, None, 0.0))
+
+
+def _is_series(section: TrainSection) -> bool:
+    return isinstance(section.samples, SeriesSamples)
+
+
+def training_inputs(
+    config: RunConfig, section: TrainSection, task: FeatureTask, scheme_sha256: str
+) -> dict[str, Any]:
+    """What makes the model: labels, settings, scheme, and the features at the labelled places."""
+    stated = section.model_dump(mode="json")
+    stated["samples"].pop("path")
+    features = feature_inputs(config, task)
+    if _is_series(section):
+        features |= {"scenes": {}, "dem": None}
+    return {
+        "labels": _labels_sha256(section.samples.path),
+        "train": stated,
+        "min_clear": config.classify.min_clear,
+        "scheme": scheme_sha256,
+        "features": features,
+        "code": source_digest("classify", "scheme", "accuracy", "run/training"),
+    }
+
+
+def _labels_sha256(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as err:
+        raise InputError(f"labels {path}", "a readable file", str(err), "mend `train.samples.path`") from err
+
+
+def _provenance(
+    section: TrainSection, period: Period, scenes: Iterable[Any], inputs: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "source": section.samples.source,
+        "licence": section.samples.licence,
+        "sample_sha256": inputs["labels"],
+        "period": f"{period.start} to {period.end}",
+        "scenes": len(inputs["features"]["scenes"]),
+        "simulated": section.samples.simulated or any(s.simulated for s in scenes),
+    }
+
+
+def _series_table(run: Run, section: TrainSection, period: Period) -> pd.DataFrame:
+    assert isinstance(section.samples, SeriesSamples)
+    series, labels = read_series(section.samples, run.base.scheme)
+    features = series_features(series, run.config.index, period)
+    return labels.set_index("sample_id").join(features).reset_index()
+
+
+def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataFrame:
+    """Labelled pixels with their features; pixels that no clear date shows are left out."""
+    assert not isinstance(section.samples, SeriesSamples)
+    pixels = sample_pixels(read_samples(section.samples, run.base.scheme), RESOLUTION)
+    side = run.config.grid.block_px * RESOLUTION
+    keys = [pixels["epsg"], np.floor(pixels["x"] / side), np.floor(pixels["y"] / side)]
+    jobs, members = [], {}
+    for (epsg, column, row), group in pixels.groupby(keys, sort=True):
+        window = Window(
+            int(epsg), int(column) * side, (int(row) + 1) * side, side // RESOLUTION, side // RESOLUTION
+        )
+        outer = window.expanded(halo_px(task.settings))
+        near = tuple(s for s in task.scenes if s.window.intersection(outer) is not None)
+        rows = np.floor((window.top - group["y"].to_numpy()) / RESOLUTION).astype(np.int64)
+        columns = np.floor((group["x"].to_numpy() - window.left) / RESOLUTION).astype(np.int64)
+        own = FeatureTask(task.period, near, task.settings, task.dem)
+        unit = f"samples {window.epsg} {window.left} {window.top}"
+        jobs.append(Job(unit, (Call(sample_features, (window, rows, columns, own)),)))
+        members[unit] = group.index
+    with run.journal.stage("samples", len(jobs)) as record:
+        outcomes = run.work(record, jobs)
+    failed = [o for o in outcomes.values() if o.error]
+    if failed:
+        raise WorkFailedError(
+            "the model was not trained: features of some labelled places could not be read",
+            f"{len(jobs)} blocks", "; ".join(f"{o.unit}: {o.reason}" for o in failed[:3]),
+            "mend what is listed, then run again",
+        )  # fmt: skip
+    names = feature_names(task.settings, task.period)
+    values = np.full((len(pixels), len(names) + 1), np.nan, dtype=np.float32)
+    for unit, index in members.items():
+        values[pixels.index.get_indexer(index)] = outcomes[unit].result
+    table = pd.concat([pixels, pd.DataFrame(values[:, :-1], columns=names, index=pixels.index)], axis=1)
+    seen = values[:, -1] >= run.config.classify.min_clear
+    if not seen.any():
+        raise InputError(
+            "no labelled pixel was seen clearly in the period", "labels inside the imagery",
+            f"{len(pixels)} labelled pixels, {len(task.scenes)} scenes",
+            "check the labels' CRS, `train.period` and the mask",
+        )  # fmt: skip
+    return table[seen].reset_index(drop=True)

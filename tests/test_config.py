@@ -1,0 +1,102 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cocal.config import read_config
+from cocal.errors import ConfigError, InputError
+
+MINIMAL = {
+    "name": "t",
+    "runs": "runs",
+    "archive": "archive",
+    "scheme": "scheme.yaml",
+    "periods": [{"name": "2024", "start": date(2024, 1, 1), "end": date(2024, 12, 31)}],
+    "regions": {
+        "sources": [{"path": "r.gpkg", "id": "id", "name": "name", "country": "country"}],
+        "sliver_m": 0,
+    },
+    "index": {
+        "mask": "none",
+        "windows": "monthly",
+        "composite": "median",
+        "features": ["NDVI.median"],
+        "fill": {"*": "none"},
+    },
+    "classify": {"model": "models/m", "min_clear": 1, "missing": "unobserved"},
+}
+
+
+def written(tmp_path, **changes):
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | changes), encoding="utf-8")
+    return path
+
+
+def refusal(path):
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    return str(caught.value)
+
+
+def test_paths_are_relative_to_the_file_wherever_the_command_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    config = read_config(written(tmp_path))
+    assert config.archive == tmp_path / "archive"
+    assert config.regions.sources[0].path == tmp_path / "r.gpkg"
+    assert config.root == tmp_path / "runs" / "t"
+    assert config.classify.model == tmp_path / "models" / "m"
+
+
+def test_every_problem_is_listed_at_once_with_its_path_and_what_is_allowed(tmp_path):
+    text = refusal(
+        written(
+            tmp_path,
+            grid={"tile_pixels": 384},
+            periods=[{"name": "2024", "start": date(2024, 2, 1), "end": date(2024, 1, 1)}],
+            classify={"model": "m", "min_clear": 0, "missing": "guess"},
+            index=MINIMAL["index"] | {"windows": "weekly"},
+        )
+    )
+    assert "grid.tile_pixels: unknown key; did you mean 'tile_px'?" in text
+    assert "block_px, tile_px" in text
+    assert "periods.0: ends (2024-01-01) before it starts (2024-02-01)" in text
+    assert "classify.min_clear" in text
+    assert "classify.missing: Input should be 'unobserved' or 'native' (found 'guess')" in text
+    assert "index.windows" in text
+
+
+def test_an_unknown_key_deep_in_a_list_names_what_is_allowed_there(tmp_path):
+    source = MINIMAL["regions"]["sources"][0] | {"colour": "red"}
+    text = refusal(written(tmp_path, regions={"sources": [source], "sliver_m": 0}))
+    assert "regions.sources.0.colour: unknown key" in text
+    assert "country_code" in text
+
+
+def test_a_model_is_either_given_or_trained(tmp_path):
+    text = refusal(written(tmp_path, classify={"min_clear": 1, "missing": "unobserved"}))
+    assert "`train:` or `classify.model:`" in text
+
+
+def test_blocks_do_not_outgrow_tiles(tmp_path):
+    assert "block_px 512 is larger than tile_px 384" in refusal(
+        written(tmp_path, grid={"tile_px": 384, "block_px": 512})
+    )
+
+
+def test_elevation_needs_a_dem(tmp_path):
+    index = MINIMAL["index"] | {"features": ["NDVI.median", "elevation"]}
+    assert "dem:" in refusal(written(tmp_path, index=index))
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", "just words"])
+def test_what_is_not_a_mapping_of_keys_is_refused(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    assert str(path) in refusal(path)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match="nowhere"):
+        read_config(Path("nowhere.yaml"))
