@@ -2,9 +2,10 @@
 
 Each row of the table is name, long name, bands, formula, source, function. Bands are surface reflectances
 (0 to 1) by their STAC common names. Where the catalogue leaves a constant free it is the one of the source
-and stands in the formula: EVI 2.5, 6, 7.5, 1 (Huete 1997), SAVI L = 0.5 (Huete 1988), ARVI gamma = 1
-(Kaufman 1992), WDRVI alpha = 0.1 (Gitelson 2004), NDPI alpha = 0.74 (Wang 2017). `BSI` is the name most
-authors give to the index that the catalogue calls `BI`; both names are offered.
+and stands in the formula: EVI 2.5, 6, 7.5, 1 (Huete 1997), SAVI L = 0.5 (Huete 1988), WDRVI alpha = 0.1
+(Gitelson 2004), NDPI alpha = 0.74 (Wang 2017). `BSI` is the name most authors give to the index that the
+catalogue calls `BI`; both names are offered. ARVI is left out: the catalogue subtracts gamma (red - blue) where
+Kaufman and Tanre 1992 (doi:10.1109/36.134076) subtract gamma (blue - red), so the name would be ambiguous.
 
 Catalogue: Montero et al. 2023, A standardized catalogue of spectral indices, doi:10.1038/s41597-023-02096-0.
 """
@@ -90,9 +91,6 @@ _TABLE = (
     Index("MSAVI", "Modified Soil-Adjusted Vegetation Index", ("nir", "red"),
           "0.5 * (2.0 * nir + 1.0 - ((2.0 * nir + 1.0) ** 2 - 8.0 * (nir - red)) ** 0.5)", "Qi et al. 1994, doi:10.1016/0034-4257(94)90134-1",
           lambda nir, red: 0.5 * (2.0 * nir + 1.0 - np.sqrt((2.0 * nir + 1.0) ** 2 - 8.0 * (nir - red)))),
-    Index("ARVI", "Atmospherically Resistant Vegetation Index", ("nir", "red", "blue"),
-          "(nir - (2.0 * red - blue)) / (nir + (2.0 * red - blue))", "Kaufman and Tanre 1992, doi:10.1109/36.134076",
-          lambda nir, red, blue: _ratio(nir, 2.0 * red - blue)),
     Index("GARI", "Green Atmospherically Resistant Vegetation Index", ("nir", "green", "blue", "red"),
           "(nir - (green - (blue - red))) / (nir + (green - (blue - red)))", "Gitelson et al. 1996, doi:10.1016/S0034-4257(96)00072-7",
           lambda nir, green, blue, red: _ratio(nir, green - (blue - red))),
