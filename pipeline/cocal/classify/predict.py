@@ -82,8 +82,9 @@ def classify(features: xr.Dataset, model: Model, *, min_clear: int, missing: Mis
         "simulated": int(bool(features.attrs.get("simulated", 0)) or card.simulated),
     }
     kept = {k: v for k, v in features.attrs.items() if k not in attrs}
-    result = xr.Dataset({"crop_class": crop_class, "probability": probability}, attrs=kept | attrs)
-    return check_classmap(result.drop_vars("feature", errors="ignore"))
+    coords = {str(name): features[name] for name in features.coords if "feature" not in features[name].dims}
+    data = {"crop_class": crop_class.variable, "probability": probability.variable}
+    return check_classmap(xr.Dataset(data, coords=coords, attrs=kept | attrs))
 
 
 def class_flags(scheme: ClassScheme) -> dict[str, Any]:

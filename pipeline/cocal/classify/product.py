@@ -1,0 +1,274 @@
+"""classmap/1 -> cloud-optimised GeoTIFFs with names and colours, and a STAC item.
+
+<folder>/class.tif          uint8 codes, 0 = not observed, colour table
+<folder>/class.tif.aux.xml  the classes' names for GDAL and QGIS
+<folder>/probability.tif    uint16, 10000 = 1, 65535 = not observed
+<folder>/n_clear.tif        uint16 clear dates
+<folder>/<item id>.json     STAC item, relative links only
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+import shapely
+import xarray as xr
+from numpy.typing import NDArray
+from rasterio.io import MemoryFile
+
+from cocal.contracts import (
+    NO_DATA,
+    PROBABILITY_NO_DATA,
+    PROBABILITY_SCALE,
+    UNOBSERVED,
+    Period,
+    check_classmap,
+    window_of,
+)
+from cocal.errors import InputError, ModelMismatchError
+from cocal.grid import Window, windows_bounds
+from cocal.scheme import ClassScheme
+from cocal.store import write_json
+
+CLASS, PROBABILITY, N_CLEAR = "class.tif", "probability.tif", "n_clear.tif"
+UNOBSERVED_COLOUR = "#d9d9d9"
+
+_COG = {
+    "driver": "COG", "COMPRESS": "DEFLATE", "LEVEL": "6", "BLOCKSIZE": "384", "NUM_THREADS": "1",
+    "RESAMPLING": "NEAREST", "OVERVIEW_RESAMPLING": "NEAREST", "BIGTIFF": "IF_SAFER",
+}  # fmt: skip
+
+
+def probability_on_disk(probability: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """uint16: 10000 = 1, 65535 where `probability` is NaN."""
+    missing = np.isnan(probability)
+    scaled = np.rint(np.where(missing, 0, probability).astype(np.float64) / PROBABILITY_SCALE)
+    return np.where(missing, PROBABILITY_NO_DATA, scaled).astype(np.uint16)
+
+
+def write_class_map(
+    folder: str | Path,
+    classmap: xr.Dataset,
+    *,
+    n_clear: xr.DataArray,
+    scheme: ClassScheme,
+    item_id: str,
+    period: Period,
+) -> Path:
+    """Write the rasters and the STAC item of a class map; returns the item's path.
+
+    Equal maps give equal bytes. Overviews are the nearest pixel, so they hold codes that exist.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there; the caller commits it.
+    classmap : Dataset
+        classmap/1 of a whole tile.
+    n_clear : DataArray
+        (y, x) uint16, of the same tile.
+    scheme : ClassScheme
+        The scheme the map was made with.
+    item_id : str
+        Letters, digits, `.`, `_`, `-`; names the item and its file.
+    period : Period
+        What the map speaks of.
+
+    Raises
+    ------
+    ContractError
+        `classmap` is not classmap/1.
+    ModelMismatchError
+        The map was made with another class scheme.
+    InputError
+        `item_id` cannot be a file name, or `n_clear` is of another tile.
+    """
+    check_classmap(classmap)
+    _check(classmap, n_clear, scheme, item_id)
+    folder, window = Path(folder), window_of(classmap)
+    folder.mkdir(parents=True, exist_ok=True)
+    tags = _tags(classmap, period)
+    flags = classmap["crop_class"].attrs
+    flag_tags = {
+        "flag_values": ",".join(map(str, flags["flag_values"])), "flag_meanings": flags["flag_meanings"],
+    }  # fmt: skip
+    _write_cog(
+        folder / CLASS, classmap["crop_class"].values, window, tags | flag_tags, colours=_colours(scheme)
+    )
+    _write_names(folder / f"{CLASS}.aux.xml", scheme)
+    _write_cog(
+        folder / PROBABILITY,
+        probability_on_disk(classmap["probability"].values),
+        window,
+        tags | {"content": f"probability of {scheme.target} x 10000"},
+        nodata=PROBABILITY_NO_DATA,
+    )
+    _write_cog(folder / N_CLEAR, n_clear.values, window, tags | {"content": "clear dates"})
+    item = class_map_item(classmap, scheme=scheme, item_id=item_id, period=period)
+    write_json(folder / f"{item_id}.json", item)
+    return folder / f"{item_id}.json"
+
+
+def _check(classmap: xr.Dataset, n_clear: xr.DataArray, scheme: ClassScheme, item_id: str) -> None:
+    if classmap.attrs.get("class_scheme_sha256") != scheme.sha256:
+        raise ModelMismatchError(
+            "this class map was made with another class scheme", f"{scheme.id} ({scheme.sha256[:12]})",
+            str(classmap.attrs.get("class_scheme")), "write it with the scheme of its model",
+        )  # fmt: skip
+    if (
+        not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", item_id)
+        or n_clear.shape != classmap["crop_class"].shape
+    ):
+        raise InputError(
+            "this class map cannot be written", "an item id of letters, digits, . _ - and n_clear of the same tile",
+            f"item id {item_id!r}, n_clear {n_clear.shape}, map {classmap['crop_class'].shape}",
+            "name the item otherwise, or give both of one tile",
+        )  # fmt: skip
+
+
+def _tags(classmap: xr.Dataset, period: Period) -> dict[str, str]:
+    attrs = classmap.attrs
+    tags = {name: str(attrs[name]) for name in ("model_id", "model_sha256", "class_scheme")}
+    tags["period"] = f"{period.name} ({period.start} to {period.end})"
+    return tags | ({"SIMULATED": "YES, not an observation"} if attrs.get("simulated") else {})
+
+
+def _rgba(colour: str) -> tuple[int, int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue, 255
+
+
+def _colours(scheme: ClassScheme) -> dict[int, tuple[int, int, int, int]]:
+    return {NO_DATA: _rgba(UNOBSERVED_COLOUR), **{c.code: _rgba(c.colour) for c in scheme.classes}}
+
+
+def _write_cog(
+    path: Path,
+    values: NDArray[Any],
+    window: Window,
+    tags: dict[str, str],
+    *,
+    nodata: int | None = None,
+    colours: dict[int, tuple[int, int, int, int]] | None = None,
+) -> None:
+    profile = {
+        "driver": "GTiff", "dtype": values.dtype, "count": 1, "height": window.height, "width": window.width,
+        "crs": f"EPSG:{window.epsg}", "transform": window.transform, "nodata": nodata,
+    }  # fmt: skip
+    with rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile() as memory:
+        with memory.open(**profile) as plain:
+            plain.write(values, 1)
+            plain.update_tags(**tags)
+            if path.name == PROBABILITY:
+                plain.scales = (PROBABILITY_SCALE,)
+            if colours is not None:
+                plain.write_colormap(1, colours)
+        rasterio.shutil.copy(memory.name, path, **_COG)
+
+
+def _write_names(path: Path, scheme: ClassScheme) -> None:
+    """The classes' names as GDAL's persistent auxiliary metadata: one category per code from 0."""
+    names = {NO_DATA: UNOBSERVED, **{c.code: f"{c.name_es} / {c.name_en}" for c in scheme.classes}}
+    root = ET.Element("PAMDataset")
+    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    categories = ET.SubElement(band, "CategoryNames")
+    for code in range(max(names) + 1):
+        ET.SubElement(categories, "Category").text = names.get(code, "")
+    ET.indent(root)
+    path.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+
+
+def class_map_item(
+    classmap: xr.Dataset, *, scheme: ClassScheme, item_id: str, period: Period
+) -> dict[str, Any]:
+    """The STAC item of a class map as a dict: projection, classification, processing and model fields."""
+    window, attrs = window_of(classmap), classmap.attrs
+    outline = next(windows_bounds([window]))[1]
+    simulated = bool(attrs.get("simulated"))
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [
+            f"https://stac-extensions.github.io/{name}/schema.json"
+            for name in ("projection/v1.1.0", "raster/v1.1.0", "classification/v2.0.0", "processing/v1.2.0")
+        ],
+        "id": item_id,
+        "bbox": [round(v, 8) for v in outline.bounds],
+        "geometry": json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
+        "properties": {
+            "title": f"{'SIMULATED: ' if simulated else ''}classes of {scheme.id}, {period.name}",
+            "datetime": None,
+            "start_datetime": f"{period.start}T00:00:00Z",
+            "end_datetime": f"{period.end}T23:59:59Z",
+            "proj:epsg": window.epsg,
+            "processing:lineage": _lineage(attrs, scheme),
+            "mlm:name": attrs["model_id"],
+            "cocal:model_sha256": attrs["model_sha256"],
+            "cocal:contract": attrs["contract"],
+            "cocal:class_scheme": scheme.id,
+            "cocal:class_scheme_sha256": scheme.sha256,
+            "cocal:period": period.name,
+            "cocal:simulated": simulated,
+        },
+        "links": [],
+        "assets": _assets(window, scheme),
+    }
+
+
+def _lineage(attrs: dict[Any, Any], scheme: ClassScheme) -> str:
+    native = attrs.get("missing") == "native"
+    inputs = attrs.get("inputs")
+    return (
+        f"Each pixel was classified by model {attrs['model_id']} (sha256 {attrs['model_sha256']}) "
+        f"into the classes of {scheme.id}; a pixel counts as observed with at least {attrs.get('min_clear')} "
+        f"clear dates{'' if native else ' and no missing feature'}."
+        + (f" Scenes: {', '.join(map(str, np.atleast_1d(inputs)))}." if inputs is not None else "")
+        + (" The scenes or the labels are SIMULATED." if attrs.get("simulated") else "")
+    )
+
+
+def _assets(window: Window, scheme: ClassScheme) -> dict[str, Any]:
+    common = {
+        "type": "image/tiff; application=geotiff; profile=cloud-optimized",
+        "proj:shape": list(window.shape),
+        "proj:transform": list(window.transform)[:6],
+    }
+    resolution = window.resolution
+    classes = [
+        {"value": NO_DATA, "name": UNOBSERVED, "title": "not observed", "color_hint": UNOBSERVED_COLOUR[1:]},
+        *(
+            {
+                "value": c.code,
+                "name": c.key,
+                "title": f"{c.name_es} / {c.name_en}",
+                "color_hint": c.colour[1:],
+            }
+            for c in scheme.classes
+        ),
+    ]
+    probability = {
+        "data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0,
+        "spatial_resolution": resolution,
+    }  # fmt: skip
+    return {
+        "class": {
+            "href": f"./{CLASS}", "title": "class", "roles": ["data"], **common,
+            "classification:classes": classes,
+            "raster:bands": [{"data_type": "uint8", "spatial_resolution": resolution}],
+        },
+        "probability": {
+            "href": f"./{PROBABILITY}", "title": f"probability of {scheme.target}", "roles": ["data"], **common,
+            "raster:bands": [probability],
+        },
+        "n_clear": {
+            "href": f"./{N_CLEAR}", "title": "clear dates", "roles": ["metadata"], **common,
+            "raster:bands": [{"data_type": "uint16", "spatial_resolution": resolution}],
+        },
+    }  # fmt: skip
