@@ -71,7 +71,7 @@ class Course:
     def _sum(self, terms: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
         total = np.zeros(self.count.shape)
         for term, seen in zip(terms, self.there, strict=True):
-            np.add(total, term, out=total, where=seen)
+            np.add(total, term, out=total, where=True if seen.all() else seen)
         return total
 
     def _per_count(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +99,7 @@ class Course:
         for value, when in zip(self.series, self.days, strict=True):
             lower = value < lowest
             np.copyto(lowest, value, where=lower)
-            day[lower] = when
+            np.copyto(day, np.float32(when), where=lower)
         return day
 
     def trend(self) -> Series:

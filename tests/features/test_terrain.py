@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cocal.errors import InputError
+from cocal.features import read_dem, slope_degrees
+from cocal.grid import Window, transformer
+
+WINDOW = Window(32719, 600_000, 8_400_000, 40, 30)
+
+
+def write_dem(path: Path, values: np.ndarray, transform: Affine, crs: str | None = "EPSG:4326") -> Path:
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": -9999.0, "crs": crs}
+    height, width = values.shape
+    with rasterio.open(path, "w", height=height, width=width, transform=transform, **profile) as target:
+        target.write(values.astype(np.float32), 1)
+    return path
+
+
+@pytest.fixture
+def rough(tmp_path: Path) -> Path:
+    """A rough elevation model in degrees that covers the window and more."""
+    lon, lat = transformer(32719, 4326).transform(600_200, 8_399_850)
+    values = np.random.default_rng(2).uniform(200, 900, (60, 60))
+    step = 1 / 3600
+    return write_dem(
+        tmp_path / "dem.tif", values, Affine(step, 0, lon - 30 * step, 0, -step, lat + 30 * step)
+    )
+
+
+def test_a_plane_that_rises_10_m_in_10_m_slopes_by_45_degrees() -> None:
+    plane = np.tile(np.arange(6) * 10.0, (5, 1))
+    found = slope_degrees(plane, 10)
+    assert found[1:-1, 1:-1] == pytest.approx(np.full((3, 4), 45.0))
+    assert np.isnan(found[0]).all()
+    assert np.isnan(found[:, -1]).all()
+
+
+def test_horns_weights_by_hand() -> None:
+    # 8 m at the north-east corner alone: eastward 8 / (8 x 10), northward 8 / (8 x 10)
+    dem = np.zeros((3, 3))
+    dem[0, 2] = 8.0
+    expected = math.degrees(math.atan(math.hypot(0.1, 0.1)))
+    assert slope_degrees(dem, 10)[1, 1] == pytest.approx(expected)
+
+
+def test_slope_is_missing_wherever_one_of_nine_pixels_is() -> None:
+    dem = np.zeros((7, 7))
+    dem[3, 3] = np.nan
+    assert np.isnan(slope_degrees(dem, 10)).sum() == 9 + 24  # around the hole, and the rim
+    assert np.isnan(slope_degrees(np.zeros((2, 9)), 10)).all()
+
+
+@settings(deadline=None)
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-1000, 5000))
+def test_the_slope_of_any_plane_is_the_angle_of_its_gradient(east: float, north: float, base: float) -> None:
+    y, x = np.mgrid[0:4, 0:4] * 10.0
+    expected = math.degrees(math.atan(math.hypot(east, north)))
+    found = slope_degrees(base + east * x - north * y, 10)[1:-1, 1:-1]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_on_the_windows_own_grid_is_read_as_it_is(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).uniform(0, 4000, WINDOW.shape).astype(np.float32)
+    path = write_dem(tmp_path / "dem.tif", values, WINDOW.transform, "EPSG:32719")
+    np.testing.assert_array_equal(read_dem(path, WINDOW), values)
+    wider = read_dem(path, WINDOW.expanded(2))
+    np.testing.assert_array_equal(wider[2:-2, 2:-2], values)
+    assert np.isnan(wider).sum() == 34 * 44 - 30 * 40
+
+
+def test_a_model_in_degrees_that_is_linear_in_them_is_read_exactly(tmp_path: Path) -> None:
+    lon, lat = transformer(32719, 4326).transform(*np.meshgrid(WINDOW.x, WINDOW.y))
+    step = 1 / 3600
+    transform = Affine(step, 0, lon.min() - 5 * step, 0, -step, lat.max() + 5 * step)
+    column, row = np.meshgrid(np.arange(40) + 0.5, np.arange(40) + 0.5)
+    values = 100_000 * (transform.c + step * column - lon.min()) + 50_000 * (
+        transform.f - step * row - lat.min()
+    )
+    path = write_dem(tmp_path / "dem.tif", values, transform)
+    expected = 100_000 * (lon - lon.min()) + 50_000 * (lat - lat.min())
+    np.testing.assert_allclose(read_dem(path, WINDOW), expected, atol=1e-3)
+
+
+def test_a_pixel_has_the_same_elevation_in_every_window(rough: Path) -> None:
+    whole = read_dem(rough, WINDOW.expanded(7))
+    assert np.isfinite(whole).all()
+    for part in (WINDOW, Window(32719, 600_130, 8_399_900, 3, 11), Window(32719, 600_390, 8_400_000, 1, 1)):
+        rows, columns = WINDOW.expanded(7).slices_of(part)
+        assert read_dem(rough, part).tobytes() == whole[rows, columns].tobytes()
+
+
+def test_elevation_is_missing_outside_the_model_and_where_it_has_no_data(rough: Path, tmp_path: Path) -> None:
+    assert np.isnan(read_dem(rough, Window(32719, 700_000, 8_400_000, 5, 5))).all()
+    values = np.full(WINDOW.shape, 100.0)
+    values[10, 10] = -9999.0
+    path = write_dem(tmp_path / "holed.tif", values, WINDOW.transform, "EPSG:32719")
+    assert np.argwhere(np.isnan(read_dem(path, WINDOW))).tolist() == [[10, 10]]
+
+
+def test_a_missing_file_or_reference_system_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        read_dem(tmp_path / "nowhere.tif", WINDOW)
+    path = write_dem(tmp_path / "bare.tif", np.zeros((3, 3)), WINDOW.transform, None)
+    with pytest.raises(InputError, match="a CRS"):
+        read_dem(path, WINDOW)
