@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from cocal.errors import UsageError
-from cocal.estimate.design import Design, build_design
+from cocal.estimate.assisted import assisted_areas
+from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.result import TOO_SMALL, Estimate
 from cocal.estimate.strata import Strata
@@ -60,7 +62,7 @@ def estimate_areas(
     design = build_design(
         sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
     )
-    overall, overall_se = overall_accuracy(design.cells, design.strata, whole(design.cells))
+    overall, overall_se = overall_accuracy(*_for_accuracy(design), whole(design.cells))
     total = _figures(design, whole(design.cells), interval, confidence)
     regions = None
     if by_region:
@@ -76,7 +78,7 @@ def estimate_areas(
         total,
         regions,
         _strata_table(design.strata),
-        design.warnings,
+        (*design.warnings, *_cautions(total, estimator, interval)),
     )
 
 
@@ -95,14 +97,42 @@ def _check_settings(estimator: str, interval: str, confidence: float) -> None:
 
 
 def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:
-    cells, k = design.cells, len(design.classes)
-    areas = class_areas(
-        cells, design.strata, domains, n_classes=k, interval=INTERVALS[interval], confidence=confidence
-    )
-    accuracies = class_accuracies(cells, design.strata, domains, n_classes=k)
+    cells, k, ends = design.cells, len(design.classes), INTERVALS[interval]
+    if design.estimator in ("difference", "regression"):
+        areas = assisted_areas(design, domains, interval=ends, confidence=confidence)
+    else:
+        areas = class_areas(cells, design.strata, domains, n_classes=k, interval=ends, confidence=confidence)
+    cells, strata = _for_accuracy(design)
+    accuracies = class_accuracies(cells, strata, domains, n_classes=k)
     figures = pd.concat([areas, accuracies], axis=1)
     figures.insert(0, "class", list(design.classes) * domains.n)
     return figures
+
+
+def _cautions(total: pd.DataFrame, estimator: str, interval: str) -> list[str]:
+    """What a reader of the result must know, in words."""
+    cautions = []
+    if estimator == "systematic":
+        cautions.append(
+            "systematic sample: the standard errors are those of a simple random sample, "
+            "for want of an unbiased one; they are mostly too large"
+        )
+    flat = total.loc[total["standard_error_ha"] == 0, "class"].tolist()
+    if flat and interval == "wald":
+        cautions.append(
+            f"zero width of the wald interval for {', '.join(flat)}: no point speaks against the estimate, "
+            "which does not make it certain; use the default interval"
+        )
+    unmapped = total.loc[total["users_accuracy"].isna(), "class"].tolist()
+    if unmapped:
+        cautions.append(f"no user's accuracy for {', '.join(unmapped)}: no sample point has this map class")
+    return cautions
+
+
+def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
+    """Counts and strata of the accuracies; the assisted estimators have those of post-strata."""
+    assisted = design.estimator in ("difference", "regression")
+    return design.cells, replace(design.strata, post=True) if assisted else design.strata
 
 
 def _with_notes(figures: pd.DataFrame, design: Design) -> pd.DataFrame:

@@ -9,7 +9,7 @@ would keep the lucky draws and destroy the coverage of every interval.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from cocal.estimate.weights import check_purposive, check_simple_random, check_w
 
 SIMPLE_RANDOM = ("simple", "systematic", "poststratified", "difference", "regression")
 """Estimators whose sample is one simple random (or systematic) sample of the whole frame."""
+
+UNGROUPED = ("simple", "systematic")
+"""Those that use nothing but the frame's total area."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,12 @@ def build_design(
     warnings = check_weights(sample, stratum, table)
     stratum, table, merged = merge_strata(stratum, table, collapse)
     table = table.with_points(stratum)
-    table.check_points()
     if estimator in SIMPLE_RANDOM:
         check_simple_random(table, estimator)
+    if estimator in UNGROUPED:
+        stratum, table = np.zeros_like(stratum), table.pooled()
+    table.check_points()
+    table = replace(table, post=estimator == "poststratified")
     regions = sorted(set(sample["region"].unique())) if by_region else []
     region = _codes(sample["region"], regions) if by_region else np.zeros(len(sample), dtype=np.int64)
     cells = _count(
@@ -121,6 +127,8 @@ def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) 
     for name, table in (("sample", sample), ("strata", strata)):
         if table.empty:
             problems.append(f"{name} has no rows")
+        if len(table.columns) == 1 and ";" in str(table.columns[0]):
+            problems.append(f"{name} is separated by semicolons: save it with commas and decimal points")
         if "class_scheme" in table.columns and table["class_scheme"].nunique(dropna=False) > 1:
             schemes = ", ".join(sorted(map(str, table["class_scheme"].unique())))
             problems.append(f"{name} mixes class schemes: {schemes}; estimate each scheme by itself")

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaincinv, ndtri
 
 from cocal.estimate.strata import Strata
-from cocal.estimate.tally import Floats, Ints, Tally, sum_by, totals, variances
+from cocal.estimate.tally import Floats, Ints, Tally, subtract, sum_by, totals, variances
 
 Interval = Callable[[Tally, Strata, Ints, float], tuple[Floats, Floats]]
 
@@ -60,6 +60,36 @@ def gamma(sums: Tally, strata: Strata, scope: Ints, confidence: float) -> tuple[
     found = centre > 0
     missed = centre < limit * (1 - 1e-12)
     return np.where(found, np.clip(low, 0, centre), 0.0), np.where(missed, np.clip(up, centre, limit), limit)
+
+
+def net(
+    interval: Interval, plus: Tally, minus: Tally, *, strata: Strata, scope: Ints, confidence: float
+) -> tuple[Floats, Floats]:
+    """Ends of an interval for T(plus) - T(minus), two totals of points of the same sample.
+
+    The ends of both are combined with their correlation (MOVER: Zou and Donner 2008,
+    doi:10.1002/sim.3095, eq. 7). With `wald` this is Wald's interval of the difference.
+    """
+    gain, loss = totals(plus, strata), totals(minus, strata)
+    gain_low, gain_high = interval(plus, strata, scope, confidence)
+    loss_low, loss_high = interval(minus, strata, scope, confidence)
+    rho = _correlation(plus, minus, strata)
+    down = _joint(gain - gain_low, loss_high - loss, rho)
+    up = _joint(gain_high - gain, loss - loss_low, rho)
+    return gain - loss - down, gain - loss + up
+
+
+def _joint(first: Floats, second: Floats, rho: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.maximum(first**2 + second**2 - 2 * rho * first * second, 0.0)))
+
+
+def _correlation(plus: Tally, minus: Tally, strata: Strata) -> Floats:
+    """(n_groups,) correlation of the two totals; no point counts in both."""
+    both = subtract(plus, minus)
+    vp, vm, vb = variances(plus, strata), variances(minus, strata), variances(both, strata)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rho = (vp + vm - vb) / (2 * np.sqrt(vp * vm))
+    return np.clip(np.nan_to_num(rho), -1, 1)
 
 
 def _cumulants(sums: Tally, strata: Strata) -> tuple[Floats, Floats, Floats]:

@@ -22,7 +22,8 @@ class Strata:
 
     `region_names` is "" for a stratum that is not bound to one region; `region` is the code of that
     region among the domains, -1 where there is none. `pixels` is NaN where no pixel count was given:
-    then there is no finite-population correction.
+    then there is no finite-population correction. `post` marks groups of known size within one simple
+    random sample, whose numbers of points are random.
     """
 
     names: tuple[str, ...]
@@ -31,6 +32,7 @@ class Strata:
     pixels: NDArray[np.float64]
     n: NDArray[np.int64]
     region: NDArray[np.int64]
+    post: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -46,12 +48,20 @@ class Strata:
     @property
     def unsampled(self) -> NDArray[np.float64]:
         """The finite-population correction 1 - n_h/N_h, 1 where the pixel count is not given."""
-        return np.where(np.isnan(self.pixels), 1.0, 1.0 - self.n / self.pixels)
+        n, pixels = (self.n.sum(), self.pixels.sum()) if self.post else (self.n, self.pixels)
+        return np.where(np.isnan(self.pixels), 1.0, 1.0 - n / pixels)
 
     @property
     def variance_factor(self) -> NDArray[np.float64]:
-        """c_h of V = sum c_h s2_h: A_h^2 (1 - n_h/N_h) / n_h (Cochran 1977, eq. 5.7)."""
-        return np.asarray(self.area_ha**2 * self.unsampled / self.n)
+        """c_h of V = sum c_h s2_h.
+
+        Strata: A_h^2 (1 - n_h/N_h) / n_h (Cochran 1977, eq. 5.7). Post-strata, with W_h = A_h/A:
+        A^2 (1 - n/N) [W_h/n + (1 - W_h)/n^2] (Cochran 1977, eq. 5A.42).
+        """
+        if not self.post:
+            return np.asarray(self.area_ha**2 * self.unsampled / self.n)
+        n, area = self.n.sum(), self.total_ha
+        return np.asarray(self.unsampled * (area * self.area_ha / n + area * (area - self.area_ha) / n**2))
 
     @property
     def total_ha(self) -> float:

@@ -46,6 +46,22 @@ def tally(group: Ints, stratum: Ints, value: Floats, count: Floats, *, n_groups:
     return Tally(key // n_strata, key % n_strata, sums[0], sums[1], sums[2], n_groups)
 
 
+def subtract(plus: Tally, minus: Tally) -> Tally:
+    """The tally of plus - minus, where no point has a value in both."""
+    key_size = 1 + max(int(t.stratum.max(initial=0)) for t in (plus, minus))
+    keys = [t.group * key_size + t.stratum for t in (plus, minus)]
+    key, place = np.unique(np.concatenate(keys), return_inverse=True)
+    sums = [
+        sum_by(place, np.concatenate([a, sign * b]), key.size)
+        for a, b, sign in (
+            (plus.first, minus.first, -1),
+            (plus.second, minus.second, 1),
+            (plus.third, minus.third, -1),
+        )
+    ]
+    return Tally(key // key_size, key % key_size, sums[0], sums[1], sums[2], plus.n_groups)
+
+
 def totals(sums: Tally, strata: Strata) -> Floats:
     """(n_groups,) estimated totals, ha: sum_h A_h mean_h (Cochran 1977, eq. 5.1)."""
     parts = strata.weight_ha[sums.stratum] * sums.first

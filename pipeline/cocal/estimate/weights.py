@@ -44,7 +44,7 @@ def check_weights(sample: pd.DataFrame, stratum: NDArray[np.int64], strata: Stra
     """
     if "inclusion_probability" not in sample.columns:
         return ()
-    probability = sample["inclusion_probability"].to_numpy(dtype=np.float64)
+    probability = pd.to_numeric(sample["inclusion_probability"]).to_numpy(dtype=np.float64)
     n = np.bincount(stratum, minlength=len(strata.names))
     low, high = np.full(len(n), np.inf), np.zeros(len(n))
     np.minimum.at(low, stratum, probability)

@@ -1,0 +1,80 @@
+"""`cocal estimate`: the estimators on two tables, for analysts who have a map from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
+
+from cocal.errors import InputError
+from cocal.estimate.areas import estimate_areas
+from cocal.estimate.result import Estimate
+
+_SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
+
+
+def estimate_files(
+    sample: Path,
+    strata: Path,
+    *,
+    by: str | None,
+    estimator: str,
+    interval: str,
+    confidence: float,
+    collapse: Sequence[str] = (),
+) -> Estimate:
+    """The estimate from two CSV files.
+
+    Parameters
+    ----------
+    sample : stratum, map_class, reference_class [, region] [, inclusion_probability]; a row per point.
+    strata : stratum, area_ha (or pixels and pixel_area_m2) [, region]; a row per stratum.
+    by : the column of `sample` whose values are the domains (mostly `region`); None = no domains.
+    estimator, interval, confidence, collapse : as in `estimate_areas`.
+
+    Raises
+    ------
+    InputError, UsageError : a file that cannot be read, or a design that allows no estimate.
+    """
+    points = read_table(sample, (*_SAMPLE, *([by] if by else [])))
+    if by and by not in points.columns:
+        raise InputError(
+            f"no column {by!r} in {sample}",
+            "the column that --by names",
+            ", ".join(points.columns),
+            "mend --by",
+        )
+    if by and by != "region":
+        points = points.assign(region=points[by])
+    return estimate_areas(
+        points,
+        read_table(strata),
+        classes=None,
+        estimator=estimator,
+        interval=interval,
+        confidence=confidence,
+        by_region=bool(by),
+        collapse=collapse,
+    )
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A CSV file as text, only an empty field being missing; `columns` limits what is kept."""
+    try:
+        return pd.read_csv(
+            path,
+            dtype=str,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
+            usecols=None if columns is None else lambda name: name in columns,
+        )
+    except (OSError, UnicodeDecodeError, EmptyDataError, ParserError) as err:
+        raise InputError(
+            f"table {path} cannot be read",
+            "a CSV file in UTF-8 with commas and a header",
+            str(err),
+            "mend it",
+        ) from err
