@@ -15,7 +15,6 @@ import shapely
 
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
 from cocal.report import (
-    OUTSIDE,
     TOTAL,
     Accuracy,
     MapOverview,
@@ -97,9 +96,7 @@ def _estimate(value: float, error: float) -> dict[str, object]:
 def _country_rows(areas: pd.DataFrame, estimated: bool) -> pd.DataFrame:
     whole = areas.assign(country=TOTAL)
     summed = (
-        pd.concat([areas, whole])
-        .groupby(["country", "period", "class"], as_index=False)["mapped_ha"]
-        .sum()
+        pd.concat([areas, whole]).groupby(["country", "period", "class"], as_index=False)["mapped_ha"].sum()
     )
     rows = []
     for row in summed.to_dict("records"):
@@ -152,10 +149,6 @@ def _overview(n: int, periods: tuple[Period, ...]) -> MapOverview:
     coarse = generator.choice([1, 2, 2, 2, 3, 3, 4, 5, 6, 7], size=(height // 6 + 1, 71)).astype(np.uint8)
     codes = np.repeat(np.repeat(coarse, 6, axis=0), 6, axis=1)[:height, :420].copy()
     codes[height // 3 : height // 3 + 40, 60:150] = 0
-    x = bounds[0] + (np.arange(420) + 0.5) * (bounds[2] - bounds[0]) / 420
-    y = bounds[3] - (np.arange(height) + 0.5) * (bounds[3] - bounds[1]) / height
-    inside = shapely.contains_xy(shapely.union_all([*outlines.values()]), *np.meshgrid(x, y))
-    codes[~inside] = OUTSIDE
     pictures = tuple(MapPicture(p.name, codes, 4326, bounds) for p in periods)
     sources = (
         {"es": "imágenes inventadas por cocal simulate", "en": "images invented by cocal simulate"},
@@ -178,6 +171,33 @@ def _accuracy(keys: tuple[str, ...]) -> Accuracy:
     )
     reference = {"es": "420 registros de campo inventados", "en": "420 invented field records"}
     return Accuracy(counts, counts / counts.to_numpy().sum(), users, 0.912, 0.011, reference, nulls)
+
+
+def _scored(f1: float) -> dict[str, object]:
+    coca = {"users_accuracy": f1 + 0.05, "producers_accuracy": f1 - 0.05, "f1": f1, "n_reference": 240}
+    return {
+        "pooled": {"overall_accuracy": 0.9, "macro_f1": f1 + 0.02, "classes": {"coca": coca}},
+        "folds": [],
+    }
+
+
+def _card() -> dict[str, object]:
+    origin = {"source": "invented polygons", "licence": "CC0", "period": "2023", "simulated": True}
+    return {
+        "id": "demo-forest",
+        "estimator": "random_forest",
+        "features": ["NDVI@01", "NDVI.p10", "NBR.amplitude", "swir16.median"],
+        "missing": "drop",
+        "training": {"provenance": origin, "samples": {"coca": 40, "forest": 55}},
+        "validation": {
+            "design": {"kind": "spatial blocks", "block_m": 600, "buffer_m": 60, "folds": 5},
+            "model": _scored(0.81),
+            "null_models": {"majority": _scored(0.1), "one_index": _scored(0.46) | {"rules": []}},
+        },
+        "seed": 7,
+        "self_test": {"inputs": [[0.1]], "probabilities": [[1.0]]},
+        "sha256": "3f" * 32,
+    }
 
 
 def build(
@@ -219,13 +239,7 @@ def build(
         countries=_country_rows(areas, estimated),
         comparison=_comparison(areas),
         truth=truth if simulated else None,
-        model_card={
-            "id": "demo-forest",
-            "estimator": "random_forest",
-            "features": ["NDVI@01", "NDVI.p10", "NBR.amplitude", "swir16.median"],
-            "validation": {"block_m": 600, "folds": 5, "macro_f1": 0.81},
-            "sha256": "3f" * 32,
-        },
+        model_card=_card(),
         map_overview=_overview(len(names), periods),
         records_summary=RecordsSummary(
             {"matched": 400, "outside_frame": 6, "unobserved": 14},

@@ -1,7 +1,6 @@
 """Report: what officials read. One page from plain values; pictures, tables and words in two languages."""
 
 from cocal.report.content import (
-    OUTSIDE,
     TOTAL,
     Accuracy,
     MapOverview,
@@ -10,11 +9,9 @@ from cocal.report.content import (
     ReportContent,
     Reproduce,
 )
-from cocal.report.map import decimate
 from cocal.report.page import report
 
 __all__ = [
-    "OUTSIDE",
     "TOTAL",
     "Accuracy",
     "MapOverview",
@@ -22,6 +19,5 @@ __all__ = [
     "RecordsSummary",
     "ReportContent",
     "Reproduce",
-    "decimate",
     "report",
 ]

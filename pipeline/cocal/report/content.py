@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from cocal.contracts import AREA_COLUMNS, AREAS, COMPARISON, Period, check_table
+from cocal.contracts import AREAS, COMPARISON, Period, check_table
 from cocal.errors import ContractError
 from cocal.scheme import ClassScheme
 
@@ -21,11 +21,8 @@ Words = str | Mapping[str, str]
 TOTAL = "total"
 """In `ReportContent.countries`: the country of the rows that speak of the whole area."""
 
-OUTSIDE = 255
-"""In `MapPicture.codes`: ground outside all regions; 0 is ground that was not observed."""
-
 REGION_COLUMNS = ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent")
-COUNTRY_COLUMNS = tuple(name for name in AREA_COLUMNS if name not in ("region_id", "region_name"))
+COUNTRY_COLUMNS = ("country", "period", "class", "mapped_ha")
 TRUTH_COLUMNS = ("region_id", "class", "truth_ha")
 SCORE_COLUMNS = ("users", "users_se", "producers", "producers_se")
 NULL_COLUMNS = ("name", "score", "value")
@@ -33,7 +30,7 @@ NULL_COLUMNS = ("name", "score", "value")
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """A decimated class map: `codes` (y, x) uint8, first row north, in one CRS.
+    """A decimated class map: `codes` (y, x) uint8, first row north, 0 = not observed, in one CRS.
 
     `bounds` is (west, south, east, north) in units of the CRS: metres of a UTM zone, or degrees (4326).
     """
@@ -105,8 +102,8 @@ class ReportContent:
     areas : areas/1, one row per region, period and class, and one with the class "unobserved".
     region_areas : region_id, region_name, country, owned_ha, polygon_ha, difference_percent; its order
         is the order of the page.
-    countries : areas/1 without region_id and region_name, one row per country, period and class;
-        country "total" is the whole area.
+    countries : country, period, class, mapped_ha and, where there is an estimate, its columns of
+        areas/1; one row per country, period and class; country "total" is the whole area.
     comparison : comparison/1, or None.
     truth : region_id, class, truth_ha and, where it varies, period; None unless simulated.
     map_overview, records_summary, accuracy : None where the run has none.

@@ -15,7 +15,7 @@ from cocal.report.texts import LANGUAGES, Voice
 from cocal.report.view import page_view
 from cocal.store import atomic_path
 
-_PRINT_MARK = '@media print {{ @page {{ @top-center {{ content: "{}"; font: bold 9pt sans-serif; background: #ffd54f; padding: 1mm 4mm; }} }} }}'
+_PRINT_MARK = '@media print {{ @page {{ @top-center {{ content: "{}"; font: bold 9pt sans-serif; color: #000; letter-spacing: .08em; }} }} }}'
 
 
 def report(folder: str | Path, content: ReportContent) -> Path:

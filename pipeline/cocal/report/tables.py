@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -88,6 +88,12 @@ def _value(row: Mapping[Hashable, Any] | None, column: str) -> Any:
     return None if found is None or pd.isna(found) else found
 
 
+def _ha(row: Mapping[Hashable, Any] | None, column: str) -> float | None:
+    """A cell as a number; areas may come as Decimal, exact to the last cell."""
+    found = _value(row, column)
+    return None if found is None else float(found)
+
+
 def _text(row: Mapping[Hashable, Any] | None, column: str) -> str:
     found = _value(row, column)
     return "" if found is None else str(found)
@@ -96,22 +102,22 @@ def _text(row: Mapping[Hashable, Any] | None, column: str) -> str:
 def _rows(
     table: pd.DataFrame | None, place: str, period: str, crop_class: str
 ) -> dict[str, dict[Hashable, Any]]:
-    """Rows of one period and class by the column `place`."""
+    """The rows of one period and class by the column `place`, the first where there are several."""
     if table is None:
         return {}
     chosen = table[(table["period"] == period) & (table["class"] == crop_class)]
-    return {str(row[place]): row for row in chosen.to_dict("records")}
+    return {str(row[place]): row for row in reversed(chosen.to_dict("records"))}
 
 
 def _estimate(row: Mapping[Hashable, Any] | None) -> dict[str, Any]:
     n_reference = _value(row, "n_reference")
     return {
-        "mapped_ha": _value(row, "mapped_ha"),
-        "estimated_ha": _value(row, "estimated_ha"),
-        "standard_error_ha": _value(row, "standard_error_ha"),
-        "low_ha": _value(row, "ci_low_ha"),
-        "high_ha": _value(row, "ci_high_ha"),
-        "confidence": _value(row, "confidence"),
+        "mapped_ha": _ha(row, "mapped_ha"),
+        "estimated_ha": _ha(row, "estimated_ha"),
+        "standard_error_ha": _ha(row, "standard_error_ha"),
+        "low_ha": _ha(row, "ci_low_ha"),
+        "high_ha": _ha(row, "ci_high_ha"),
+        "confidence": _ha(row, "confidence"),
         "n_reference": None if n_reference is None else int(n_reference),
         "interval": _text(row, "interval"),
         "estimator": _text(row, "estimator"),
@@ -121,10 +127,10 @@ def _estimate(row: Mapping[Hashable, Any] | None) -> dict[str, Any]:
 def _compared(row: Mapping[Hashable, Any] | None) -> dict[str, Any]:
     within = _value(row, "within_interval")
     return {
-        "field_ha": _value(row, "field_ha"),
-        "official_ha": _value(row, "official_ha"),
+        "field_ha": _ha(row, "field_ha"),
+        "official_ha": _ha(row, "official_ha"),
         "official_source": _text(row, "official_source"),
-        "difference_ha": _value(row, "difference_ha"),
+        "difference_ha": _ha(row, "difference_ha"),
         "within_interval": None if within is None else bool(within),
         "why_not_comparable": _text(row, "why_not_comparable"),
     }
@@ -153,7 +159,7 @@ def by_region(content: ReportContent, period: str) -> list[Place]:
     found = []
     for index, region in enumerate(regions, start=1):
         key, owned = str(region["region_id"]), float(region["owned_ha"])
-        unobserved = _value(unseen.get(key), "mapped_ha")
+        unobserved = _ha(unseen.get(key), "mapped_ha")
         found.append(
             Place(
                 number=index,
@@ -174,7 +180,8 @@ def by_region(content: ReportContent, period: str) -> list[Place]:
 def by_country(content: ReportContent, period: str) -> list[Place]:
     """The target's figures, one per country in the order of the regions, the whole area last if given.
 
-    Official, field and true hectares are the sums over the regions only where every region has one.
+    True hectares are the sum over the regions; official figures are not summed, for a region may have
+    several, or none.
     """
     regions = by_region(content, period)
     measured = _rows(content.countries, "country", period, content.scheme.target)
@@ -186,7 +193,7 @@ def by_country(content: ReportContent, period: str) -> list[Place]:
             continue
         inside = [r for r in regions if country in (r.country, TOTAL)]
         owned = sum(r.owned_ha or 0.0 for r in inside)
-        unobserved = _value(unseen.get(country), "mapped_ha")
+        unobserved = _ha(unseen.get(country), "mapped_ha")
         found.append(
             Place(
                 number=index,
@@ -196,8 +203,6 @@ def by_country(content: ReportContent, period: str) -> list[Place]:
                 unobserved_ha=unobserved,
                 unobserved_share=None if unobserved is None or not owned else unobserved / owned,
                 owned_ha=owned,
-                official_ha=_sum_if_whole([r.official_ha for r in inside]),
-                field_ha=_sum_if_whole([r.field_ha for r in inside]),
                 truth_ha=_sum_if_whole([r.truth_ha for r in inside]),
                 **_estimate(measured[country]),
             )
@@ -210,6 +215,25 @@ def _sum_if_whole(values: list[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
+def compared(content: ReportContent) -> list[tuple[str, Place]]:
+    """(period, figures) per row of the comparison in the order of periods and regions.
+
+    Empty where the comparison holds neither an official nor a field figure.
+    """
+    table = content.comparison
+    if table is None or not (table["official_ha"].notna() | table["field_ha"].notna()).any():
+        return []
+    table = table[table["class"] == content.scheme.target]
+    return [
+        (period.name, replace(place, **_compared(row)))
+        for period in content.periods
+        for place in by_region(content, period.name)
+        for row in table[(table["period"] == period.name) & (table["region_id"] == place.key)].to_dict(
+            "records"
+        )
+    ]
+
+
 def rounding(places: list[Place]) -> int:
     """Digits after the comma for a table of these places."""
     return decimals_for(v for p in places for v in p.hectares)
@@ -217,11 +241,14 @@ def rounding(places: list[Place]) -> int:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Hectares of every class: one row per region, columns by class key; None where there is none."""
+    """Hectares of every class: one row per region, columns by class key; None where there is none.
+
+    `estimated` names the classes that have an estimate anywhere.
+    """
 
     classes: tuple[str, ...]
     rows: tuple[tuple[Place, tuple[dict[str, Any] | None, ...]], ...]
-    any_estimate: bool
+    estimated: tuple[str, ...]
 
 
 def by_class(content: ReportContent, period: str) -> ClassTable:
@@ -232,19 +259,10 @@ def by_class(content: ReportContent, period: str) -> ClassTable:
         (region, tuple(_estimate(t[region.key]) if region.key in t else None for t in tables))
         for region in by_region(content, period)
     )
-    cells = [cell for _, row in rows for cell in row if cell is not None]
-    return ClassTable(classes, rows, any(c["estimated_ha"] is not None for c in cells))
-
-
-def flattened(card: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A model card as (dotted key, text) pairs, nested mappings unfolded, lists joined by commas."""
-    found: list[tuple[str, str]] = []
-    for key, value in card.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            found += flattened(value, f"{name}.")
-        elif isinstance(value, (list, tuple)):
-            found.append((name, ", ".join(str(v) for v in value)))
-        else:
-            found.append((name, "" if value is None else str(value)))
-    return found
+    estimated = {
+        key
+        for _, cells in rows
+        for key, cell in zip(classes, cells, strict=True)
+        if cell and cell["estimated_ha"]
+    }
+    return ClassTable(classes, rows, tuple(key for key in classes if key in estimated))

@@ -41,9 +41,19 @@ class Voice:
         return text if isinstance(text, str) else text[self.language]
 
     def phrase(self, namespace: str, text: str) -> str:
-        """The sentence `namespace.text` where the dictionary has it, else `text` as it is."""
-        entry = texts().get(f"{namespace}.{text}")
-        return entry[self.language] if entry else text
+        """Words of another room as people read them; what the dictionary does not hold stays as it is.
+
+        Looked up as `namespace.text`; "one; two" part by part, "head: rest" by its head.
+        """
+        return "; ".join(self._part(namespace, part) for part in text.split("; "))
+
+    def _part(self, namespace: str, text: str) -> str:
+        head, colon, rest = text.partition(": ")
+        for known, kept in ((text, ""), (head, colon + rest)):
+            entry = texts().get(f"{namespace}.{known}")
+            if entry:
+                return entry[self.language] + kept
+        return text
 
     def class_name(self, key: str) -> str:
         """A class by its name for people; keys that the scheme does not hold stay as they are."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cocal.contracts import UNOBSERVED, Period
+from cocal.contracts import Period
 from cocal.report import drawing, tables
+from cocal.report.card import card_facts, card_scores
 from cocal.report.content import TOTAL, ReportContent
 from cocal.report.drawing import NARROW, WIDE, Shape
 from cocal.report.figures import hectares_figure
@@ -64,15 +65,17 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "estimators": _estimators(places),
         "interval_header": _interval_header(places, t),
         "has": has,
-        "headline_columns": 4 + 2 * estimated + sum(has.values()),
+        "headline_columns": 3 + 2 * estimated + sum(has.values()),
         "many_periods": len(content.periods) > 1,
         "series": _series(content),
-        "compared": _compared(content),
+        "compared": tables.compared(content),
         "class_tables": _class_tables(content, t, numbers["classes"]),
+        "unseen": lambda place: _unseen(place, t),
         "colours": {c.key: c.colour for c in content.scheme.classes},
         "chart": _shapes(lambda shape: drawing.svg_uri(_chart(content, places, t, shape))),
         "maps": _maps(content, t),
-        "card": [(t.phrase("card", key), value) for key, value in tables.flattened(content.model_card)],
+        "card": card_facts(content.model_card, t),
+        "scores": card_scores(content.model_card, t),
         "definition": [(t.phrase("definition", k), v) for k, v in content.scheme.definition.items()],
         **_formats(t),
     }
@@ -113,11 +116,12 @@ def _sections(content: ReportContent) -> list[str]:
 
 def _numbers(content: ReportContent, truth: bool) -> dict[str, int]:
     """The number of each table, in the order of the page; `classes` is the first of its tables."""
-    class_tables = sum(1 + tables.by_class(content, p.name).any_estimate for p in content.periods)
+    by_class = [tables.by_class(content, p.name) for p in content.periods]
+    class_tables = sum(1 + _estimates_more(content, table) for table in by_class)
     records, accuracy = content.records_summary, content.accuracy
     shown: list[tuple[str, int]] = [
         ("headline", 1),
-        ("comparison", content.comparison is not None and len(content.comparison) > 0),
+        ("comparison", len(tables.compared(content)) > 0),
         ("truth", truth),
         ("classes", class_tables),
         ("periods", len(content.periods) > 1),
@@ -128,6 +132,7 @@ def _numbers(content: ReportContent, truth: bool) -> dict[str, int]:
         ("proportions", accuracy is not None and accuracy.proportions is not None),
         ("scores", accuracy is not None),
         ("nulls", accuracy is not None and accuracy.nulls is not None),
+        ("model", 1),
     ]
     found, following = {}, 1
     for key, count in shown:
@@ -174,6 +179,14 @@ def _lead(countries: list[Place], places: list[Place], period: str, t: Voice, de
     return f"{text} {t('lead_unobserved', share=share, ha=t.ha(unseen, decimals_for([owned])))}"
 
 
+def _unseen(place: Place, t: Voice) -> str:
+    if place.unobserved_ha is None:
+        return DASH
+    return (
+        f"{t.ha(place.unobserved_ha, decimals_for([place.owned_ha]))} ({t.percent(place.unobserved_share)})"
+    )
+
+
 def _estimators(places: list[Place]) -> list[tuple[str, str]]:
     """The estimators and interval types that the figures name, each once."""
     return sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
@@ -189,42 +202,43 @@ def _series(content: ReportContent) -> list[tuple[Place, ...]]:
     return list(zip(*(tables.by_region(content, p.name) for p in content.periods), strict=True))
 
 
-def _compared(content: ReportContent) -> list[tuple[str, Place]]:
-    """(period, figures) of every region that has an official or a field figure, or a reason for none."""
-    if content.comparison is None:
-        return []
-    return [
-        (period.name, place)
-        for period in content.periods
-        for place in tables.by_region(content, period.name)
-        if place.official_ha is not None or place.field_ha is not None or place.why_not_comparable
-    ]
-
-
 def _class_tables(content: ReportContent, t: Voice, first: int) -> list[_ClassRows]:
+    """Per period the mapped hectares of all classes, then the estimates if they go beyond the target."""
     found: list[_ClassRows] = []
     for period in content.periods:
         table = tables.by_class(content, period.name)
-        decimals = decimals_for(p.owned_ha for p, _ in table.rows)
-        extent = {str(r["region_id"]): r for r in content.region_areas.to_dict("records")}
-        rows = []
-        for place, cells in table.rows:
-            words = [t.ha(cell["mapped_ha"] if cell else None, decimals) for cell in cells]
-            region = extent[place.key]
-            words += [t.ha(region["owned_ha"], decimals), t.ha(region["polygon_ha"], decimals)]
-            words.append(t.signed(region["difference_percent"], 3))
-            rows.append((place, words))
-        number = first + len(found)
-        found.append(_ClassRows(number, "classes_caption", period.name, True, table.classes, rows))
-        if table.any_estimate:
-            classes = tuple(key for key in table.classes if key != UNOBSERVED)
-            rows = [
-                (p, [_estimated(cell, t, decimals) for cell in cells[: len(classes)]])
-                for p, cells in table.rows
-            ]
-            caption = "classes_estimated_caption"
-            found.append(_ClassRows(number + 1, caption, period.name, False, classes, rows))
+        mapped = _mapped_rows(content, table, t)
+        found.append(
+            _ClassRows(first + len(found), "classes_caption", period.name, True, table.classes, mapped)
+        )
+        if _estimates_more(content, table):
+            rows = _estimated_rows(table, t)
+            number, caption = first + len(found), "classes_estimated_caption"
+            found.append(_ClassRows(number, caption, period.name, False, table.estimated, rows))
     return found
+
+
+def _estimates_more(content: ReportContent, table: tables.ClassTable) -> bool:
+    return bool(set(table.estimated) - {content.scheme.target})
+
+
+def _mapped_rows(content: ReportContent, table: tables.ClassTable, t: Voice) -> list[tuple[Place, list[str]]]:
+    decimals = decimals_for(place.owned_ha for place, _ in table.rows)
+    extent = {str(r["region_id"]): r for r in content.region_areas.to_dict("records")}
+    rows = []
+    for place, cells in table.rows:
+        words = [t.ha(cell["mapped_ha"] if cell else None, decimals) for cell in cells]
+        region = extent[place.key]
+        words += [t.ha(float(region[name]), decimals) for name in ("owned_ha", "polygon_ha")]
+        words.append(t.signed(region["difference_percent"], 3))
+        rows.append((place, words))
+    return rows
+
+
+def _estimated_rows(table: tables.ClassTable, t: Voice) -> list[tuple[Place, list[str]]]:
+    decimals = decimals_for(place.owned_ha for place, _ in table.rows)
+    shown = [table.classes.index(key) for key in table.estimated]
+    return [(place, [_estimated(cells[i], t, decimals) for i in shown]) for place, cells in table.rows]
 
 
 def _estimated(cell: Mapping[str, Any] | None, t: Voice, decimals: int) -> str:
