@@ -2,18 +2,23 @@
 
 mapped        exact sums of cell area per region and class              -> areas/1
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
-compare       estimates beside field records and official figures       -> comparison/1
+change        gain, loss and net from points seen twice
+    compare       estimates beside field records and official figures       -> comparison/1
 command       the same on tables, for analysts with a map from elsewhere
 """
 
 from cocal.estimate.areas import ESTIMATORS, estimate_areas
+from cocal.estimate.change import estimate_change
+from cocal.estimate.command import estimate_files
 from cocal.estimate.compare import compare
-from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
+from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.tables import write_comparison, write_tables
 
 __all__ = [
+    "DEFAULT_INTERVAL",
     "ESTIMATORS",
     "INTERVALS",
     "Estimate",
@@ -21,9 +26,12 @@ __all__ = [
     "count_units",
     "country_table",
     "estimate_areas",
+    "estimate_change",
+    "estimate_files",
     "format_ha",
     "mapped_table",
     "region_areas",
+    "sensitivity_band",
     "with_estimates",
     "write_comparison",
     "write_tables",

@@ -106,7 +106,7 @@ def _slopes(cells: Cells, domains: Domains, n_groups: int, n: int) -> Floats:
     xy = sum_by(mapped[agree], cells.count[agree], n_groups)
     spread = x - x**2 / n
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(spread > 0, (xy - x * y / n) / spread, 0.0)
+        return np.asarray(np.where(spread > 0, (xy - x * y / n) / spread, 0.0))
 
 
 def _residuals(cells: Cells, domains: Domains, slope: Floats) -> tuple[Tally, Tally]:

@@ -89,7 +89,7 @@ def _correlation(plus: Tally, minus: Tally, strata: Strata) -> Floats:
     vp, vm, vb = variances(plus, strata), variances(minus, strata), variances(both, strata)
     with np.errstate(invalid="ignore", divide="ignore"):
         rho = (vp + vm - vb) / (2 * np.sqrt(vp * vm))
-    return np.clip(np.nan_to_num(rho), -1, 1)
+    return np.asarray(np.clip(np.nan_to_num(rho), -1, 1))
 
 
 def _cumulants(sums: Tally, strata: Strata) -> tuple[Floats, Floats, Floats]:
