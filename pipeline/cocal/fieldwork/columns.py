@@ -1,0 +1,103 @@
+"""Rows -> the columns of records/1. Each reader adds what is wrong, by row, and drops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_SHOWN = 10
+_YES = {"1", "true", "t", "yes", "y", "si", "sí", "s"}
+_NO = {"0", "false", "f", "no", "n"}
+
+
+def listed(values: Collection[Any], show: Callable[[Any], str] = str) -> str:
+    """The first ten values, and how many more there are."""
+    texts = [show(v) for v in list(values)[:_SHOWN]]
+    rest = len(values) - len(texts)
+    return ", ".join(texts) + (f" and {rest} more" if rest else "")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of one table, read one by one; `problems` says what is wrong, with row numbers."""
+
+    rows: pd.DataFrame
+    problems: list[str] = field(default_factory=list)
+
+    def _tell(self, wrong: pd.Series[bool] | NDArray[np.bool_], words: str) -> None:
+        numbers = self.rows.index[np.asarray(wrong, dtype=bool)].tolist()
+        if numbers:
+            self.problems.append(f"{words}: row {listed(numbers)}")
+
+    def text(self, column: str | None) -> pd.Series[Any]:
+        """Values as stripped text, null where empty or where there is no column."""
+        if column is None:
+            return pd.Series(pd.NA, index=self.rows.index, dtype="string")
+        values = self.rows[column]
+        if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+            values = values.astype("Int64")
+        found = values.astype("string").str.strip()
+        return found.mask(found == "", pd.NA)
+
+    def ids(self, column: str) -> pd.Series[Any]:
+        """Text that no two rows share and no row lacks."""
+        found = self.text(column)
+        self._tell(found.isna(), f"no {column!r}")
+        doubled = found.duplicated(keep=False) & found.notna()
+        if doubled.any():
+            names = sorted(set(found[doubled]))
+            self._tell(doubled, f"{column!r} used more than once ({listed(names, repr)})")
+        return found
+
+    def numbers(
+        self, column: str | None, low: float, high: float, *, open_low: bool = False
+    ) -> pd.Series[Any]:
+        """Float64 in [low, high], or (low, high] where `open_low`; null stays null (NaN)."""
+        text = self.text(column)
+        found = pd.to_numeric(text, errors="coerce").astype("float64")
+        bad = (found.isna() | ~np.isfinite(found)) & text.notna()
+        self._tell(bad, f"{column!r} is not a number")
+        outside = (found <= low if open_low else found < low) | (found > high)
+        self._tell(outside & ~bad, f"{column!r} outside {'(' if open_low else '['}{low:g}, {high:g}]")
+        return found
+
+    def dates(self, column: str | None) -> pd.Series[Any]:
+        """Days (datetime64) from ISO dates or times, as written: no time zone moves a record's day."""
+        text = self.text(column)
+        found = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+        self._tell(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
+        return found
+
+    def flags(self, column: str | None) -> pd.Series[Any]:
+        """Booleans from true/false, yes/no, sí/no, 1/0; no column: all True."""
+        if column is None:
+            return pd.Series(True, index=self.rows.index)
+        text = self.text(column).str.lower()
+        self._tell(~text.isin(_YES | _NO), f"{column!r} is neither yes nor no")
+        return text.isin(_YES)
+
+    def classes(
+        self, column: str, names: dict[str, str] | None, keys: Collection[str], visited: pd.Series[bool]
+    ) -> pd.Series[Any]:
+        """Class keys; null only where a point was not visited."""
+        labels = self.text(column)
+        known = {key: key for key in keys} if names is None else names
+        unknown = labels.notna() & ~labels.isin(list(known))
+        if unknown.any():
+            seen = sorted(set(labels[unknown]))
+            self._tell(unknown, f"classes that `class_names` does not know ({listed(seen, repr)})")
+        self._tell(labels.isna() & visited, f"visited, but no {column!r}")
+        return labels.map(known).astype("string")
+
+    def required(self, found: pd.Series[Any], words: str) -> None:
+        """Tell the rows in which `found` is null."""
+        self._tell(found.isna(), words)
+
+    def wrong(self, rows: NDArray[np.bool_], words: str) -> None:
+        """Tell the rows that are True."""
+        self._tell(rows, words)

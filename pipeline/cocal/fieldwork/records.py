@@ -1,0 +1,133 @@
+"""A file of field records -> records/1."""
+
+from __future__ import annotations
+
+import logging
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from cocal.contracts import RECORD_COLUMNS, RECORDS, check_table
+from cocal.errors import InputError
+from cocal.fieldwork.columns import Columns, listed
+from cocal.fieldwork.settings import RecordSettings
+from cocal.fieldwork.tables import read_rows
+from cocal.grid import transformer
+from cocal.scheme import ClassScheme
+
+log = logging.getLogger(__name__)
+
+_POINT = 0
+
+
+def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFrame:
+    """The records as records/1, EPSG:4326, one row per row of the file in its order.
+
+    `attrs` holds contract, design and the scheme's sha256. `cover` is in per cent, `observed_on` a day.
+    `inclusion_probability` is NaN for purposive records. Nothing is dropped or mended.
+
+    Raises
+    ------
+    InputError
+        With every problem at once, by row: columns that are missing, ids that are missing or used twice,
+        labels without a class, positions that are not on the Earth, probabilities outside (0, 1], points
+        of a probability sample without stratum. Positions are never told.
+    """
+    rows = read_rows(settings.path, settings.layer)
+    _check_columns(rows, settings, scheme)
+    read = Columns(rows)
+    names = settings.columns
+    visited = read.flags(names.visited)
+    table = {
+        "record_id": read.ids(names.record_id),
+        "observed_on": read.dates(names.observed_on),
+        "class": read.classes(names.class_, settings.class_names, scheme.keys, visited),
+        "cover": read.numbers(names.cover, 0, 100),
+        "positional_accuracy_m": read.numbers(names.positional_accuracy_m, 0, np.inf),
+        "source": read.text(names.source),
+        "stratum": read.text(names.stratum),
+        "inclusion_probability": read.numbers(names.inclusion_probability, 0, 1, open_low=True),
+        "visited": visited,
+        "split": read.text(names.split),
+    }
+    if settings.design == "probability":
+        for name in ("stratum", "inclusion_probability"):
+            read.required(table[name], f"a probability sample, but no {getattr(names, name)!r}")
+    geometry = _positions(rows, settings, read)
+    if read.problems:
+        _refuse(settings, read.problems)
+    records = gpd.GeoDataFrame(table, geometry=geometry, crs=4326)[list(RECORD_COLUMNS)]
+    records = records.set_geometry("geometry").reset_index(drop=True)
+    records.attrs = {"contract": RECORDS, "design": settings.design, "class_scheme": scheme.sha256}
+    log.info("records: %d rows, %d visited, %s", len(records), int(visited.sum()), settings.design)
+    check_table(records, RECORDS)
+    return records
+
+
+def _refuse(settings: RecordSettings, problems: list[str]) -> None:
+    raise InputError(
+        f"the records in {settings.path} cannot be used",
+        "every row as `records:` describes it",
+        "\n    ".join(["", *problems]),
+        "mend the rows, or `records:` in the configuration; nothing was dropped",
+    )
+
+
+def _check_columns(rows: pd.DataFrame, settings: RecordSettings, scheme: ClassScheme) -> None:
+    problems = []
+    there = [str(c) for c in rows.columns if c != "geometry"]
+    wanted = {v for v in settings.columns.model_dump().values() if v is not None}
+    missing = sorted(wanted - set(there))
+    if missing:
+        problems.append(f"no column {listed(missing, repr)}; the columns are {', '.join(map(repr, there))}")
+    if rows.empty:
+        problems.append("no rows")
+    if settings.columns.position is None and (not isinstance(rows, gpd.GeoDataFrame) or rows.crs is None):
+        problems.append("no geometry in a stated CRS; name the columns `lon` and `lat`, or `x` and `y`")
+    unknown = sorted(set((settings.class_names or {}).values()) - set(scheme.keys))
+    if unknown:
+        keys = ", ".join(scheme.keys)
+        problems.append(f"`class_names` leads to {listed(unknown, repr)}; the scheme's classes are {keys}")
+    if problems:
+        _refuse(settings, problems)
+
+
+def _positions(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArray[np.object_]:
+    """(n,) points in degrees; rows without a position on the Earth are told."""
+    columns = settings.columns.position
+    if columns is not None:
+        x, y = (read.numbers(name, -np.inf, np.inf).to_numpy() for name in columns)
+        crs = _crs(settings.crs or "EPSG:4326")
+    else:
+        x, y = _coordinates(rows, read)
+        crs = CRS.from_user_input(rows.crs)
+    absent = ~(np.isfinite(x) & np.isfinite(y))
+    read.wrong(absent, "no position")
+    if crs.to_epsg() != 4326:
+        x, y = transformer(crs.to_wkt(), 4326).transform(x, y)
+    off = ~absent & ~((np.abs(x) <= 180) & (np.abs(y) <= 90))
+    read.wrong(off, f"a position that is not on the Earth in {crs.name!r}")
+    return np.asarray(shapely.points(np.where(absent, 0, x), np.where(absent, 0, y)), dtype=object)
+
+
+def _coordinates(rows: gpd.GeoDataFrame, read: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X and y of the rows' points; NaN where there is none."""
+    shapes: NDArray[np.object_] = np.array(rows.geometry.array, dtype=object)
+    other = ~shapely.is_missing(shapes) & (shapely.get_type_id(shapes) != _POINT)
+    read.wrong(other, "not a point")
+    shapes[other] = None
+    return shapely.get_x(shapes), shapely.get_y(shapes)
+
+
+def _crs(text: str) -> CRS:
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as err:
+        raise InputError(
+            "`records:` states a CRS", "for instance EPSG:32719", repr(text), "mend `crs:`"
+        ) from err

@@ -1,0 +1,82 @@
+"""What the user states about field records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class RecordColumns(BaseModel):
+    """Which column of the file holds what; left out: the file does not tell.
+
+    The position is `lon` and `lat` (degrees, WGS 84), or `x` and `y` in `RecordSettings.crs`, or, with
+    none of them, the geometry of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    record_id: str
+    class_: Annotated[str, Field(alias="class", description="label, see `class_names`")]
+    lon: str | None = None
+    lat: str | None = None
+    x: str | None = None
+    y: str | None = None
+    observed_on: Annotated[str | None, Field(description="ISO date, local")] = None
+    cover: Annotated[str | None, Field(description="cover of the class, per cent")] = None
+    positional_accuracy_m: str | None = None
+    source: str | None = None
+    stratum: str | None = None
+    inclusion_probability: str | None = None
+    visited: Annotated[str | None, Field(description="left out: every record was visited")] = None
+    split: str | None = None
+
+    @model_validator(mode="after")
+    def _position(self) -> RecordColumns:
+        pairs = [(self.lon, self.lat), (self.x, self.y)]
+        if any((a is None) != (b is None) for a, b in pairs) or all(a is not None for a, _ in pairs):
+            raise ValueError("a position is `lon` and `lat`, or `x` and `y`, or the file's geometry")
+        return self
+
+    @property
+    def position(self) -> tuple[str, str] | None:
+        """The columns of the coordinates, x before y; None: the file's geometry."""
+        if self.lon is not None and self.lat is not None:
+            return self.lon, self.lat
+        return (self.x, self.y) if self.x is not None and self.y is not None else None
+
+
+class RecordSettings(BaseModel):
+    """A file of field records and the design that its points come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
+    columns: RecordColumns
+    class_names: Annotated[
+        dict[str, str] | None, Field(description="label -> class key; left out: labels are class keys")
+    ] = None
+    crs: Annotated[str | None, Field(description="of `x` and `y`, for instance EPSG:32719")] = None
+    design: Annotated[
+        Literal["probability", "purposive"],
+        Field(description="probability: each point was drawn with a known chance; purposive: it was chosen"),
+    ]
+    strata: Annotated[Path | None, Field(description="CSV: stratum, area_ha[, region_id]")] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RecordSettings:
+        if (self.columns.x is None) != (self.crs is None):
+            raise ValueError("`crs` goes with columns `x` and `y`, and they need it")
+        if self.design == "probability":
+            needed = ("stratum", "inclusion_probability")
+            missing = [n for n in needed if getattr(self.columns, n) is None]
+            if missing:
+                raise ValueError(
+                    f"a probability sample needs the columns {' and '.join(missing)}; in a stratified random "
+                    "sample the probability is the stratum's number of points / its number of pixels"
+                )
+        elif self.strata is not None or self.columns.inclusion_probability is not None:
+            raise ValueError("purposive records have no strata areas and no inclusion probabilities")
+        return self

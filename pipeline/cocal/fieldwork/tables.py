@@ -1,0 +1,68 @@
+"""Any table or vector file -> its rows as they stand, with the row numbers that people see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from cocal.errors import InputError
+
+_TEXT_TABLES = (".csv", ".txt")
+
+
+def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
+    """The rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
+
+    CSV: every value is text and only an empty cell is null. The index is the row as a spreadsheet counts
+    it: the header of a CSV is row 1, its first record row 2; elsewhere the first record is row 1.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, not UTF-8, or has several layers and none is named.
+    """
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"table {path}", "a file", "no such file", "mend the path in the configuration")
+    try:
+        if path.suffix.lower() in _TEXT_TABLES:
+            rows = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+            return rows.set_axis(range(2, len(rows) + 2))
+        if path.suffix.lower() == ".parquet":
+            rows = _read_parquet(path)
+        else:
+            rows = pyogrio.read_dataframe(path, layer=layer or _only_layer(path))
+    except UnicodeDecodeError as err:
+        raise InputError(
+            f"table {path}", "text in UTF-8", f"byte {err.start} is not", "save it again as CSV UTF-8"
+        ) from err
+    except (ValueError, DataSourceError, DataLayerError) as err:
+        raise InputError(
+            f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "mend or export it again"
+        ) from err
+    return rows.set_axis(range(1, len(rows) + 1))
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """GeoParquet as a GeoDataFrame; geopandas refuses plain Parquet with a ValueError."""
+    try:
+        rows: pd.DataFrame = gpd.read_parquet(path)
+    except ValueError:
+        return pd.read_parquet(path)
+    return rows
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).splitlines() or [type(err).__name__])[0]
+
+
+def _only_layer(path: Path) -> str:
+    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if len(layers) != 1:
+        raise InputError(
+            f"table {path}", "one layer", ", ".join(map(repr, layers)), "name one of them with `layer:`"
+        )
+    return layers[0]
