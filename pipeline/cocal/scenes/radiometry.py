@@ -29,7 +29,7 @@ STORED_PER_REFLECTANCE = 10_000
 
 FLOOR_PERCENT = 0.1
 NEGATIVE, NEGATIVE_SHARE = -0.02, 0.10
-LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.020, 0.115
+LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.010, 0.110
 """Thresholds of `check_offset`, in reflectance; docs/radiometry.md gives their physics and margins."""
 
 _VISIBLE, _SWIR = ("blue", "green", "red"), ("swir16", "swir22")
@@ -143,7 +143,7 @@ def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float
     swir = [floors[band] for band in _SWIR if band in floors]
     if len(visible) < 2 or min(floors.values()) < LEFT_IN or max(visible) > VISIBLE_TOP:
         return
-    flat = visible[0] - visible[-1] <= FLAT
+    flat = abs(visible[0] - visible[-1]) <= FLAT
     if not flat and not (swir and min(swir) <= SWIR_TOP):
         return
     remaining = offset - 0.1 / scale
@@ -162,10 +162,11 @@ def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: f
     Two contradictions are looked for. (1) Reflectance below zero: more than 10 % of a band's valid pixels
     below -0.02 (the L2A uncertainty goal is 0.05 * rho + 0.005, so -0.02 is no noise): an offset was
     subtracted that was not there. (2) The darkest 0.1 % of every band lies just above 0.1: visible floors
-    between 0.097 and 0.135, none lower in any band, and not falling with wavelength as haze does (blue
-    above red by at most 0.02) unless the short-wave infrared is piled up there too: an offset of +1000 DN is
-    still in. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible; bright ground, snow and
-    cloud have higher visible floors, haze has a lower one beyond the red.
+    between 0.097 and 0.135, none below 0.097 in any band, and either blue and red floors within 0.010 of
+    each other (haze falls with wavelength, bare ground rises) or the short-wave infrared piled up there too:
+    an offset of +1000 DN is still in. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible;
+    bright ground, snow and cloud have higher visible floors, haze a lower one beyond the red. Fewer than
+    two visible bands cannot tell. The guard refuses contradictions; it does not prove an offset.
 
     Parameters
     ----------
