@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cocal.errors import CocalError
+from cocal.errors import CocalError, UsageError
 
 if TYPE_CHECKING:
     from cocal.run import RunSummary
@@ -98,15 +98,22 @@ def plan(config: Config) -> None:
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(help="folder to write; it must not hold other things")],
-    scenario: Annotated[str, typer.Option(help="name of the scenario")] = "demo",
-    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bytes")] = 7,
+    year: Annotated[int, typer.Option(min=2016, max=2100)] = 2024,
+    size: Annotated[int, typer.Option(help="side of the square, pixels of 10 m; a multiple of 12")] = 1248,
 ) -> None:
     """Write an invented landscape with known truth. Everything in it is labelled SIMULATED."""
-    from cocal.simulate import scenario_settings
+    from pydantic import ValidationError
+
+    from cocal.simulate import SimulateSettings
     from cocal.simulate import simulate as make
 
     _log_to_stderr(False)
-    make(out, scenario_settings(scenario, seed))
+    try:
+        settings = SimulateSettings(seed=seed, year=year, size_px=size)
+    except ValidationError as err:
+        raise UsageError("this landscape cannot be made", "", str(err), "choose another --size") from err
+    make(out, settings)
     _print(f"SIMULATED landscape in {out}")
 
 

@@ -71,7 +71,6 @@ class TrainSection(_Section):
 class EstimateSettings(_Section):
     """How hectares are estimated from a probability sample."""
 
-    strata: Path = Field(description="CSV: stratum, area_ha (or pixels and pixel_area_m2) [, region]")
     estimator: str
     interval: str
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
@@ -142,8 +141,8 @@ class RunConfig(_Section):
             problems.append(f"train.period: {self.train.period!r} is not one of {', '.join(names)}")
         if self.train and self.train.period is None and len(names) > 1:
             problems.append(f"train.period: say which of {', '.join(names)} the labels refer to")
-        if self.estimate and not self.records:
-            problems.append("estimate: needs `records:`, a probability sample of field records")
+        if self.estimate and (self.records is None or self.records.strata is None):
+            problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
         if needs_dem(self.index) and self.dem is None:
             problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
         if problems:

@@ -12,3 +12,31 @@ artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
+
+from cocal.classify.model import Model, ModelCard, check_model, load_model, save_model
+from cocal.classify.predict import classify
+from cocal.classify.product import write_class_map
+from cocal.classify.samples import Samples, read_samples, sample_pixels
+from cocal.classify.series import read_series
+from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
+from cocal.classify.train import train
+from cocal.classify.validation import score_table
+
+__all__ = [
+    "ClassifySettings",
+    "Model",
+    "ModelCard",
+    "SampleSettings",
+    "Samples",
+    "TrainSettings",
+    "check_model",
+    "classify",
+    "load_model",
+    "read_samples",
+    "read_series",
+    "sample_pixels",
+    "save_model",
+    "score_table",
+    "train",
+    "write_class_map",
+]

@@ -100,7 +100,9 @@ class TrainSettings(_Settings):
 class ClassifySettings(_Settings):
     """How a model is applied."""
 
-    model: Path = Field(description="folder with model.skops and card.json")
+    model: Path | None = Field(
+        default=None, description="folder with model.skops and card.json; left out: the run trains its own"
+    )
     min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
     missing: Missing = Field(
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"

@@ -213,9 +213,7 @@ def _reusable_maps(config: RunConfig, base: Ground, scenes: list[Scene], sha256:
     for period in (p.period for p in config.periods):
         for tile in base.tiles:
             found = scenes_of(scenes, tile, period, halo_px(config.index))
-            task = MapTask(
-                feature_task(config, found, period), Path(), sha256, config.classify, base.scheme
-            )
+            task = MapTask(feature_task(config, found, period), Path(), sha256, config.classify, base.scheme)
             unit = map_unit(config, tile, task, feature_inputs(config, task.features))
             count += store.find(unit.name, unit.address) is not None
     return count

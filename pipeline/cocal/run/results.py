@@ -28,7 +28,7 @@ from cocal.estimate import (
     write_comparison,
     write_tables,
 )
-from cocal.fieldwork import match, read_records
+from cocal.fieldwork import RecordSettings, match, read_records, read_strata
 from cocal.grid import Tile
 from cocal.report import TOTAL, report
 from cocal.run.content import report_content
@@ -39,7 +39,7 @@ from cocal.store import address, sha256_file, source_digest
 if TYPE_CHECKING:
     from cocal.run.stages import Run
 
-OUTSIDE_MAP, MATCHED = 255, "matched"
+OUTSIDE_MAP, MATCHED, RESOLUTION = 255, "matched", 10
 
 
 def _file(path: Path | None, key: str) -> str | None:
@@ -69,6 +69,11 @@ def measure_inputs(run: Run) -> dict[str, Any]:
         and [_file(estimate.strata, "estimate.strata"), estimate.model_dump(mode="json", exclude={"strata"})],
         "code": source_digest("estimate", "fieldwork", "regions", "grid", "run/results", "run/tiles"),
     }
+
+
+def _record_inputs(records: RecordSettings) -> list[Any]:
+    files = [_file(records.path, "records.path"), _file(records.strata, "records.strata")]
+    return [*files, records.model_dump(mode="json", exclude={"path", "strata"})]
 
 
 def measure_stage(run: Run) -> None:
@@ -149,14 +154,27 @@ def add_estimates(
     """
     settings, keys = run.config.estimate, run.base.scheme.keys
     assert settings is not None
-    frame = frame_of(sample)
-    by_region = estimate_domain(frame.assign(region=frame["region_id"]), settings, keys)
+    frame, strata = design_of(run, sample)
+    by_region = estimate_domain(frame.assign(region=frame["region_id"]), strata, settings, keys)
     country = run.base.regions.table.set_index("region_id")["country"]
-    by_country = estimate_domain(frame.assign(region=frame["region_id"].map(country)), settings, keys)
+    by_country = estimate_domain(frame.assign(region=frame["region_id"].map(country)), strata, settings, keys)
     assert by_country.regions is not None
     total = by_country.classes.assign(region=TOTAL, n=by_country.n, notes="")
     whole = replace(by_country, regions=pd.concat([by_country.regions, total], ignore_index=True))
     return with_estimates(areas, by_region), with_estimates(nations, whole), by_region.to_json_dict()
+
+
+def design_of(run: Run, sample: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(points of the frame, strata); strata that are crossed with regions get one name each."""
+    records = run.config.records
+    assert records is not None
+    assert records.strata is not None
+    strata, frame = read_strata(records.strata, sample), frame_of(sample)
+    crossed = strata["region_id"].notna().any()
+    if crossed:
+        strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
+        frame["stratum"] = frame["stratum"] + " in " + frame["region_id"]
+    return frame, strata.drop(columns="region_id")
 
 
 def frame_of(sample: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +197,8 @@ def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.Data
     """The records observed within a period beside the class that the map has at their place."""
     observed = pd.to_datetime(records["observed_on"]).dt.date
     inside = records[(observed >= period.start) & (observed <= period.end)]
-    return match(inside, run.base.regions, lookup_of(run, period))
+    lookup = lookup_of(run, period)
+    return match(inside, run.base.regions, lookup, scheme=run.base.scheme, resolution=RESOLUTION)
 
 
 def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
@@ -211,12 +230,14 @@ def _classes(run: Run, tile: Tile, unit: str) -> NDArray[np.uint8]:
     return read_raster(run.store.home(unit) / "class.tif", tile.window, tile.window.resolution, "uint8")
 
 
-def estimate_domain(frame: pd.DataFrame, settings: EstimateSettings, keys: tuple[str, ...]) -> Estimate:
+def estimate_domain(
+    frame: pd.DataFrame, strata: pd.DataFrame, settings: EstimateSettings, keys: tuple[str, ...]
+) -> Estimate:
     """Estimated hectares by `frame["region"]`."""
     unseen = (frame["map_class"] == UNOBSERVED).any()
     return estimate_areas(
         frame,
-        _read_table(settings.strata, "estimate.strata"),
+        strata,
         classes=(*keys, UNOBSERVED) if unseen else keys,
         estimator=settings.estimator,
         interval=settings.interval,
