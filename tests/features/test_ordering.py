@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from cocal.features.ordering import comparators, count_time, percent_of, pick, ranks, sort_time
+from cocal.features.ordering import blend, comparators, count_time, percent_of, pick, ranks, sort_time
 
 stacks = st.tuples(st.integers(1, 24), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(arrays(np.uint16, shape, elements=st.integers(1, 65535)), arrays(np.bool_, shape))
@@ -77,3 +77,12 @@ def test_the_median_of_an_even_count_is_the_mean_of_the_two_middle_values() -> N
 )
 def test_percentile_names(name: str, percent: int | None) -> None:
     assert percent_of(name) == percent
+
+
+@settings(deadline=None)
+@given(arrays(np.bool_, 9), st.sampled_from([np.float32, np.float64]), st.data())
+def test_blending_equals_where_to_the_bit(where: np.ndarray, dtype: type, data: st.DataObject) -> None:
+    floats = st.floats(width=32) | st.sampled_from([0.0, -0.0, np.inf, np.nan])
+    yes, no = (np.array(data.draw(st.lists(floats, min_size=9, max_size=9)), dtype=dtype) for _ in range(2))
+    assert blend(where, yes, no).tobytes() == np.where(where, yes, no).tobytes()
+    assert blend(where, yes, dtype(0)).tobytes() == np.where(where, yes, dtype(0)).tobytes()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.features.ordering import count_time, pick, ranks, sort_time
+from cocal.features.ordering import blend, count_time, pick, ranks, sort_time
 from cocal.features.settings import FillRule
 
 Array = NDArray[np.float32]
@@ -37,10 +37,10 @@ def fill_gaps(series: Array, days: Sequence[float], rule: FillRule) -> Array:
     if rule == "median":
         count = count_time(~gaps)
         middle = pick(sort_time(series, ~gaps), ranks(count, 50, len(series)))
-        return np.where(gaps, middle, series)
+        return blend(gaps, middle, series)
     before, before_day = _carry(series, np.asarray(days, dtype=np.float32))
     after, after_day = (a[::-1] for a in _carry(series[::-1], np.asarray(days[::-1], dtype=np.float32)))
-    out = series.copy()
+    out = np.empty_like(series)
     for i, day in enumerate(np.asarray(days, dtype=np.float32)):
         since, until = day - before_day[i], after_day[i] - day
         if rule == "linear":
@@ -48,23 +48,17 @@ def fill_gaps(series: Array, days: Sequence[float], rule: FillRule) -> Array:
                 value = before[i] + (after[i] - before[i]) * (since / (since + until))
         else:
             earlier = np.isnan(until) | (since <= until)
-            value = np.where(earlier, before[i], after[i])
-        np.copyto(out[i], value, where=gaps[i])
+            value = blend(earlier, before[i], after[i])
+        out[i] = blend(gaps[i], value, series[i])
     return out
 
 
 def _carry(series: Array, days: Array) -> tuple[Array, Array]:
     """For each window the last observed value up to it, and its day; NaN where there is none yet."""
-    values, when = (
-        series.copy(),
-        np.where(np.isnan(series), np.float32(np.nan), _as_column(days, series.ndim)),
-    )
-    for i in range(1, len(series)):
-        gap = np.isnan(values[i])
-        np.copyto(values[i], values[i - 1], where=gap)
-        np.copyto(when[i], when[i - 1], where=gap)
+    values, when = np.empty_like(series), np.empty_like(series)
+    value = day = np.full(series.shape[1:], np.nan, dtype=np.float32)
+    for i, now in enumerate(series):
+        seen = ~np.isnan(now)
+        value, day = blend(seen, now, value), blend(seen, days[i], day)
+        values[i], when[i] = value, day
     return values, when
-
-
-def _as_column(days: Array, ndim: int) -> Array:
-    return days.reshape(-1, *[1] * (ndim - 1))

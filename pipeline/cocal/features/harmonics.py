@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.features.ordering import blend
+
 MIN_PIVOT = 0.01
 """Below this pivot, of normal equations divided by the number of windows, the terms cannot be told apart."""
 
@@ -37,7 +39,7 @@ def harmonic_terms(
     there = ~np.isnan(series)
     patterns, pattern = _patterns(there.reshape(len(series), -1))
     weights = fit_weights(patterns, days, length_days, order)
-    values = np.where(there, series, np.float32(0.0)).reshape(len(series), -1)
+    values = blend(there, series, np.float32(0.0)).reshape(len(series), -1)
     terms = {}
     names = [f"h{k}_{part}" for k in range(1, order + 1) for part in ("cos", "sin")]
     for name, rows in zip(names, weights[1:], strict=True):

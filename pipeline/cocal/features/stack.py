@@ -21,6 +21,7 @@ from cocal.features.composite import Composite, composite, empty_composite, row_
 from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import Feature
+from cocal.features.ordering import blend
 from cocal.features.settings import FeatureSettings, bands_needed, needs_dem
 from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
@@ -180,11 +181,12 @@ def temporal_features(
             if rule not in courses:
                 courses[rule] = Course(fill_gaps(series, days, rule), days, length)
             course = courses[rule]
-            out[i] = (
+            value = (
                 course.series[position[feature.window]]
                 if feature.window is not None
                 else course.statistic(feature.statistic or "")
             )
+            out[i] = blend(np.isnan(value), np.float32(np.nan), value)  # one NaN: equal values, equal bytes
     return out
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cocal.features.harmonics import harmonic_terms
 from cocal.features.names import STATISTICS
-from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
+from cocal.features.ordering import blend, count_time, percent_of, pick, ranks, sort_time
 
 DAYS_PER_YEAR = 365.25
 
@@ -68,10 +69,10 @@ class Course:
         """Highest minus lowest value, in the variable's unit."""
         return self.percentile(100) - self.percentile(0)
 
-    def _sum(self, terms: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _total(self, terms: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
         total = np.zeros(self.count.shape)
-        for term, seen in zip(terms, self.there, strict=True):
-            np.add(total, term, out=total, where=True if seen.all() else seen)
+        for term in terms:
+            total += term
         return total
 
     def _per_count(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,7 +81,12 @@ class Course:
 
     @cached_property
     def _mean(self) -> NDArray[np.float64]:
-        return self._per_count(self._sum(self.series))
+        return self._per_count(self._total(blend(self.there, self.series, np.float32(0.0))))
+
+    @cached_property
+    def _centred(self) -> NDArray[np.float64]:
+        """(window, ...) value minus mean, 0 where missing: such windows add nothing to a sum."""
+        return blend(self.there, self.series - self._mean, np.float64(0.0))
 
     def mean(self) -> Series:
         """Arithmetic mean, in the variable's unit."""
@@ -88,31 +94,26 @@ class Course:
 
     def std(self) -> Series:
         """Standard deviation of the population of windows (divided by their number); 0 for one window."""
-        return np.sqrt(self._per_count(self._sum((v - self._mean) ** 2 for v in self.series))).astype(
-            np.float32
-        )
+        return np.sqrt(self._per_count(self._total(c * c for c in self._centred))).astype(np.float32)
 
     def lowest_day(self) -> Series:
         """Days from the period's start to the middle of its lowest window; the earliest of equals."""
         lowest = np.full(self.count.shape, np.inf, dtype=np.float32)
         day = np.full(self.count.shape, np.nan, dtype=np.float32)
         for value, when in zip(self.series, self.days, strict=True):
-            lower = value < lowest
-            np.copyto(lowest, value, where=lower)
-            np.copyto(day, np.float32(when), where=lower)
+            day = blend(value < lowest, np.float32(when), day)
+            lowest = np.fmin(lowest, value)
         return day
 
     def trend(self) -> Series:
         """Slope of the least-squares line, in the variable's unit per 365.25 days."""
-        centre = self._per_count(self._sum(np.broadcast_to(day, self.count.shape) for day in self.days))
-        moments = self._sum(
-            (v - self._mean) * (day - centre) for v, day in zip(self.series, self.days, strict=True)
-        )
-        spread = self._sum((day - centre) ** 2 for day in self.days)
-        slope = np.full(self.count.shape, np.nan)
-        enough = self.count >= STATISTICS["trend"]
-        np.divide(moments * DAYS_PER_YEAR, spread, out=slope, where=enough)
-        return slope.astype(np.float32)
+        times = list(zip(self.days, self.there, strict=True))
+        centre = self._per_count(self._total(day * seen for day, seen in times))
+        spread = self._total((day - centre) ** 2 * seen for day, seen in times)
+        moments = self._total(c * (day - centre) for c, day in zip(self._centred, self.days, strict=True))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = DAYS_PER_YEAR * moments / spread
+        return blend(self.count >= STATISTICS["trend"], slope, np.float64(np.nan)).astype(np.float32)
 
     def harmonic(self, name: str) -> Series:
         """A coefficient of the harmonic regression of that order (see `harmonics`)."""
