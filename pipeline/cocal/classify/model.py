@@ -6,6 +6,7 @@ models/<id>/card.json      what it is, what it was trained on, what it is worth
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -90,7 +91,10 @@ class ModelCard(BaseModel):
     libraries: dict[str, str]
     mlm: dict[str, Any]
     artefact: str
+    artefact_sha256: str
+    """Of the file's bytes; it may differ between machines that compress differently."""
     sha256: str
+    """Over the archive's members: the identity of the model, the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +161,12 @@ def load_model(folder: str | Path) -> Model:
         artefact = (folder / ARTEFACT).read_bytes()
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
-    found = digest(artefact)
-    if found != card.sha256:
+    found, stored = digest(artefact), hashlib.sha256(artefact).hexdigest()
+    if found != card.sha256 or stored != card.artefact_sha256:
         raise ModelMismatchError(
             f"the model {card.id} in {folder} was altered after training",
-            f"sha256 {card.sha256} over the members of {ARTEFACT}, as its card says",
-            found,
+            f"{ARTEFACT} with sha256 {card.artefact_sha256}, {card.sha256} over its members, as the card says",
+            f"{stored}, {found}",
             "restore both files, or train again",
         )
     classifier, contract, told = unpack(artefact)

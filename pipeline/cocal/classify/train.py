@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -106,6 +107,7 @@ def train(
         libraries=library_versions(),
         mlm=_mlm(settings, feature_names, classes),
         artefact=ARTEFACT,
+        artefact_sha256=hashlib.sha256(artefact).hexdigest(),
         sha256=digest(artefact),
     )
     return Model(classifier, card, artefact)

@@ -56,20 +56,20 @@ def best_threshold(values: NDArray[np.float32], is_target: NDArray[np.bool_]) ->
     """(threshold, above, F1): the rule on one feature that has the highest F1 for the target.
 
     `above` True means target where value >= threshold, False where value <= threshold. NaN is never
-    target. Of equal rules the lowest threshold, `above` first, is taken.
+    target; where all is NaN the threshold is NaN. Of equal rules the one that calls fewest, `above` first.
     """
     known = ~np.isnan(values)
     best = (float("nan"), True, 0.0)
+    if not known.any():
+        return best
     for above in (True, False):
         order = np.argsort(-values[known] if above else values[known], kind="stable")
         ranked, hits = values[known][order], is_target[known][order]
-        true_positive, called = np.cumsum(hits), np.arange(1, hits.size + 1)
-        f1 = 2 * true_positive / (called + max(int(is_target.sum()), 1))
-        last_of_ties = np.append(ranked[1:] != ranked[:-1], True)[: hits.size]
-        for at in np.flatnonzero(last_of_ties & (f1 >= f1.max(initial=0.0))):
-            rule = (float(ranked[at]), above, float(f1[at]))
-            if rule[2] > best[2] or (rule[2] == best[2] and above == best[1] and rule[0] < best[0]):
-                best = rule
+        ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+        f1 = 2 * np.cumsum(hits)[ends] / (ends + 1 + is_target.sum())
+        at = int(f1.argmax())
+        if f1[at] > best[2]:
+            best = (float(ranked[ends[at]]), above, float(f1[at]))
     return best
 
 
