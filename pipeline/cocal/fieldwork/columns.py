@@ -67,9 +67,11 @@ class Columns:
         return found
 
     def dates(self, column: str | None) -> pd.Series[Any]:
-        """Days (datetime64) from ISO dates or times, as written: no time zone moves a record's day."""
+        """Days (datetime64[ms], as GeoParquet keeps them) from ISO dates or times, as written: no time zone moves a record's day."""
         text = self.text(column)
-        found = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+        found = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce").astype(
+            "datetime64[ms]"
+        )
         self._tell(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
         return found
 

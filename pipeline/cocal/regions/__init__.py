@@ -5,7 +5,7 @@
     owners     Regions + window -> which region owns each pixel
 
 A pixel belongs to the region that holds its centre. Where regions overlap the first in the stated order
-wins; a pixel in the gap between two regions goes to the nearest; everything else stays outside.
+wins; a pixel in a narrow gap between two regions goes to the nearest; everything else stays outside.
 """
 
 from __future__ import annotations

@@ -59,10 +59,11 @@ def owners(regions: Regions, window: Window) -> NDArray[np.int32]:
 def slivers(regions: Regions, window: Window) -> NDArray[np.bool_]:
     """(y, x) True where a pixel in no region is given to the nearest one.
 
-    Its centre is within `sliver_m` (metres of the grid) of regions of two groups (`Regions.groups`) and
-    lies between them: the directions to the nearest points of the two point apart
-    (their scalar product is negative). Distances are compared in whole millimetres; at the same distance
-    the first region in the stated order wins.
+    It lies between regions of two groups (`Regions.groups`): the directions to their nearest points are
+    more than a right angle apart (negative scalar product), and the two distances together, the width of
+    the gap, are at most `sliver_m` (metres of the grid). So a gap is given away across its whole width or
+    not at all. Distances are compared in whole millimetres; at the same distance the first region in the
+    stated order wins.
     """
     found = np.zeros(window.shape, dtype=bool)
     for into, chunk, cut in _chunks(regions, window):
@@ -167,7 +168,8 @@ def _give_slivers(
     for a in range(len(near)):
         for b in range(a + 1, len(near)):
             if regions.groups[near[a]] != regions.groups[near[b]]:
-                between |= dx[a] * dx[b] + dy[a] * dy[b] < 0
+                narrow = distance_mm[a] + distance_mm[b] <= 1000 * regions.sliver_m
+                between |= narrow & (dx[a] * dx[b] + dy[a] * dy[b] < 0)
     nearest = near[np.argmin(np.where(np.isnan(distance_mm), np.inf, distance_mm), axis=0)]
     owner[rows[between], columns[between]] = nearest[between]
     given[rows[between], columns[between]] = True

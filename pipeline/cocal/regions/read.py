@@ -41,7 +41,7 @@ class Regions:
       given (made valid).
     - `groups`: (n,) a gap is given away where it lies between regions of two groups: two files, or,
       with one file or `sliver_between="regions"`, any two regions.
-    - `sliver_m`: distance up to which a gap is given away, m.
+    - `sliver_m`: width up to which a gap is given away, m.
     - `sha256`: of ids, names, countries, order, polygons as given, and the two settings of gaps.
     - `notes`: what was mended or is worth knowing, in words.
     """

@@ -44,7 +44,7 @@ class RegionSettings(BaseModel):
     sources: Annotated[tuple[RegionSource, ...], Field(min_length=1)]
     sliver_m: Annotated[
         float,
-        Field(ge=0, le=5000, description="a gap between regions is given away up to this distance; 0: never"),
+        Field(ge=0, le=5000, description="widest gap between regions that is given to the nearest; 0: none"),
     ]
     sliver_between: Annotated[
         Literal["sources", "regions"],
