@@ -15,6 +15,7 @@ import shapely
 
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
 from cocal.report import (
+    OUTSIDE,
     TOTAL,
     Accuracy,
     MapOverview,
@@ -149,6 +150,10 @@ def _overview(n: int, periods: tuple[Period, ...]) -> MapOverview:
     coarse = generator.choice([1, 2, 2, 2, 3, 3, 4, 5, 6, 7], size=(height // 6 + 1, 71)).astype(np.uint8)
     codes = np.repeat(np.repeat(coarse, 6, axis=0), 6, axis=1)[:height, :420].copy()
     codes[height // 3 : height // 3 + 40, 60:150] = 0
+    x = bounds[0] + (np.arange(420) + 0.5) * (bounds[2] - bounds[0]) / 420
+    y = bounds[3] - (np.arange(height) + 0.5) * (bounds[3] - bounds[1]) / height
+    inside = shapely.contains_xy(shapely.union_all([*outlines.values()]), *np.meshgrid(x, y))
+    codes[~inside] = OUTSIDE
     pictures = tuple(MapPicture(p.name, codes, 4326, bounds) for p in periods)
     sources = (
         {"es": "imágenes inventadas por cocal simulate", "en": "images invented by cocal simulate"},

@@ -1,6 +1,7 @@
 """Report: what officials read. One page from plain values; pictures, tables and words in two languages."""
 
 from cocal.report.content import (
+    OUTSIDE,
     TOTAL,
     Accuracy,
     MapOverview,
@@ -12,6 +13,7 @@ from cocal.report.content import (
 from cocal.report.page import report
 
 __all__ = [
+    "OUTSIDE",
     "TOTAL",
     "Accuracy",
     "MapOverview",

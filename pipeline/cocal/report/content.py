@@ -21,6 +21,9 @@ Words = str | Mapping[str, str]
 TOTAL = "total"
 """In `ReportContent.countries`: the country of the rows that speak of the whole area."""
 
+OUTSIDE = 255
+"""In `MapPicture.codes`: ground outside all regions; 0 is ground that was not observed."""
+
 REGION_COLUMNS = ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent")
 COUNTRY_COLUMNS = ("country", "period", "class", "mapped_ha")
 TRUTH_COLUMNS = ("region_id", "class", "truth_ha")
@@ -30,7 +33,7 @@ NULL_COLUMNS = ("name", "score", "value")
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """A decimated class map: `codes` (y, x) uint8, first row north, 0 = not observed, in one CRS.
+    """A decimated class map: `codes` (y, x) uint8, first row north, in one CRS.
 
     `bounds` is (west, south, east, north) in units of the CRS: metres of a UTM zone, or degrees (4326).
     """

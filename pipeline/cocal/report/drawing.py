@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 INK, MUTED, RULE, PAPER = "#1c2b36", "#5a6872", "#d5dce1", "#ffffff"
 ESTIMATE, MAPPED, OFFICIAL, FIELD, TRUTH = "#0b4f6c", "#c2570c", "#1c2b36", "#00796b", "#7b3294"
@@ -95,11 +96,13 @@ def svg_uri(figure: Figure) -> str:
 
 
 def png_uri(figure: Figure) -> str:
-    """The figure as a PNG data URI; equal figures give equal bytes."""
+    """The figure as a PNG data URI of 256 colours; equal figures give equal bytes."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+    picture = Image.open(drawn).convert("RGB")
+    palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", dpi=DPI, metadata={"Software": "cocal"}, pil_kwargs={"optimize": True}
-    )
+    palette.save(buffer, format="PNG", optimize=True)
     return _uri("image/png", buffer.getvalue())
 
 

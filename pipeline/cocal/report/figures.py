@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,6 +17,7 @@ from cocal.report.drawing import Shape
 from cocal.report.tables import Place
 from cocal.report.texts import Voice
 
+_ROWS = 24
 _ROW_IN, _AXIS_IN, _TITLE_IN, _LEGEND_ROW_IN, _FOOT_IN = 0.34, 0.46, 0.30, 0.22, 0.22
 
 
@@ -42,18 +42,46 @@ _MARKS = (
 )
 
 
-def hectares_figure(
-    places: Sequence[Place], voice: Voice, shape: Shape, *, simulated: bool, foot: str
-) -> Figure:
-    """One panel per country, one row per region; a panel has its own axis, from zero.
+@dataclass(frozen=True)
+class _Panel:
+    """Regions of one country in one picture; `end` is where the country's axis ends, ha."""
 
-    `places` holds the regions of one country together; `foot` is one line under the picture, so that it
-    is known when it stands alone.
+    country: str
+    places: tuple[Place, ...]
+    end: float
+
+
+def hectares_figures(
+    places: Sequence[Place], voice: Voice, shape: Shape, *, simulated: bool, foot: str
+) -> list[Figure]:
+    """One row per region, a panel per country with its own axis from zero; 24 rows to a picture.
+
+    `places` holds the regions of one country together; `foot` is one line under each picture, so that it
+    is known when it stands alone. A country that fills several pictures keeps its axis.
     """
-    panels = [[p for p in places if p.country == c] for c in dict.fromkeys(p.country for p in places)]
     marks = [m for m in _MARKS if any(getattr(p, m.field) is not None for p in places)]
+    return [_draw(panels, marks, voice, shape, simulated, foot) for panels in _pictures(places)]
+
+
+def _pictures(places: Sequence[Place]) -> list[list[_Panel]]:
+    """The panels of each picture: at most _ROWS regions, in their order."""
+    ends: dict[str, float] = {}
+    for place in places:
+        known = (v for v in place.hectares if v is not None)
+        ends[place.country] = max(ends.get(place.country, 0.0), *known, 0.0)
+    found = []
+    for start in range(0, len(places), _ROWS):
+        part = places[start : start + _ROWS]
+        countries = dict.fromkeys(p.country for p in part)
+        found.append([_Panel(c, tuple(p for p in part if p.country == c), ends[c] or 1.0) for c in countries])
+    return found
+
+
+def _draw(
+    panels: Sequence[_Panel], marks: Sequence[_Mark], voice: Voice, shape: Shape, simulated: bool, foot: str
+) -> Figure:
     head = (drawing.BAND_IN if simulated else 0.0) + _legend_height(len(marks), shape) + 0.1
-    body = sum(_TITLE_IN + _AXIS_IN + _ROW_IN * len(p) for p in panels)
+    body = sum(_TITLE_IN + _AXIS_IN + _ROW_IN * len(panel.places) for panel in panels)
     height = head + body + _FOOT_IN
     with drawing.style():
         figure = drawing.new_figure(shape.width, height)
@@ -62,10 +90,12 @@ def hectares_figure(
         _draw_legend(figure, marks, voice, shape, top=height - head + _legend_height(len(marks), shape))
         bottom = height - head
         for panel in panels:
-            size = _ROW_IN * len(panel)
+            size = _ROW_IN * len(panel.places)
             bottom -= _TITLE_IN + size
             box = (shape.label_width, bottom, shape.width - shape.label_width - 0.18, size)
-            _draw_panel(figure, panel, marks, voice, shape, box)
+            axes = _add_panel(figure, panel, voice, box)
+            _draw_marks(axes, panel, marks)
+            _draw_axis(axes, panel, voice, shape)
             bottom -= _AXIS_IN
         figure.text(
             0.012, 0.06 / height, drawing.plain(foot), fontsize=6.5, color=drawing.MUTED, parse_math=False
@@ -107,44 +137,34 @@ def _look(mark: _Mark) -> dict[str, Any]:
     }
 
 
-def _draw_panel(
-    figure: Figure,
-    panel: Sequence[Place],
-    marks: Sequence[_Mark],
-    voice: Voice,
-    shape: Shape,
-    box: tuple[float, float, float, float],
-) -> None:
-    height = figure.get_figheight()
-    left, bottom, width, size = box
-    axes = figure.add_axes((left / shape.width, bottom / height, width / shape.width, size / height))
-    country = drawing.plain(voice.phrase("country", panel[0].country))
-    figure.text(
-        0.012, (bottom + size + 0.07) / height, country, fontsize=9.5, fontweight="bold", parse_math=False
-    )
-    for row, place in enumerate(panel):
+def _add_panel(figure: Figure, panel: _Panel, voice: Voice, box: tuple[float, float, float, float]) -> Axes:
+    """Axes in inches (left, bottom, width, height) under the country's name."""
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    country = drawing.plain(voice.phrase("country", panel.country))
+    top = (box[1] + box[3] + 0.07) / height
+    figure.text(0.012, top, country, fontsize=9.5, fontweight="bold", parse_math=False)
+    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+
+
+def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
+    bar: dict[str, Any] = {"color": drawing.ESTIMATE, "zorder": 2}
+    for row, place in enumerate(panel.places):
         axes.axhline(row, color=drawing.RULE, linewidth=0.6, zorder=1)
-        if place.has_interval:
-            ends = np.array([place.low_ha, place.high_ha], dtype=np.float64)
-            axes.plot(
-                ends, [row, row], color=drawing.ESTIMATE, linewidth=2.4, solid_capstyle="butt", zorder=2
-            )
-            axes.plot(
-                ends, [row, row], "|", color=drawing.ESTIMATE, markersize=8, markeredgewidth=1.6, zorder=2
-            )
+        if place.low_ha is not None and place.high_ha is not None:
+            ends = [place.low_ha, place.high_ha]
+            axes.plot(ends, [row, row], linewidth=2.4, solid_capstyle="butt", **bar)
+            axes.plot(ends, [row, row], "|", markersize=8, markeredgewidth=1.6, **bar)
         for mark in marks:
             value = getattr(place, mark.field)
             if value is not None:
                 axes.plot([value], [row], linestyle="none", zorder=3, clip_on=False, **_look(mark))
-    _draw_axis(axes, panel, voice, shape)
 
 
-def _draw_axis(axes: Axes, panel: Sequence[Place], voice: Voice, shape: Shape) -> None:
-    largest = max((v for p in panel for v in p.hectares if v is not None), default=0.0) or 1.0
-    axes.set_xlim(0, 1.04 * largest)
-    axes.set_ylim(len(panel) - 0.5, -0.5)
+def _draw_axis(axes: Axes, panel: _Panel, voice: Voice, shape: Shape) -> None:
+    axes.set_xlim(0, 1.04 * panel.end)
+    axes.set_ylim(len(panel.places) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5 if shape.columns > 2 else 4, steps=[1, 2, 2.5, 5, 10]))
-    decimals = 0 if largest >= 10 else 2
+    decimals = 0 if panel.end >= 10 else 2
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: voice.number(x, decimals)))
     axes.tick_params(axis="x", length=0, labelsize=7.5)
     axes.tick_params(axis="y", length=0)
@@ -153,7 +173,7 @@ def _draw_axis(axes: Axes, panel: Sequence[Place], voice: Voice, shape: Shape) -
     axes.set_xlabel(voice("hectares").lower(), fontsize=7.5, loc="right", labelpad=1)
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.set_yticks(range(len(panel)), labels=[_label(p, shape) for p in panel])
+    axes.set_yticks(range(len(panel.places)), labels=[_label(p, shape) for p in panel.places])
     for tick in axes.get_yticklabels():
         tick.set_parse_math(False)
         tick.set_fontsize(8 if shape.columns > 2 else 7)

@@ -5,33 +5,29 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import shapely
-from affine import Affine
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
-from numpy.typing import NDArray
 from pyproj import Geod
-from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
 from cocal.grid import project
 from cocal.report import drawing
-from cocal.report.content import MapOverview, MapPicture, Words
+from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Words
 from cocal.report.drawing import Shape
 from cocal.report.tables import Place
 from cocal.report.texts import Voice
 
 NOT_OBSERVED_COLOUR, OUTSIDE_COLOUR = "#bfc5ca", "#f4f6f7"
-_OUTSIDE = 255
 _MARGIN, _LINE_IN, _KEY_LIMIT = 0.1, 0.2, 24
 _GEOD = Geod(ellps="WGS84")
 
@@ -84,7 +80,6 @@ def map_figure(
     west, south, east, north = picture.bounds
     width = shape.width - 2 * _MARGIN
     ground = width * min(max(_aspect(picture) * (north - south) / (east - west), 0.4), 1.35)
-    picture = replace(picture, codes=_inside(picture, overview))
     with drawing.style():
         labels, named = _choose_labels(picture, overview, places, (width, ground))
         legend = _legend_handles(picture, voice)
@@ -118,18 +113,6 @@ def map_figure(
     return figure
 
 
-def _inside(picture: MapPicture, overview: MapOverview) -> NDArray[np.uint8]:
-    """The codes with _OUTSIDE where a pixel's centre lies in no region."""
-    height, width = picture.codes.shape
-    shapes = [_projected(outline, picture) for outline in overview.outlines.values()]
-    if not shapes:
-        return picture.codes
-    west, south, east, north = picture.bounds
-    transform = Affine((east - west) / width, 0, west, 0, (south - north) / height, north)
-    outside = geometry_mask(shapes, (height, width), transform)
-    return np.where(outside, np.uint8(_OUTSIDE), picture.codes)
-
-
 def _source_lines(sources: Sequence[Words], voice: Voice, shape: Shape) -> list[str]:
     text = "; ".join(drawing.plain(voice.words(s)) for s in sources)
     return textwrap.wrap(f"{voice('sources')}: {text}", int(shape.width * 17)) if sources else []
@@ -146,7 +129,7 @@ def _add_ground(
     colours[0] = to_rgb(NOT_OBSERVED_COLOUR)
     for crop_class in voice.scheme.classes:
         colours[crop_class.code] = to_rgb(crop_class.colour)
-    colours[_OUTSIDE] = to_rgb(OUTSIDE_COLOUR)
+    colours[OUTSIDE] = to_rgb(OUTSIDE_COLOUR)
     west, south, east, north = picture.bounds
     axes.imshow(
         colours[picture.codes], extent=(west, east, south, north), origin="upper",

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from cocal.contracts import Period
 from cocal.report import drawing, tables
 from cocal.report.card import card_facts, card_scores
 from cocal.report.content import TOTAL, ReportContent
-from cocal.report.drawing import NARROW, WIDE, Shape
-from cocal.report.figures import hectares_figure
+from cocal.report.drawing import NARROW, WIDE
+from cocal.report.figures import hectares_figures
 from cocal.report.map import map_figure, pixel_metres
 from cocal.report.numbers import DASH, decimals_for
 from cocal.report.tables import Place
@@ -72,7 +70,7 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "class_tables": _class_tables(content, t, numbers["classes"]),
         "unseen": lambda place: _unseen(place, t),
         "colours": {c.key: c.colour for c in content.scheme.classes},
-        "chart": _shapes(lambda shape: drawing.svg_uri(_chart(content, places, t, shape))),
+        "charts": _charts(content, places, t),
         "maps": _maps(content, t),
         "card": card_facts(content.model_card, t),
         "scores": card_scores(content.model_card, t),
@@ -249,13 +247,15 @@ def _estimated(cell: Mapping[str, Any] | None, t: Voice, decimals: int) -> str:
     return text if between == DASH else f"{text} [{between}]"
 
 
-def _shapes(draw: Callable[[Shape], str]) -> dict[str, str]:
-    return {shape.name: draw(shape) for shape in (WIDE, NARROW)}
-
-
-def _chart(content: ReportContent, places: list[Place], t: Voice, shape: Shape) -> Figure:
+def _charts(content: ReportContent, places: list[Place], t: Voice) -> list[dict[str, str]]:
+    """The figure of hectares, in one picture or several, each in the shapes of desk and telephone."""
     foot = t("figure_foot", run=content.run_name, period=content.periods[-1].name)
-    return hectares_figure(places, t, shape, simulated=content.simulated, foot=foot)
+    drawn = {
+        shape.name: hectares_figures(places, t, shape, simulated=content.simulated, foot=foot)
+        for shape in (WIDE, NARROW)
+    }
+    pictures = zip(*drawn.values(), strict=True)
+    return [dict(zip(drawn, map(drawing.svg_uri, shapes), strict=True)) for shapes in pictures]
 
 
 def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
@@ -265,17 +265,15 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
     found = []
     for picture in overview.pictures:
         places = tables.by_region(content, picture.period)
-
-        def draw(shape: Shape, picture: Any = picture, places: list[Place] = places) -> str:
-            return drawing.png_uri(
-                map_figure(picture, overview, places, t, shape, simulated=content.simulated)
-            )
-
+        drawn = {
+            shape.name: map_figure(picture, overview, places, t, shape, simulated=content.simulated)
+            for shape in (WIDE, NARROW)
+        }
         found.append(
             {
                 "period": picture.period,
                 "metres": t.number(round(pixel_metres(picture))),
-                "shapes": _shapes(draw),
+                "shapes": {name: drawing.png_uri(figure) for name, figure in drawn.items()},
             }
         )
     return found
