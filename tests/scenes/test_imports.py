@@ -12,7 +12,7 @@ from affine import Affine
 
 from cocal.archive import list_scenes, read_scenes, scene_store
 from cocal.errors import InputError, OffsetError, SceneReadError
-from cocal.grid import Window, owned_by_zone, utm_epsg
+from cocal.grid import Window, owned_by_zone, transformer, utm_epsg
 from cocal.scenes import FilesImport, MultibandImport, import_scene, import_scenes, plan_imports
 from cocal.store import Manifest
 
@@ -238,7 +238,7 @@ def test_65535_is_no_data_only_where_the_file_says_so(tmp_path, write_raster):
     for name, nodata in (("plain", None), ("declared", 65535)):
         path = write_raster(tmp_path / f"{name}.tif", {"red": values}, nodata=nodata)
         import_scenes([multiband(path, bands={"red": 1})], tmp_path / name)
-        assert stored(only_scene(tmp_path / name), "red")[0, 0] == (0 if nodata else 65535)
+        assert stored(only_scene(tmp_path / name), "red").max() == (400 if nodata else 65535)
 
 
 @pytest.fixture
@@ -257,28 +257,29 @@ def test_a_raster_across_a_meridian_makes_one_item_per_zone_without_a_gap(tmp_pa
     with rasterio.open(across_72_west) as dataset:
         source, inverse = dataset.read(1), ~dataset.transform
     scenes = {scene.window.epsg: scene for scene in list_scenes(tmp_path / "archive")}
+    values = {epsg: stored(scene, "red") for epsg, scene in scenes.items()}
     rng = np.random.default_rng(0)
-    for longitude, latitude in zip(
-        rng.uniform(-72.0095, -71.9905, 300), rng.uniform(-13.0095, -13.0005, 300), strict=True
-    ):
-        scene = scenes[utm_epsg(longitude, latitude)]
-        values = stored(scene, "red") if "cache" not in vars() else None
-        row, column, centre = _pixel(scene.window, longitude, latitude)
+    points = rng.uniform((-72.0095, -13.0095), (-71.9905, -13.0005), (300, 2))
+    compared = 0
+    for longitude, latitude in points:
+        epsg = utm_epsg(longitude, latitude)
+        row, column, centre = _pixel(scenes[epsg].window, longitude, latitude)
         x, y = inverse @ centre
-        assert 0 <= row < values.shape[0]
-        assert values[row, column] == source[int(np.floor(y)), int(np.floor(x))]
+        assert values[epsg][row, column] > 0
+        if min(abs(x - round(x)), abs(y - round(y))) > 0.01:  # the warp's tolerance: 0.01 px
+            assert values[epsg][row, column] == source[int(y), int(x)]
+            compared += 1
+    assert compared > 270
 
 
 def _pixel(window, longitude, latitude):
     """(row, column) of the window's pixel that holds a point, and that pixel's centre in degrees."""
-    from pyproj import Transformer
-
-    there = Transformer.from_crs(4326, window.epsg, always_xy=True)
+    there = transformer(4326, window.epsg)
     easting, northing = there.transform(longitude, latitude)
-    column = int((easting - window.left) // 10)
-    row = int((window.top - northing) // 10)
-    centre = there.transform(float(window.x[column]), float(window.y[row]), direction="INVERSE")
-    return row, column, centre
+    column, row = int((easting - window.left) // 10), int((window.top - northing) // 10)
+    assert 0 <= row < window.height
+    assert 0 <= column < window.width
+    return row, column, there.transform(window.x[column], window.y[row], direction="INVERSE")
 
 
 def test_items_reach_640_m_beyond_their_meridian_for_halos(tmp_path, across_72_west):
@@ -323,9 +324,6 @@ def test_files_keep_their_own_pixel_size_and_scl_is_never_interpolated(tmp_path,
     assert {n: b.resolution for n, b in scene.bands.items()} == {"red": 10, "swir16": 20, "scl": 20}
     assert scene.properties["s2:processing_baseline"] == "04.00"
     assert scene.properties["cocal:offset_source"] == "processing baseline 04.00 (file name)"
-    assert (stored(scene, "red")[:120, 20:140] if scene.window.left < 500_000 else stored(scene, "red")[
-        :120, :120
-    ]).shape == (120, 120)
     dataset = read_scenes([scene], Window(32719, 500_000, 8_000_040, 120, 120), ["red", "swir16", "scl"])
     assert (dataset["red"].values[0] == red - 1000).all()
     assert (dataset["swir16"].values[0] == np.kron(swir - 1000, np.ones((2, 2)))).all()
@@ -430,7 +428,7 @@ def test_a_stated_offset_against_the_safe_metadata_is_refused(safe):
 def test_a_pattern_that_fits_nothing_shows_what_is_there(safe):
     root, _, _ = safe
     settings = safe_settings(root).model_copy(update={"pattern": r"(?P<band>x)(?P<date>y)"})
-    with pytest.raises(InputError, match="MTD_MSIL2A.xml"):
+    with pytest.raises(InputError, match=r"7 files, the first .*T19LCD_20190305T143741_B04_10m\.jp2"):
         plan_imports([settings])
 
 
@@ -443,7 +441,11 @@ def test_bands_missing_on_some_date_are_listed(safe):
 
 
 def stac_item(path, asset, **properties):
-    item = {"type": "Feature", "properties": properties, "assets": {"red": {"href": f"./{path.name}", **asset}}}
+    item = {
+        "type": "Feature",
+        "properties": properties,
+        "assets": {"red": {"href": f"./{path.name}", **asset}},
+    }
     path.with_suffix(".json").write_text(json.dumps(item))
 
 
@@ -473,7 +475,9 @@ def test_an_item_that_contradicts_itself_is_refused_until_the_user_decides(tmp_p
     path = write_raster(tmp_path / "in.tif", landscape(12, 12))
     asset = {"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}
     stac_item(path, asset, **{"earthsearch:boa_offset_applied": True})
-    with pytest.raises(OffsetError, match=r"says -1000; earthsearch:boa_offset_applied true in in.json says 0"):
+    with pytest.raises(
+        OffsetError, match=r"says -1000; earthsearch:boa_offset_applied true in in.json says 0"
+    ):
         plan_imports([multiband(path, offset=None)])
     (task,) = plan_imports([multiband(path, offset=0)])
     assert task.offset == 0

@@ -87,9 +87,9 @@ def test_a_correct_scene_passes_in_both_encodings(surfaces, offset, bands):
 @pytest.mark.parametrize("surfaces", [("forest", "forest shadow"), ("forest",), ("forest", "clear water")])
 @pytest.mark.parametrize("bands", BAND_SETS.values(), ids=BAND_SETS)
 def test_a_correct_scene_passes_under_haze_of_any_strength(surfaces, exponent, bands):
-    for haze in np.arange(0.0, 0.4, 0.02):
+    for haze in np.arange(0.02, 0.3, 0.02):
         for offset in (0, -1000):
-            hazy = scene(surfaces, side=32, haze=haze, exponent=exponent, bands=bands)
+            hazy = scene(surfaces, side=24, haze=haze, exponent=exponent, bands=bands)
             check_offset(encoded(hazy, offset), offset, 1e-4)
 
 
@@ -100,7 +100,14 @@ def test_a_tiny_correct_scene_passes(surfaces, side):
         check_offset(encoded(scene(surfaces, side=side), offset), offset, 1e-4)
 
 
-LEFT_IN = ["forest with shade", "forest without shade", "dark: shadow and burns", "lake", "muddy river", "town"]
+LEFT_IN = [
+    "forest with shade",
+    "forest without shade",
+    "dark: shadow and burns",
+    "lake",
+    "muddy river",
+    "town",
+]
 
 
 @pytest.mark.parametrize("name", LEFT_IN)
