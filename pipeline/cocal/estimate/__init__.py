@@ -3,7 +3,7 @@
 mapped        exact sums of cell area per region and class              -> areas/1
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points seen twice
-    compare       estimates beside field records and official figures       -> comparison/1
+compare       estimates beside field records and official figures       -> comparison/1
 command       the same on tables, for analysts with a map from elsewhere
 """
 

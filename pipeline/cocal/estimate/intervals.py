@@ -56,7 +56,7 @@ def gamma(sums: Tally, strata: Strata, scope: Ints, confidence: float) -> tuple[
     tail = (1 - confidence) / 2
     up = _curve(centre, variance, skew, add=(PHANTOM, more), drop=(1 - PHANTOM, usual_less), at=1 - tail)
     low = _curve(centre, variance, skew, add=(1 - PHANTOM, usual_more), drop=(PHANTOM, less), at=tail)
-    limit = _area_in_scope(strata, scope)
+    limit = _in_scope(strata.area_ha, strata, scope)
     found = centre > 0
     missed = centre < limit * (1 - 1e-12)
     return np.where(found, np.clip(low, 0, centre), 0.0), np.where(missed, np.clip(up, centre, limit), limit)
@@ -135,33 +135,47 @@ def pearson3(mean: Floats, variance: Floats, third: Floats, at: float) -> Floats
 
 
 def _events(sums: Tally, strata: Strata, scope: Ints) -> tuple[Event, Event, Event, Event]:
-    """Per group: the heaviest further point of the class, the heaviest one less, and the usual of both."""
+    """Per group: the heaviest further point of the class, the heaviest one less, and the usual of both.
+
+    A usual event is an average over strata, each with its part in the total's sum of squares: the points
+    of the class for one more, all other points in scope for one less.
+    """
     weight = strata.weight_ha * np.sqrt(strata.unsampled)
-    w = weight[sums.stratum]
-    share = np.clip(sums.first / strata.n[sums.stratum], 0, 1)
+    w, n = weight[sums.stratum], strata.n[sums.stratum]
+    share = np.clip(sums.first / n, 0, 1)
     listed = _heaviest(sums, w * (1 - share), w)
     absent = _heaviest_absent(sums, strata, weight, scope)
     wins = absent > listed.shift
     more = Event(np.where(wins, absent, listed.shift), np.where(wins, absent, listed.weight))
-    return more, _heaviest(sums, w * share, w), _usual(sums, w * (1 - share), w), _usual(sums, w * share, w)
+    own = w**2 * sums.second
+    others = w**2 * (n - sums.second)
+    usual_more = _average(
+        [_by_group(sums, own * w * (1 - share)), _by_group(sums, own * w)], _by_group(sums, own)
+    )
+    usual_less = _average(
+        [
+            _by_group(sums, others * w * share),
+            _in_scope(weight**3 * strata.n, strata, scope) - _by_group(sums, own * w),
+        ],
+        _in_scope(weight**2 * strata.n, strata, scope) - _by_group(sums, own),
+    )
+    return more, _heaviest(sums, w * share, w), usual_more, usual_less
 
 
 def _heaviest(sums: Tally, shift: Floats, weight: Floats) -> Event:
-    order = np.lexsort((shift, sums.group))
+    order = np.lexsort((weight, shift, sums.group))
     largest, at = np.zeros(sums.n_groups), np.zeros(sums.n_groups)
     largest[sums.group[order]], at[sums.group[order]] = shift[order], weight[order]
     return Event(largest, at)
 
 
-def _usual(sums: Tally, shift: Floats, weight: Floats) -> Event:
-    """Averages over a group's strata, each by its part in the total's sum of squares."""
-    part = weight**2 * sums.second
-    whole = sum_by(sums.group, part, sums.n_groups)
-    with np.errstate(invalid="ignore"):
-        means = [
-            np.where(whole > 0, sum_by(sums.group, part * value, sums.n_groups) / whole, 0.0)
-            for value in (shift, weight)
-        ]
+def _by_group(sums: Tally, value: Floats) -> Floats:
+    return sum_by(sums.group, value, sums.n_groups)
+
+
+def _average(parts: list[Floats], whole: Floats) -> Event:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [np.where(whole > 0, part / whole, 0.0) for part in parts]
     return Event(means[0], means[1])
 
 
@@ -199,11 +213,12 @@ def _heaviest_absent(sums: Tally, strata: Strata, weight: Floats, scope: Ints) -
     return best
 
 
-def _area_in_scope(strata: Strata, scope: Ints) -> Floats:
+def _in_scope(value: Floats, strata: Strata, scope: Ints) -> Floats:
+    """(n_groups,) sum of a value of the strata over those that can hold points of each group."""
     if (scope < 0).all():
-        return np.full(scope.shape, strata.total_ha)
-    size = sum_by(strata.region + 1, strata.area_ha, int(max(strata.region.max(), scope.max())) + 2)
-    return np.asarray(size[scope + 1] + size[0])
+        return np.full(scope.shape, value.sum())
+    sums = sum_by(strata.region + 1, value, int(max(strata.region.max(), scope.max())) + 2)
+    return np.asarray(sums[scope + 1] + sums[0])
 
 
 INTERVALS: dict[str, Interval] = {"gamma": gamma, "wald": wald}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,11 @@ class Estimate:
         """The estimate as JSON values; null where a figure does not exist."""
         regions: dict[str, Any] = {}
         if self.regions is not None:
-            for name, rows in self.regions.groupby("region", sort=False):
-                facts = {"n": int(rows["n"].iloc[0]), "notes": str(rows["notes"].iloc[0])}
-                regions[str(name)] = facts | {"classes": _class_dicts(rows)}
+            figures = _class_dicts(self.regions)
+            facts = zip(*(self.regions[name].tolist() for name in ("region", "n", "notes")), strict=True)
+            for (region, n, notes), (name, values) in zip(facts, figures, strict=True):
+                own = regions.setdefault(str(region), {"n": int(n), "notes": notes, "classes": {}})
+                own["classes"][name] = values
         return {
             "estimator": self.estimator,
             "interval": self.interval,
@@ -50,7 +53,7 @@ class Estimate:
             "n": self.n,
             "overall_accuracy": _number(self.overall_accuracy),
             "overall_accuracy_se": _number(self.overall_accuracy_se),
-            "classes": _class_dicts(self.classes),
+            "classes": dict(_class_dicts(self.classes)),
             "regions": regions,
             "n_per_stratum": dict(zip(self.strata["stratum"], self.strata["n"].tolist(), strict=True)),
             "warnings": list(self.warnings),
@@ -85,15 +88,17 @@ class Estimate:
 
 
 def _number(value: float) -> float | None:
-    return None if value is None or np.isnan(value) else round(float(value), 9)
+    return None if math.isnan(value) else round(value, 9)
 
 
-def _class_dicts(rows: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+def _class_dicts(rows: pd.DataFrame) -> list[tuple[str, dict[str, float | None]]]:
+    """Class and figures of each row, in order."""
     columns = [[_number(v) for v in rows[name].tolist()] for name in FIGURES]
-    return {
-        str(key): dict(zip(FIGURES, values, strict=True))
-        for key, values in zip(rows["class"], zip(*columns, strict=True), strict=True)
-    }
+    names = rows["class"].tolist()
+    return [
+        (str(key), dict(zip(FIGURES, values, strict=True)))
+        for key, values in zip(names, zip(*columns, strict=True), strict=True)
+    ]
 
 
 def _strata_text(strata: pd.DataFrame) -> str:
