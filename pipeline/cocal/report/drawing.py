@@ -91,14 +91,16 @@ def mark_simulated(figure: Figure, text: str) -> None:
 def svg_uri(figure: Figure) -> str:
     """The figure as an SVG data URI; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "cocal"})
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "cocal"})
     return _uri("image/svg+xml", buffer.getvalue())
 
 
 def png_uri(figure: Figure) -> str:
     """The figure as a PNG data URI of 256 colours; equal figures give equal bytes."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+    with style():
+        figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
     picture = Image.open(drawn).convert("RGB")
     palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

@@ -174,7 +174,7 @@ def _lead(countries: list[Place], places: list[Place], period: str, t: Voice, de
     owned = sum(p.owned_ha or 0.0 for p in places)
     unseen = sum(p.unobserved_ha or 0.0 for p in places)
     share = t.percent(unseen / owned) if owned else DASH
-    return f"{text} {t('lead_unobserved', share=share, ha=t.ha(unseen, decimals_for([owned])))}"
+    return " ".join([text, t("lead_unobserved", share=share, ha=t.ha(unseen, decimals_for([owned])))])
 
 
 def _unseen(place: Place, t: Voice) -> str:

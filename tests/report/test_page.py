@@ -1,0 +1,168 @@
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+
+from cocal.report import report
+from cocal.report.page import render
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&</td><script>alert(2)</script>\u202e{{ 7*7 }}"
+
+
+class _Outline(HTMLParser):
+    """Tags with attributes, the text of each language, and whether every tag is closed in order."""
+
+    VOID = frozenset({"meta", "img", "input", "br", "source", "link", "hr"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.misplaced, self.words = [], [], [], {"es": [], "en": []}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1][0] != tag:
+            self.misplaced.append(tag)
+        else:
+            self.open.pop()
+
+    def handle_data(self, data):
+        for language in ("es", "en"):
+            if any(a.get("class") == "page" and a.get("lang") == language for _, a in self.open):
+                self.words[language].append(data)
+
+    def text(self, language):
+        return re.sub(r"\s+", " ", " ".join(self.words[language]).replace("\N{NO-BREAK SPACE}", " "))
+
+
+@pytest.fixture(scope="module")
+def html(made_up):
+    return render(made_up(n_periods=2))
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return _Outline(html)
+
+
+def test_the_page_is_well_formed_and_ids_are_unique(page):
+    assert (page.open, page.misplaced) == ([], [])
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    links = {a["href"][1:] for tag, a in page.tags if tag == "a"}
+    labels = {a["aria-labelledby"] for _, a in page.tags if "aria-labelledby" in a}
+    assert (links | labels) <= set(ids)
+
+
+def test_nothing_on_the_page_names_another_place_to_load_from(page):
+    loads = [a[name] for _, a in page.tags for name in ("src", "srcset", "href") if name in a]
+    assert loads
+    assert all(url.startswith(("data:image/", "#")) for url in loads)
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policy
+
+
+def test_every_number_is_written_the_way_of_its_language(page):
+    # The six regions: 1.2 x (20 + 57.5 + 95 + 132.5 + 170 + 207.5) = 819.0; each owns 10,000 ha.
+    assert "la superficie estimada de coca en las 6 regiones de este informe es de 819,0 ha" in page.text(
+        "es"
+    )
+    assert "the estimated area of coca in the 6 regions of this report is 819.0 ha" in page.text("en")
+    assert "10.000" in page.text("es")
+    assert "10,000" in page.text("en")
+
+
+def test_mapped_estimated_interval_and_unobserved_stand_side_by_side(page):
+    # Apolo: mapped 132.5, estimated 159.0, +- 1.96 x 14.575 = 28.567; unobserved 380 of 10,000 ha.
+    row = "4 Apolo 159,0 130,4 – 187,6 132,5 380 (3,8 %) 183,0 143,1 152,4"
+    assert row in page.text("es")
+
+
+def test_a_map_count_is_never_called_an_estimate(made_up):
+    outline = _Outline(render(made_up(2, estimated=False, comparison=None, accuracy=None, map_overview=None)))
+    text = outline.text("es")
+    assert "Es un conteo del mapa, no una estimación" in text
+    assert "Estimada (ha)" not in text
+    assert "superficie estimada de" not in text
+
+
+def test_a_simulated_run_says_so_in_both_languages_and_in_print_and_a_real_one_does_not(html, made_up):
+    real = render(made_up(2, simulated=False, map_overview=None))
+    for words in ("SIMULADO: paisaje inventado", "SIMULATED: an invented landscape", "SIMULADO · SIMULATED"):
+        assert words in html
+        assert words not in real
+
+
+def test_presence_is_not_illegality_and_no_coordinates_are_in_the_page(page):
+    assert "La presencia de coca no equivale a ilegalidad" in page.text("es")
+    assert "The presence of coca does not mean illegality" in page.text("en")
+    assert re.search(r"-(6[0-9]|7[0-9])\.\d{2,}", page.text("es") + page.text("en")) is None
+
+
+def test_tables_have_captions_and_scopes_and_pictures_have_alternatives_in_both_languages(page):
+    kinds = [tag for tag, _ in page.tags]
+    assert kinds.count("caption") == kinds.count("table") > 10
+    assert all(a.get("scope") in {"col", "row", "rowgroup"} for tag, a in page.tags if tag == "th")
+    alternatives = [a["alt"] for tag, a in page.tags if tag == "img"]
+    assert any(alt.startswith("Gráfico de puntos") for alt in alternatives)
+    assert any(alt.startswith("Dot-and-interval chart") for alt in alternatives)
+
+
+def test_tables_are_numbered_in_the_order_of_the_page(page):
+    for language, word in (("es", "Cuadro"), ("en", "Table")):
+        shown = [int(n) for n in re.findall(rf"{word} (\d+)\.", page.text(language))]
+        assert shown == list(range(1, len(shown) + 1))
+
+
+def test_hostile_text_is_text_wherever_it_comes_from(made_up):
+    content = made_up(
+        names=[("PE", HOSTILE), (HOSTILE, "b")],
+        run_name=HOSTILE,
+        failures=((HOSTILE, HOSTILE),),
+        notes=(HOSTILE,),
+        map_overview=None,
+        model_card={"id": HOSTILE, "features": [HOSTILE]},
+    )
+    outline = _Outline(render(content))
+    assert (outline.open, outline.misplaced) == ([], [])
+    assert [tag for tag, _ in outline.tags].count("script") == 1
+    assert not any("onerror" in attrs for _, attrs in outline.tags)
+    assert "<img src=x onerror=alert(1)>" in outline.text("es")
+    assert "{{ 7*7 }}" in outline.text("en")
+
+
+def test_equal_content_gives_equal_bytes_in_one_file(made_up, tmp_path):
+    first = report(tmp_path / "a", made_up(1))
+    second = report(tmp_path / "b", made_up(1))
+    assert first == tmp_path / "a" / "index.html"
+    assert first.read_bytes() == second.read_bytes()
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("n", [1, 25])
+def test_the_page_holds_for_one_region_and_for_many(made_up, n):
+    outline = _Outline(render(made_up(n, map_overview=None, records_summary=None)))
+    assert (outline.open, outline.misplaced) == ([], [])
+    rows = re.findall(r"\b\d+ Distrito número \d+", outline.text("es"))
+    assert len(set(rows)) == max(n - 6, 0)
+
+
+def test_charts_are_well_formed_svg_without_links(html):
+    import base64
+
+    charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", html)
+    assert len(charts) == 4
+    for chart in charts:
+        text = base64.b64decode(chart).decode()
+        ET.fromstring(text)
+        loads = re.findall(r'(?:xlink:)?href="([^"]*)"', text)
+        assert all(link.startswith("#") for link in loads)

@@ -1,0 +1,74 @@
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import cocal.report
+from cocal.report.texts import LANGUAGES, Voice, texts
+from cocal.scheme import read_scheme
+
+ROOM = Path(cocal.report.__file__).parent
+LOOKED_UP = (
+    "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
+    "definition.", "model.", "score.",
+)  # fmt: skip
+
+
+@pytest.fixture
+def voices():
+    scheme = read_scheme(Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml")
+    return [Voice(language, scheme) for language in LANGUAGES]
+
+
+def _places(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", sorted(texts()))
+def test_every_text_has_both_languages_and_the_same_places(key):
+    entry = texts()[key]
+    assert set(entry) == {"es", "en"}
+    assert all(isinstance(text, str) and text.strip() for text in entry.values())
+    assert _places(entry["es"]) == _places(entry["en"])
+
+
+def test_every_text_of_the_dictionary_is_used():
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*ROOM.glob("*.py"), *ROOM.glob("assets/*.j2")]
+    )
+    made = {f"records_{key}_caption" for key in ("status", "stratum")}
+    made |= {"headline_caption_estimated", "headline_caption_mapped"}
+    made |= set(re.findall(r'"(\w+)_title"', source))
+    from_sections = set(re.findall(r'"(\w+)"', source))
+    unused = [
+        key
+        for key in texts()
+        if not key.startswith(LOOKED_UP)
+        and key not in made
+        and f'"{key}"' not in source
+        and not (key.endswith("_title") and key.removesuffix("_title") in from_sections)
+    ]
+    assert unused == []
+
+
+def test_a_missing_text_is_a_defect_not_an_empty_place(voices):
+    with pytest.raises(KeyError):
+        voices[0]("no_such_key")
+
+
+def test_reasons_of_other_rooms_are_translated_part_by_part_and_unknown_ones_stay(voices):
+    es, en = voices
+    reason = "no interval: n too small; definition differs: adult plants; something else"
+    assert es.phrase("why", reason) == (
+        "sin intervalo: n insuficiente; definición distinta: adult plants; something else"
+    )
+    assert en.phrase("why", reason) == reason
+
+
+def test_an_interval_without_both_ends_is_a_dash(voices):
+    es, _ = voices
+    assert es.interval(1020.0, 1480.0, 0) == "1.020 \N{EN DASH} 1.480"
+    assert es.interval(None, 1480.0, 0) == "\N{EM DASH}"
+    assert es.level(0.95) == "95\N{NO-BREAK SPACE}%"
+    assert es.level(0.975) == "97,5\N{NO-BREAK SPACE}%"
