@@ -95,12 +95,7 @@ def train(
         parameters=_parameters(classifier),
         seed=settings.seed,
         missing=settings.missing,
-        training=TrainingData(
-            provenance=origin,
-            pixels=_counts(table["label"]),
-            samples=_counts(table.drop_duplicates(["label", "sample_id"])["label"]),
-            dropped_for_missing_features=_counts(dropped["label"]),
-        ),
+        training=_training_data(table, dropped, origin),
         validation=validation,
         self_test=self_test_of(classifier, _spread(values)),
         cocal_version=metadata.version("cocal"),
@@ -147,6 +142,15 @@ def _usable(
             "add samples; or fill the features, or state `missing: native`",
         )
     return used, dropped
+
+
+def _training_data(table: pd.DataFrame, dropped: pd.DataFrame, origin: Provenance) -> TrainingData:
+    return TrainingData(
+        provenance=origin,
+        pixels=_counts(table["label"]),
+        samples=_counts(table.drop_duplicates(["label", "sample_id"])["label"]),
+        dropped_for_missing_features=_counts(dropped["label"]),
+    )
 
 
 def _counts(labels: pd.Series) -> dict[str, int]:
