@@ -100,6 +100,13 @@ def ranks(count: NDArray[np.uint16], percent: int, length: int) -> Ranks:
     doi:10.2307/2684934): rank (count - 1) * percent / 100, in whole hundredths, so without rounding. 50 is
     the median: the mean of the two middle values where `count` is even.
     """
+    return _ranks(count.tobytes(), count.shape, percent, length)
+
+
+@lru_cache(maxsize=16)
+def _ranks(counted: bytes, shape: tuple[int, ...], percent: int, length: int) -> Ranks:
+    """`ranks`, kept for the next variable: most variables of a strip are missing in the same windows."""
+    count = np.frombuffer(counted, dtype=np.uint16).reshape(shape)
     last = np.maximum(np.arange(length + 1) - 1, 0)
     whole, hundredths = np.divmod(last * percent, 100)
     plane = np.arange(count.size, dtype=np.intp).reshape(count.shape)
