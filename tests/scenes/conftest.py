@@ -8,6 +8,9 @@ import pytest
 import rasterio
 from affine import Affine
 
+from cocal.archive import list_scenes
+from cocal.scenes import MultibandImport
+
 TEST_DATA = Path(os.environ.get("COCAL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
@@ -51,3 +54,43 @@ def test_data():
     if not TEST_DATA.is_dir():
         pytest.skip(f"no third-party test data at {TEST_DATA} (COCAL_TEST_DATA)")
     return TEST_DATA
+
+
+@pytest.fixture
+def multiband():
+    """Settings of a multi-band import of blue, red and nir with offset 0."""
+
+    def make(path, **settings):
+        bands = {"blue": "blue", "red": "red", "nir": "nir"}
+        stated = {"name": "test", "date": "2022-03-05", "bands": bands, "offset": 0, "scale": 1e-4}
+        return MultibandImport(kind="multiband", path=path, **(stated | settings))
+
+    return make
+
+
+@pytest.fixture
+def only_scene():
+    """The one scene of an archive."""
+
+    def find(archive):
+        (scene,) = list_scenes(archive)
+        return scene
+
+    return find
+
+
+@pytest.fixture
+def stored():
+    """A band's values as the archive holds them."""
+
+    def read(scene, band):
+        with rasterio.open(scene.bands[band].path) as dataset:
+            return dataset.read(1)
+
+    return read
+
+
+@pytest.fixture
+def files_below():
+    """Names of the files below a folder; an archive that holds nothing has its lock alone."""
+    return lambda folder: sorted(p.name for p in folder.rglob("*") if p.is_file())

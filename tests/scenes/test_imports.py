@@ -1,6 +1,5 @@
 """Imports of every kind into the archive, on small rasters of known values."""
 
-import json
 import multiprocessing
 import pickle
 import signal
@@ -10,31 +9,18 @@ import pytest
 import rasterio
 from affine import Affine
 
-from cocal.archive import list_scenes, read_scenes, scene_store
+from cocal.archive import list_scenes, scene_store
 from cocal.errors import InputError, OffsetError, SceneReadError
 from cocal.grid import Window, owned_by_zone, transformer, utm_epsg
-from cocal.scenes import FilesImport, MultibandImport, import_scene, import_scenes, plan_imports
+from cocal.scenes import import_scene, import_scenes, plan_imports
 from cocal.store import Manifest
 
 BANDS = {"blue": "blue", "red": "red", "nir": "nir"}
 
 
-def multiband(path, **settings):
-    stated = {"name": "test", "date": "2022-03-05", "bands": BANDS, "offset": 0, "scale": 1e-4}
-    return MultibandImport(kind="multiband", path=path, **(stated | settings))
-
-
-def only_scene(archive):
-    (scene,) = list_scenes(archive)
-    return scene
-
-
-def stored(scene, band):
-    with rasterio.open(scene.bands[band].path) as dataset:
-        return dataset.read(1)
-
-
-def test_an_aligned_raster_is_copied_bit_by_bit_and_padded_to_60_m(tmp_path, write_raster, landscape):
+def test_an_aligned_raster_is_copied_bit_by_bit_and_padded_to_60_m(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     dn = landscape(50, 40)
     path = write_raster(tmp_path / "in.tif", dn, left=500_010, top=8_000_030)
     import_scenes([multiband(path)], tmp_path / "archive")
@@ -48,7 +34,9 @@ def test_an_aligned_raster_is_copied_bit_by_bit_and_padded_to_60_m(tmp_path, wri
         assert (stored(scene, band) == expected).all()
 
 
-def test_the_offset_is_removed_and_the_item_tells_it(tmp_path, write_raster, landscape):
+def test_the_offset_is_removed_and_the_item_tells_it(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     dn = landscape(30, 30)
     path = write_raster(tmp_path / "in.tif", {n: v + np.uint16(1000) for n, v in dn.items()})
     settings = multiband(path, offset=-1000, baseline="05.09", platform="sentinel-2b")
@@ -66,7 +54,9 @@ def test_the_offset_is_removed_and_the_item_tells_it(tmp_path, write_raster, lan
     assert str(tmp_path) not in (scene.bands["nir"].path.parent / f"{scene.id}.json").read_text()
 
 
-def test_bands_are_found_by_index_too_and_missing_ones_are_all_named(tmp_path, write_raster, landscape):
+def test_bands_are_found_by_index_too_and_missing_ones_are_all_named(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     path = write_raster(tmp_path / "in.tif", landscape(12, 12))
     import_scenes([multiband(path, bands={"nir": 3})], tmp_path / "archive")
     by_index = stored(only_scene(tmp_path / "archive"), "nir")
@@ -76,7 +66,7 @@ def test_bands_are_found_by_index_too_and_missing_ones_are_all_named(tmp_path, w
         plan_imports([multiband(path, bands={"blue": "B2", "red": "red", "nir": 9})])
 
 
-def test_a_second_import_reuses_and_rewrites_nothing(tmp_path, write_raster, landscape):
+def test_a_second_import_reuses_and_rewrites_nothing(tmp_path, write_raster, landscape, multiband):
     archive = tmp_path / "archive"
     imports = [multiband(write_raster(tmp_path / "in.tif", landscape(30, 30)))]
     import_scenes(imports, archive)
@@ -87,7 +77,7 @@ def test_a_second_import_reuses_and_rewrites_nothing(tmp_path, write_raster, lan
     assert facts == {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in archive.rglob("*") if p.is_file()}
 
 
-def test_changed_pixels_or_settings_make_the_item_again(tmp_path, write_raster, landscape):
+def test_changed_pixels_or_settings_make_the_item_again(tmp_path, write_raster, landscape, multiband):
     archive = tmp_path / "archive"
     path = write_raster(tmp_path / "in.tif", landscape(30, 30))
     import_scenes([multiband(path)], archive)
@@ -99,7 +89,7 @@ def test_changed_pixels_or_settings_make_the_item_again(tmp_path, write_raster, 
     assert import_scene(task, archive) is True
 
 
-def test_a_moved_source_is_reused(tmp_path, write_raster, landscape):
+def test_a_moved_source_is_reused(tmp_path, write_raster, landscape, multiband):
     path = write_raster(tmp_path / "in.tif", landscape(30, 30))
     import_scenes([multiband(path)], tmp_path / "archive")
     moved = tmp_path / "elsewhere" / "in.tif"
@@ -109,35 +99,39 @@ def test_a_moved_source_is_reused(tmp_path, write_raster, landscape):
     assert import_scene(task, tmp_path / "archive") is False
 
 
-def test_a_task_survives_pickling(tmp_path, write_raster, landscape):
+def test_a_task_survives_pickling(tmp_path, write_raster, landscape, multiband):
     (task,) = plan_imports([multiband(write_raster(tmp_path / "in.tif", landscape(12, 12)))])
     assert pickle.loads(pickle.dumps(task)) == task
 
 
-def test_a_refused_offset_leaves_nothing(tmp_path, write_raster, landscape):
+def test_a_refused_offset_leaves_nothing(tmp_path, write_raster, landscape, multiband, files_below):
     path = write_raster(tmp_path / "in.tif", landscape(60, 60))
     with pytest.raises(OffsetError, match="test-20220305-32719: the data contradict"):
         import_scenes([multiband(path, offset=-1000)], tmp_path / "archive")
-    assert [p for p in (tmp_path / "archive").rglob("*") if p.is_file()] == []
+    assert files_below(tmp_path / "archive") == [".lock"]
 
 
-def test_a_truncated_raster_is_named_and_leaves_nothing(tmp_path, write_raster, landscape):
+def test_a_truncated_raster_is_named_and_leaves_nothing(
+    tmp_path, write_raster, landscape, multiband, files_below
+):
     path = write_raster(tmp_path / "in.tif", landscape(600, 600), tiled=True, blockxsize=256, blockysize=256)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(SceneReadError, match=r"in\.tif"):
         import_scenes([multiband(path)], tmp_path / "archive")
-    assert [p for p in (tmp_path / "archive").rglob("*") if p.is_file()] == []
+    assert files_below(tmp_path / "archive") == [".lock"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no raster at all", b"II*\x00" + bytes(40)])
-def test_a_file_that_is_no_raster_is_refused_by_name(tmp_path, content):
+def test_a_file_that_is_no_raster_is_refused_by_name(tmp_path, content, multiband):
     path = tmp_path / "in.tif"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"in\.tif"):
         plan_imports([multiband(path)])
 
 
-def test_a_missing_file_and_a_raster_without_crs_are_refused_by_name(tmp_path, write_raster, landscape):
+def test_a_missing_file_and_a_raster_without_crs_are_refused_by_name(
+    tmp_path, write_raster, landscape, multiband
+):
     with pytest.raises(InputError, match=r"absent\.tif"):
         plan_imports([multiband(tmp_path / "absent.tif")])
     path = write_raster(tmp_path / "plain.tif", landscape(12, 12), crs=None)
@@ -145,7 +139,7 @@ def test_a_missing_file_and_a_raster_without_crs_are_refused_by_name(tmp_path, w
         plan_imports([multiband(path)])
 
 
-def test_two_acquisitions_of_one_id_are_refused(tmp_path, write_raster, landscape):
+def test_two_acquisitions_of_one_id_are_refused(tmp_path, write_raster, landscape, multiband):
     settings = multiband(write_raster(tmp_path / "in.tif", landscape(12, 12)))
     with pytest.raises(InputError, match="test-20220305-32719"):
         plan_imports([settings, settings])
@@ -160,7 +154,9 @@ def _die_while_writing(settings, archive):
     import_scenes([settings], archive)
 
 
-def test_a_killed_import_publishes_nothing_and_the_next_one_is_whole(tmp_path, write_raster, landscape):
+def test_a_killed_import_publishes_nothing_and_the_next_one_is_whole(
+    tmp_path, write_raster, landscape, multiband, only_scene, files_below
+):
     settings = multiband(write_raster(tmp_path / "in.tif", landscape(60, 60)))
     archive = tmp_path / "archive"
     process = multiprocessing.get_context("fork").Process(target=_die_while_writing, args=(settings, archive))
@@ -168,15 +164,16 @@ def test_a_killed_import_publishes_nothing_and_the_next_one_is_whole(tmp_path, w
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert list_scenes(archive) == []
-    scene_store(archive).sweep()
-    assert [p for p in archive.rglob("*") if p.is_file()] == []
+    with scene_store(archive).locked():
+        scene_store(archive).sweep()
+    assert files_below(archive) == [".lock"]
     import_scenes([settings], archive)
     scene = only_scene(archive)
     folder = scene.bands["nir"].path.parent
     assert Manifest.read(folder / "manifest.json").holds(folder)
 
 
-def test_strips_do_not_show(tmp_path, write_raster, landscape, monkeypatch):
+def test_strips_do_not_show(tmp_path, write_raster, landscape, monkeypatch, multiband, stored):
     dn = landscape(100, 30)
     plain = write_raster(tmp_path / "a.tif", dn)
     skewed = write_raster(tmp_path / "b.tif", dn, left=500_003, top=8_000_033)
@@ -189,13 +186,15 @@ def test_strips_do_not_show(tmp_path, write_raster, landscape, monkeypatch):
             assert (stored(one, band) == stored(other, band)).all()
 
 
-def test_a_warp_needs_a_stated_resampling(tmp_path, write_raster, landscape):
+def test_a_warp_needs_a_stated_resampling(tmp_path, write_raster, landscape, multiband):
     path = write_raster(tmp_path / "in.tif", landscape(12, 12), left=500_005)
     with pytest.raises(InputError, match=r"in\.tif must be warped to EPSG:32719.*\n.*resampling"):
         plan_imports([multiband(path)])
 
 
-def test_a_nearest_warp_takes_the_pixel_that_holds_the_centre(tmp_path, write_raster, landscape):
+def test_a_nearest_warp_takes_the_pixel_that_holds_the_centre(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     """Shifted by 3 m east and south: the centre of a lattice pixel lies in the source pixel of its index."""
     dn = landscape(60, 60)
     path = write_raster(tmp_path / "in.tif", dn, left=500_003, top=8_000_037)
@@ -207,7 +206,9 @@ def test_a_nearest_warp_takes_the_pixel_that_holds_the_centre(tmp_path, write_ra
     assert (stored(scene, "red")[rows, columns] == dn["red"]).all()
 
 
-def test_a_bilinear_warp_interpolates_dn_and_never_blends_no_data(tmp_path, write_raster):
+def test_a_bilinear_warp_interpolates_dn_and_never_blends_no_data(
+    tmp_path, write_raster, multiband, only_scene, stored
+):
     """A plane of 2 DN per metre eastward, shifted by 5 m: half-way between its pixels it is itself."""
     easting = 500_005 + 10 * (np.arange(60) + 0.5)
     plane = np.tile((easting - 500_000) * 2 + 500, (60, 1)).astype(np.uint16)
@@ -224,7 +225,9 @@ def test_a_bilinear_warp_interpolates_dn_and_never_blends_no_data(tmp_path, writ
     assert row[row > 0].min() >= 500
 
 
-def test_no_data_other_than_zero_is_not_blended_by_a_warp(tmp_path, write_raster):
+def test_no_data_other_than_zero_is_not_blended_by_a_warp(
+    tmp_path, write_raster, multiband, only_scene, stored
+):
     values = np.full((60, 60), 400, dtype=np.uint16)
     values[:, 30:] = 65535
     path = write_raster(tmp_path / "in.tif", {"red": values}, left=500_005, nodata=65535)
@@ -232,7 +235,7 @@ def test_no_data_other_than_zero_is_not_blended_by_a_warp(tmp_path, write_raster
     assert set(np.unique(stored(only_scene(tmp_path / "archive"), "red"))) == {0, 400}
 
 
-def test_65535_is_no_data_only_where_the_file_says_so(tmp_path, write_raster):
+def test_65535_is_no_data_only_where_the_file_says_so(tmp_path, write_raster, multiband, only_scene, stored):
     values = np.full((12, 12), 400, dtype=np.uint16)
     values[0, 0] = 65535
     for name, nodata in (("plain", None), ("declared", 65535)):
@@ -250,7 +253,9 @@ def across_72_west(tmp_path, write_raster):
     return write_raster(tmp_path / "degrees.tif", {"red": values}, epsg=4326, transform=transform)
 
 
-def test_a_raster_across_a_meridian_makes_one_item_per_zone_without_a_gap(tmp_path, across_72_west):
+def test_a_raster_across_a_meridian_makes_one_item_per_zone_without_a_gap(
+    tmp_path, across_72_west, multiband, stored
+):
     settings = multiband(across_72_west, bands={"red": 1}, resampling="nearest")
     units = import_scenes([settings], tmp_path / "archive")
     assert units == ["test-20220305-32718", "test-20220305-32719"]
@@ -282,7 +287,7 @@ def _pixel(window, longitude, latitude):
     return row, column, there.transform(window.x[column], window.y[row], direction="INVERSE")
 
 
-def test_items_reach_640_m_beyond_their_meridian_for_halos(tmp_path, across_72_west):
+def test_items_reach_640_m_beyond_their_meridian_for_halos(tmp_path, across_72_west, multiband):
     for task in plan_imports([multiband(across_72_west, bands={"red": 1}, resampling="nearest")]):
         owned = owned_by_zone(task.window)
         beyond = (~owned).sum(axis=1) * 10
@@ -291,7 +296,7 @@ def test_items_reach_640_m_beyond_their_meridian_for_halos(tmp_path, across_72_w
 
 
 def test_a_utm_raster_across_a_meridian_is_copied_in_its_own_zone_and_warped_in_the_other(
-    tmp_path, write_raster, landscape
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
 ):
     """At 13 S the meridian 72 W is 174,6xx m easting in zone 19: a raster of 170,000 to 180,000 crosses it."""
     dn = landscape(60, 1000)
@@ -306,32 +311,9 @@ def test_a_utm_raster_across_a_meridian_is_copied_in_its_own_zone_and_warped_in_
     assert kept.left > 169_980
 
 
-def test_files_keep_their_own_pixel_size_and_scl_is_never_interpolated(tmp_path, write_raster):
-    rng = np.random.default_rng(0)
-    red = rng.integers(1100, 2000, (120, 120), dtype=np.uint16)
-    swir = rng.integers(1100, 3000, (60, 60), dtype=np.uint16)
-    scl = rng.choice(np.array([0, 4, 8], dtype=np.uint8), (60, 60))
-    folder = tmp_path / "T19LCD"
-    for name, values, pixel in (("B04_10m", red, 10), ("B11_20m", swir, 20), ("SCL_20m", scl, 20)):
-        write_raster(folder / f"T19LCD_20220305T143741_N0400_{name}.tif", {name: values}, pixel=pixel)
-    settings = FilesImport(
-        kind="files", name="s2", folder=folder, resampling="cubic",
-        pattern=r"(?P<tile>T\w{5})_(?P<date>\d{8}T\d{6})_(?P<baseline>N\d{4})_(?P<band>B\d\w|SCL)_\d0m\.tif$",
-        bands={"red": "B04", "swir16": "B11", "scl": "SCL"},
-    )  # fmt: skip
-    assert import_scenes([settings], tmp_path / "archive") == ["s2-20220305t143741-t19lcd-n0400-32719"]
-    scene = only_scene(tmp_path / "archive")
-    assert {n: b.resolution for n, b in scene.bands.items()} == {"red": 10, "swir16": 20, "scl": 20}
-    assert scene.properties["s2:processing_baseline"] == "04.00"
-    assert scene.properties["cocal:offset_source"] == "processing baseline 04.00 (file name)"
-    dataset = read_scenes([scene], Window(32719, 500_000, 8_000_040, 120, 120), ["red", "swir16", "scl"])
-    assert (dataset["red"].values[0] == red - 1000).all()
-    assert (dataset["swir16"].values[0] == np.kron(swir - 1000, np.ones((2, 2)))).all()
-    assert (dataset["scl"].values[0] == np.kron(scl, np.ones((2, 2)))).all()
-    assert dataset["scl"].dtype == np.uint8
-
-
-def test_warped_scl_holds_only_classes_of_the_source(tmp_path, write_raster, landscape):
+def test_warped_scl_holds_only_classes_of_the_source(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     scl = np.random.default_rng(0).choice(np.array([4, 8], dtype=np.uint16), (60, 60))
     path = write_raster(tmp_path / "in.tif", landscape(60, 60) | {"scl": scl}, left=500_005)
     settings = multiband(path, bands={**BANDS, "scl": "scl"}, resampling="cubic")
@@ -339,7 +321,9 @@ def test_warped_scl_holds_only_classes_of_the_source(tmp_path, write_raster, lan
     assert set(np.unique(stored(only_scene(tmp_path / "archive"), "scl"))) == {0, 4, 8}
 
 
-def test_cloud_probability_outside_the_source_is_not_offered(tmp_path, write_raster, landscape):
+def test_cloud_probability_outside_the_source_is_not_offered(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
     """255 = not offered; 0 % is a value, and stays."""
     cloud = np.zeros((50, 50), dtype=np.uint16)
     path = write_raster(tmp_path / "in.tif", landscape(50, 50) | {"cloud": cloud})
@@ -352,160 +336,7 @@ def test_cloud_probability_outside_the_source_is_not_offered(tmp_path, write_ras
     assert (values == 255).sum() == values.size - 2500
 
 
-def jp2(write_raster, path, values, pixel):
-    return write_raster(
-        path, {"b": values}, pixel=pixel, driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES"
-    )
-
-
-def safe_settings(folder, **settings):
-    return FilesImport(
-        kind="files", name="s2", folder=folder,
-        pattern=r"(?P<tile>T\w{5})_(?P<date>\d{8}T\d{6})_(?P<band>B\d\w)_\d0m\.jp2$",
-        bands={"red": "B04", "swir16": "B11"}, **settings,
-    )  # fmt: skip
-
-
-XML = """<?xml version="1.0" encoding="UTF-8"?>
-<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">
- <n1:General_Info><Product_Info><PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
-  <Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME></Datatake></Product_Info>
-  <Product_Image_Characteristics>
-   <QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>
-   </QUANTIFICATION_VALUES_LIST>{offsets}
-  </Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"""
-OFFSETS = (
-    "<BOA_ADD_OFFSET_VALUES_LIST>"
-    + "".join(f'<BOA_ADD_OFFSET band_id="{i}">-1000</BOA_ADD_OFFSET>' for i in range(13))
-    + "</BOA_ADD_OFFSET_VALUES_LIST>"
-)
-
-
-@pytest.fixture
-def safe(tmp_path, write_raster):
-    """A SAFE folder of two JP2 bands, red at 10 and 20 m, of a scene of 2019 reprocessed with 05.00."""
-    rng = np.random.default_rng(0)
-    red = rng.integers(1100, 2000, (120, 120), dtype=np.uint16)
-    swir = rng.integers(1100, 3000, (60, 60), dtype=np.uint16)
-    root = tmp_path / "S2B_MSIL2A_20190305.SAFE"
-    images = root / "GRANULE" / "L2A" / "IMG_DATA"
-    stem = "T19LCD_20190305T143741"
-    jp2(write_raster, images / "R10m" / f"{stem}_B04_10m.jp2", red, 10)
-    jp2(write_raster, images / "R20m" / f"{stem}_B04_20m.jp2", red[::2, ::2], 20)
-    jp2(write_raster, images / "R20m" / f"{stem}_B11_20m.jp2", swir, 20)
-    (root / "MTD_MSIL2A.xml").write_text(XML.format(baseline="05.00", offsets=OFFSETS))
-    return root, red, swir
-
-
-def test_a_safe_folder_says_its_offset_itself_whatever_its_year(tmp_path, safe):
-    root, red, _ = safe
-    assert import_scenes([safe_settings(root)], tmp_path / "archive") == ["s2-20190305t143741-t19lcd-32719"]
-    scene = only_scene(tmp_path / "archive")
-    window = Window(32719, 500_000, 8_000_040, 120, 120)
-    assert (read_scenes([scene], window, ["red"])["red"].values[0] == red - 1000).all()
-    told = scene.properties
-    assert told["cocal:offset_applied"] == -1000
-    assert told["platform"] == "sentinel-2b"
-    assert told["datetime"] == "2019-03-05T14:37:41Z"
-    assert "BOA_ADD_OFFSET in MTD_MSIL2A.xml" in told["cocal:offset_source"]
-
-
-def test_a_damaged_jp2_is_named_and_leaves_nothing(tmp_path, safe):
-    root, _, _ = safe
-    (path,) = root.rglob("*_B11_20m.jp2")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises((SceneReadError, InputError), match=r"B11_20m\.jp2"):
-        import_scenes([safe_settings(root)], tmp_path / "archive")
-    assert [p for p in (tmp_path / "archive").rglob("*") if p.is_file()] == []
-
-
-def test_a_stated_offset_against_the_safe_metadata_is_refused(safe):
-    root, _, _ = safe
-    with pytest.raises(OffsetError, match=r"`offset: 0` in the configuration; .*MTD_MSIL2A.xml"):
-        plan_imports([safe_settings(root, offset=0)])
-
-
-def test_a_pattern_that_fits_nothing_shows_what_is_there(safe):
-    root, _, _ = safe
-    settings = safe_settings(root).model_copy(update={"pattern": r"(?P<band>x)(?P<date>y)"})
-    with pytest.raises(InputError, match=r"7 files, the first .*T19LCD_20190305T143741_B04_10m\.jp2"):
-        plan_imports([settings])
-
-
-def test_bands_missing_on_some_date_are_listed(safe):
-    root, _, _ = safe
-    (path,) = root.rglob("*_B11_20m.jp2")
-    path.unlink()
-    with pytest.raises(InputError, match="20190305T143741 T19LCD lacks swir16"):
-        plan_imports([safe_settings(root)])
-
-
-def stac_item(path, asset, **properties):
-    item = {
-        "type": "Feature",
-        "properties": properties,
-        "assets": {"red": {"href": f"./{path.name}", **asset}},
-    }
-    path.with_suffix(".json").write_text(json.dumps(item))
-
-
-@pytest.mark.parametrize(
-    ("asset", "properties", "offset"),
-    [
-        ({"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}, {}, -1000),
-        ({"raster:bands": [{"scale": 1e-4, "offset": 0}]}, {"s2:processing_baseline": "05.09"}, 0),
-        ({"raster:scale": 1e-4, "raster:offset": -0.1}, {}, -1000),
-        ({"bands": [{"raster:scale": 1e-4, "raster:offset": -0.1}]}, {}, -1000),
-        ({}, {"s2:processing_baseline": "04.00"}, -1000),
-        ({}, {"s2:processing_baseline": "03.01"}, 0),
-        ({}, {"s2:processing_baseline": "99.99", "earthsearch:boa_offset_applied": True}, 0),
-        ({}, {"s2:processing_baseline": "05.09", "earthsearch:boa_offset_applied": False}, -1000),
-    ],
-)
-def test_a_stac_item_beside_the_raster_says_the_offset(
-    tmp_path, write_raster, landscape, asset, properties, offset
-):
-    path = write_raster(tmp_path / "in.tif", landscape(12, 12))
-    stac_item(path, asset, **properties)
-    (task,) = plan_imports([multiband(path, offset=None, scale=None)])
-    assert (task.offset, task.scale) == (offset, 1e-4)
-
-
-def test_an_item_that_contradicts_itself_is_refused_until_the_user_decides(tmp_path, write_raster, landscape):
-    path = write_raster(tmp_path / "in.tif", landscape(12, 12))
-    asset = {"raster:bands": [{"scale": 1e-4, "offset": -0.1}]}
-    stac_item(path, asset, **{"earthsearch:boa_offset_applied": True})
-    with pytest.raises(
-        OffsetError, match=r"says -1000; earthsearch:boa_offset_applied true in in.json says 0"
-    ):
-        plan_imports([multiband(path, offset=None)])
-    (task,) = plan_imports([multiband(path, offset=0)])
-    assert task.offset == 0
-
-
-def test_an_item_of_another_raster_says_nothing(tmp_path, write_raster, landscape):
-    path = write_raster(tmp_path / "in.tif", landscape(12, 12))
-    stac_item(tmp_path / "other.tif", {}, **{"s2:processing_baseline": "05.09"})
-    with pytest.raises(OffsetError, match="offset is unknown"):
-        plan_imports([multiband(path, offset=None)])
-
-
-def test_gdal_scale_and_offset_count_when_they_are_not_the_trivial_ones(tmp_path, write_raster, landscape):
-    path = write_raster(tmp_path / "in.tif", landscape(12, 12))
-    with rasterio.open(path, "r+") as dataset:
-        dataset.scales, dataset.offsets = (1e-4,) * 3, (-0.1,) * 3
-    (task,) = plan_imports([multiband(path, offset=None, scale=None)])
-    assert (task.offset, task.scale) == (-1000, 1e-4)
-
-
-def test_the_sensing_date_decides_nothing(tmp_path, write_raster, landscape):
-    path = write_raster(tmp_path / "in.tif", landscape(12, 12))
-    for date in ("2019-01-01", "2023-01-01"):
-        with pytest.raises(OffsetError, match="offset is unknown"):
-            plan_imports([multiband(path, offset=None, date=date)])
-
-
-def test_the_simulated_label_is_kept(tmp_path, write_raster, landscape):
+def test_the_simulated_label_is_kept(tmp_path, write_raster, landscape, multiband, only_scene):
     path = write_raster(tmp_path / "in.tif", landscape(12, 12))
     import_scenes([multiband(path, simulated=True)], tmp_path / "archive")
     assert only_scene(tmp_path / "archive").simulated is True

@@ -43,5 +43,5 @@ def test_a_wrong_setting_is_told_by_its_name(change, said):
 
 @pytest.mark.parametrize("pattern", ["(?P<band>x", "(?P<band>x)", "(?P<band>x)(?P<date>y)(?P<orbit>z)"])
 def test_a_pattern_needs_the_groups_band_and_date_and_no_unknown_one(pattern):
-    with pytest.raises(ValidationError, match="regular expression|named groups"):
+    with pytest.raises(ValidationError, match=r"regular expression|named groups"):
         FilesImport(kind="files", name="s2", folder="/data", pattern=pattern, bands={"red": "B04"})

@@ -130,13 +130,14 @@ def import_scene(task: ImportTask, archive: str | Path) -> bool:
 
 def import_scenes(imports: Sequence[SceneImport], archive: str | Path) -> list[str]:
     """Import one item after the other and write the catalog; the ids of all items, made and reused."""
-    units = []
-    for task in plan_imports(imports):
-        made = import_scene(task, archive)
-        log.info("%s: %s", task.unit, "made" if made else "reused")
-        units.append(task.unit)
-    write_catalog(archive)
-    return units
+    tasks, store = plan_imports(imports), scene_store(archive)
+    with store.locked():
+        store.sweep()
+        for task in tasks:
+            made = import_scene(task, archive)
+            log.info("%s: %s", task.unit, "made" if made else "reused")
+        write_catalog(archive)
+    return [task.unit for task in tasks]
 
 
 def _strips(window: Window) -> Iterator[Window]:

@@ -159,14 +159,14 @@ def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float
 def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: float) -> None:
     """Refuse an offset that the data contradict, with the figures that made it refuse.
 
-    Two contradictions are looked for. (1) Reflectance below zero: more than 10 % of a band's valid pixels
-    below -0.02 (the L2A uncertainty goal is 0.05 * rho + 0.005, so -0.02 is no noise): an offset was
-    subtracted that was not there. (2) The darkest 0.1 % of every band lies just above 0.1: visible floors
-    between 0.097 and 0.135, none below 0.097 in any band, and either blue and red floors within 0.010 of
-    each other (haze falls with wavelength, bare ground rises) or the short-wave infrared piled up there too:
-    an offset of +1000 DN is still in. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible;
-    bright ground, snow and cloud have higher visible floors, haze a lower one beyond the red. Fewer than
-    two visible bands cannot tell. The guard refuses contradictions; it does not prove an offset.
+    Two contradictions are looked for. (1) Subtracted though it was not there: more than 10 % of a band's valid
+    pixels below a reflectance of -0.02, four times the 0.005 + 0.05 rho specified for a dark target (Doxani et
+    al. 2018, doi:10.3390/rs10020352). (2) Left in: the darkest 0.1 % of every band lies just above 0.1. Visible
+    floors lie between 0.097 and 0.135, no band has one below 0.097, and either blue and red floors are within
+    0.010 of each other (haze falls with wavelength, bare ground rises) or the short-wave infrared is piled up
+    there too. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible; bright ground, snow and
+    cloud have higher visible floors, haze a lower one beyond the red. With fewer than two visible bands (2)
+    cannot be told. docs/radiometry.md gives margins and limits.
 
     Parameters
     ----------
