@@ -23,6 +23,8 @@ from cocal.estimate.weights import check_purposive, check_simple_random, check_w
 SIMPLE_RANDOM = ("simple", "systematic", "poststratified", "difference", "regression")
 """Estimators whose sample is one simple random (or systematic) sample of the whole frame."""
 
+_NAMES = ("stratum", "map_class", "reference_class", "region")
+
 UNGROUPED = ("simple", "systematic")
 """Those that use nothing but the frame's total area."""
 
@@ -87,6 +89,7 @@ def build_design(
     """
     _check_columns(sample, strata, by_region)
     check_purposive(sample)
+    sample = sample.assign(**{name: sample[name].astype("str") for name in _NAMES if name in sample.columns})
     known = list(classes) if classes is not None else _classes_found(sample)
     _check_values(sample, known)
     table = strata_from_table(strata)
@@ -156,7 +159,7 @@ def _classes_found(sample: pd.DataFrame) -> list[str]:
 
 def _check_values(sample: pd.DataFrame, classes: Sequence[str]) -> None:
     problems = []
-    for name in ("stratum", "map_class", "reference_class", "region"):
+    for name in _NAMES:
         if name in sample.columns and (missing := int(sample[name].isna().sum())):
             problems.append(f"{missing} points have no {name}: list points that could not be observed apart")
     for name in ("map_class", "reference_class"):
@@ -173,7 +176,8 @@ def _check_values(sample: pd.DataFrame, classes: Sequence[str]) -> None:
 
 
 def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
-    return np.asarray(pd.Categorical(column, categories=list(names)).codes, dtype=np.int64)
+    """Place of each value in `names`, -1 where it is not one of them."""
+    return np.asarray(pd.Index(list(names)).get_indexer(pd.Index(column)), dtype=np.int64)
 
 
 def _stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64]:
