@@ -130,7 +130,9 @@ def white(seed: int, stream: str, window: Window, layers: int) -> NDArray[np.flo
             part = chunk.intersection(window)
             if part is None:
                 continue
-            key = np.array([_key(seed, stream), (column << 32) ^ row], dtype=np.uint64)
+            key = np.array(
+                [_key(seed, stream), ((column & 0xFFFFFFFF) << 32) | (row & 0xFFFFFFFF)], dtype=np.uint64
+            )
             draw = np.random.Generator(np.random.Philox(key=key)).standard_normal(
                 (layers, CHUNK_PX, CHUNK_PX), dtype=np.float32
             )

@@ -44,7 +44,16 @@ PLACES = (
 
 def _wave(terrain: Terrain, stream: str, along: Array, side: float) -> Array:
     bends = fractal(terrain.seed, f"border/{stream}", along, 0.0, side / 4, 3)
-    return np.clip(bends, -2.0, 2.0) * WAVE_SHARE * side / 2
+    return np.asarray(np.clip(bends, -2.0, 2.0) * WAVE_SHARE * side / 2)
+
+
+def _divide(terrain: Terrain, stream: str, x: Array, height: float, side: float) -> Array:
+    """A line across one bank at about `height`: level near the river, so that they cross once."""
+    river = float(terrain.river_x(height)[0])
+    west = stream.startswith("pe")
+    own = x[x < river + 2 * STEP_M] if west else x[x > river - 2 * STEP_M]
+    level = np.clip((np.abs(own - river) / side - 0.03) / 0.03, 0.0, 1.0)
+    return np.column_stack([own, height + level * _wave(terrain, stream, own, side)])
 
 
 def outlines(terrain: Terrain, window: Window) -> list[BaseGeometry]:
@@ -53,32 +62,20 @@ def outlines(terrain: Terrain, window: Window) -> list[BaseGeometry]:
     side = float(east - west)
     inset = (MARGIN_SHARE + WAVE_SHARE) * side
     x, y = np.arange(west, east + STEP_M, STEP_M), np.arange(south, north + STEP_M, STEP_M)
-    river = terrain.river_x(y)
     lines = [
-        np.column_stack([river, y]),
+        np.column_stack([terrain.river_x(y), y]),
         np.column_stack([west + inset + _wave(terrain, "west", y, side), y]),
         np.column_stack([east - inset + _wave(terrain, "east", y, side), y]),
         np.column_stack([x, south + inset + _wave(terrain, "south", x, side)]),
         np.column_stack([x, north - inset + _wave(terrain, "north", x, side)]),
     ]
-    middle = float(terrain.river_x(terrain.centre_y)[0])
-    for bank, columns in (("pe", x[x < middle + side / 5]), ("bo", x[x > middle - side / 5])):
+    for bank in ("pe", "bo"):
         for third in (1, 2):
             height = south + inset + (side - 2 * inset) * third / 3
-            line = np.column_stack([columns, height + _wave(terrain, f"{bank}{third}", columns, side)])
-            lines.append(_on_one_bank(line, lines[0], bank == "pe"))
+            lines.append(_divide(terrain, f"{bank}{third}", x, height, side))
     strings = shapely.MultiLineString([shapely.LineString(line) for line in lines])
     faces = shapely.get_parts(shapely.polygonize([shapely.node(strings)]))
     return _in_order(terrain, list(faces))
-
-
-def _on_one_bank(line: Array, river: Array, west: bool) -> Array:
-    """The part of a line on one bank, with its first point beyond the river so that they cross."""
-    bank = line[:, 0] - np.interp(line[:, 1], river[:, 1], river[:, 0])
-    beyond = bank > STEP_M if west else bank < -STEP_M
-    return (
-        line[: int(np.argmax(beyond)) + 1] if west else line[len(line) - int(np.argmax(beyond[::-1])) - 1 :]
-    )
 
 
 def _in_order(terrain: Terrain, faces: list[BaseGeometry]) -> list[BaseGeometry]:

@@ -29,10 +29,10 @@ STRATA = ("coca_last_year", "near_coca", "elsewhere")
 """Strata of the sample, drawn on an invented census of the year before; code on maps is place + 1."""
 
 NEAR_M = 100
-HALO_PX = 20
-"""Pixels around a block that its survey needs: 100 m of `near_coca`, 200 m for a whole patch."""
+HALO_PX = 40
+"""Pixels around a block that its survey needs to see its patches whole: two cells of stands and a bend."""
 
-CLUSTER_M, CLUSTER_SHARE = 1500, 0.24
+CLUSTER_M, CLUSTER_SHARE = 900, 0.25
 """Training polygons come from a share of the cells of this lattice."""
 
 SURFACE_CELL_M = 300

@@ -43,7 +43,7 @@ class Terrain:
 
     def _height(self, offset: Array, ridges: Array) -> Array:
         away = np.abs(offset)
-        return np.asarray(610.0 + 1180.0 * away / (away + 2600.0) + 330.0 * ridges * away / (away + 900.0))
+        return np.asarray(590.0 + 1220.0 * away / (away + 2600.0) * np.exp(0.42 * ridges))
 
     def elevation(self, x: Any, y: Any) -> Array:
         """Height above the sea at points, m."""
