@@ -11,7 +11,7 @@ from cocal.scheme import read_scheme
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
-    "definition.", "model.", "score.",
+    "definition.",
 )  # fmt: skip
 
 
