@@ -6,7 +6,6 @@ Paths in the file are relative to the folder of the file.
 from __future__ import annotations
 
 import difflib
-import types
 import typing
 from datetime import date
 from pathlib import Path
@@ -185,7 +184,8 @@ def read_config(path: str | Path) -> RunConfig:
             f"configuration {path} cannot be used; {err.error_count()} problem(s):\n{lines}",
             remedy="mend these keys; docs/configuration.md describes each",
         ) from err
-    return _absolute(config, path.resolve().parent)
+    absolute: RunConfig = _absolute(config, path.resolve().parent)
+    return absolute
 
 
 def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -209,8 +209,6 @@ def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if isinstance(annotation, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else types.NoneType):
-        return _models_in(annotation.__value__)
     return [m for arg in typing.get_args(annotation) for m in _models_in(arg)]
 
 

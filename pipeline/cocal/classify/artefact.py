@@ -2,6 +2,7 @@
 
 skops names members after addresses in memory, so two savings of one model differ. `canonical` numbers
 them in the order of the schema instead, and adds the member `cocal.json`: what the model must be fed.
+Importing skops loads all of scikit-learn, so it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
-
-import skops.io
 
 from cocal.classify.estimators import ESTIMATORS
 from cocal.errors import ModelMismatchError
@@ -35,6 +34,8 @@ _BROKEN = (BadZipFile, zlib.error, ValueError, OSError)
 
 def pack(estimator: Any, contract: Mapping[str, Any]) -> bytes:
     """The estimator as a skops archive with `contract` in it; equal bytes for equal models."""
+    import skops.io
+
     members: dict[str, bytes] = {}
     with ZipFile(io.BytesIO(skops.io.dumps(estimator))) as source:
         files: dict[str, str] = {}
@@ -98,6 +99,8 @@ def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:
     ModelMismatchError
         The archive holds a type beyond the allow-list (named), is no model of cocal, or cannot be read.
     """
+    import skops.io
+
     try:
         with ZipFile(io.BytesIO(data)) as archive:
             contract = json.loads(archive.read(CONTRACT))

@@ -15,11 +15,10 @@ import pandas as pd
 
 from cocal.config import RunConfig
 from cocal.errors import UsageError
-from cocal.run.content import read_own_csv, truth_table
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.journal import Journal
 from cocal.run.plan import Plan, ground, plan
-from cocal.run.results import compare_stage, measure_stage, report_stage
+from cocal.run.results import compare_stage, measure_stage, read_own_csv, report_stage, truth_table
 from cocal.run.stages import Run, import_stage, index_stage, map_stage
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file

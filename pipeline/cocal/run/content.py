@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +21,14 @@ from cocal.report import (
     Reproduce,
 )
 from cocal.run.overview import overview
+from cocal.run.results import read_own_csv, truth_table
 from cocal.store import library_versions
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run
 
 _CARD = (
-    "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256",
+    "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256", "validation",
     "cocal_version", "libraries",
 )  # fmt: skip
 
@@ -53,28 +53,12 @@ def report_content(run: Run) -> ReportContent:
         model_card={key: card[key] for key in _CARD},
         map_overview=map_overview(run),
         records_summary=None if matched is None else records_summary(run, matched),
-        accuracy=None
-        if matched is None
-        else map_accuracy(run, matched, estimates.get(last.name), last, card),
+        accuracy=None if matched is None else map_accuracy(run, matched, estimates.get(last.name), last),
         failures=tuple(run.journal.failures),
         reproduce=reproduce(run),
         simulated=run.simulated,
         notes=run.base.regions.notes,
     )
-
-
-def read_own_csv(path: Path) -> pd.DataFrame:
-    """A table that the run wrote; only an empty cell is missing (`NA` may be a country)."""
-    text = {"region_id": str, "region_name": str, "country": str, "period": str, "record_id": str}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])  # type: ignore[arg-type]
-
-
-def truth_table(run: Run) -> pd.DataFrame | None:
-    """region_id, class, truth_ha of a simulated landscape; None for real imagery, whatever is configured."""
-    settings = run.config.comparison
-    if settings is None or settings.truth is None or not run.simulated:
-        return None
-    return read_own_csv(settings.truth)
 
 
 def map_overview(run: Run) -> MapOverview:
@@ -125,9 +109,9 @@ def records_summary(run: Run, matched: pd.DataFrame) -> RecordsSummary:
 
 
 def map_accuracy(
-    run: Run, matched: pd.DataFrame, estimate: dict[str, Any] | None, period: Period, card: dict[str, Any]
+    run: Run, matched: pd.DataFrame, estimate: dict[str, Any] | None, period: Period
 ) -> Accuracy | None:
-    """Map against matched records of the headline period, with the null models of the card beside."""
+    """Map against matched records of the headline period."""
     rows = matched[(matched["status"] == "matched") & (matched["period"].astype(str) == period.name)]
     if rows.empty:
         return None
@@ -149,19 +133,6 @@ def map_accuracy(
         overall=overall,
         overall_se=None if overall is None or estimate is None else estimate["overall_accuracy_se"],
         reference={"es": "registros de campo del periodo", "en": "field records of the period"},
-        nulls=null_scores(card, run.base.scheme.target),
-    )
-
-
-def null_scores(card: dict[str, Any], target: str) -> pd.DataFrame:
-    """F1 of the target under the card's spatial blocks: the model and the models it has to beat."""
-    validation = card["validation"]
-    every = {"model": validation["model"], **validation["null_models"]}
-    return pd.DataFrame(
-        [
-            {"name": name, "score": f"F1 {target}", "value": result["pooled"]["classes"][target]["f1"]}
-            for name, result in every.items()
-        ]
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from cocal.contracts import UNOBSERVED
 from cocal.run.plan import REVISIT_DAYS, Plan
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def plan_table(plan: Plan) -> Table:
     """What a run would do, one fact a row."""
-    table = Table("plan", Text(plan.name), title=None)
+    table = Table("plan", plan.name)
     zones = ", ".join(f"EPSG:{epsg}: {count}" for epsg, count in plan.tiles_per_zone.items())
     archived = "unknown until imported" if plan.scenes_archived is None else str(plan.scenes_archived)
     rows = {
@@ -46,8 +47,8 @@ def hectares_table(result: RunSummary) -> Table:
     """Hectares of the target per region: mapped, estimated with its interval, truth if simulated."""
     assert result.areas is not None
     areas = result.areas
-    target = areas[areas["class"] == result.target].set_index(["period", "region_id"])
-    dark = areas[areas["class"] == "unobserved"].set_index(["period", "region_id"])["mapped_ha"]
+    target = areas[areas["class"] == result.target]
+    dark = areas[areas["class"] == UNOBSERVED]["mapped_ha"]
     title = f"hectares of {result.target}" + (" - SIMULATED, not observations" if result.simulated else "")
     table = Table(title=title)
     headers = ["period", "country", "region", "mapped", "estimated", "interval", "unobserved"]
@@ -55,13 +56,13 @@ def hectares_table(result: RunSummary) -> Table:
         headers.append("truth (simulated)")
     for name in headers:
         table.add_column(name, justify="left" if name in ("period", "country", "region") else "right")
-    for key, row in target.iterrows():
+    for row, unseen in zip(target.to_dict("records"), dark, strict=True):
         low, high = _number(row["ci_low_ha"]), _number(row["ci_high_ha"])
         cells = [
-            key[0], row["country"], row["region_name"], _number(float(row["mapped_ha"])),
-            _number(row["estimated_ha"]), f"{low} to {high}" if low else row["notes"], _number(float(dark[key])),
+            row["period"], row["country"], row["region_name"], _number(float(row["mapped_ha"])),
+            _number(row["estimated_ha"]), f"{low} to {high}" if low else row["notes"], _number(float(unseen)),
         ]  # fmt: skip
         if result.truth is not None:
-            cells.append(_number(result.truth.get(key[1], float("nan"))))
+            cells.append(_number(result.truth.get(row["region_id"], float("nan"))))
         table.add_row(*(Text(str(cell)) for cell in cells))
     return table

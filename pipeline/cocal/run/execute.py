@@ -109,7 +109,8 @@ class DaskExecutor:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         from distributed import as_completed
 
-        waiting, running = deque(jobs), {}
+        waiting = deque(jobs)
+        running: dict[str, tuple[Job, float, Any]] = {}
         done = as_completed(loop=self.client.loop)
         tasks_in_flight = 0
         while waiting or running:

@@ -30,8 +30,6 @@ from cocal.estimate import (
 )
 from cocal.fieldwork import RecordSettings, match, read_records, read_strata
 from cocal.grid import Tile
-from cocal.report import TOTAL, report
-from cocal.run.content import report_content
 from cocal.run.execute import Call, Job
 from cocal.run.tiles import tile_counts
 from cocal.store import address, sha256_file, source_digest
@@ -39,7 +37,8 @@ from cocal.store import address, sha256_file, source_digest
 if TYPE_CHECKING:
     from cocal.run.stages import Run
 
-OUTSIDE_MAP, MATCHED, RESOLUTION = 255, "matched", 10
+OUTSIDE_MAP, RESOLUTION = 255, 10
+MATCHED, TOTAL = "matched", "total"
 
 
 def _file(path: Path | None, key: str) -> str | None:
@@ -63,10 +62,8 @@ def measure_inputs(run: Run) -> dict[str, Any]:
         "regions": run.base.regions.sha256,
         "scheme": run.base.scheme.sha256,
         "periods": [[p.name, str(p.start), str(p.end)] for p in run.periods],
-        "records": records
-        and [_file(records.path, "records.path"), records.model_dump(mode="json", exclude={"path"})],
-        "estimate": estimate
-        and [_file(estimate.strata, "estimate.strata"), estimate.model_dump(mode="json", exclude={"strata"})],
+        "records": records and _record_inputs(records),
+        "estimate": estimate and estimate.model_dump(mode="json"),
         "code": source_digest("estimate", "fieldwork", "regions", "grid", "run/results", "run/tiles"),
     }
 
@@ -142,7 +139,7 @@ def country_areas(areas: pd.DataFrame) -> pd.DataFrame:
     empty = areas.iloc[:0].reindex(range(len(sums)))
     known = sums.assign(region_id=sums["country"], region_name=sums["country"])
     texts = dict.fromkeys(("interval", "estimator", "notes"), "")
-    return empty.assign(**{name: known[name] for name in known}, **texts)[list(AREA_COLUMNS)]
+    return empty.assign(**{str(name): known[name] for name in known}, **texts)[list(AREA_COLUMNS)]
 
 
 def add_estimates(
@@ -250,9 +247,23 @@ def estimate_domain(
 def _read_table(path: Path, key: str) -> pd.DataFrame:
     keys = {"region_id": str, "region": str, "stratum": str, "period": str, "year": str}
     try:
-        return pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])  # type: ignore[arg-type]
+        return pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as err:
         raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"mend `{key}:`") from err
+
+
+def read_own_csv(path: Path) -> pd.DataFrame:
+    """A table that the run wrote; only an empty cell is missing (`NA` may be a country)."""
+    text = {"region_id": str, "region_name": str, "country": str, "period": str, "record_id": str}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+
+
+def truth_table(run: Run) -> pd.DataFrame | None:
+    """region_id, class, truth_ha of a simulated landscape; None for real imagery, whatever is configured."""
+    settings = run.config.comparison
+    if settings is None or settings.truth is None or not run.simulated:
+        return None
+    return read_own_csv(settings.truth)
 
 
 def compare_stage(run: Run) -> None:
@@ -284,6 +295,9 @@ def compare_stage(run: Run) -> None:
 
 def report_stage(run: Run) -> None:
     """report/index.html: the page, in Spanish and English."""
+    from cocal.report import report
+    from cocal.run.content import report_content
+
     content = report_content(run)
     inputs = {
         "measure": address(measure_inputs(run)),

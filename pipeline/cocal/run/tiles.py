@@ -118,12 +118,13 @@ def finish_tile(
         inside = window.slices_of(window_of(block))
         for name, values in merged.items():
             values[inside] = block[name].values
+    scenes, period = task.features.scenes, task.features.period
     dataset = xr.Dataset(
         {name: (("y", "x"), values, blocks[0][name].attrs) for name, values in merged.items()},
         coords=grid_coords(window),
-        attrs=blocks[0].attrs | {"simulated": int(any(b.attrs.get("simulated") for b in blocks))},
+        attrs=blocks[0].attrs
+        | {"inputs": [s.id for s in scenes], "simulated": int(any(s.simulated for s in scenes))},
     )
-    period = task.features.period
     with store.commit(unit, inputs) as folder:
         write_class_map(
             folder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -116,10 +116,9 @@ def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataF
     side = run.config.grid.block_px * RESOLUTION
     keys = [pixels["epsg"], np.floor(pixels["x"] / side), np.floor(pixels["y"] / side)]
     jobs, members = [], {}
-    for (epsg, column, row), group in pixels.groupby(keys, sort=True):
-        window = Window(
-            int(epsg), int(column) * side, (int(row) + 1) * side, side // RESOLUTION, side // RESOLUTION
-        )
+    for key, group in pixels.groupby(keys, sort=True):
+        epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
+        window = Window(epsg, column * side, (row + 1) * side, side // RESOLUTION, side // RESOLUTION)
         outer = window.expanded(halo_px(task.settings))
         near = tuple(s for s in task.scenes if s.window.intersection(outer) is not None)
         rows = np.floor((window.top - group["y"].to_numpy()) / RESOLUTION).astype(np.int64)
