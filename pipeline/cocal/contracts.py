@@ -109,10 +109,10 @@ def _raster_problems(dataset: xr.Dataset, contract: str) -> list[str]:
             problems.append(f"no coord {name!r}")
     if "y" in dataset.coords and dataset["y"].size > 1 and not (np.diff(dataset["y"].values) < 0).all():
         problems.append("y does not descend")
-    for name, variable in dataset.data_vars.items():
+    for variable in dataset.data_vars.values():
         for attr in ("long_name", "units"):
             if attr not in variable.attrs:
-                problems.append(f"{name!r} has no {attr}")
+                problems.append(f"{variable.name!r} has no {attr}")
     return problems
 
 

@@ -64,12 +64,12 @@ class Window:
     @property
     def x(self) -> NDArray[np.float64]:
         """Easting of the pixel centres, m, ascending."""
-        return self.left + (np.arange(self.width) + 0.5) * self.resolution
+        return np.asarray(self.left + (np.arange(self.width) + 0.5) * self.resolution, dtype=np.float64)
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Northing of the pixel centres, m, descending."""
-        return self.top - (np.arange(self.height) + 0.5) * self.resolution
+        return np.asarray(self.top - (np.arange(self.height) + 0.5) * self.resolution, dtype=np.float64)
 
     def expanded(self, pixels: int) -> Window:
         """This window with `pixels` more on each side."""
