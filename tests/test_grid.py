@@ -93,6 +93,23 @@ def test_owned_areas_of_two_zones_add_up_to_the_area_of_the_ground():
     assert grid.hectares(total) == pytest.approx(grid.geodesic_hectares(area), rel=2e-4)
 
 
+@pytest.mark.parametrize("hole_reversed", [False, True])
+@pytest.mark.parametrize("shell_reversed", [False, True])
+def test_a_hole_is_subtracted_whatever_way_its_ring_runs(shell_reversed, hole_reversed):
+    shell = shapely.box(-69.1, -14.1, -69.0, -14.0)
+    hole = shapely.box(-69.06, -14.06, -69.04, -14.04)
+    rings = [np.array(g.exterior.coords) for g in (shell, hole)]
+    turned = [r[::-1] if flip else r for r, flip in zip(rings, (shell_reversed, hole_reversed), strict=True)]
+    holed = shapely.Polygon(turned[0], [turned[1]])
+    expected = grid.geodesic_hectares(shell) - grid.geodesic_hectares(hole)
+    assert grid.geodesic_hectares(holed) == pytest.approx(expected, rel=1e-9)
+    far = shapely.transform(holed, lambda xy: xy + [0.5, 0])
+    both = shapely.MultiPolygon(
+        [holed, shapely.Polygon(far.exterior.coords[::-1], [far.interiors[0].coords])]
+    )
+    assert grid.geodesic_hectares(both) == pytest.approx(2 * expected, rel=1e-9)
+
+
 def test_the_zone_of_a_point_follows_its_meridian_and_hemisphere():
     assert grid.utm_epsg(-72.0, -13) == 32719
     assert grid.utm_epsg(-72.0001, -13) == 32718

@@ -260,8 +260,12 @@ def hectares(units: int) -> float:
 
 
 def geodesic_hectares(geometry: BaseGeometry) -> float:
-    """Area of a polygon in degrees on the WGS 84 ellipsoid, ha (Karney 2013, doi:10.1007/s00190-012-0578-z)."""
-    return abs(_GEOD.geometry_area_perimeter(shapely.segmentize(geometry, 0.01))[0]) / 10_000
+    """Area of a polygon in degrees on the WGS 84 ellipsoid, ha (Karney 2013, doi:10.1007/s00190-012-0578-z).
+
+    Rings may run in either direction: they are oriented first, so that holes are subtracted.
+    """
+    outline = shapely.segmentize(shapely.normalize(geometry), 0.01)
+    return abs(_GEOD.geometry_area_perimeter(outline)[0]) / 10_000
 
 
 def windows_bounds(windows: Iterable[Window]) -> Iterator[tuple[int, BaseGeometry]]:
