@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,6 +116,43 @@ def simulate(
         raise UsageError("this landscape cannot be made", "", str(err), "choose another --size") from err
     make(out, settings)
     _print(f"SIMULATED landscape in {out}")
+
+
+class Format(StrEnum):
+    """How an estimate is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command()
+def estimate(
+    sample: Annotated[Path, typer.Option(help="CSV: stratum, map_class, reference_class [, region]")],
+    strata: Annotated[Path, typer.Option(help="CSV: stratum, area_ha (or pixels, pixel_area_m2) [, region]")],
+    by: Annotated[str | None, typer.Option(help="column of the sample that holds the regions")] = None,
+    estimator: Annotated[str, typer.Option(help="stratified, simple, poststratified, ...")] = "stratified",
+    interval: Annotated[
+        str, typer.Option(help="gamma holds for rare classes; wald is printed in papers")
+    ] = "gamma",
+    confidence: Annotated[float, typer.Option(help="from 0.5 to below 1")] = 0.95,
+    collapse: Annotated[list[str] | None, typer.Option(help="strata to merge, A+B; may be repeated")] = None,
+    output: Annotated[Format, typer.Option("--format", help="how to print it")] = Format.TEXT,
+) -> None:
+    """Estimate hectares and accuracies from a sample and its strata, without a run."""
+    import json
+
+    from cocal.estimate import estimate_files
+
+    result = estimate_files(
+        sample, strata, by=by, estimator=estimator, interval=interval, confidence=confidence,
+        collapse=collapse or (),
+    )  # fmt: skip
+    if output is Format.JSON:
+        text = json.dumps(result.to_json_dict(), ensure_ascii=False, indent=2) + "\n"
+    else:
+        text = result.to_text() if output is Format.TEXT else result.to_csv()
+    sys.stdout.write(text)
 
 
 def _print(content: Any) -> None:

@@ -40,9 +40,8 @@ def fresh_clone() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="cocal-clone-"))
     clone = folder / "cocal"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    keep = {"PATH", "LANG", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE"}
-    environment = {name: value for name, value in os.environ.items() if name in keep}
-    environment |= {"HOME": str(folder), "PIP_NO_CACHE_DIR": "1", "COCAL_TEST_DATA": str(DATA)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    environment |= {"PIP_NO_CACHE_DIR": "1", "COCAL_TEST_DATA": str(DATA)}
     for target in ("demo", "test"):
         done = subprocess.run(["make", target], cwd=clone, env=environment, capture_output=True, text=True)
         print(done.stdout[-3000:], done.stderr[-1500:] if done.returncode else "", sep="\n")

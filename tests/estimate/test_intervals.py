@@ -87,6 +87,26 @@ def test_with_a_whole_unseen_event_it_is_garwoods_interval_of_a_poisson_count(
     assert (low[1], high[1]) == (0.0, pytest.approx(-np.log(0.025), rel=1e-5))
 
 
+def test_an_uneven_published_case_lies_between_the_published_exact_and_mid_p_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Down syndrome by maternal age (Fay and Feuer 1997, Table II), six strata of very unequal weight.
+
+    R packages asht and dsrTest print per 100,000: 75.52901; gamma 67.70212 to 188.30017; mid-P upper end
+    173.08170.
+    """
+    cases = np.array([[0, 8, 63, 112, 262, 295]])
+    births = [327, 30_666, 123_419, 149_919, 104_088, 34_392]
+    standard = np.array([319_933, 931_318, 786_511, 488_235, 237_863, 61_313])
+    design = strata((1e5 * standard / standard.sum()).tolist(), births)
+    assert totals(draws(cases), design)[0] == pytest.approx(75.52901, abs=1e-5)
+    low, high = gamma(draws(cases), design, everywhere(1), 0.95)
+    assert 173.08 < high[0] < 188.31
+    assert low[0] == pytest.approx(67.70212, rel=0.01)
+    monkeypatch.setattr(intervals, "PHANTOM", 1.0)
+    assert gamma(draws(cases), design, everywhere(1), 0.95)[1][0] > 188.30
+
+
 def test_no_point_of_the_class_gives_zero_and_what_the_heaviest_stratum_could_hide() -> None:
     """3.09 unseen points (gamma 0.75) of 9,900/99 = 100 ha each."""
     low, high = gamma(draws(np.array([[0, 0]])), strata([50.0, 9_900.0], [10, 99]), everywhere(1), 0.95)
@@ -160,7 +180,7 @@ def test_net_of_wald_intervals_is_the_wald_interval_of_the_difference() -> None:
 
 
 def test_variances_are_those_of_the_textbook() -> None:
-    """Cochran 5.7 by hand: 100^2 (.3)(.7)/9 + 50^2 (.5)(.5)/19."""
+    """By hand: 100^2 (.3)(.7)/9 + 50^2 (.5)(.5)/19."""
     design = strata([100.0, 50.0], [10, 20])
     assert variances(draws(np.array([[3, 10]])), design)[0] == pytest.approx(
         100**2 * 0.21 / 9 + 50**2 * 0.25 / 19

@@ -78,7 +78,7 @@ def test_olofsson_2014_producers_half_widths_follow_the_papers_formula(
 
 
 def test_olofsson_2014_equations_written_out_agree() -> None:
-    """Equations 2 and 5 to 11 with loops over the matrix, as a second, independent reading."""
+    """The paper's formulas with loops over the matrix, as a second, independent reading."""
     n, pixels = OLOFSSON_COUNTS, OLOFSSON_PIXELS
     totals, result = n.sum(axis=1), figures(estimated(olofsson()))
     for j, name in enumerate(OLOFSSON):
@@ -115,7 +115,7 @@ def test_stehman_2014_areas_and_accuracies() -> None:
 
 
 def test_stehman_2014_producers_standard_error_is_1165_not_the_printed_114() -> None:
-    """The paper's .114 is an erratum: its equation 28 with its own Table 2 gives .1165.
+    """The paper's .114 is an erratum: its own formula with its own Table 2 gives .1165.
 
     Here with units as pixels, so with the paper's (1 - n_h/N_h); without it .1166.
     """

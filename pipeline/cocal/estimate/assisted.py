@@ -2,8 +2,7 @@
 
 From one simple random sample: Y = b X + A mean(y - b x), with y the reference indicator of a class, x the
 map's, X the known mapped area. b = 1 is the difference estimator, b = s_xy / s2_x the regression estimator
-(Cochran 1977, ch. 7; Stehman 2013, doi:10.1016/j.rse.2013.01.016; McRoberts 2010,
-doi:10.1016/j.rse.2009.12.011).
+(Cochran 1977, ch. 7; Stehman 2013, doi:10.1016/j.rse.2013.01.016).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Change between two dates from points that were observed at both: gain, loss and net, with intervals.
 
 Two areas estimated from two maps and subtracted carry both maps' errors; the same points seen twice carry
-their own covariance, which makes the net change far more precise (Cochran 1977, sec. 12.9; Olofsson et al.
-2014, sec. 4.1). Gain and loss are areas of changed points, not differences of totals: a stock on two days
+their own covariance, which makes the net change far more precise (Olofsson et al.
+2014). Gain and loss are areas of changed points, not differences of totals: a stock on two days
 does not tell what was cleared and planted again between them.
 """
 

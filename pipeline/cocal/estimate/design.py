@@ -194,9 +194,9 @@ def _stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64
         own = own * len(region_names) + np.array([places[name] for name in strata.region_names])
     else:
         missing = code < 0
-    lookup = np.full(int(max(own.max(), code.max())) + 1, -1, dtype=np.int64)
-    lookup[own] = np.arange(len(own))
-    index = np.where(missing, -1, lookup[np.maximum(code, 0)])
+    order = np.argsort(own)
+    place = np.minimum(np.searchsorted(own[order], code), len(own) - 1)
+    index = np.where(missing | (own[order][place] != code), -1, order[place])
     if (index < 0).any():
         wanted = ["stratum", "region"] if region_names else ["stratum"]
         lost = sample.loc[index < 0, wanted].drop_duplicates().head(6)

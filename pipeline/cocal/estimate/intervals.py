@@ -68,7 +68,7 @@ def net(
     """Ends of an interval for T(plus) - T(minus), two totals of points of the same sample.
 
     The ends of both are combined with their correlation (MOVER: Zou and Donner 2008,
-    doi:10.1002/sim.3095, eq. 7). With `wald` this is Wald's interval of the difference.
+    doi:10.1002/sim.3095). With `wald` this is Wald's interval of the difference.
     """
     gain, loss = totals(plus, strata), totals(minus, strata)
     gain_low, gain_high = interval(plus, strata, scope, confidence)

@@ -24,6 +24,6 @@ def sample_size(
 
 
 def neyman(share: Floats, deviation: Floats, *, n: int) -> Floats:
-    """Points per stratum (not rounded), proportional to W_h S_h (Cochran 1977, eq. 5.26)."""
+    """Points per stratum (not rounded), proportional to W_h S_h (Neyman)."""
     part = share * deviation
     return np.asarray(n * part / part.sum())

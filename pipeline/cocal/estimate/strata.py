@@ -55,13 +55,13 @@ class Strata:
     def variance_factor(self) -> NDArray[np.float64]:
         """c_h of V = sum c_h s2_h.
 
-        Strata: A_h^2 (1 - n_h/N_h) / n_h (Cochran 1977, eq. 5.7). Post-strata, with W_h = A_h/A:
-        A^2 (1 - n/N) [W_h/n + (1 - W_h)/n^2] (Cochran 1977, eq. 5A.42).
+        Strata: A_h^2 (1 - n_h/N_h) / n_h (Cochran 1977, ch. 5; Stehman 2014). Post-strata, with
+        W_h = A_h/A: A^2 [(1 - n/N) W_h/n + (1 - W_h)/n^2] (Cochran 1977, eq. 5A.42).
         """
         if not self.post:
             return np.asarray(self.area_ha**2 * self.unsampled / self.n)
         n, area = self.n.sum(), self.total_ha
-        return np.asarray(self.unsampled * (area * self.area_ha / n + area * (area - self.area_ha) / n**2))
+        return np.asarray(self.unsampled * area * self.area_ha / n + area * (area - self.area_ha) / n**2)
 
     @property
     def total_ha(self) -> float:

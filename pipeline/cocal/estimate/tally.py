@@ -63,7 +63,7 @@ def subtract(plus: Tally, minus: Tally) -> Tally:
 
 
 def totals(sums: Tally, strata: Strata) -> Floats:
-    """(n_groups,) estimated totals, ha: sum_h A_h mean_h (Cochran 1977, eq. 5.1)."""
+    """(n_groups,) estimated totals, ha: sum_h A_h mean_h."""
     parts = strata.weight_ha[sums.stratum] * sums.first
     return sum_by(sums.group, parts, sums.n_groups)
 
@@ -82,7 +82,7 @@ def ratios(
     """(n_groups,) combined ratios R = Y/X and their standard errors; NaN where X is 0.
 
     The cells given are those in the denominator (x = 1); `both` is 1 where they are in the numerator
-    too. V(R) is the variance of the total of y - R x, over X^2 (Stehman 2014, eqs. 27 and 28,
+    too. V(R) is the variance of the total of y - R x, over X^2 (Stehman 2014,
     doi:10.1080/01431161.2014.930207).
     """
     x = totals(tally(group, stratum, np.ones_like(count), count, n_groups=n_groups), strata)

@@ -112,9 +112,12 @@ def fractal_grid(
         columns, rows = np.arange(i.min(), i.max() + 2), np.arange(j.min(), j.max() + 2)
         nodes = normal(seed, name, columns[None, :], rows[:, None])
         along = nodes[:, i - columns[0]] * (1 - s) + nodes[:, i + 1 - columns[0]] * s
-        upper, lower = along[j - rows[0]], along[j + 1 - rows[0]]
-        r = r[:, None]
-        total += (upper * (1 - r) + lower * r) * amplitude
+        upper, lower = along.take(j - rows[0], axis=0), along.take(j + 1 - rows[0], axis=0)
+        upper *= (1 - r)[:, None]
+        lower *= r[:, None]
+        upper += lower
+        upper *= amplitude
+        total += upper
     return total
 
 

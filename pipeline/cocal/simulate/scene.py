@@ -55,7 +55,9 @@ def expose(
     With `native` every band has its own pixel size and `scl` 20 m; else all have the block's.
     """
     window, table = below.land.window, below.land.table
-    spectra = reflectance(table.kind, sky.day.timetuple().tm_yday, table.chance, table.tint)
+    spectra = np.ascontiguousarray(
+        reflectance(table.kind, sky.day.timetuple().tm_yday, table.chance, table.tint).T
+    )
     cloud, dark = opacity(sky, window), shadow(sky, window)
     light = illumination(sky, below.relief, window.resolution) * (1 - np.float32(SHADED) * dark)
     haze = np.float32(0.006) * (1 + fractal_grid(sky.seed, f"{sky.stream}/haze", window.x, window.y, 6000.0))
@@ -65,7 +67,7 @@ def expose(
     for number, name in enumerate(BANDS):
         if name not in wanted and name not in ("blue", "red", "nir08"):
             continue
-        value = _mixed(spectra[:, number], below.land.ids)
+        value = _mixed(spectra[number], below.land.ids)
         texture, grain = (
             (below.texture[0], TEXTURE_VISIBLE) if number < 4 else (below.texture[1], TEXTURE_INFRARED)
         )
@@ -89,10 +91,12 @@ def _at(window: Window, resolution: int) -> Window:
 
 
 def _mixed(spectrum: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    total = spectrum[ids[0]]
+    """(y, x) mean over the samples of every pixel."""
+    total = spectrum.take(ids[0])
     for sample in ids[1:]:
-        total += spectrum[sample]
-    return np.asarray(total * np.float32(1 / len(ids)))
+        total += spectrum.take(sample)
+    total *= np.float32(1 / len(ids))
+    return total
 
 
 def _digital(sky: Sky, name: str, value: NDArray[np.float32], window: Window) -> NDArray[np.uint16]:
