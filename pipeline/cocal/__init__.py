@@ -1,1 +1,39 @@
 """cocal: from satellite images and field records to hectares per region."""
+
+# A room and its function share a name: `from cocal.classify import classify`; so report, run, simulate.
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cocal.archive import list_scenes, read_scenes
+    from cocal.classify import check_model, load_model, read_samples, sample_pixels, save_model
+    from cocal.classify.train import train
+    from cocal.config import read_config
+    from cocal.contracts import Period
+    from cocal.estimate import compare, estimate_areas, measure
+    from cocal.features import FeatureSettings, feature_names, index, series_features
+    from cocal.regions import read_regions
+    from cocal.run.execute import executor
+    from cocal.run.plan import plan
+    from cocal.scenes import import_scenes
+    from cocal.scheme import read_scheme
+
+__all__ = [
+    "FeatureSettings", "Period", "check_model", "compare", "estimate_areas", "executor", "feature_names",
+    "import_scenes", "index", "list_scenes", "load_model", "measure", "plan", "read_config", "read_regions",
+    "read_samples", "read_scenes", "read_scheme", "sample_pixels", "save_model", "series_features", "train",
+]  # fmt: skip
+__dir__ = __all__.copy
+_ROOMS = {
+    "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period", "scenes": "import_scenes",
+    "classify": "check_model load_model read_samples sample_pixels save_model train",
+    "estimate": "compare estimate_areas measure", "regions": "read_regions", "scheme": "read_scheme",
+    "features": "FeatureSettings feature_names index series_features", "run": "executor plan",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in _ROOMS.items():
+        if name in names.split():
+            return getattr(import_module(f"cocal.{room}"), name)
+    raise AttributeError(f"module 'cocal' has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Hectares: what the map shows, what can be said of the truth, and how both sit beside other figures.
 
 mapped        exact sums of cell area per region and class              -> areas/1
+measure       the same of one class map in memory                       -> areas/1
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points seen twice
 compare       estimates beside field records and official figures       -> comparison/1
@@ -13,6 +14,7 @@ from cocal.estimate.command import estimate_files
 from cocal.estimate.compare import compare
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
+from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.tables import write_comparison, write_tables
@@ -30,6 +32,7 @@ __all__ = [
     "estimate_files",
     "format_ha",
     "mapped_table",
+    "measure",
     "region_areas",
     "sensitivity_band",
     "with_estimates",
