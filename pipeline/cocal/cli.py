@@ -39,6 +39,7 @@ def _log_to_stderr(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if sys.stderr.isatty() else logging.INFO
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("cocal").setLevel(level)
+    logging.getLogger("distributed").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 def _stage_command(last: str, summary: str) -> None:
@@ -162,8 +163,10 @@ def _print(content: Any) -> None:
 
 
 def _print_summary(result: RunSummary) -> None:
-    from cocal.run.display import hectares_table
+    from cocal.run.display import hectares_table, score_table
 
+    if result.scores is not None:
+        _print(score_table(result))
     if result.areas is not None:
         _print(hectares_table(result))
     for unit, reason in result.failures:

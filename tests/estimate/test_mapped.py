@@ -32,7 +32,8 @@ REGIONS = pd.DataFrame(
         "region_id": ["R1", "R2"],
         "region_name": ["Uno", "Dos"],
         "country": ["BO", "PE"],
-        "polygon_ha": [0.03, 0.01],
+        "polygon_ha": [0.03, 0.02],
+        "exclusive_ha": [0.03, 0.01],
     }
 )
 

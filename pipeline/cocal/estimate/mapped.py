@@ -106,19 +106,19 @@ _ESTIMATED = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
 
 
 def region_areas(counts: NDArray[np.int64], regions: pd.DataFrame) -> pd.DataFrame:
-    """region_id, region_name, country, owned_ha (Decimal), polygon_ha, difference_percent.
+    """region_id, region_name, country, owned_ha (Decimal), polygon_ha, exclusive_ha, difference_percent.
 
-    The difference is owned pixels minus geodesic area of the polygon, in percent of the polygon.
+    `polygon_ha` is the geodesic area of the polygon as given, `exclusive_ha` what remains of it where an
+    earlier region holds the same ground. The difference is owned pixels minus `exclusive_ha`, in percent of
+    it; gaps that were given to a region are in its pixels and in no polygon.
     """
     owned = counts.sum(axis=1).tolist()
-    polygon = regions["polygon_ha"].to_numpy(dtype=np.float64)
-    table = regions[["region_id", "region_name", "country"]].reset_index(drop=True)
+    names = ["region_id", "region_name", "country", "polygon_ha", "exclusive_ha"]
+    table = regions[names].reset_index(drop=True)
+    exclusive = regions["exclusive_ha"].to_numpy(dtype=np.float64)
     owned_ha = np.array([units / 10**10 for units in owned])
-    return table.assign(
-        owned_ha=pd.Series([exact_ha(units) for units in owned], dtype=object),
-        polygon_ha=polygon,
-        difference_percent=100.0 * (owned_ha - polygon) / polygon,
-    )
+    table.insert(3, "owned_ha", pd.Series([exact_ha(units) for units in owned], dtype=object))
+    return table.assign(difference_percent=100.0 * (owned_ha - exclusive) / exclusive)
 
 
 def country_table(areas: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
@@ -38,7 +39,11 @@ STAGES = {
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a run ended. `areas` is areas/1, `truth` hectares of the target per region if simulated."""
+    """How a run ended.
+
+    `areas` is areas/1; `truth` the hectares of the target per region, if simulated; `scores` those of the
+    model that `train` made, beside its null models.
+    """
 
     name: str
     folder: Path
@@ -49,6 +54,7 @@ class RunSummary:
     areas: pd.DataFrame | None
     regions: pd.DataFrame | None
     truth: pd.Series[float] | None
+    scores: pd.DataFrame | None
     page: Path | None
 
 
@@ -126,5 +132,6 @@ def _summary(state: Run, last: str) -> RunSummary:
         areas=areas,
         regions=read_own_csv(root / "regions.csv") if measured else None,
         truth=truth,
+        scores=score_table(load_model(state.require_model()).card.validation) if last == "train" else None,
         page=root / "report" / "index.html" if last == "report" else None,
     )

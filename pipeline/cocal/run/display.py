@@ -66,3 +66,15 @@ def hectares_table(result: RunSummary) -> Table:
             cells.append(_number(result.truth.get(row["region_id"], float("nan"))))
         table.add_row(*(Text(str(cell)) for cell in cells))
     return table
+
+
+def score_table(result: RunSummary) -> Table:
+    """Scores of the model under its spatial blocks; the null models always stand beside it."""
+    assert result.scores is not None
+    title = "scores under spatial blocks, null models below"
+    table = Table(title=title + (" - SIMULATED" if result.simulated else ""))
+    for name in result.scores.columns:
+        table.add_column(str(name).replace("_", " "))
+    for row in result.scores.itertuples(index=False):
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+    return table
