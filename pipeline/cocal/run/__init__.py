@@ -2,7 +2,8 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
-tiles     the fused work of one block and one tile        results   measure, compare, report
+tiles     the fused work of one block and one tile        measure   maps -> hectares
+results   compare, report                                tables    given and own tables
 journal   run.json, log lines, bars                       content, overview, display: what is shown
 """
 
@@ -18,9 +19,11 @@ from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.journal import Journal
+from cocal.run.measure import measure_stage
 from cocal.run.plan import Plan, ground, plan
-from cocal.run.results import compare_stage, measure_stage, read_own_csv, report_stage, truth_table
+from cocal.run.results import compare_stage, report_stage
 from cocal.run.stages import Run, import_stage, index_stage, map_stage
+from cocal.run.tables import read_own_csv, truth_table
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 

@@ -21,7 +21,7 @@ from cocal.report import (
     Reproduce,
 )
 from cocal.run.overview import overview
-from cocal.run.results import read_own_csv, truth_table
+from cocal.run.tables import read_own_csv, truth_table
 from cocal.store import library_versions
 
 if TYPE_CHECKING:

@@ -1,0 +1,47 @@
+"""Tables on disk: what the user gave, and what the run wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cocal.errors import InputError
+from cocal.store import sha256_file
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+
+def given_sha256(path: Path | None, key: str) -> str | None:
+    """Checksum of a file that the user gave under the key `key`; None where none is given."""
+    if path is None:
+        return None
+    try:
+        return sha256_file(path)
+    except OSError as err:
+        raise InputError(f"{key}: {path}", "a readable file", str(err), f"mend `{key}:`") from err
+
+
+def read_given_csv(path: Path, key: str) -> pd.DataFrame:
+    """A table that the user gave under the key `key`; only an empty cell is missing."""
+    keys = {"region_id": str, "region": str, "stratum": str, "period": str, "year": str}
+    try:
+        return pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as err:
+        raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"mend `{key}:`") from err
+
+
+def read_own_csv(path: Path) -> pd.DataFrame:
+    """A table that the run wrote; only an empty cell is missing (`NA` may be a country)."""
+    text = {"region_id": str, "region_name": str, "country": str, "period": str, "record_id": str}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+
+
+def truth_table(run: Run) -> pd.DataFrame | None:
+    """region_id, class, truth_ha of a simulated landscape; None for real imagery, whatever is configured."""
+    settings = run.config.comparison
+    if settings is None or settings.truth is None or not run.simulated:
+        return None
+    return read_own_csv(settings.truth)
