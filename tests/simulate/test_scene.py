@@ -19,7 +19,7 @@ WHOLE = Window(32719, 497_280, 8_426_880, 144, 144)
 DAY = date(2024, 9, 20)
 
 
-@pytest.mark.parametrize("side", [48, 100])
+@pytest.mark.parametrize("side", [72, 100])
 def test_a_scene_made_in_blocks_equals_the_scene_made_at_once(side: int) -> None:
     sky = sky_of(6, DAY)
     whole = expose(ground(TERRAIN, land(TERRAIN, WHOLE)), sky)

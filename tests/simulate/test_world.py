@@ -122,6 +122,8 @@ def test_records_stand_on_distinct_pixels_of_their_class_and_stratum(world: Path
 def test_training_polygons_lie_inside_their_class(world: Path) -> None:
     training = gpd.read_file(world / "training.gpkg").to_crs(32719)
     assert training["sample_id"].is_unique
+    assert set(training["class"]) == set(CODES)
+    assert training.within(shapely.box(*SETTINGS.window.bounds)).all()
     with rasterio.open(world / "truth" / "class.tif") as source:
         code = source.read(1)
         for shape, key in zip(training.geometry, training["class"], strict=True):

@@ -66,8 +66,8 @@ KINDS: dict[str, Kind] = {
     "grazed_regrowth": Kind("pasture", "regrowth", "litter", "season", 0.45, 0.85),
     "annual": Kind("other_crops", "annual", "soil", "sowing", 0.18, 0.92),
     "orchard": Kind("other_crops", "shrub", "litter", "steady", 0.66, 0.92),
-    "cut_shrub": Kind("other_crops", "cut_shrub", "soil", "harvest", 0.42, 0.86),
-    "coca": Kind("coca", "coca", "soil", "harvest", 0.30, 0.86),
+    "cut_shrub": Kind("other_crops", "cut_shrub", "soil", "harvest", 0.50, 0.90),
+    "coca": Kind("coca", "coca", "soil", "harvest", 0.22, 0.86),
     "shaded_coca": Kind("coca", "shrub", "litter", "harvest", 0.55, 0.92),
 }
 """Kinds by name; a kind's number is its place here."""

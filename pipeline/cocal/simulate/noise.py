@@ -18,6 +18,9 @@ from cocal.grid import Window
 CHUNK_PX = 96
 """Side of the chunks that white noise is drawn in, pixels."""
 
+_STRIP = 32
+"""Rows that are interpolated at once: they stay in the processor's cache."""
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
 _NODE_STD = 1 - 2 * (1 / 2 - 13 / 35)
@@ -112,12 +115,15 @@ def fractal_grid(
         columns, rows = np.arange(i.min(), i.max() + 2), np.arange(j.min(), j.max() + 2)
         nodes = normal(seed, name, columns[None, :], rows[:, None])
         along = nodes[:, i - columns[0]] * (1 - s) + nodes[:, i + 1 - columns[0]] * s
-        upper, lower = along.take(j - rows[0], axis=0), along.take(j + 1 - rows[0], axis=0)
-        upper *= (1 - r)[:, None]
-        lower *= r[:, None]
-        upper += lower
-        upper *= amplitude
-        total += upper
+        j = j - rows[0]
+        for k in range(0, y.size, _STRIP):
+            strip = slice(k, k + _STRIP)
+            upper, lower = along.take(j[strip], axis=0), along.take(j[strip] + 1, axis=0)
+            upper *= (1 - r[strip])[:, None]
+            lower *= r[strip, None]
+            upper += lower
+            upper *= amplitude
+            total[strip] += upper
     return total
 
 

@@ -53,7 +53,7 @@ def _divide(terrain: Terrain, stream: str, x: Array, height: float, side: float)
     west = stream.startswith("pe")
     own = x[x < river + 2 * STEP_M] if west else x[x > river - 2 * STEP_M]
     level = np.clip((np.abs(own - river) / side - 0.03) / 0.03, 0.0, 1.0)
-    return np.column_stack([own, height + level * _wave(terrain, stream, own, side)])
+    return np.column_stack([own, height + 2.5 * level * _wave(terrain, stream, own, side)])
 
 
 def outlines(terrain: Terrain, window: Window) -> list[BaseGeometry]:

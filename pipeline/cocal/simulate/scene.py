@@ -23,6 +23,10 @@ TEXTURE_VISIBLE, TEXTURE_INFRARED = 0.050, 0.050
 """Relative unevenness within a patch that stays from day to day, an assumption."""
 
 
+SCL_BANDS = ("blue", "red", "nir08")
+"""What the scene classification looks at."""
+
+
 @dataclass(frozen=True)
 class Ground:
     """The land of a block with what does not change from day to day."""
@@ -62,10 +66,10 @@ def expose(
     light = illumination(sky, below.relief, window.resolution) * (1 - np.float32(SHADED) * dark)
     haze = np.float32(0.006) * (1 + fractal_grid(sky.seed, f"{sky.stream}/haze", window.x, window.y, 6000.0))
     wanted = {name: BANDS[name] if native else window.resolution for name in bands}
-    clear: dict[int, dict[str, NDArray[np.float32]]] = {10: {}, 20: {}}
+    seen: dict[str, NDArray[np.float32]] = {}
     out: dict[str, NDArray[np.uint16 | np.uint8]] = {}
     for number, name in enumerate(BANDS):
-        if name not in wanted and name not in ("blue", "red", "nir08"):
+        if name not in wanted and name not in SCL_BANDS:
             continue
         value = _mixed(spectra[number], below.land.ids)
         texture, grain = (
@@ -74,20 +78,16 @@ def expose(
         value *= light * (1 + np.float32(grain) * texture)
         value += haze.astype(np.float32) * np.float32(max(0.0, 1 - number / 4))
         value += cloud * (np.float32(CLOUD_COLOUR[number]) - value)
-        small = halved(value)
-        if name in ("blue", "red", "nir08"):
-            clear[10][name], clear[20][name] = value, small
+        small = halved(value) if native else value
+        if name in SCL_BANDS:
+            seen[name] = small
         if name in wanted:
-            coarse = wanted[name] != window.resolution
-            out[name] = _digital(sky, name, small if coarse else value, _at(window, wanted[name]))
+            own = window.at(wanted[name])
+            out[name] = _digital(sky, name, value if own == window else small, own)
     size = 20 if native else window.resolution
     pair = (halved(cloud), halved(dark)) if native else (cloud, dark)
-    out["scl"] = classify_scene(sky, _at(window, size), *pair, clear[20 if native else 10])
+    out["scl"] = classify_scene(sky, window.at(size), *pair, seen)
     return out
-
-
-def _at(window: Window, resolution: int) -> Window:
-    return window.at(resolution)
 
 
 def _mixed(spectrum: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ def _mixed(spectrum: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.
     for sample in ids[1:]:
         total += spectrum.take(sample)
     total *= np.float32(1 / len(ids))
-    return total
+    return np.asarray(total, dtype=np.float32)
 
 
 def _digital(sky: Sky, name: str, value: NDArray[np.float32], window: Window) -> NDArray[np.uint16]:

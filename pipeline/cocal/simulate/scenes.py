@@ -80,7 +80,7 @@ def _write_batch(folders: dict[date, Path], settings: SimulateSettings) -> None:
                 cloudy[sky.day] += int(np.isin(values["scl"], _CLOUDY).sum())
                 for name, array in values.items():
                     targets[sky.day, name].write(
-                        array, 1, window=_part(window.at(sizes[name]), block.at(sizes[name]))
+                        array, 1, window=raster_part(window.at(sizes[name]), block.at(sizes[name]))
                     )
     for sky in skies:
         share = cloudy[sky.day] / (window.at(20).width * window.at(20).height)
@@ -90,7 +90,8 @@ def _write_batch(folders: dict[date, Path], settings: SimulateSettings) -> None:
         write_json(folders[sky.day] / f"{item['id']}.json", item)
 
 
-def _part(whole: Window, part: Window) -> Part:
+def raster_part(whole: Window, part: Window) -> Part:
+    """Where `part` lies in a raster on `whole`."""
     return Part.from_slices(*whole.slices_of(part))
 
 
@@ -146,5 +147,5 @@ def simulate_scenes(
             for target, day in zip(targets, days, strict=True):
                 values = expose(below, sky_of(seed, day), bands, native=False)
                 for number, name in enumerate(names, start=1):
-                    target.write(values[name].astype(np.uint16), number, window=_part(window, block))
+                    target.write(values[name].astype(np.uint16), number, window=raster_part(window, block))
     return paths

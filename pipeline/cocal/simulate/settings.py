@@ -31,7 +31,7 @@ class SimulateSettings(BaseModel):
     sample_sizes: Annotated[dict[str, int], Field(description="field visits per stratum")] = {
         "coca_last_year": 200, "near_coca": 250, "elsewhere": 350,
     }  # fmt: skip
-    training_per_class: Annotated[int, Field(ge=1, description="at most so many polygons per class")] = 60
+    training_per_class: Annotated[int, Field(ge=1, description="at most so many polygons per class")] = 120
 
     @field_validator("sample_sizes")
     @classmethod

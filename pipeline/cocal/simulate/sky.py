@@ -113,7 +113,7 @@ def classify_scene(
     called shadow. `cloud`, `dark` and the reflectances `bands` are on the same pixels.
     """
     guess = white(sky.seed, f"{sky.stream}/scl", window, 2)
-    seen = cloud + 0.05 * guess[0]
+    seen = cloud + 0.04 * guess[0]
     red, nir, blue = bands["red"], bands["nir08"], bands["blue"]
     ndvi = (nir - red) / (nir + red)
     code = np.where(ndvi > 0.42 + 0.03 * guess[1], SCL["vegetation"], SCL["bare"]).astype(np.uint8)
@@ -122,7 +122,7 @@ def classify_scene(
     code[(nir < 0.145) & (code != SCL["water"])] = SCL["dark"]
     code[(dark > 0.42 + 0.10 * guess[1]) & (nir < 0.30)] = SCL["shadow"]
     code[(code == SCL["bare"]) & (blue > 0.095 + 0.02 * guess[0])] = SCL["cloud_medium"]
-    code[seen > 0.17] = SCL["cirrus"]
-    code[seen > 0.30] = SCL["cloud_medium"]
+    code[seen > 0.12] = SCL["cirrus"]
+    code[seen > 0.28] = SCL["cloud_medium"]
     code[seen > 0.62] = SCL["cloud_high"]
     return code

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import rasterio
+import shapely
 from numpy.typing import NDArray
 
 from cocal.archive import band_profile
@@ -22,7 +23,7 @@ from cocal.simulate.land import SAMPLES, land
 from cocal.simulate.noise import normal, uniform
 from cocal.simulate.places import PLACES, region_table
 from cocal.simulate.scene import blocks
-from cocal.simulate.scenes import TAGS, _part, write_archive
+from cocal.simulate.scenes import TAGS, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
 from cocal.simulate.survey import HALO_PX, STRATA, Surveyed, lowest, survey
 from cocal.store import atomic_path, write_json
@@ -87,7 +88,7 @@ def _survey_all(out: Path, settings: SimulateSettings, regions: Regions) -> list
                 "truth/coca_percent": part.coca_percent,
             }
             for name, array in values.items():
-                rasters[name].write(array, 1, window=_part(window, block))
+                rasters[name].write(array, 1, window=raster_part(window, block))
             parts.append(part)
     return parts
 
@@ -174,7 +175,8 @@ def record_table(parts: list[Surveyed], settings: SimulateSettings) -> pd.DataFr
 def training_table(parts: list[Surveyed], settings: SimulateSettings) -> gpd.GeoDataFrame:
     """Labelled polygons of all classes from scattered clusters, on one land with the field records."""
     sizes = dict.fromkeys(CODES, settings.training_per_class)
-    table = lowest((p.training for p in parts), "class", sizes)
+    scene = shapely.box(*settings.window.bounds)
+    table = lowest((p.training[shapely.within(p.training["geometry"], scene)] for p in parts), "class", sizes)
     shapes = [project(shape, EPSG, 4326) for shape in table["geometry"]]
     columns = {
         "sample_id": [f"SIM-T{number:04d}" for number in range(1, len(table) + 1)],
