@@ -8,7 +8,7 @@ ISSUE ?= 2
 .PHONY: demo test lint bench notebooks acceptance clean
 
 demo: $(READY)
-	$(BIN)/cocal simulate work/demo --scenario demo --seed 1
+	$(BIN)/cocal simulate work/demo
 	$(BIN)/cocal run configs/demo.yaml
 
 test: $(READY)
