@@ -13,7 +13,7 @@ import xarray as xr
 from shapely import box
 
 from cocal.contracts import CLASSMAP, Period, grid_coords
-from cocal.errors import ContractError, InputError
+from cocal.errors import ContractError, ModelMismatchError
 from cocal.estimate import measure
 from cocal.grid import Window
 from cocal.regions import Regions, RegionSettings, RegionSource, read_regions
@@ -108,7 +108,7 @@ def test_a_chunked_map_measures_like_one_in_memory(regions: Regions) -> None:
 
 
 def test_a_map_of_another_scheme_is_refused(regions: Regions) -> None:
-    with pytest.raises(InputError, match="another class scheme"):
+    with pytest.raises(ModelMismatchError, match="another class scheme"):
         measure(class_map(), regions, scheme=scheme_named("other"), period=PERIOD)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from cocal.contracts import Period, check_classmap, window_of
-from cocal.errors import InputError
+from cocal.errors import ModelMismatchError
 from cocal.estimate.mapped import count_units, mapped_table
 from cocal.grid import cell_area_units
 from cocal.regions import Regions, owned
@@ -34,7 +34,7 @@ def measure(classmap: xr.Dataset, regions: Regions, *, scheme: ClassScheme, peri
 
     Raises
     ------
-    InputError
+    ModelMismatchError
         The map was made with another class scheme.
     ContractError
         `classmap` is not classmap/1.
@@ -42,7 +42,7 @@ def measure(classmap: xr.Dataset, regions: Regions, *, scheme: ClassScheme, peri
     check_classmap(classmap)
     made_with = classmap.attrs.get("class_scheme_sha256")
     if made_with != scheme.sha256:
-        raise InputError(
+        raise ModelMismatchError(
             "the class map was made with another class scheme",
             f"{scheme.id} ({scheme.sha256[:12]})",
             f"{classmap.attrs.get('class_scheme')} ({str(made_with)[:12]})",

@@ -1,0 +1,168 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import subprocess
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+import cocal
+from cocal.config import RunConfig, read_config
+from cocal.contracts import AREAS, CLASSMAP, COMPARISON, FEATURES, RECORDS, SCENES
+from cocal.scheme import ClassScheme, read_scheme
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
+HEADING = re.compile(r"^#+ (?:`(?P<path>[a-z_.]+)`(?: with `kind: (?P<kind>\w+)`)?|(?P<top>Top level))$")
+
+Place = tuple[str, str | None]
+"""Path of a section and, where it has kinds, the kind."""
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a key's values are made of."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for inner in typing.get_args(annotation):
+        yield from models_in(inner)
+
+
+def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[Place, type[BaseModel]]]:
+    """Every section of the configuration with its model."""
+    tag = model.model_fields.get("kind")
+    yield (path, typing.get_args(tag.annotation)[0] if tag else None), model
+    for name, field in model.model_fields.items():
+        for inner in models_in(field.annotation):
+            yield from sections(inner, f"{path}.{name}".removeprefix("."))
+
+
+def documented() -> dict[Place, dict[str, str]]:
+    """The keys of every section in the page, and what the column `needed` says of each."""
+    found: dict[Place, dict[str, str]] = {}
+    place: Place | None = None
+    for line in TEXT.splitlines():
+        if line.startswith("#"):
+            match = HEADING.match(line)
+            place = (match["path"] or "", match["kind"]) if match else None
+        row = re.match(r"\| `(\w+)` \|.*\| (yes|no)(?::[^|]*)? \|$", line)
+        if row and place is not None:
+            found.setdefault(place, {})[row[1]] = row[2]
+    return found
+
+
+SECTIONS = dict(sections(RunConfig))
+
+
+@pytest.mark.parametrize("place", SECTIONS, ids=lambda place: " ".join(filter(None, place)) or "top")
+def test_the_page_has_every_key_of_a_section_and_no_other_and_says_which_are_needed(place: Place) -> None:
+    page = documented()
+    keys = page.get((place[0], None), {}) | page.get(place, {})
+    fields = SECTIONS[place].model_fields
+    assert keys == {f.alias or name: "yes" if f.is_required() else "no" for name, f in fields.items()}
+
+
+def test_the_page_has_no_section_that_the_configuration_lacks() -> None:
+    assert {path for path, _ in documented()} == {path for path, _ in SECTIONS}
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_every_example_of_the_page_is_accepted(number: int) -> None:
+    example = EXAMPLES[number]
+    if "target" in example:
+        ClassScheme.model_validate(example)
+    else:
+        RunConfig.model_validate(EXAMPLES[0] | example)
+
+
+def test_there_is_an_example_of_each_kind_of_import_and_of_samples() -> None:
+    kinds = {entry["kind"] for example in EXAMPLES for entry in example.get("imports", [])}
+    kinds |= {example["train"]["samples"]["kind"] for example in EXAMPLES if "train" in example}
+    assert kinds == {kind for _, kind in SECTIONS if kind}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_configuration_that_is_shipped_is_accepted(path: Path) -> None:
+    config = read_config(path)
+    assert read_scheme(config.scheme).target == "coca"
+
+
+def test_the_border_example_finds_the_bands_of_a_product_as_it_is_delivered() -> None:
+    (settings,) = read_config(ROOT / "configs" / "border.yaml").imports
+    product = "S2B_MSIL2A_20240705T143729_N0510_R096_T19LDF_20240705T190512.SAFE"
+    images = f"{product}/GRANULE/L2A_T19LDF_A038286_20240705T143728/IMG_DATA"
+    for folder, band in (("R10m", "B02_10m"), ("R20m", "B8A_20m"), ("R20m", "SCL_20m")):
+        found = re.search(settings.pattern, f"{images}/{folder}/T19LDF_20240705T143729_{band}.jp2")
+        assert found is not None
+        assert found.groupdict() == {
+            "tile": "T19LDF", "date": "20240705T143729", "baseline": "N0510", "band": band[:3],
+        }  # fmt: skip
+    assert re.search(settings.pattern, f"{images}/R10m/T19LDF_20240705T143729_TCI_10m.jp2") is None
+
+
+def test_the_folder_of_configurations_holds_yaml_only() -> None:
+    files = [path for path in (ROOT / "configs").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".yaml"}
+
+
+def test_the_page_of_indices_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_indices.py"))
+    assert made["PAGE"].read_text(encoding="utf-8") == made["page"](), "run python docs/make_indices.py"
+
+
+def test_the_table_of_contracts_has_every_contract() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+/\d)` \|", text, re.MULTILINE)
+    assert rows == [SCENES, FEATURES, CLASSMAP, RECORDS, AREAS, COMPARISON]
+
+
+def test_the_drawing_of_the_house_has_every_room() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "pipeline" / "cocal"
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    rooms = folders | {path.name for path in package.glob("*.py")}
+    assert set(re.findall(r"^      ([a-z_]+(?:/|\.py)) ", text, re.MULTILINE)) == rooms
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"],
+                         ids=lambda page: page.name)  # fmt: skip
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_public_name_is_where_it_is_looked_for_and_typed() -> None:
+    tree = ast.parse((ROOT / "pipeline" / "cocal" / "__init__.py").read_text(encoding="utf-8"))
+    typed = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0]
+    names = {alias.name for node in typed if (node.module or "").startswith("cocal") for alias in node.names}
+    assert names == set(cocal.__all__) == set(dir(cocal))
+    for name in cocal.__all__:
+        assert getattr(cocal, name).__name__ == name
+
+
+def test_a_public_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        cocal.nothing  # noqa: B018
+
+
+def test_importing_cocal_loads_none_of_its_rooms() -> None:
+    code = (
+        "import cocal, sys; print(sorted(m for m in sys.modules if m.startswith('cocal.') or m == 'numpy'))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
