@@ -39,7 +39,6 @@ def _log_to_stderr(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if sys.stderr.isatty() else logging.INFO
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("cocal").setLevel(level)
-    logging.getLogger("distributed").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 def _stage_command(last: str, summary: str) -> None:
@@ -184,6 +183,9 @@ def main() -> None:
     except CocalError as err:
         print(f"cocal: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
         sys.exit(err.exit_code)
+    except OSError as err:
+        print(f"cocal: the system refused: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
+        sys.exit(1)
     except KeyboardInterrupt:
         print("cocal: stopped; what is committed is kept, run again to go on", file=sys.stderr)  # noqa: T201
         sys.exit(130)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,9 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"), "1"
 )
 """One thread per worker: Dask places one task per core, and libraries must not multiply that."""
+
+QUIET = {"logging": {"distributed": "critical", "distributed.worker.memory": "warning"}}
+"""Dask's own log while it starts and stops. What fails in a task comes back as its outcome."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs jobs and yields their outcomes as they end; a failed job never stops the others."""
+    """Runs jobs and yields their outcomes as they end; a failed job never stops the others.
+
+    Jobs are taken from the iterable as they are begun, so that it may end early.
+    """
 
     workers: int
 
@@ -109,17 +114,21 @@ class DaskExecutor:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         from distributed import as_completed
 
-        waiting = deque(jobs)
+        waiting = iter(jobs)
         running: dict[str, tuple[Job, float, Any]] = {}
         done = as_completed(loop=self.client.loop)
         tasks_in_flight = 0
-        while waiting or running:
-            while waiting and (not running or tasks_in_flight < 2 * self.workers):
-                job = waiting.popleft()
+        while True:
+            while not running or tasks_in_flight < 2 * self.workers:
+                job = next(waiting, None)
+                if job is None:
+                    break
                 future = self._submit(job)
                 running[future.key] = (job, time.monotonic(), future)
                 tasks_in_flight += len(job.parts)
                 done.add(future)
+            if not running:
+                return
             future = next(done)
             job, began, _ = running.pop(future.key)
             tasks_in_flight -= len(job.parts)
@@ -174,6 +183,8 @@ def executor(
         yield SerialExecutor()
         return
     import dask
+
+    dask.config.set(QUIET)
     from distributed import Client, LocalCluster
 
     if scheduler:

@@ -78,13 +78,13 @@ def measure_stage(run: Run) -> None:
 
 def count_stage(run: Run) -> dict[str, NDArray[np.int64]]:
     """Per period (regions, 256) exact areas in 1e-6 m2. Tiles that failed are counted as unobserved."""
-    settings = run.config.regions.model_dump_json()
+    regions = run.config.regions.model_dump_json(), run.base.regions.sha256
     jobs, period_of = [], {}
     for (period, tile), unit in run.maps.items():
         path = run.store.home(unit.name) / "class.tif" if unit else None
         name = f"count {period}/{tile.id}"
         period_of[name] = period
-        jobs.append(Job(name, (Call(tile_counts, (tile, path, settings)),)))
+        jobs.append(Job(name, (Call(tile_counts, (tile, path, *regions)),)))
     totals = {p.name: np.zeros((len(run.base.regions), 256), dtype=np.int64) for p in run.periods}
     with run.journal.stage("count", len(jobs)) as record:
         for name, outcome in run.work(record, jobs).items():
@@ -148,7 +148,17 @@ def add_estimates(
     assert by_country.regions is not None
     total = by_country.classes.assign(region=TOTAL, n=by_country.n, notes="")
     whole = replace(by_country, regions=pd.concat([by_country.regions, total], ignore_index=True))
-    return with_estimates(areas, by_region), with_estimates(nations, whole), by_region.to_json_dict()
+    return (
+        with_estimates(areas, _seen(by_region)),
+        with_estimates(nations, _seen(whole)),
+        by_region.to_json_dict(),
+    )
+
+
+def _seen(estimate: Estimate) -> Estimate:
+    """The estimate without the class `unobserved`: how much was not seen is known, not estimated."""
+    assert estimate.regions is not None
+    return replace(estimate, regions=estimate.regions[estimate.regions["class"] != UNOBSERVED])
 
 
 def design_of(run: Run, sample: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
