@@ -34,7 +34,7 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             rows = _read_parquet(path)
         else:
-            rows = pyogrio.read_dataframe(path, layer=layer or _only_layer(path))
+            rows = pyogrio.read_dataframe(path, layer=layer or only_layer(path))
     except UnicodeDecodeError as err:
         raise InputError(
             f"table {path}", "text in UTF-8", f"byte {err.start} is not", "save it again as CSV UTF-8"
@@ -59,7 +59,8 @@ def _first_line(err: Exception) -> str:
     return (str(err).splitlines() or [type(err).__name__])[0]
 
 
-def _only_layer(path: Path) -> str:
+def only_layer(path: Path) -> str:
+    """The name of the one layer of a vector file; InputError where there are several."""
     layers = [str(name) for name, _ in pyogrio.list_layers(path)]
     if len(layers) != 1:
         raise InputError(

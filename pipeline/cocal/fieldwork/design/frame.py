@@ -1,0 +1,193 @@
+"""Counts of pixels -> the strata of the design: what may be drawn, and what is expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.errors import InputError
+from cocal.fieldwork.columns import listed
+from cocal.fieldwork.design.settings import SmallStrata
+from cocal.grid import hectares
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WHOLE = -1
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Ground by region and rule stratum, all (regions, strata): pixels, area in 1e-6 m2 (exact)."""
+
+    regions: tuple[str, ...]
+    strata: tuple[str, ...]
+    pixels: Ints
+    units: Ints
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The design's strata, H of them.
+
+    `stratum_of` (regions, strata) leads from a cell to its stratum, -1 where the cell has no pixel. `region`
+    (H,) is the stratum's region, -1 = all. `share` (regions, strata) is the expected share of the target
+    class in the area of each cell.
+    """
+
+    cells: Cells
+    stratum_of: Ints
+    names: tuple[str, ...]
+    region: Ints
+    share: Floats
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Stratum for people: `coca`, or `coca in R1` where crossed with regions."""
+        ids = self.cells.regions
+        return tuple(
+            f"{name} in {ids[r]}" if r >= 0 else name for name, r in zip(self.names, self.region, strict=True)
+        )
+
+    @property
+    def pixels(self) -> Ints:
+        """(H,) pixels, N_h."""
+        return self._sum(self.cells.pixels)
+
+    @property
+    def units(self) -> Ints:
+        """(H,) area in 1e-6 m2, exact."""
+        return self._sum(self.cells.units)
+
+    @property
+    def area_ha(self) -> Floats:
+        """(H,) area, ha."""
+        return np.array([hectares(int(u)) for u in self.units])
+
+    def domain(self, region: int = WHOLE) -> tuple[Ints, Floats]:
+        """Strata that may hold ground of the region, and the share of each that is its target class.
+
+        Strata that are not crossed with regions all count: an interval cannot know that one of them has
+        no ground there.
+        """
+        inside = np.isin(self.region, (WHOLE, region)) if region != WHOLE else np.ones(len(self.names), bool)
+        mine = np.zeros_like(self.share)
+        rows = slice(None) if region == WHOLE else region
+        mine[rows] = (self.share * self.cells.units)[rows]
+        there = self.stratum_of >= 0
+        target = np.bincount(self.stratum_of[there], mine[there], minlength=len(self.names))
+        strata = np.flatnonzero(inside)
+        return strata, np.clip(target[strata] / self.units[strata], 0, 1)
+
+    def part(self, region: int) -> Floats:
+        """(H,) share of each stratum's pixels that lie in the region."""
+        there = self.stratum_of[region] >= 0
+        pixels = self.cells.pixels[region][there]
+        return np.bincount(self.stratum_of[region][there], pixels, minlength=len(self.names)) / self.pixels
+
+    def _sum(self, values: Ints) -> Ints:
+        out = np.zeros(len(self.names), dtype=np.int64)
+        there = self.stratum_of >= 0
+        np.add.at(out, self.stratum_of[there], values[there])
+        return out
+
+
+def build_frame(cells: Cells, *, by_region: bool, small: SmallStrata | None, share: Floats) -> Frame:
+    """The frame of `cells`; a stratum without a pixel in a region is no stratum there.
+
+    Raises
+    ------
+    InputError
+        A rule that no pixel meets, or a stratum of one pixel: both by name, all at once.
+    """
+    n_regions, n_strata = cells.pixels.shape
+    column = np.tile(np.arange(n_strata), (n_regions, 1))
+    if small is not None:
+        column[cells.pixels < small.below_pixels] = cells.strata.index(small.into)
+    key = column + np.arange(n_regions)[:, None] * n_strata if by_region else column
+    key = np.where(cells.pixels > 0, key, -1)
+    kept = np.unique(key[key >= 0])
+    stratum_of = np.where(key >= 0, np.searchsorted(kept, key), -1)
+    frame = Frame(
+        cells,
+        stratum_of,
+        tuple(cells.strata[k] for k in kept % n_strata),
+        kept // n_strata if by_region else np.full(len(kept), WHOLE),
+        share,
+    )
+    _check(frame)
+    return frame
+
+
+def _check(frame: Frame) -> None:
+    empty = [n for n, k in zip(frame.cells.strata, frame.cells.pixels.sum(axis=0), strict=True) if k == 0]
+    single = [label for label, k in zip(frame.labels, frame.pixels, strict=True) if k < 2]
+    problems = [f"no pixel in stratum {listed(empty, repr)}"] if empty else []
+    if single:
+        problems.append(f"one pixel only in stratum {listed(single, repr)}: it has no variance")
+    if problems:
+        raise InputError(
+            "these strata cannot be sampled",
+            "two pixels or more in each, in the regions and in the frame",
+            "; ".join(problems),
+            "mend the rules of `design.strata`, or let small parts join another stratum with `design.small`",
+        )
+
+
+def stated_shares(cells: Cells, share: dict[str, float], regions: dict[str, dict[str, float]]) -> Floats:
+    """(regions, strata) shares as stated by stratum, and by region and stratum where that differs."""
+    unknown = sorted(set(regions) - set(cells.regions))
+    if unknown:
+        raise InputError(
+            "design.expected.regions names regions that do not exist",
+            listed(cells.regions),
+            listed(unknown, repr),
+            "use the ids of the region files",
+        )
+    rows = [[{**share, **regions.get(region, {})}[s] for s in cells.strata] for region in cells.regions]
+    return np.array(rows, dtype=np.float64)
+
+
+def probability_shares(cells: Cells, total: Ints, observed: Ints) -> Floats:
+    """(regions, strata) mean of the map's probability; `total` in 1/10000 over `observed` pixels.
+
+    Raises
+    ------
+    InputError
+        A stratum has pixels but the map shows none of them.
+    """
+    dark = (observed == 0) & (cells.pixels > 0)
+    if dark.any():
+        names = [f"{cells.strata[s]} in {cells.regions[r]}" for r, s in zip(*np.nonzero(dark), strict=True)]
+        raise InputError(
+            "design.expected: the map has no probability to go by",
+            "an observed pixel in every stratum",
+            f"none in {listed(names)}",
+            "state the shares (`source: stated`), or leave unobserved ground out",
+        )
+    return np.asarray(total / np.maximum(observed, 1) / 10_000)
+
+
+def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame:
+    """A row per stratum as `cocal estimate` and `records: strata:` read them, and the design beside.
+
+    stratum [, region_id, region], pixels, area_ha, points, inclusion_probability, expected_share.
+    """
+    table = pd.DataFrame({"stratum": frame.names})
+    if (frame.region >= 0).any():
+        ids = [frame.cells.regions[r] for r in frame.region]
+        table = table.assign(region_id=ids, region=ids)
+    share = np.empty(len(frame.names))
+    strata, values = frame.domain()
+    share[strata] = values
+    return table.assign(
+        pixels=frame.pixels,
+        area_ha=list(exact_ha),
+        points=n,
+        inclusion_probability=n / frame.pixels,
+        expected_share=share,
+    )

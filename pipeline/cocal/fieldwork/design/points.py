@@ -1,0 +1,129 @@
+"""The sample as files: the restricted table, GeoPackage for QField, GPX for receivers.
+
+What a crew sees never tells the stratum or the map's class: who knows what the map says tends to see it. The
+GeoPackage holds the stratum in fields that its own style hides in QField and QGIS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+
+from cocal.fieldwork.design.draw import MAIN
+from cocal.fieldwork.design.texts import CHOICES, FIELDS, VISIT
+from cocal.scheme import ClassScheme
+
+SAMPLE_COLUMNS = (
+    "point_id", "role", "order", "stratum", "region_id", "inclusion_probability", "map_class", "lon", "lat",
+    "epsg", "x", "y",
+)  # fmt: skip
+LAYER = "points"
+_HIDDEN = ("stratum", "inclusion_probability")
+_WRITTEN = ("class", "second_class", "method", "why_not", "coca_age", "observer", "second_observer", "notes")
+
+
+def number_points(table: pd.DataFrame) -> pd.DataFrame:
+    """The sample with `point_id`: P0001 ... main points, R0001 ... reserves, by region, north to south.
+
+    The number says where a point lies in the list, nothing about its stratum.
+    """
+    keys = ["role", "region_id", "epsg", "row", "column"]
+    ordered = table.sort_values(keys, ascending=[True, True, True, False, True], kind="stable")
+    place = ordered.groupby("role", sort=False).cumcount() + 1
+    digits = max(4, len(str(len(ordered))))
+    letter = ordered["role"].map({MAIN: "P"}).fillna("R")
+    ids = letter + place.astype(str).str.zfill(digits)
+    return ordered.assign(point_id=ids)[list(SAMPLE_COLUMNS)].reset_index(drop=True)
+
+
+def write_csv(path: Path, sample: pd.DataFrame) -> None:
+    """The whole sample, restricted: positions and strata."""
+    sample.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def write_gpx(path: Path, sample: pd.DataFrame) -> None:
+    """Waypoints named by `point_id`, with nothing that tells the stratum."""
+    points = _geometry(
+        pd.DataFrame(
+            {
+                "name": sample["point_id"],
+                "desc": [" / ".join(VISIT[role].values()) for role in sample["role"]],
+                "type": sample["role"],
+            }
+        ),
+        sample,
+    )
+    pyogrio.write_dataframe(points, path, driver="GPX", layer="waypoints")
+
+
+def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme) -> None:
+    """A layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
+    empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
+    table = sample[["point_id", "role", "order", "region_id"]].assign(
+        visited=pd.Series(None, index=sample.index, dtype="string"),
+        observed_on=pd.Series(pd.NaT, index=sample.index, dtype="datetime64[ms]"),
+        positional_accuracy_m=np.nan,
+        cover=np.nan,
+        **empty,
+        stratum=sample["stratum"],
+        inclusion_probability=sample["inclusion_probability"],
+    )
+    style = pd.DataFrame(
+        {
+            "f_table_catalog": [""], "f_table_schema": [""], "f_table_name": [LAYER],
+            "f_geometry_column": ["geom"], "styleName": ["crew"], "styleQML": [layer_style(scheme)],
+            "styleSLD": [""], "useAsDefault": [True], "description": ["cocal"], "owner": [""], "ui": [""],
+        }
+    )  # fmt: skip
+    with _fixed_date():
+        pyogrio.write_dataframe(_geometry(table, sample), path, driver="GPKG", layer=LAYER)
+        pyogrio.write_dataframe(style, path, driver="GPKG", layer="layer_styles", append=True)
+
+
+def _geometry(table: pd.DataFrame, sample: pd.DataFrame) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(sample["lon"], sample["lat"]), crs="EPSG:4326")
+
+
+@contextmanager
+def _fixed_date() -> Iterator[None]:
+    """Within, GeoPackages say the same date of change, so that equal content gives equal bytes."""
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def layer_style(scheme: ClassScheme) -> str:
+    """QGIS style (QML) of the layer: labels, lists to choose from, and the design's fields hidden."""
+    classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
+    lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
+    lists |= {name: CHOICES[name] for name in ("why_not", "coca_age", "method")}
+    root = ET.Element("qgis", version="3.28.0", styleCategories="Fields|Forms")
+    fields, aliases = ET.SubElement(root, "fieldConfiguration"), ET.SubElement(root, "aliases")
+    for name, choices in lists.items():
+        options = _widget(fields, name, "ValueMap")
+        entries = ET.SubElement(options, "Option", type="List", name="map")
+        for key, words in choices.items():
+            entry = ET.SubElement(entries, "Option", type="Map")
+            ET.SubElement(entry, "Option", type="QString", name=" / ".join(words.values()), value=key)
+    for name in _HIDDEN:
+        _widget(fields, name, "Hidden")
+    for index, (name, words) in enumerate(FIELDS.items()):
+        ET.SubElement(aliases, "alias", field=name, index=str(index), name=" / ".join(words.values()))
+    text: str = ET.tostring(root, encoding="unicode")
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + text
+
+
+def _widget(fields: ET.Element, name: str, kind: str) -> ET.Element:
+    """The options of a new edit widget for one field."""
+    widget = ET.SubElement(ET.SubElement(fields, "field", name=name), "editWidget", type=kind)
+    return ET.SubElement(ET.SubElement(widget, "config"), "Option", type="Map")

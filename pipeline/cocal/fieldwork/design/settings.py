@@ -1,0 +1,195 @@
+"""What the user states about a sampling design."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Allocation = Literal["proportional", "equal", "neyman", "rare", "power"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RasterValues(_Section):
+    """Pixels of another raster, last year's map for one: any CRS, read at the pixel's centre."""
+
+    path: Path
+    values: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+class Zones(_Section):
+    """Ground inside the polygons of a vector file: look-alike crops, protected areas, ..."""
+
+    path: Path
+    layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
+
+
+class Nearness(_Section):
+    """Pixels whose centre is at most `metres` from the centre of a pixel of these classes or values."""
+
+    metres: Annotated[float, Field(gt=0, le=10_000)]
+    classes: Annotated[tuple[str, ...], Field(description="classes of the run's map")] = ()
+    raster: Annotated[RasterValues | None, Field(description="or values of another raster")] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Nearness:
+        if bool(self.classes) == (self.raster is not None):
+            raise ValueError("near: give exactly one of `classes` and `raster`")
+        return self
+
+
+class ProbabilityRange(_Section):
+    """The map's probability of the target: `at_least` <= p < `below`."""
+
+    at_least: Share | None = None
+    below: Share | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ProbabilityRange:
+        if self.at_least is None and self.below is None:
+            raise ValueError("probability: give `at_least`, `below`, or both")
+        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
+            raise ValueError(f"probability: at_least {self.at_least} is not under below {self.below}")
+        return self
+
+
+class StratumRule(_Section):
+    """One line of the ordered list: a pixel belongs to the first rule all of whose conditions hold.
+
+    Rules with the same name are one stratum. The last rule has no condition and takes the rest.
+    """
+
+    stratum: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    classes: Annotated[tuple[str, ...], Field(description="classes of the run's map")] = ()
+    probability: ProbabilityRange | None = None
+    near: Nearness | None = None
+    raster: RasterValues | None = None
+    zones: Zones | None = None
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """True if no condition is stated."""
+        return not self.classes and not any((self.probability, self.near, self.raster, self.zones))
+
+
+class SmallStrata(_Section):
+    """With `by_region`: parts of a stratum in one region that are too small to be sampled by themselves."""
+
+    below_pixels: Annotated[int, Field(ge=2, description="a smaller part joins `into` in its region")]
+    into: str
+
+
+class Points(_Section):
+    """A stated number of points."""
+
+    points: Annotated[int, Field(ge=2)]
+
+
+class Target(_Section):
+    """As many points as the target asks for: half-width of the target class's area, relative to it."""
+
+    half_width: Annotated[float, Field(gt=0, le=2, description="0.2: estimate ± 20 %")]
+    per: Annotated[Literal["region", "whole"], Field(description="in every region, or in all together")]
+
+
+class StatedShares(_Section):
+    """Expected shares of the target class, from a pilot, an earlier campaign or judgement."""
+
+    source: Literal["stated"]
+    share: Annotated[dict[str, Share], Field(description="by stratum")]
+    regions: Annotated[
+        dict[str, dict[str, Share]], Field(description="region id -> stratum -> share, where it differs")
+    ] = {}
+    accuracy: Annotated[dict[str, Share], Field(description="by stratum: map and reference agree")] = {}
+
+
+class ProbabilityShares(_Section):
+    """Expected shares are the means of the map's probability; only as good as the model is calibrated."""
+
+    source: Literal["probability"]
+    accuracy: Annotated[dict[str, Share], Field(description="by stratum: map and reference agree")] = {}
+
+
+class DesignSettings(_Section):
+    """A stratified sample: strata, size, allocation, draw."""
+
+    period: Annotated[str | None, Field(description="whose map; needed where there are several")] = None
+    unobserved: Annotated[Literal["left_out", "kept"], Field(description="pixels that the map does not show")]
+    strata: Annotated[tuple[StratumRule, ...], Field(min_length=1, max_length=254)]
+    by_region: Annotated[bool, Field(description="strata crossed with regions")]
+    small: SmallStrata | None = None
+    size: Points | Target
+    allocation: Allocation
+    power: Annotated[float | None, Field(ge=0, le=1, description="0: equal precision; 1: as `rare`")] = None
+    minimum: Annotated[int, Field(ge=2, description="points per stratum, at least")]
+    expected: Annotated[StatedShares | ProbabilityShares, Field(discriminator="source")]
+    interval: Annotated[
+        Literal["gamma", "wald"] | None, Field(description="left out: that of `estimate:`")
+    ] = None
+    confidence: Annotated[float | None, Field(ge=0.5, lt=1, description="left out: that of `estimate:`")] = (
+        None
+    )
+    draw: Annotated[Literal["random", "balanced"], Field(description="balanced: spread over the ground")]
+    reserve: Annotated[float, Field(ge=0, le=5, description="reserve points per point, in each stratum")]
+    seed: Annotated[int, Field(ge=0)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The strata in the order in which the rules first name them."""
+        return tuple(dict.fromkeys(rule.stratum for rule in self.strata))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DesignSettings:
+        problems = [*_rule_problems(self.strata), *self._share_problems(), *self._size_problems()]
+        if self.small is not None and not self.by_region:
+            problems.append("small: needs `by_region: true`")
+        if self.small is not None and self.small.into not in self.names:
+            problems.append(f"small.into: no stratum {self.small.into!r}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _size_problems(self) -> list[str]:
+        problems = []
+        if (self.allocation == "power") != (self.power is not None):
+            problems.append("power: goes with `allocation: power`, which needs it")
+        if self.allocation == "power" and not self.by_region:
+            problems.append("allocation power shares points between regions: it needs `by_region: true`")
+        per_region = isinstance(self.size, Target) and self.size.per == "region"
+        if self.allocation == "power" and per_region:
+            problems.append("allocation power: with a target per region the target shares the points")
+        if self.allocation == "neyman" and not self.expected.accuracy:
+            problems.append("allocation neyman is for the overall accuracy: state `expected.accuracy`")
+        return problems
+
+    def _share_problems(self) -> list[str]:
+        stated = {"accuracy": self.expected.accuracy} if self.expected.accuracy else {}
+        given = {}
+        if isinstance(self.expected, StatedShares):
+            stated["share"] = self.expected.share
+            given = self.expected.regions
+        problems = []
+        for key, values in stated.items():
+            missing, unknown = sorted(set(self.names) - set(values)), sorted(set(values) - set(self.names))
+            problems += [f"expected.{key}: nothing for stratum {name!r}" for name in missing]
+            problems += [f"expected.{key}: no stratum {name!r}" for name in unknown]
+        for region, values in given.items():
+            unknown = sorted(set(values) - set(self.names))
+            problems += [f"expected.regions.{region}: no stratum {name!r}" for name in unknown]
+        return problems
+
+
+def _rule_problems(rules: tuple[StratumRule, ...]) -> list[str]:
+    problems = [
+        f"strata: rule {place} ({rule.stratum}) has no condition, so nothing reaches the rules after it"
+        for place, rule in enumerate(rules[:-1], start=1)
+        if rule.takes_the_rest
+    ]
+    if not rules[-1].takes_the_rest:
+        problems.append("strata: the last rule takes the rest and has no condition")
+    return problems

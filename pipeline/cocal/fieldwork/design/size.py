@@ -1,0 +1,154 @@
+"""How many points, and where: sample size for a target and its allocation to strata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cocal.errors import InputError
+from cocal.fieldwork.columns import listed
+from cocal.fieldwork.design.settings import Allocation
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def sample_size(
+    weight: Floats, deviation: Floats, *, standard_error: float, n_pixels: float = float("inf")
+) -> float:
+    """Points (not rounded) that a stratified sample needs for `standard_error` of a proportion.
+
+    n = (sum W_h S_h)^2 / (SE^2 + (1/N) sum W_h S_h^2) (Cochran 1977, eq. 5.25; Olofsson et al. 2014,
+    doi:10.1016/j.rse.2014.02.015, eq. 13). `weight` are the strata's parts W_h of the area, `deviation`
+    their S_h = sqrt(p (1 - p)): with p the expected user's accuracies for the overall accuracy, with p the
+    expected shares of a rare class for the proportion of that class.
+    """
+    return float(
+        (weight * deviation).sum() ** 2 / (standard_error**2 + (weight * deviation**2).sum() / n_pixels)
+    )
+
+
+def allocation_weights(
+    allocation: Allocation,
+    area: Floats,
+    share: Floats,
+    *,
+    accuracy: Floats | None = None,
+    group: Ints | None = None,
+    power: float | None = None,
+) -> Floats:
+    """(H,) what the points of each stratum are proportional to.
+
+    proportional  W_h
+    equal         1
+    neyman        W_h sqrt(U_h (1 - U_h)): least variance of the overall accuracy; U_h expected accuracy
+    rare          W_h sqrt(p_h (1 - p_h)): least variance of the target class's area; p_h expected share
+    power         Y_g^q / Y_g x W_h sqrt(p_h (1 - p_h)): between groups g (regions) of expected area Y_g the
+                  power allocation of Bankier (1988, The American Statistician 42:174), q = 1 is `rare`,
+                  q = 0 aims at equal relative precision; within them as `rare`
+
+    Parameters
+    ----------
+    area : (H,) area or pixels of the strata.
+    share : (H,) expected share of the target class.
+    accuracy : (H,) for `neyman`.
+    group : (H,) region of each stratum, for `power`.
+    power : q, 0 to 1.
+    """
+    if allocation == "proportional":
+        return area
+    if allocation == "equal":
+        return np.ones_like(area)
+    if allocation == "neyman":
+        assert accuracy is not None
+        return np.asarray(area * np.sqrt(accuracy * (1 - accuracy)))
+    rare = np.asarray(area * np.sqrt(share * (1 - share)))
+    if allocation == "rare":
+        return rare
+    assert group is not None
+    assert power is not None
+    expected = np.bincount(group, area * share)[group]
+    return np.asarray(rare * np.where(expected > 0, expected, 1) ** (power - 1))
+
+
+def allocate(n: int, weight: Floats, *, least: int, most: Ints, labels: Sequence[str] | None = None) -> Ints:
+    """(H,) whole numbers of points that add up to `n`, as near to `weight` as the bounds allow.
+
+    Every stratum gets `least` (all its pixels where it has fewer) to `most` points; between the bounds points
+    are proportional to `weight`, rounded by largest remainders, the first of equals first.
+
+    Raises
+    ------
+    InputError
+        `n` is under the sum of the minima or over the number of pixels, or strata without weight would
+        have to take points beyond their minimum.
+    """
+    low = np.minimum(least, most)
+    limit = np.where(weight > 0, most, low)
+    if not low.sum() <= n <= limit.sum():
+        _refuse(n, low, limit, most, labels)
+    if n == limit.sum():
+        return limit
+    wanted = np.clip(_multiplier(n, weight, low, limit) * weight, low, limit)
+    points = np.floor(wanted + 1e-9).astype(np.int64)
+    order = np.argsort(points - wanted, kind="stable")
+    order = order[points[order] < limit[order]]
+    missing = n - int(points.sum())
+    points[order[:missing]] += 1
+    return points
+
+
+def _multiplier(n: int, weight: Floats, low: Ints, high: Ints) -> float:
+    """The largest factor, to float64, with which weights cut to the bounds add up to at most `n`."""
+    below, above = 0.0, 1.0 / weight[weight > 0].min()
+    while np.clip(above * weight, low, high).sum() < n:
+        above *= 2
+    for _ in range(200):
+        middle = (below + above) / 2
+        if np.clip(middle * weight, low, high).sum() <= n:
+            below = middle
+        else:
+            above = middle
+    return below
+
+
+def _refuse(n: int, low: Ints, limit: Ints, most: Ints, labels: Sequence[str] | None) -> None:
+    names = labels if labels is not None else [str(i) for i in range(len(low))]
+    if n < low.sum():
+        found = f"{n} points for {len(low)} strata, {low.sum()} are the least"
+        remedy = "ask for more points, lower `design.minimum`, or make fewer strata"
+    elif n > most.sum():
+        found = f"{n} points, but only {most.sum()} pixels"
+        remedy = "ask for fewer points"
+    else:
+        flat = [names[i] for i in np.flatnonzero(limit < most).tolist()]
+        found = f"no expected variance in stratum {listed(flat, repr)}, all others are full"
+        remedy = "state an expected share between 0 and 1 there, or another allocation"
+    raise InputError(
+        "the points cannot be shared out among the strata",
+        "a number between the sum of the minima and the number of pixels",
+        found,
+        remedy,
+    )
+
+
+def smallest(reaches: Callable[[int], bool], *, start: int, least: int, most: int) -> int:
+    """The smallest number from `least` to `most` that `reaches`, which must hold from some number on.
+
+    `most` is returned untested if nothing smaller does. The search doubles or halves from `start`.
+    """
+    low, high = least - 1, most
+    guess = min(max(start, least), most)
+    while low < guess < high:
+        if reaches(guess):
+            high = guess
+            guess = max(guess // 2, least)
+        else:
+            low = guess
+            guess = min(2 * guess, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high

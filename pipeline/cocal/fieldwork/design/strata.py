@@ -1,0 +1,133 @@
+"""Rules -> the stratum of every pixel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
+from cocal.errors import InputError
+from cocal.fieldwork.design.settings import (
+    Nearness,
+    ProbabilityRange,
+    RasterValues,
+    StratumRule,
+    Zones,
+)
+from cocal.scheme import ClassScheme
+
+NO_STRATUM = 0
+NO_VALUE = np.iinfo(np.int64).min
+"""What a raster of the user says where it has no pixel or no data."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What rules look at: (y, x) arrays on a window that has `halo` more pixels on each side.
+
+    `crop_class` uint8, 0 = not observed; `probability` uint16, 10000 = 1, 65535 = not observed; `rasters`
+    int64, `NO_VALUE` = none; `zones` True inside.
+    """
+
+    resolution: int
+    halo: int
+    crop_class: NDArray[np.uint8]
+    probability: NDArray[np.uint16]
+    rasters: Mapping[Path, NDArray[np.int64]]
+    zones: Mapping[Zones, Mask]
+
+
+def rasters_needed(rules: Iterable[StratumRule]) -> list[Path]:
+    """The rasters that the rules name, each once."""
+    values = [v for r in rules for v in (r.raster, r.near.raster if r.near else None) if v]
+    return list(dict.fromkeys(v.path for v in values))
+
+
+def zones_needed(rules: Iterable[StratumRule]) -> list[Zones]:
+    """The vector files that the rules name, each once."""
+    return list(dict.fromkeys(r.zones for r in rules if r.zones))
+
+
+def halo_px(rules: Iterable[StratumRule], resolution: int) -> int:
+    """Pixels around a window that its rules need."""
+    return max((math.ceil(r.near.metres / resolution) for r in rules if r.near), default=0)
+
+
+def class_codes(rules: Sequence[StratumRule], scheme: ClassScheme) -> dict[str, int]:
+    """Code on the map of every class that rules may name; InputError lists those that are not there."""
+    codes = scheme.codes | {UNOBSERVED: NO_DATA}
+    named = {c for r in rules for c in (*r.classes, *(r.near.classes if r.near else ()))}
+    unknown = sorted(named - set(codes))
+    if unknown:
+        raise InputError(
+            "design.strata names classes that the scheme does not have",
+            ", ".join(codes),
+            ", ".join(map(repr, unknown)),
+            f"mend the rules; the scheme is {scheme.id}",
+        )
+    return codes
+
+
+def stratify(layers: Layers, rules: Sequence[StratumRule], codes: Mapping[str, int]) -> NDArray[np.uint8]:
+    """(y, x) uint8, without the halo: 1 for the stratum named first, 2 for the next, ...
+
+    A pixel belongs to the first rule all of whose conditions hold. The result does not depend on the
+    window: distances are exact up to the halo of `halo_px`.
+    """
+    number = {name: k for k, name in enumerate(dict.fromkeys(r.stratum for r in rules), start=1)}
+    out = np.full(layers.crop_class.shape, NO_STRATUM, dtype=np.uint8)
+    for rule in rules:
+        free = out == NO_STRATUM
+        if free.any():
+            out[free & _holds(rule, layers, codes)] = number[rule.stratum]
+    inner = slice(layers.halo, -layers.halo or None)
+    return out[inner, inner]
+
+
+def _holds(rule: StratumRule, layers: Layers, codes: Mapping[str, int]) -> Mask:
+    """(y, x) True where every condition of the rule holds."""
+    holds = np.ones(layers.crop_class.shape, dtype=bool)
+    if rule.classes:
+        holds &= _of_classes(rule.classes, layers, codes)
+    if rule.probability:
+        holds &= _in_range(rule.probability, layers.probability)
+    if rule.raster:
+        holds &= _of_values(rule.raster, layers)
+    if rule.near:
+        holds &= _near(rule.near, layers, codes)
+    if rule.zones:
+        holds &= layers.zones[rule.zones]
+    return holds
+
+
+def _of_classes(classes: Sequence[str], layers: Layers, codes: Mapping[str, int]) -> Mask:
+    return np.isin(layers.crop_class, [codes[c] for c in classes])
+
+
+def _of_values(raster: RasterValues, layers: Layers) -> Mask:
+    return np.isin(layers.rasters[raster.path], raster.values)
+
+
+def _in_range(limits: ProbabilityRange, probability: NDArray[np.uint16]) -> Mask:
+    """Pixels that were not observed are in no range."""
+    inside: Mask = probability != PROBABILITY_NO_DATA
+    if limits.at_least is not None:
+        inside &= probability >= round(limits.at_least / PROBABILITY_SCALE)
+    if limits.below is not None:
+        inside &= probability < round(limits.below / PROBABILITY_SCALE)
+    return inside
+
+
+def _near(near: Nearness, layers: Layers, codes: Mapping[str, int]) -> Mask:
+    source = _of_values(near.raster, layers) if near.raster else _of_classes(near.classes, layers, codes)
+    if not source.any():
+        return source
+    return np.asarray(distance_transform_edt(~source) * layers.resolution <= near.metres)
