@@ -29,7 +29,7 @@ from rasterio.errors import RasterioError
 from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
-from cocal.store import LocalStore, Manifest, write_json
+from cocal.store import LocalStore, Manifest, sweep_temporaries, write_json
 
 COLLECTION = "scenes"
 SIMULATED = "cocal:simulated"
@@ -151,10 +151,24 @@ def scene_store(archive: str | Path) -> LocalStore:
 
 
 def read_scene(folder: Path) -> Scene | None:
-    """The committed scene in `folder`; None if its manifest is missing."""
+    """The committed scene in `folder`; None if its manifest is missing.
+
+    Raises
+    ------
+    SceneReadError
+        A file of it is missing or has not its size any more. (Content is checked where pixels are read.)
+    """
     manifest = Manifest.read(folder / "manifest.json")
     if manifest is None:
         return None
+    lacking = manifest.lacking(folder)
+    if lacking:
+        raise SceneReadError(
+            f"scene {folder.name} of the archive is damaged",
+            "its files as they were committed",
+            f"missing or of another size: {', '.join(lacking)}",
+            f"delete the folder {folder} and run `cocal import` again",
+        )
     item = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
     properties = item["properties"]
     left, top, width, height, resolution = properties["cocal:window"]
@@ -188,6 +202,7 @@ def list_scenes(archive: str | Path) -> list[Scene]:
 def write_catalog(archive: str | Path) -> None:
     """Write catalog.json and collection.json over the committed scenes; unchanged files stay as they are."""
     archive, scenes = Path(archive), list_scenes(archive)
+    sweep_temporaries(archive)
     items = [
         {"rel": "item", "href": f"./{s.id}/{s.id}.json", "type": "application/geo+json"}
         for s in sorted(scenes, key=lambda s: s.id)

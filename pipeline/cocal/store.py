@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -27,6 +28,7 @@ from cocal.errors import UsageError
 
 MANIFEST = "manifest.json"
 STAGING = ".staging"
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
 PACKAGE = Path(__file__).parent
 
 
@@ -98,14 +100,25 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what a killed process left of `atomic_path` in `folder`. Call it under a lock only."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as readable JSON, atomically; a file that already holds it is left alone."""
     path = Path(path)
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n"
+    text = _json_text(value)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
@@ -129,13 +142,17 @@ class Manifest:
 
     def holds(self, root: Path) -> bool:
         """True if every file below `root` is there with the recorded size and checksum."""
-        for name, facts in self.files.items():
-            path = root / name
-            if not path.is_file() or path.stat().st_size != facts["bytes"]:
-                return False
-            if sha256_file(path) != facts["sha256"]:
-                return False
-        return True
+        return not self.lacking(root) and all(
+            sha256_file(root / name) == facts["sha256"] for name, facts in self.files.items()
+        )
+
+    def lacking(self, root: Path) -> list[str]:
+        """The files below `root` that are missing or have another size: a look that reads no content."""
+        return [
+            name
+            for name, facts in self.files.items()
+            if not (root / name).is_file() or (root / name).stat().st_size != facts["bytes"]
+        ]
 
 
 class Store(Protocol):
@@ -196,13 +213,17 @@ class LocalStore:
                 round(time.monotonic() - began, 3),
                 note,
             )
-            write_json(self.manifest_path(unit), asdict(manifest))
+            mark = staging / MANIFEST
+            mark.write_text(_json_text(asdict(manifest)), encoding="utf-8")
+            self.manifest_path(unit).parent.mkdir(parents=True, exist_ok=True)
+            _publish(mark, self.manifest_path(unit))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what a killed process left in staging. Call it under the lock only."""
+        """Remove what a killed process left unfinished. Call it under the lock only."""
         shutil.rmtree(self.root / STAGING, ignore_errors=True)
+        sweep_temporaries(self.root)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

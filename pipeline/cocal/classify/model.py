@@ -161,7 +161,13 @@ def load_model(folder: str | Path) -> Model:
         artefact = (folder / ARTEFACT).read_bytes()
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
-    found, stored = digest(artefact), hashlib.sha256(artefact).hexdigest()
+    stored = hashlib.sha256(artefact).hexdigest()
+    try:
+        found = digest(artefact)
+    except ModelMismatchError as err:
+        raise ModelMismatchError(
+            f"the model {card.id} in {folder}: {err.what}", err.expected, err.found, err.remedy
+        ) from err
     if found != card.sha256 or stored != card.artefact_sha256:
         raise ModelMismatchError(
             f"the model {card.id} in {folder} was altered after training",

@@ -237,16 +237,16 @@ def _polygons(frame: gpd.GeoDataFrame, ids: pd.Series[str], tell: Any, note: Any
     if invalid.any():
         note(f"invalid polygons made valid: region {_listed(ids[invalid])}")
     shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
+    flat = shapely.area(shapes) == 0
+    if flat.any():
+        tell(f"polygon without area: region {_listed(ids[flat])}")
+        return shapes
     west, south, east, north = shapely.bounds(shapes).T
     astray = ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
     if astray.any():
         tell(f"coordinates that are not on the Earth in {frame.crs.name!r}: region {_listed(ids[astray])}")
         return shapes
-    shapes = np.array([_valid(g) for g in shapes], dtype=object)
-    flat = shapely.area(shapes) == 0
-    if flat.any():
-        tell(f"polygon without area: region {_listed(ids[flat])}")
-    return shapes
+    return np.array([_valid(g) for g in shapes], dtype=object)
 
 
 def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:

@@ -18,6 +18,7 @@ from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
+from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
 from cocal.run.measure import measure_stage
 from cocal.run.plan import Plan, ground, plan
@@ -87,16 +88,17 @@ def run(
     UsageError
         Something the user must mend. What was committed before is kept.
     """
-    store = LocalStore(config.root)
+    store, names = LocalStore(config.root), _wanted(config, last)
     with store.locked():
         store.sweep()
         base = ground(config)
+        check_inputs(config, base.scheme, names)
         facts = {"run": config.name, "config_sha256": sha256_file(config_path) if config_path else None}
         journal = Journal(store.root / "run.json", facts)
         state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
         status = "failed"
         try:
-            for name in _wanted(config, last):
+            for name in names:
                 STAGES[name](state)
             status = "done with failures" if journal.failures else "done"
         finally:

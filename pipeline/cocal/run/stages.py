@@ -6,7 +6,7 @@ Each stage finds what is committed already, works on the rest, and leaves commit
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,26 @@ class Run:
         return self.model_folder
 
     def work(self, record: StageRecord, jobs: Sequence[Job]) -> dict[str, Outcome]:
-        """Do the jobs; the outcomes by unit. What the user must mend stops the run after the stage."""
-        outcomes = {}
-        for outcome in self.executor.outcomes(jobs):
+        """Do the jobs; the outcomes by unit.
+
+        What the user must mend stops the run: jobs that are under way then are finished, no more are begun.
+        """
+        outcomes: dict[str, Outcome] = {}
+        refused: list[UsageError] = []
+
+        def begun() -> Iterator[Job]:
+            for job in jobs:
+                if refused:
+                    return
+                yield job
+
+        for outcome in self.executor.outcomes(begun()):
             self.journal.outcome(record, outcome)
             outcomes[outcome.unit] = outcome
-        for outcome in outcomes.values():
             if isinstance(outcome.error, UsageError):
-                raise outcome.error
+                refused.append(outcome.error)
+        if refused:
+            raise refused[0]
         return outcomes
 
     def one_unit(self, stage: str, inputs: dict[str, Any], write: Any) -> None:

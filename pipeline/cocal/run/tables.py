@@ -44,4 +44,16 @@ def truth_table(run: Run) -> pd.DataFrame | None:
     settings = run.config.comparison
     if settings is None or settings.truth is None or not run.simulated:
         return None
-    return read_own_csv(settings.truth)
+    return read_truth(settings.truth)
+
+
+def read_truth(path: Path) -> pd.DataFrame:
+    """region_id, class, truth_ha of a simulated landscape; InputError if they are not there."""
+    table = read_given_csv(path, "comparison.truth")
+    wanted = {"region_id", "class", "truth_ha"}
+    if not wanted <= set(table.columns) or not pd.api.types.is_numeric_dtype(table["truth_ha"]):
+        raise InputError(
+            f"comparison.truth: {path}", f"columns {', '.join(sorted(wanted))}, hectares as numbers",
+            ", ".join(map(repr, table.columns)), "mend the table, or leave `comparison.truth:` out",
+        )  # fmt: skip
+    return table

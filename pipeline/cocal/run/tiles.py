@@ -137,14 +137,17 @@ def finish_tile(
 
 
 @lru_cache(maxsize=2)
-def regions_of(settings_json: str) -> Regions:
-    """The regions of these settings, read once in a worker."""
-    return read_regions(RegionSettings.model_validate_json(settings_json))
+def regions_of(settings_json: str, sha256: str) -> Regions:
+    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
+    regions = read_regions(RegionSettings.model_validate_json(settings_json))
+    if regions.sha256 != sha256:
+        raise RuntimeError("the region files changed while the run was going on")
+    return regions
 
 
-def tile_counts(tile: Tile, class_map: Path | None, settings_json: str) -> NDArray[np.int64]:
+def tile_counts(tile: Tile, class_map: Path | None, settings_json: str, sha256: str) -> NDArray[np.int64]:
     """(regions, 256) area by region and class code, in 1e-6 m2. No map: all of it is code 0."""
-    regions = regions_of(settings_json)
+    regions = regions_of(settings_json, sha256)
     window = tile.window
     crop_class = (
         np.zeros(window.shape, dtype=np.uint8)

@@ -1,0 +1,60 @@
+"""What the configuration names, looked at before any work: a slip in a table must not wait for the maps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from cocal.config import RunConfig
+from cocal.errors import InputError
+from cocal.fieldwork import read_records, read_strata
+from cocal.run.tables import read_truth
+from cocal.scheme import ClassScheme
+
+
+def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]) -> None:
+    """Pass if what `stages` will need is there and the tables among it can be used.
+
+    Raises
+    ------
+    InputError
+        Files that cannot be read, all at once; or a table of records, strata or truth that cannot be used.
+    """
+    unreadable = [
+        f"{key}: {path}: {'no such file' if not path.exists() else 'no permission to read it'}"
+        for key, path in named_files(config, stages).items()
+        if not os.access(path, os.R_OK)
+    ]
+    if unreadable:
+        raise InputError(
+            "files that the configuration names cannot be read",
+            "readable files",
+            "\n    ".join(["", *unreadable]),
+            "mend the paths; they are relative to the configuration",
+        )
+    if "measure" in stages and config.records:
+        records = read_records(config.records, scheme)
+        if config.records.strata:
+            read_strata(config.records.strata, records)
+    if "report" in stages and config.comparison and config.comparison.truth:
+        read_truth(config.comparison.truth)
+
+
+def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
+    """Key of the configuration -> file that one of `stages` reads. Imports and regions check their own."""
+    found: dict[str, Path | None] = {}
+    if {"train", "index", "classify"} & set(stages):
+        found["dem"] = config.dem
+    if "train" in stages and config.train:
+        found["train.samples.path"] = config.train.samples.path
+    if "measure" in stages and config.records:
+        found |= {"records.path": config.records.path, "records.strata": config.records.strata}
+    if "compare" in stages and config.comparison:
+        found |= {
+            "comparison.official": config.comparison.official,
+            "comparison.field": config.comparison.field,
+        }
+    if "report" in stages and config.comparison:
+        found["comparison.truth"] = config.comparison.truth
+    return {key: path for key, path in found.items() if path is not None}
