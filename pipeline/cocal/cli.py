@@ -79,6 +79,7 @@ for _stage, _summary in (
     ("train", "Train the model that the configuration describes."),
     ("index", "Write masked, composited features of every tile to disk."),
     ("classify", "Map every tile: class and probability."),
+    ("design", "Draw a sample for field work: strata, points, forms, and the interval to expect."),
     ("measure", "Hectares per region, mapped and, from a probability sample, estimated."),
     ("compare", "Set hectares beside official figures and field records."),
     ("report", "Do everything: import, train, classify, measure, compare, report."),
@@ -162,10 +163,12 @@ def _print(content: Any) -> None:
 
 
 def _print_summary(result: RunSummary) -> None:
-    from cocal.run.display import hectares_table, score_table
+    from cocal.run.display import design_table, hectares_table, score_table
 
     if result.scores is not None:
         _print(score_table(result))
+    if result.design is not None:
+        _print(design_table(result))
     if result.areas is not None:
         _print(hectares_table(result))
     for unit, reason in result.failures:

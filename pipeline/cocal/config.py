@@ -19,6 +19,7 @@ from cocal.contracts import Period
 from cocal.errors import ConfigError, InputError
 from cocal.estimate import ESTIMATORS, INTERVALS
 from cocal.features.settings import FeatureSettings, needs_dem
+from cocal.fieldwork.design.settings import DesignSettings
 from cocal.fieldwork.settings import RecordSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.settings import SceneImport
@@ -122,6 +123,7 @@ class RunConfig(_Section):
     dem: Path | None = None
     train: TrainSection | None = None
     classify: ClassifySettings
+    design: DesignSettings | None = None
     records: RecordSettings | None = None
     estimate: EstimateSettings | None = None
     comparison: ComparisonSettings | None = None
@@ -142,11 +144,29 @@ class RunConfig(_Section):
             problems.append(f"train.period: say which of {', '.join(names)} the labels refer to")
         if self.estimate and (self.records is None or self.records.strata is None):
             problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
+        problems += self._design_problems(names)
         if needs_dem(self.index) and self.dem is None:
             problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _design_problems(self, periods: list[str]) -> list[str]:
+        design, estimate = self.design, self.estimate
+        if design is None:
+            return []
+        problems = []
+        if design.period is None and len(periods) > 1:
+            problems.append(f"design.period: say which of {', '.join(periods)} is stratified")
+        if (design.period or periods[0]) not in periods:
+            problems.append(f"design.period: {design.period!r} is not one of {', '.join(periods)}")
+        for key in ("interval", "confidence"):
+            own = getattr(design, key)
+            if estimate is None and own is None:
+                problems.append(f"design.{key}: needed where there is no `estimate:`")
+            elif estimate is not None and own not in (None, getattr(estimate, key)):
+                problems.append(f"design.{key}: {own} is not that of `estimate:`; leave it out")
+        return problems
 
     @property
     def root(self) -> Path:

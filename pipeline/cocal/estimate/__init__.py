@@ -5,31 +5,39 @@ measure       the same of one class map in memory                       -> areas
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points seen twice
 compare       estimates beside field records and official figures       -> comparison/1
+expected      the interval that a design leads one to expect
 command       the same on tables, for analysts with a map from elsewhere
 """
 
-from cocal.estimate.areas import ESTIMATORS, estimate_areas
+from cocal.estimate.areas import ESTIMATORS, MIN_REGION_POINTS, estimate_areas
 from cocal.estimate.change import estimate_change
 from cocal.estimate.command import estimate_files
 from cocal.estimate.compare import compare
+from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
 from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
-from cocal.estimate.result import Estimate, with_estimates
+from cocal.estimate.result import TOO_SMALL, Estimate, with_estimates
+from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
 
 __all__ = [
     "DEFAULT_INTERVAL",
     "ESTIMATORS",
     "INTERVALS",
+    "MIN_REGION_POINTS",
+    "TOO_SMALL",
     "Estimate",
+    "ExpectedInterval",
+    "Strata",
     "compare",
     "count_units",
     "country_table",
     "estimate_areas",
     "estimate_change",
     "estimate_files",
+    "expected_interval",
     "format_ha",
     "mapped_table",
     "measure",

@@ -3,6 +3,7 @@
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
 tiles     the fused work of one block and one tile        measure   maps -> hectares
+design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                tables    given and own tables
 journal   run.json, log lines, bars                       content, overview, display: what is shown
 """
@@ -17,6 +18,7 @@ import pandas as pd
 from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
+from cocal.run.design import EXPECTED, FOLDER, design_stage
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
@@ -35,6 +37,7 @@ STAGES = {
     "train": train_stage,
     "index": index_stage,
     "classify": map_stage,
+    "design": design_stage,
     "measure": measure_stage,
     "compare": compare_stage,
     "report": report_stage,
@@ -60,6 +63,7 @@ class RunSummary:
     truth: pd.Series[float] | None
     scores: pd.DataFrame | None
     page: Path | None
+    design: pd.DataFrame | None
 
 
 def run(
@@ -78,7 +82,7 @@ def run(
     executor
         Where to work; this process if None.
     last
-        One of import, train, index, classify, measure, compare, report. Features are written to disk only by
+        One of import, train, index, classify, design, measure, compare, report. Features are written to disk only by
         `index`, or where the configuration keeps them.
     config_path
         The YAML file, for the page's section on how to reproduce.
@@ -116,7 +120,9 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last == "index":
         return ["import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
-    return [n for n in names if n != "index" or "features" in config.keep]
+    if last == "design":
+        return [n for n in names if n != "index"]
+    return [n for n in names if n != "design" and (n != "index" or "features" in config.keep)]
 
 
 def _summary(state: Run, last: str) -> RunSummary:
@@ -139,4 +145,5 @@ def _summary(state: Run, last: str) -> RunSummary:
         truth=truth,
         scores=score_table(load_model(state.require_model()).card.validation) if last == "train" else None,
         page=root / "report" / "index.html" if last == "report" else None,
+        design=read_own_csv(root / FOLDER / EXPECTED) if last == "design" else None,
     )

@@ -68,6 +68,27 @@ def hectares_table(result: RunSummary) -> Table:
     return table
 
 
+def design_table(result: RunSummary) -> Table:
+    """What a design leads one to expect, per region, before anyone travels."""
+    assert result.design is not None
+    design = result.design
+    interval, confidence = design["interval"].iloc[0], design["confidence"].iloc[0]
+    title = f"expected hectares of {result.target}, {100 * confidence:g} % interval {interval}"
+    title += f", shares: {design['expected_from'].iloc[0]}" + (" - SIMULATED" if result.simulated else "")
+    table = Table(title=title)
+    headers = ("region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "note")
+    for name in headers:
+        table.add_column(name, justify="left" if name in ("region", "note") else "right")
+    for row in design.to_dict("records"):
+        cells = [
+            row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
+            f"{_number(row['low_ha'])} to {_number(row['high_ha'])}", _number(row["half_width_ha"]),
+            _number(row["half_width_percent"]), _number(row["half_width_90_ha"]), row["notes"],
+        ]  # fmt: skip
+        table.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in cells))
+    return table
+
+
 def score_table(result: RunSummary) -> Table:
     """Scores of the model under its spatial blocks; the null models always stand beside it."""
     assert result.scores is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from cocal.config import RunConfig
 from cocal.errors import InputError
 from cocal.fieldwork import read_records, read_strata
+from cocal.fieldwork.design import class_codes, rasters_needed, zones_needed
 from cocal.run.tables import read_truth
 from cocal.scheme import ClassScheme
 
@@ -33,6 +34,8 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]
             "\n    ".join(["", *unreadable]),
             "mend the paths; they are relative to the configuration",
         )
+    if "design" in stages and config.design:
+        class_codes(config.design.strata, scheme)
     if "measure" in stages and config.records:
         records = read_records(config.records, scheme)
         if config.records.strata:
@@ -48,6 +51,10 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found["dem"] = config.dem
     if "train" in stages and config.train:
         found["train.samples.path"] = config.train.samples.path
+    if "design" in stages and config.design:
+        rules = config.design.strata
+        files = [*rasters_needed(rules), *(z.path for z in zones_needed(rules))]
+        found |= {f"design.strata ({path.name})": path for path in files}
     if "measure" in stages and config.records:
         found |= {"records.path": config.records.path, "records.strata": config.records.strata}
     if "compare" in stages and config.comparison:

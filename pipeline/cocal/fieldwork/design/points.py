@@ -48,13 +48,14 @@ def write_csv(path: Path, sample: pd.DataFrame) -> None:
     sample.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def write_gpx(path: Path, sample: pd.DataFrame) -> None:
+def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
     """Waypoints named by `point_id`, with nothing that tells the stratum."""
+    mark = "SIMULATED. " if simulated else ""
     points = _geometry(
         pd.DataFrame(
             {
                 "name": sample["point_id"],
-                "desc": [" / ".join(VISIT[role].values()) for role in sample["role"]],
+                "desc": [mark + " / ".join(VISIT[role].values()) for role in sample["role"]],
                 "type": sample["role"],
             }
         ),
@@ -63,7 +64,7 @@ def write_gpx(path: Path, sample: pd.DataFrame) -> None:
     pyogrio.write_dataframe(points, path, driver="GPX", layer="waypoints")
 
 
-def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme) -> None:
+def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, simulated: bool) -> None:
     """A layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
     empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
     table = sample[["point_id", "role", "order", "region_id"]].assign(
@@ -82,8 +83,11 @@ def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme) -> N
             "styleSLD": [""], "useAsDefault": [True], "description": ["cocal"], "owner": [""], "ui": [""],
         }
     )  # fmt: skip
+    mark = {"SIMULATED": "yes"} if simulated else None
     with _fixed_date():
-        pyogrio.write_dataframe(_geometry(table, sample), path, driver="GPKG", layer=LAYER)
+        pyogrio.write_dataframe(
+            _geometry(table, sample), path, driver="GPKG", layer=LAYER, layer_metadata=mark
+        )
         pyogrio.write_dataframe(style, path, driver="GPKG", layer="layer_styles", append=True)
 
 
