@@ -1,0 +1,163 @@
+"""What is known of the ground: the area, the plots, the roads; distances in metres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
+from shapely.geometry.base import BaseGeometry
+
+from cocal.errors import InputError
+from cocal.fieldwork.checks.layout import Layout
+from cocal.grid import project, transformer, utm_epsg
+
+Array = NDArray[np.float64]
+
+PERU_AND_BOLIVIA = (-81.4, -22.95, -57.4, 0.05)
+"""West, south, east, north of both countries' land, degrees: the area where none is given."""
+
+_PLOT_IDS = ("plot_id", "parcela_id", "id_parcela", "sample_id", "record_id", "id")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The area in degrees; plots and roads in metres of the UTM zone `epsg`, or None.
+
+    `plot_ids` are texts, row by row of `plots`; `stated` is False where no area was given.
+    """
+
+    area: BaseGeometry
+    stated: bool
+    epsg: int
+    plots: NDArray[np.object_] | None
+    plot_ids: tuple[str, ...] | None
+    roads: NDArray[np.object_] | None
+
+    @property
+    def home_zone(self) -> int:
+        """The UTM zone of the area's middle, 1 to 60."""
+        return self.epsg % 100
+
+    def inside(self, lon: Array, lat: Array) -> NDArray[np.bool_]:
+        """True where a position in degrees lies in the area; False for NaN."""
+        return np.asarray(shapely.contains_xy(self.area, lon, lat) & np.isfinite(lon) & np.isfinite(lat))
+
+    def points(self, lon: Array, lat: Array) -> NDArray[np.object_]:
+        """Points in metres; missing where a position is not on the Earth or far from the area."""
+        x, y = transformer(4326, self.epsg).transform(lon, lat, errcheck=False)
+        good = np.isfinite(x) & np.isfinite(y)
+        points = np.asarray(shapely.points(np.where(good, x, 0), np.where(good, y, 0)), dtype=object)
+        points[~good] = None
+        return points
+
+    def own_plots(self, ids: list[str]) -> NDArray[np.int64]:
+        """The index of each record's own plot, -1 where it is not known."""
+        place = {name: i for i, name in reversed(list(enumerate(self.plot_ids or ())))}
+        return np.array([place.get(i, -1) if i else -1 for i in ids], dtype=np.int64)
+
+    def plot_distance(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
+        """Metres from each point to its own plot, or to the nearest where its own is not known; NaN: no plots."""
+        if self.plots is None:
+            return np.full(len(points), np.nan)
+        index = np.where(own >= 0, own, _nearest(self.plots, points))
+        return np.asarray(shapely.distance(points, self.plots[index]), dtype=np.float64)
+
+    def road_distance(self, points: NDArray[np.object_]) -> Array:
+        """Metres from each point to the nearest road; NaN: no roads."""
+        if self.roads is None:
+            return np.full(len(points), np.nan)
+        return np.asarray(
+            shapely.distance(points, self.roads[_nearest(self.roads, points)]), dtype=np.float64
+        )
+
+    def plot_of(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The own plot, or the plot that holds the point; -1: none."""
+        if self.plots is None:
+            return own
+        index = _nearest(self.plots, points)
+        return np.where(own >= 0, own, np.where(shapely.distance(points, self.plots[index]) == 0, index, -1))
+
+
+def _nearest(shapes: NDArray[np.object_], points: NDArray[np.object_]) -> NDArray[np.int64]:
+    """The index of the nearest shape; 0 for a missing point."""
+    found = np.zeros(len(points), dtype=np.int64)
+    there = ~shapely.is_missing(points)
+    if there.any():
+        asked, nearest = shapely.STRtree(shapes).query_nearest(points[there], all_matches=False)
+        found[np.flatnonzero(there)[asked]] = nearest
+    return found
+
+
+def read_ground(area: str | None, plots: Path | None, roads: Path | None, layout: Layout) -> Ground:
+    """The ground that the user gives; `area` is "west,south,east,north" or a vector file of polygons."""
+    box = _area(area)
+    middle = box.centroid
+    epsg = utm_epsg(middle.x, middle.y)
+    frame = None if plots is None else _read(plots, "plots", (3, 6))
+    lines = None if roads is None else _read(roads, "roads", (1, 5))
+    shapely.prepare(box)
+    return Ground(
+        box,
+        area is not None,
+        epsg,
+        None if frame is None else _metres(frame, epsg),
+        None if frame is None else _ids(frame, layout),
+        None if lines is None else _metres(lines, epsg),
+    )
+
+
+def _area(text: str | None) -> BaseGeometry:
+    if text is None:
+        return shapely.box(*PERU_AND_BOLIVIA)
+    numbers = text.split(",")
+    if len(numbers) == 4:
+        try:
+            west, south, east, north = map(float, numbers)
+        except ValueError:
+            west, south, east, north = 0.0, 0.0, 0.0, 0.0
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            raise InputError("--area", "west,south,east,north in degrees", repr(text), "mend --area")
+        return shapely.box(west, south, east, north)
+    frame = _read(Path(text), "area", (3, 6))
+    parts = [project(g, frame.crs.to_wkt(), 4326) for g in shapely.make_valid(frame.geometry.to_numpy())]
+    return shapely.union_all(np.array(parts, dtype=object))
+
+
+def _read(path: Path, what: str, kinds: tuple[int, ...]) -> gpd.GeoDataFrame:
+    wanted = f"a vector file of {'polygons' if 3 in kinds else 'lines'} in a stated CRS"
+    if not path.exists():
+        raise InputError(f"{what} {path}", wanted, "no such file", f"mend --{what}")
+    try:
+        frame = pyogrio.read_dataframe(path)
+    except (ValueError, DataSourceError) as err:
+        raise InputError(f"{what} {path}", wanted, type(err).__name__, f"mend --{what}") from err
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
+        raise InputError(f"{what} {path}", wanted, "no features, or no CRS", "export it again")
+    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)
+    if frame.empty or not np.isin(shapely.get_type_id(frame.geometry.to_numpy()), kinds).all():
+        raise InputError(f"{what} {path}", wanted, "other geometry", "export it again")
+    return frame
+
+
+def _metres(frame: gpd.GeoDataFrame, epsg: int) -> NDArray[np.object_]:
+    shapes: NDArray[np.object_] = shapely.force_2d(frame.geometry.to_numpy())
+    wkt = frame.crs.to_wkt()
+    return np.array([project(shape, wkt, epsg) for shape in shapes], dtype=object)
+
+
+def _ids(frame: gpd.GeoDataFrame, layout: Layout) -> tuple[str, ...] | None:
+    """Ids of the plots: the column with the records' name for it, or a usual one."""
+    column = layout.column("plot_id")
+    if column is None:
+        return None
+    bare = column.split("/")[-1]
+    for name in (column, bare, *_PLOT_IDS):
+        if name in frame.columns:
+            return tuple(str(v).strip() for v in frame[name])
+    return None

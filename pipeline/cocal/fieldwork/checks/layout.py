@@ -1,0 +1,204 @@
+"""Which column of a file holds what: known exports by their names, others by a mapping file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from cocal.errors import ConfigError, InputError
+from cocal.fieldwork.checks.labels import fold
+from cocal.fieldwork.checks.source import Source
+
+_MAY = {
+    "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id _id",
+    "observed_on": "observed_on fecha_visita fecha visit_date report_datetime date today start _submission_time",
+    "class": "class clase cobertura cultivo uso land_use_category land_cover label etiqueta",
+    "observer": "observer observador encuestador brigadista username surveyor operator _submitted_by",
+    "device": "deviceid device dispositivo gps",
+    "plot_id": "plot_id parcela_id id_parcela parcela sample_id punto_id",
+    "plot_area_ha": "plot_area_ha area_ha superficie_ha",
+    "accuracy": "gps_accuracy_m positional_accuracy_m accuracy_m precision_m accuracy precision hacc",
+    "source": "source fuente campaign campana",
+    "x": "lon lng long longitude longitud location_x xcoordinate x easting este utm_x coord_x",
+    "y": "lat latitude latitud location_y ycoordinate y northing norte utm_y coord_y",
+}  # fmt: skip
+"""Names of each column, the first that a file has is taken; compared folded, without groups."""
+
+_GEOPOINT = re.compile(r"(.*?)[_-](latitude|longitude|altitude|precision|accuracy)", re.IGNORECASE)
+_POINT_TEXT = re.compile(r"[+-]?\d+(\.\d+)?\s+[+-]?\d+(\.\d+)?(\s+[+-]?\d+(\.\d+)?){0,2}")
+
+
+class Limits(BaseModel):
+    """Thresholds; every report prints them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    office_records: Annotated[int, Field(ge=3, description="records at one place that are too many")] = 12
+    office_radius_m: Annotated[float, Field(gt=0)] = 30.0
+    same_place_m: Annotated[float, Field(ge=0, description="one place, for observers who disagree")] = 5.0
+    same_time_days: Annotated[int, Field(ge=0, description="one time, for observers who disagree")] = 180
+    road_m: Annotated[float, Field(gt=0, description="on the road: half its width, GPS and map error")] = 15.0
+    side_share: Annotated[
+        float, Field(gt=0, description="largest GPS error, as share of the plot's side")
+    ] = 0.25
+    plot_ha: Annotated[float, Field(gt=0, description="a plot whose size is not known; 0.16: one cato")] = (
+        0.16
+    )
+    set_records: Annotated[int, Field(ge=5, description="records of a set that may be presence-only")] = 20
+
+
+class RecordMapping(BaseModel):
+    """The mapping file (YAML): what cannot be known from the names of the columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: Annotated[dict[str, str], Field(description="what -> name of the column in the file")] = {}
+    crs: Annotated[str | None, Field(description="of x and y, for instance EPSG:32719")] = None
+    layer: str | None = None
+    classes: Annotated[dict[str, str], Field(description="name in the file -> class key")] = {}
+    target: Annotated[str | None, Field(description="class key of the target")] = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns by what they hold; `point` is one column 'lat lon alt acc'. `format` names the export."""
+
+    columns: dict[str, str]
+    point: str | None
+    crs: CRS
+    format: str
+
+    def column(self, what: str) -> str | None:
+        return self.columns.get(what)
+
+
+def read_mapping(path: Path | None) -> RecordMapping:
+    """The mapping file; ConfigError with every problem. None: nothing is mapped."""
+    if path is None:
+        return RecordMapping()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = RecordMapping.model_validate(content or {})
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"mapping {path}", "a readable YAML file", str(err), "mend --mapping") from err
+    except (yaml.YAMLError, ValidationError) as err:
+        raise ConfigError(f"mapping {path} cannot be used", "see docs/records.md", str(err)) from err
+    unknown = sorted(set(found.columns) - set(_MAY) - {"point"})
+    if unknown:
+        words = ", ".join([*_MAY, "point"])
+        raise ConfigError(
+            f"mapping {path} cannot be used", f"columns: {words}", ", ".join(map(repr, unknown))
+        )
+    return found
+
+
+def find_layout(source: Source, mapping: RecordMapping) -> Layout:
+    """Where everything is; InputError if no position can be found, or more than one."""
+    names = [str(c) for c in source.rows.columns]
+    absent = sorted(set(mapping.columns.values()) - set(names))
+    if absent:
+        raise _refusal(source, f"the columns that the mapping names: {', '.join(map(repr, absent))}")
+    columns = {what: _first(names, known.split()) for what, known in _MAY.items()}
+    found = {what: name for what, name in columns.items() if name is not None}
+    point: str | None = None
+    if source.shapes is None:
+        geopoint, point = _geopoint(source, mapping)
+        found = {k: v for k, v in found.items() if not (geopoint and k in "xy")} | geopoint
+        if point and "x" in geopoint and "x" not in mapping.columns:
+            found |= geopoint
+    else:
+        found = {k: v for k, v in found.items() if k not in "xy"}
+    found |= {k: v for k, v in mapping.columns.items() if k != "point"}
+    if "x" in mapping.columns and "point" not in mapping.columns:
+        point = None
+    if source.shapes is None and point is None and not {"x", "y"} <= set(found):
+        raise _refusal(source, "a position: lon and lat, x and y, or a geopoint; name them in --mapping")
+    return Layout(found, point, _crs(source, mapping, found), _format(source, names, point or found.get("x")))
+
+
+def _refusal(source: Source, expected: str) -> InputError:
+    there = ", ".join(repr(str(c)) for c in source.rows.columns)
+    return InputError(
+        f"records {source.path}", expected, f"the columns {there}", "give a mapping file, see docs/records.md"
+    )
+
+
+def _bare(name: str) -> str:
+    """A column's name without its groups: 'grupo/sitio/_q_latitude' -> '_q_latitude'."""
+    return re.split(r"[/:.]", name)[-1].strip().lower()
+
+
+def _first(names: list[str], known: list[str]) -> str | None:
+    """The first known name that a column has, in full or without groups ('/' in Kobo, '-' in ODK)."""
+    ways: list[Callable[[str], str]] = [str.lower, _bare, lambda n: n.split("-")[-1].lower()]
+    for wanted in known:
+        for way in ways:
+            for name in names:
+                if fold(way(name)) == fold(wanted) and way(name).startswith("_") == wanted.startswith("_"):
+                    return name
+    return None
+
+
+def _geopoint(source: Source, mapping: RecordMapping) -> tuple[dict[str, str], str | None]:
+    """(columns x, y, accuracy of a geopoint that the export split, the column that holds it whole)."""
+    names = [str(c) for c in source.rows.columns]
+    split: dict[str, dict[str, str]] = {}
+    for name in names:
+        part = _GEOPOINT.fullmatch(name)
+        if part and part.group(1).strip("_"):
+            what = {"latitude": "y", "longitude": "x", "precision": "accuracy", "accuracy": "accuracy"}
+            key = what.get(part.group(2).lower())
+            if key:
+                split.setdefault(part.group(1), {})[key] = name
+    whole = [n for n in split if {"x", "y"} <= set(split[n])]
+    points = [mapping.columns["point"]] if "point" in mapping.columns else _points(source, names)
+    if len(whole) > 1 or len(points) > 1:
+        told = {"x", "point"} & set(mapping.columns)
+        if not told:
+            raise _refusal(source, f"one geopoint, or `columns:` that names x and y; found {whole or points}")
+        whole, points = [], points[:1] if "point" in told else []
+    return (split[whole[0]] if whole else {}), (points[0] if points else None)
+
+
+def _points(source: Source, names: list[str]) -> list[str]:
+    """Columns in which most cells that are not empty read 'lat lon[ alt[ acc]]'."""
+    found = []
+    for name in names:
+        cells = [c for c in source.rows[name].head(200) if c.strip()]
+        if cells and sum(_POINT_TEXT.fullmatch(c.strip()) is not None for c in cells) > 0.5 * len(cells):
+            found.append(name)
+    return found
+
+
+def _crs(source: Source, mapping: RecordMapping, columns: dict[str, str]) -> CRS:
+    if mapping.crs is not None:
+        try:
+            return CRS.from_user_input(mapping.crs)
+        except CRSError as err:
+            raise ConfigError("mapping: crs", "for instance EPSG:32719", repr(mapping.crs)) from err
+    if source.crs is not None:
+        return source.crs
+    name = fold(_bare(columns.get("x", "lon")))
+    if name.startswith(("este", "easting", "utm")):
+        raise _refusal(source, "the CRS of the metres: `crs: EPSG:32719` in a mapping file")
+    return CRS.from_epsg(4326)
+
+
+def _format(source: Source, names: list[str], position: str | None) -> str:
+    if source.kind != "text":
+        return source.kind
+    bare = {_bare(n) for n in names}
+    if bare & {"location_x", "actively_saved_on", "actively_saved"} or "location_srs" in bare:
+        return "Collect Earth CSV"
+    if bare & {"_uuid", "_submission_time", "instanceid", "meta-instanceid", "_validation_status"}:
+        return "Kobo/ODK CSV"
+    return "Kobo/ODK CSV" if position and _GEOPOINT.fullmatch(position) else "CSV"
