@@ -7,7 +7,6 @@ import re
 import runpy
 import subprocess
 import sys
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,9 @@ from cocal.scheme import ClassScheme, read_scheme
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
-HEADING = re.compile(r"^#+ (?:`(?P<path>[a-z_.]+)`(?: with `kind: (?P<kind>\w+)`)?|(?P<top>Top level))$")
+HEADING = re.compile(
+    r"^#+ (?P<paths>`[a-z_.]+`(?:, `[a-z_.]+`)*)(?: with `(?:kind|source): (?P<kind>\w+)`)?$"
+)
 
 Place = tuple[str, str | None]
 """Path of a section and, where it has kinds, the kind."""
@@ -33,18 +34,25 @@ Place = tuple[str, str | None]
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """The models that a key's values are made of."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
     for inner in typing.get_args(annotation):
         yield from models_in(inner)
 
 
+def kind_of(model: type[BaseModel]) -> str | None:
+    """The value of the key that tells a model from its alternatives."""
+    literals = [
+        typing.get_args(field.annotation)
+        for name in ("kind", "source")
+        if (field := model.model_fields.get(name)) and typing.get_origin(field.annotation) is typing.Literal
+    ]
+    return literals[0][0] if literals else None
+
+
 def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[Place, type[BaseModel]]]:
-    """Every section of the configuration with its model."""
-    tag = model.model_fields.get("kind")
-    yield (path, typing.get_args(tag.annotation)[0] if tag else None), model
+    """Every section of the configuration with its model; alternatives without a kind share a place."""
+    yield (path, kind_of(model)), model
     for name, field in model.model_fields.items():
         for inner in models_in(field.annotation):
             yield from sections(inner, f"{path}.{name}".removeprefix("."))
@@ -53,26 +61,37 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[Place, ty
 def documented() -> dict[Place, dict[str, str]]:
     """The keys of every section in the page, and what the column `needed` says of each."""
     found: dict[Place, dict[str, str]] = {}
-    place: Place | None = None
+    places: list[Place] = []
     for line in TEXT.splitlines():
         if line.startswith("#"):
             match = HEADING.match(line)
-            place = (match["path"] or "", match["kind"]) if match else None
+            places = (
+                [(path, match["kind"]) for path in re.findall("`([^`]+)`", match["paths"])] if match else []
+            )
+            places += [("", None)] if line == "## Top level" else []
         row = re.match(r"\| `(\w+)` \|.*\| (yes|no)(?::[^|]*)? \|$", line)
-        if row and place is not None:
+        for place in places if row else []:
             found.setdefault(place, {})[row[1]] = row[2]
     return found
 
 
-SECTIONS = dict(sections(RunConfig))
+def keys_of(models: list[type[BaseModel]]) -> dict[str, str]:
+    """Key: yes or no, as the page says it; a key that an alternative lacks is not needed."""
+    fields = {field.alias or name: field for m in models for name, field in m.model_fields.items()}
+    everywhere = [{field.alias or name for name, field in m.model_fields.items()} for m in models]
+    shared = set.intersection(*everywhere)
+    return {k: "yes" if f.is_required() and k in shared else "no" for k, f in fields.items()}
+
+
+SECTIONS: dict[Place, list[type[BaseModel]]] = {}
+for found_at, found_model in sections(RunConfig):
+    SECTIONS.setdefault(found_at, []).append(found_model)
 
 
 @pytest.mark.parametrize("place", SECTIONS, ids=lambda place: " ".join(filter(None, place)) or "top")
 def test_the_page_has_every_key_of_a_section_and_no_other_and_says_which_are_needed(place: Place) -> None:
     page = documented()
-    keys = page.get((place[0], None), {}) | page.get(place, {})
-    fields = SECTIONS[place].model_fields
-    assert keys == {f.alias or name: "yes" if f.is_required() else "no" for name, f in fields.items()}
+    assert page.get((place[0], None), {}) | page.get(place, {}) == keys_of(SECTIONS[place])
 
 
 def test_the_page_has_no_section_that_the_configuration_lacks() -> None:
@@ -91,7 +110,7 @@ def test_every_example_of_the_page_is_accepted(number: int) -> None:
 def test_there_is_an_example_of_each_kind_of_import_and_of_samples() -> None:
     kinds = {entry["kind"] for example in EXAMPLES for entry in example.get("imports", [])}
     kinds |= {example["train"]["samples"]["kind"] for example in EXAMPLES if "train" in example}
-    assert kinds == {kind for _, kind in SECTIONS if kind}
+    assert kinds == {kind for path, kind in SECTIONS if kind and path in ("imports", "train.samples")}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
