@@ -144,6 +144,8 @@ def add_estimates(
     frame, strata = design_of(run, sample)
     by_region = estimate_domain(frame.assign(region=frame["region_id"]), strata, settings, keys)
     country = run.base.regions.table.set_index("region_id")["country"]
+    if "region" in strata.columns:
+        strata = strata.assign(region=strata["region"].map(country))
     by_country = estimate_domain(frame.assign(region=frame["region_id"].map(country)), strata, settings, keys)
     assert by_country.regions is not None
     total = by_country.classes.assign(region=TOTAL, n=by_country.n, notes="")
@@ -162,16 +164,19 @@ def _seen(estimate: Estimate) -> Estimate:
 
 
 def design_of(run: Run, sample: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(points of the frame, strata); strata that are crossed with regions get one name each."""
+    """(points of the frame, strata); strata that are crossed with regions get one name each.
+
+    They keep their region, so that the interval of one region does not allow for strata of the others.
+    """
     records = run.config.records
     assert records is not None
     assert records.strata is not None
     strata, frame = read_strata(records.strata, sample), frame_of(sample)
-    crossed = strata["region_id"].notna().any()
-    if crossed:
-        strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
-        frame["stratum"] = frame["stratum"] + " in " + frame["region_id"]
-    return frame, strata.drop(columns="region_id")
+    if strata["region_id"].isna().all():
+        return frame, strata.drop(columns="region_id")
+    strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
+    frame["stratum"] = frame["stratum"] + " in " + frame["region_id"]
+    return frame, strata.rename(columns={"region_id": "region"})
 
 
 def frame_of(sample: pd.DataFrame) -> pd.DataFrame:
@@ -191,9 +196,9 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.DataFrame:
-    """The records observed within a period beside the class that the map has at their place."""
-    observed = pd.to_datetime(records["observed_on"]).dt.date
-    inside = records[(observed >= period.start) & (observed <= period.end)]
+    """The records observed within a period (one without a date in none) beside the map's class there."""
+    observed = pd.to_datetime(records["observed_on"])
+    inside = records[observed.between(pd.Timestamp(period.start), pd.Timestamp(period.end))]
     lookup = lookup_of(run, period)
     return match(inside, run.base.regions, lookup, scheme=run.base.scheme, resolution=RESOLUTION)
 

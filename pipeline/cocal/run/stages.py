@@ -6,6 +6,7 @@ Each stage finds what is committed already, works on the rest, and leaves commit
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,9 +100,10 @@ class Run:
             if self.store.find(f":{stage}", address(inputs)):
                 self.journal.reused(record, stage)
                 return
+            began = time.monotonic()
             with self.store.commit(f":{stage}", inputs) as folder:
                 write(folder)
-            self.journal.outcome(record, Outcome(stage, None, None, 0.0))
+            self.journal.outcome(record, Outcome(stage, None, None, time.monotonic() - began))
 
 
 def import_stage(run: Run) -> None:

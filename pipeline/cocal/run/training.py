@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -45,6 +46,7 @@ def train_stage(run: Run) -> None:
         return
     table = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
     with run.journal.stage("train", 1) as record:
+        began = time.monotonic()
         model = train(
             table,
             section.model,
@@ -56,7 +58,7 @@ def train_stage(run: Run) -> None:
         with run.store.commit(unit, inputs) as folder:
             save_model(model, folder)
         load_model(run.model_folder)
-        run.journal.outcome(record, Outcome(unit, None, None, 0.0))
+        run.journal.outcome(record, Outcome(unit, None, None, time.monotonic() - began))
 
 
 def _is_series(section: TrainSection) -> bool:
