@@ -34,6 +34,10 @@ class Mended:
     changes: int
     waiting: int
 
+    def __str__(self) -> str:
+        text = f"{self.out}: {self.changes:,} changes, each in {self.log.name}"
+        return text + (f"; {self.waiting:,} mends wait for other rules" if self.waiting else "")
+
 
 @dataclass(frozen=True)
 class _Row:

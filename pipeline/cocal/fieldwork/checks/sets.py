@@ -134,12 +134,10 @@ def _key(names: Names, text: str) -> str:
 
 
 def _place(reading: Reading, places: Places, limits: Limits) -> list[str]:
-    """A name for each record's plot: its id, the polygon it lies in, or the group of points within reach."""
+    """A name for each record's plot: its polygon, else its id; where no record has either, near records."""
     ids = reading.table["plot_id"]
-    if (ids != "").any():
-        return [str(i) for i in ids]
-    if (places.plot >= 0).any():
-        return ["" if p < 0 else f"polygon {p}" for p in places.plot]
+    if (ids != "").any() or (places.plot >= 0).any():
+        return [f"polygon {p}" if p >= 0 else str(i) for p, i in zip(places.plot, ids, strict=True)]
     there = np.flatnonzero(~shapely.is_missing(places.points))
     name = np.arange(len(ids))
     if there.size:

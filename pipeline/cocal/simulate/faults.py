@@ -1,0 +1,443 @@
+"""Invented field records in a Kobo-like CSV, with every usual fault planted and labelled. SIMULATED.
+
+The faults are made here from their causes, by other code than the one that looks for them: lines are joined and
+encoded by hand, datums shifted with PROJ's own choice of operation. `truth` is hidden from the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from cocal.grid import transformer
+
+Array = NDArray[np.float64]
+
+SITE = "grupo_sitio"
+LAT, LON = f"{SITE}/_ubicacion_latitude", f"{SITE}/_ubicacion_longitude"
+POINT, PRECISION, PLOT = f"{SITE}/ubicacion", f"{SITE}/_ubicacion_precision", f"{SITE}/parcela_id"
+TRUE_PLOT = "plot"
+PERIOD = ("2024-01-01", "2024-12-31")
+MIDDLE, SIDE_M, EPSG = (-69.0, -14.2), 24_000.0, 32719
+PER_FAULT, OFFICE, SHARED = 100, 25, 50
+
+_PLACES = (
+    "Ñanpallqa",
+    "Quebrada Achúma",
+    "Chirimayúq",
+    "Yunkapata Ñeñe",
+    "Región Suchuwára",
+    "Tambo Kusísqa",
+)
+_NAMES = {
+    "coca": ("coca", "cocal", "Hoja de coca", "Cultivo de coca"),
+    "forest": ("bosque", "Monte alto"),
+    "pasture": ("pasto", "Pastizal"),
+    "other_crops": ("café", "yuca", "Cítricos"),
+}
+_SHARES = (0.45, 0.2, 0.15, 0.2)
+
+
+@dataclass(frozen=True)
+class FaultyRecords:
+    """Invented records, what is wrong with them, and the ground that they are about.
+
+    `lines`: the CSV's bytes, header first; `truth`: one row per record (row as a spreadsheet counts,
+    record_id, fault: "" where none); `clean`: the columns before any fault, and the true plot; `plots`, `roads` EPSG:32719;
+    `area`: west, south, east, north in degrees.
+    """
+
+    lines: tuple[bytes, ...]
+    truth: pd.DataFrame
+    clean: pd.DataFrame
+    plots: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame
+    area: tuple[float, float, float, float]
+
+
+def simulate_records(seed: int, *, n: int = 5_000) -> FaultyRecords:
+    """`n` records with about `PER_FAULT` of each fault, one fault a record; same seed, same bytes."""
+    rng = np.random.default_rng(seed)
+    roads = _roads(rng)
+    plots = _plots(rng, roads)
+    clean = _records(rng, plots, n)
+    table, fault = clean.copy(), np.full(n, "", dtype=object)
+    free = rng.permutation(n)
+    free = free[~np.isin(free, _presence_only(rng, table, plots, fault))]
+    world = _World(rng, table, plots, roads)
+    for name, plant in _PLANTS.items():
+        rows = world.suited(name, free)[:PER_FAULT]
+        fault[plant(world, rows)] = name
+        free = free[~np.isin(free, rows)]
+    _copy_points(table)
+    table = table.drop(columns=TRUE_PLOT)
+    table, fault = _twins(rng, table, fault, free[: 2 * PER_FAULT])
+    lines, fault = _written(table, fault, free[2 * PER_FAULT :])
+    rows = np.arange(2, len(table) + 2)
+    truth = pd.DataFrame({"row": rows, "record_id": table["_uuid"].to_numpy(), "fault": fault})
+    return FaultyRecords(lines, truth, clean, plots, roads, _area())
+
+
+def write_records(records: FaultyRecords, folder: Path) -> None:
+    """records.csv, plots.gpkg, roads.gpkg and, apart from what the checks see, truth.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "records.csv").write_bytes(b"".join(records.lines))
+    records.plots.to_file(folder / "plots.gpkg")
+    records.roads.to_file(folder / "roads.gpkg")
+    records.truth.to_csv(folder / "truth.csv", index=False)
+
+
+def _area() -> tuple[float, float, float, float]:
+    x, y = transformer(4326, EPSG).transform(*MIDDLE)
+    half = SIDE_M / 2
+    west, south = transformer(EPSG, 4326).transform(x - half, y - half)
+    east, north = transformer(EPSG, 4326).transform(x + half, y + half)
+    return float(west), float(south), float(east), float(north)
+
+
+def _corner() -> Array:
+    return np.array(transformer(4326, EPSG).transform(*MIDDLE)) - SIDE_M / 2
+
+
+def _roads(rng: np.random.Generator) -> gpd.GeoDataFrame:
+    """Five winding roads each way."""
+    along, lines = np.linspace(0, SIDE_M, 241), []
+    for k in range(10):
+        offset = (k // 2 + 0.5) * SIDE_M / 5
+        phase, length = rng.uniform(0, 2 * np.pi), rng.uniform(2_000, 5_000)
+        bent = offset + 300 * np.sin(2 * np.pi * along / length + phase)
+        pair = (along, bent) if k % 2 else (bent, along)
+        lines.append(shapely.LineString(np.column_stack(pair) + _corner()))
+    return gpd.GeoDataFrame({"name": [f"SIMULATED {k}" for k in range(10)]}, geometry=lines, crs=EPSG)
+
+
+def _plots(rng: np.random.Generator, roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """One turned rectangle in most cells of 600 m; three in ten cells have theirs beside the road, if near."""
+    step, side = 600.0, int(SIDE_M // 600)
+    road = shapely.MultiLineString(list(roads.geometry))
+    shapes = []
+    for cell in range(side * side):
+        width, height = np.clip(rng.lognormal(np.log(75), 0.35, 2), 40, 180)
+        middle = _corner() + step * (np.array([cell % side, cell // side]) + rng.uniform(0.2, 0.8, 2))
+        on_road = shapely.line_interpolate_point(road, shapely.line_locate_point(road, shapely.Point(middle)))
+        away = middle - shapely.get_coordinates(on_road)[0]
+        distance = float(np.hypot(*away))
+        if distance < 400 and rng.random() < 0.5:
+            middle = middle - away * (1 - (0.5 * np.hypot(width, height) + rng.uniform(8, 30)) / distance)
+        half = np.array([width, height]) / 2
+        box = shapely.box(*(middle - half), *(middle + half))
+        turned = _turned(box, rng.uniform(0, np.pi))
+        if shapely.distance(turned, road) > 6:
+            shapes.append(turned)
+    kept = [
+        shapes[i]
+        for i in range(len(shapes))
+        if not any(shapes[i].intersects(s) for s in shapes[max(0, i - 45) : i])
+    ]
+    ids = [f"P{i:04d}" for i in range(len(kept))]
+    classes = rng.choice(list(_NAMES), len(kept), p=_SHARES)
+    return gpd.GeoDataFrame(
+        {"parcela_id": ids, "class": classes, "note": "SIMULATED"}, geometry=kept, crs=EPSG
+    )
+
+
+def _turned(shape: shapely.Polygon, angle: float) -> shapely.Polygon:
+    middle = np.array(shape.centroid.coords[0])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return shapely.transform(shape, lambda xy: ((xy - middle)[:, :, None] * turn[None]).sum(axis=1) + middle)
+
+
+def _within(rng: np.random.Generator, plot: shapely.Polygon) -> Array:
+    """A place in the plot, 4 m or more from its edge."""
+    inner = shapely.buffer(plot, -4)
+    west, south, east, north = inner.bounds
+    while True:
+        place = rng.uniform([west, south], [east, north])
+        if shapely.contains_xy(inner, *place):
+            return place
+
+
+def _records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> pd.DataFrame:
+    """Sound records: some plots visited often, places noisy by the stated error, names as crews write them.
+
+    What sound files have too: one crew writes four decimals, one record in twenty has no GPS error, one in
+    ten no plot id.
+    """
+    which = rng.integers(0, len(plots), n)
+    error = np.clip(rng.lognormal(np.log(4.2), 0.3, n), 2.0, 9.0).round(1)
+    xy = np.array([_within(rng, plots.geometry.iloc[w]) for w in which])
+    xy += rng.normal(0, 1, (n, 2)) * (error / 1.52)[:, None]
+    lon, lat = transformer(EPSG, 4326).transform(xy[:, 0], xy[:, 1])
+    day = pd.Timestamp(PERIOD[0]) + pd.to_timedelta(rng.integers(0, 366, n), unit="D")
+    crew = rng.integers(0, 12, n)
+    start = day + pd.to_timedelta(rng.integers(7 * 3600, 17 * 3600, n), unit="s")
+    digits = np.where(crew == 11, 4, 7)
+    area = shapely.area(plots.geometry.to_numpy())[which] / 1e4
+    return pd.DataFrame(
+        {
+            "start": [f"{s.isoformat()}.000-04:00" for s in start],
+            "fecha": [str(d.date()) for d in day],
+            "deviceid": [f"ee.kobo:{c:02d}" for c in crew],
+            "encuestador": [f"brigada {c:02d}" for c in crew],
+            PLOT: np.where(rng.random(n) < 0.1, "", plots["parcela_id"].to_numpy()[which]),
+            TRUE_PLOT: plots["parcela_id"].to_numpy()[which],
+            POINT: "",
+            LAT: [f"{v:.{d}f}" for v, d in zip(lat, digits, strict=True)],
+            LON: [f"{v:.{d}f}" for v, d in zip(lon, digits, strict=True)],
+            f"{SITE}/_ubicacion_altitude": [f"{v:.1f}" for v in rng.uniform(900, 1_900, n)],
+            PRECISION: np.where(rng.random(n) < 0.05, "", [f"{v:.1f}" for v in error]),
+            "cobertura": [str(rng.choice(_NAMES[plots["class"].iloc[w]])) for w in which],
+            "superficie_ha": [f"{v:.2f}" for v in area],
+            "comunidad": rng.choice(_PLACES, n),
+            "fuente": "SIMULATED muestra",
+            "_id": [str(400_000 + i) for i in range(n)],
+            "_uuid": [f"{seed:08x}-sim-{i:05d}" for i, seed in enumerate(rng.integers(0, 2**32, n))],
+            "_submission_time": [f"{s.isoformat()}" for s in start + pd.Timedelta(hours=9)],
+        },
+        dtype=object,
+    )
+
+
+@dataclass(frozen=True)
+class _World:
+    """What planting needs."""
+
+    rng: np.random.Generator
+    table: pd.DataFrame
+    plots: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame
+
+    def suited(self, name: str, free: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The records of `free` that a fault can befall: on_road, those whose plot has a road within 300 m;
+        observers_disagree, by turns one that is alone in its plot and any other.
+        """
+        if name == "on_road":
+            road = shapely.MultiLineString(list(self.roads.geometry))
+            plots = self.plots.geometry.to_numpy()[self.plot_index(free)]
+            return free[shapely.distance(plots, road) < 300]
+        if name == "observers_disagree":
+            alone = ~self.table[TRUE_PLOT].duplicated(keep=False).to_numpy()[free]
+            pairs = min(alone.sum(), (~alone).sum())
+            pair = np.stack([free[alone][:pairs], free[~alone][:pairs]], axis=1)
+            return np.asarray(pair.ravel(), dtype=np.int64)
+        return free
+
+    def degrees(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+        cells = self.table.loc[rows, [LON, LAT]].astype(float).to_numpy()
+        return cells[:, 0], cells[:, 1]
+
+    def put(self, rows: NDArray[np.int64], lon: Array, lat: Array) -> NDArray[np.int64]:
+        self.table.loc[rows, LON] = [f"{v:.7f}" for v in lon]
+        self.table.loc[rows, LAT] = [f"{v:.7f}" for v in lat]
+        return rows
+
+    def put_metres(self, rows: NDArray[np.int64], xy: Array) -> NDArray[np.int64]:
+        return self.put(rows, *transformer(EPSG, 4326).transform(xy[:, 0], xy[:, 1]))
+
+    def plot_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        place = {name: i for i, name in enumerate(self.plots["parcela_id"])}
+        return np.array([place[p] for p in self.table.loc[rows, TRUE_PLOT]])
+
+
+Rows = NDArray[np.int64]
+
+
+def _swapped(world: _World, rows: Rows) -> Rows:
+    lon, lat = world.degrees(rows)
+    return world.put(rows, lat, lon)
+
+
+def _sign_lost(world: _World, rows: Rows) -> Rows:
+    lon, lat = world.degrees(rows)
+    which = world.rng.integers(1, 4, len(rows))
+    return world.put(rows, np.where(which & 1, -lon, lon), np.where(which & 2, -lat, lat))
+
+
+def _wrong_zone(world: _World, rows: Rows) -> Rows:
+    """Metres of zone 19S, turned into degrees as of 18S, 20S or 19N."""
+    x, y = transformer(4326, EPSG).transform(*world.degrees(rows))
+    for k, zone in enumerate((32718, 32720, 32619)):
+        lon, lat = transformer(zone, 4326).transform(x[k::3], y[k::3])
+        world.put(rows[k::3], lon, lat)
+    return rows
+
+
+def _datum(world: _World, rows: Rows) -> Rows:
+    """Two receivers set to PSAD56: half show degrees, half UTM metres that were taken for WGS 84."""
+    lon, lat = world.degrees(rows)
+    half = len(rows) // 2
+    lon_a, lat_a = transformer(4326, 4248).transform(lon[:half], lat[:half])
+    x, y = transformer(4326, 24879).transform(lon[half:], lat[half:])
+    lon_b, lat_b = transformer(EPSG, 4326).transform(x, y)
+    world.table.loc[rows[:half], "deviceid"] = "garmin 1"
+    world.table.loc[rows[half:], "deviceid"] = "garmin 2"
+    return world.put(rows, np.concatenate([lon_a, lon_b]), np.concatenate([lat_a, lat_b]))
+
+
+def _degrees_minutes(world: _World, rows: Rows) -> Rows:
+    """14 degrees 12.345 minutes, typed as 14.12345."""
+    typed = []
+    for value in world.degrees(rows):
+        whole = np.trunc(value)
+        typed.append(whole + (value - whole) * 60 / 100)
+    return world.put(rows, *typed)
+
+
+def _decimal_comma(world: _World, rows: Rows) -> Rows:
+    for column in (LON, LAT, PRECISION):
+        world.table.loc[rows, column] = [v.replace(".", ",") for v in world.table.loc[rows, column]]
+    return rows
+
+
+def _mojibake(world: _World, rows: Rows) -> Rows:
+    names = world.table.loc[rows, "comunidad"]
+    world.table.loc[rows, "comunidad"] = [n.encode().decode("cp1252") for n in names]
+    return rows
+
+
+def _copied(world: _World, rows: Rows) -> Rows:
+    """Pairs: the second has the first one's position, of another plot."""
+    rows = rows[: len(rows) // 2 * 2]
+    lon, lat = world.degrees(rows[::2])
+    world.put(rows[1::2], lon, lat)
+    return rows
+
+
+def _office(world: _World, rows: Rows) -> Rows:
+    """Four places where days of records were sent from, within the noise of a receiver under a roof."""
+    for start in range(0, len(rows), OFFICE):
+        some = rows[start : start + OFFICE]
+        place = _corner() + world.rng.uniform(0.1, 0.9, 2) * SIDE_M
+        world.put_metres(some, place + world.rng.normal(0, 6, (len(some), 2)))
+    return rows
+
+
+def _gps_error(world: _World, rows: Rows) -> Rows:
+    """Errors of 0.3 to 1 times the plot's side, and positions to match."""
+    plots = world.plots.geometry.to_numpy()[world.plot_index(rows)]
+    error = (np.sqrt(shapely.area(plots)) * world.rng.uniform(0.3, 1.0, len(rows))).round(1)
+    x, y = transformer(4326, EPSG).transform(*world.degrees(rows))
+    world.table.loc[rows, PRECISION] = [f"{v:.1f}" for v in error]
+    noise = world.rng.normal(0, 1, (len(rows), 2)) * (error / 1.52)[:, None]
+    return world.put_metres(rows, np.column_stack([x, y]) + noise)
+
+
+def _visit_date(world: _World, rows: Rows) -> Rows:
+    """Up to a year before or after the period; one in ten written so that no one can read it."""
+    first, last = (pd.Timestamp(d) for d in PERIOD)
+    days = world.rng.integers(1, 366, len(rows))
+    moved = [last + pd.Timedelta(days=int(d)) if d % 2 else first - pd.Timedelta(days=int(d)) for d in days]
+    texts = [str(m.date()) if k % 10 else f"{m.day} de ese mes" for k, m in enumerate(moved)]
+    world.table.loc[rows, "fecha"] = texts
+    return rows
+
+
+def _on_road(world: _World, rows: Rows) -> Rows:
+    """Near the point of the road that is nearest to the plot."""
+    road = shapely.MultiLineString(list(world.roads.geometry))
+    plots = world.plots.geometry.to_numpy()[world.plot_index(rows)]
+    along = shapely.line_locate_point(road, shapely.centroid(plots)) + world.rng.uniform(-20, 20, len(rows))
+    xy = shapely.get_coordinates(shapely.line_interpolate_point(road, along))
+    return world.put_metres(rows, xy + world.rng.normal(0, 3, xy.shape))
+
+
+def _observers(world: _World, rows: Rows) -> Rows:
+    """Pairs: the second visits the first one's plot within 60 days, with another crew and another class."""
+    rows = rows[: len(rows) // 2 * 2]
+    table, plots = world.table, world.plots.geometry.to_numpy()
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        index = int(world.plot_index(np.array([first]))[0])
+        others = [key for key in _NAMES if key != world.plots["class"].iloc[index]]
+        crew = (int(table.loc[first, "encuestador"][-2:]) + 1) % 12
+        day = pd.Timestamp(table.loc[first, "fecha"]) + pd.Timedelta(days=int(world.rng.integers(-60, 61)))
+        day = min(max(day, pd.Timestamp(PERIOD[0])), pd.Timestamp(PERIOD[1]))
+        shared = [PLOT, TRUE_PLOT, "superficie_ha"]
+        table.loc[second, shared] = table.loc[first, shared]
+        table.loc[second, ["encuestador", "deviceid"]] = [f"brigada {crew:02d}", f"ee.kobo:{crew:02d}"]
+        table.loc[second, ["fecha", "cobertura"]] = [str(day.date()), _NAMES[world.rng.choice(others)][0]]
+        world.put_metres(np.array([second]), _within(world.rng, plots[index])[None, :])
+    return rows
+
+
+_PLANTS: dict[str, Callable[[_World, Rows], Rows]] = {
+    "swapped": _swapped,
+    "sign_lost": _sign_lost,
+    "wrong_zone": _wrong_zone,
+    "datum": _datum,
+    "degrees_minutes": _degrees_minutes,
+    "decimal_comma": _decimal_comma,
+    "mojibake": _mojibake,
+    "copied_position": _copied,
+    "office": _office,
+    "gps_error": _gps_error,
+    "visit_date": _visit_date,
+    "on_road": _on_road,
+    "observers_disagree": _observers,
+}
+
+PLANTED = (*_PLANTS, "presence_only", "duplicate", "separator", "encoding")
+"""Every fault that is planted."""
+
+
+def _presence_only(
+    rng: np.random.Generator, table: pd.DataFrame, plots: gpd.GeoDataFrame, fault: NDArray[np.object_]
+) -> Rows:
+    """Two sources that only went where coca was known."""
+    coca = set(plots.loc[plots["class"] == "coca", "parcela_id"])
+    rows = rng.permutation(np.flatnonzero(table[TRUE_PLOT].isin(coca)))[: 2 * SHARED]
+    table.loc[rows[:SHARED], "fuente"] = "SIMULATED visita dirigida A"
+    table.loc[rows[SHARED:], "fuente"] = "SIMULATED visita dirigida B"
+    fault[rows] = "presence_only"
+    return rows
+
+
+def _copy_points(table: pd.DataFrame) -> None:
+    """Kobo's geopoint beside its parts: 'lat lon alt acc'."""
+    parts = table[[LAT, LON, f"{SITE}/_ubicacion_altitude", PRECISION]]
+    table[POINT] = parts.agg(" ".join, axis=1)
+
+
+def _twins(
+    rng: np.random.Generator, table: pd.DataFrame, fault: NDArray[np.object_], rows: Rows
+) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Records sent twice: the second takes the place of a sound one, with the server's own ids."""
+    targets, sources = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    server = ["_id", "_uuid", "_submission_time"]
+    columns = [c for c in table.columns if c not in server]
+    swap = targets < sources[: len(targets)]
+    first, second = (
+        np.where(swap, targets, sources[: len(targets)]),
+        np.where(swap, sources[: len(targets)], targets),
+    )
+    table = table.copy()
+    table.loc[second, columns] = table.loc[first, columns].to_numpy()
+    table.loc[second, "_submission_time"] = [
+        (pd.Timestamp(t) + pd.Timedelta(minutes=int(rng.integers(1, 99)))).isoformat()
+        for t in table.loc[first, "_submission_time"]
+    ]
+    fault[second] = "duplicate"
+    return table, fault
+
+
+def _written(
+    table: pd.DataFrame, fault: NDArray[np.object_], free: Rows
+) -> tuple[tuple[bytes, ...], NDArray[np.object_]]:
+    """The lines of the file: some joined by semicolons, some in Latin-1, as when exports are put together."""
+    semicolons, latin = free[:PER_FAULT], free[PER_FAULT : 2 * PER_FAULT]
+    fault[semicolons], fault[latin] = "separator", "encoding"
+    joint = np.full(len(table), ",", dtype=object)
+    joint[semicolons] = ";"
+    encoding = np.full(len(table), "utf-8", dtype=object)
+    encoding[latin] = "latin-1"
+    lines = [(",".join(table.columns) + "\r\n").encode()]
+    for cells, mark, code in zip(table.to_numpy().tolist(), joint, encoding, strict=True):
+        quoted = [f'"{c}"' if mark in c else c for c in cells]
+        lines.append((mark.join(quoted) + "\r\n").encode(code))
+    return tuple(lines), fault
