@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/cocal run configs/demo.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not network"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not network"
 
 lint: $(READY)
 	$(BIN)/ruff check .
