@@ -67,7 +67,7 @@ def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
 def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, simulated: bool) -> None:
     """A layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
     empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
-    table = sample[["point_id", "role", "order", "region_id"]].assign(
+    table = sample[["point_id", "role", "region_id"]].assign(
         visited=pd.Series(None, index=sample.index, dtype="string"),
         observed_on=pd.Series(pd.NaT, index=sample.index, dtype="datetime64[ms]"),
         positional_accuracy_m=np.nan,
