@@ -221,7 +221,7 @@ class _World:
         if name == "on_road":
             road = shapely.MultiLineString(list(self.roads.geometry))
             plots = self.plots.geometry.to_numpy()[self.plot_index(free)]
-            return free[shapely.distance(plots, road) < 300]
+            return np.asarray(free[shapely.distance(plots, road) < 300], dtype=np.int64)
         if name == "observers_disagree":
             alone = ~self.table[TRUE_PLOT].duplicated(keep=False).to_numpy()[free]
             pairs = min(alone.sum(), (~alone).sum())

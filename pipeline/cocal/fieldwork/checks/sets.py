@@ -14,7 +14,7 @@ from cocal.fieldwork.checks.fault import Fault, Mend
 from cocal.fieldwork.checks.labels import Names
 from cocal.fieldwork.checks.layout import Limits
 from cocal.fieldwork.checks.places import Places
-from cocal.fieldwork.checks.reading import Reading
+from cocal.fieldwork.checks.reading import Reading, most_common
 
 _META = ("_id", "_uuid", "uuid", "fid", "objectid", "globalid", "_index", "_submission_time", "instanceid",
          "meta/instanceid", "meta-instanceid", "key", "end", "submissiondate", "_validation_status")  # fmt: skip
@@ -66,10 +66,11 @@ def copies(reading: Reading, places: Places, limits: Limits, twins: set[int]) ->
         )
         yield Fault("office", row, name, "position", words)
     step = _COPY_DEGREES if reading.layout.crs.is_geographic else _COPY_METRES
-    fine = _written_finely(table.iloc[index], step)
-    spot = table[["x", "y"]].iloc[index].div(step).round()
-    spot = spot[fine & ~crowd]
-    for _, group in spot[spot.duplicated(keep=False)].groupby(["x", "y"]):
+    near = table.iloc[index].assign(fine=_written_finely(table.iloc[index], step))[~crowd]
+    for _, group in near.groupby([near["x"].div(step).round(), near["y"].div(step).round()]):
+        plots = group["plot_id"][group["plot_id"] != ""].nunique()
+        if len(group) < 2 or not (group["fine"].all() or plots > 1):
+            continue
         rows = tuple(map(int, group.index))
         for row in rows:
             others = tuple(r for r in rows if r != row)
@@ -134,10 +135,14 @@ def _key(names: Names, text: str) -> str:
 
 
 def _place(reading: Reading, places: Places, limits: Limits) -> list[str]:
-    """A name for each record's plot: its polygon, else its id; where no record has either, near records."""
+    """A name for each record's plot: its id; without one, the usual id of the polygon that it lies in, or
+    the polygon; where no record has either, near records share a name.
+    """
     ids = reading.table["plot_id"]
     if (ids != "").any() or (places.plot >= 0).any():
-        return [f"polygon {p}" if p >= 0 else str(i) for p, i in zip(places.plot, ids, strict=True)]
+        usual = ids[ids != ""].groupby(places.plot[ids != ""]).agg(most_common).to_dict()
+        usual = {polygon: f"polygon {polygon}" for polygon in places.plot} | usual | {-1: ""}
+        return [name or usual[polygon] for name, polygon in zip(ids, places.plot, strict=True)]
     there = np.flatnonzero(~shapely.is_missing(places.points))
     name = np.arange(len(ids))
     if there.size:

@@ -27,6 +27,7 @@ PSAD56 = {
 TR8350.2. All of them, applied to degrees or to UTM metres, lie within 30 m of each other at the border."""
 
 _ZONES = (17, 18, 19, 20, 21)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,14 @@ def sixtieths(value: Array) -> Array:
     """Degrees.minutes (14.12345 for 14 degrees 12.345') as degrees; NaN where the minutes reach 60."""
     degrees = np.trunc(value)
     minutes = 100 * np.abs(value - degrees)
-    return np.where(minutes < 60, degrees + np.copysign(minutes / 60, value), np.nan)
+    return np.where(minutes < 60 + _ROUNDING, degrees + np.copysign(minutes / 60, value), np.nan)
 
 
 def hundreds(value: Array) -> Array:
     """Degrees x 100 + minutes (1412.345, as NMEA writes it) as degrees; NaN where the minutes reach 60."""
     degrees = np.trunc(value / 100)
     minutes = np.abs(value) - 100 * np.abs(degrees)
-    return np.where(minutes < 60, degrees + np.copysign(minutes / 60, value), np.nan)
+    return np.where(minutes < 60 + _ROUNDING, degrees + np.copysign(minutes / 60, value), np.nan)
 
 
 def _both(change: Callable[[Array], Array], x: Array, y: Array) -> Pair:
