@@ -24,7 +24,7 @@ from cocal.simulate import simulate_scenes
 SIZE_PX = 3_024
 DAYS = (date(2024, 5, 7), date(2024, 7, 7), date(2024, 9, 7))
 BANDS = ("red", "nir", "swir16")
-SEED = 3
+SEED, LABELS = 3, 240
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,13 @@ def write_brightness_labels(path: Path, source: Path) -> None:
         window = Window(EPSG, *(round(v) for v in (raster.transform.c, raster.transform.f)),
                         raster.width, raster.height)  # fmt: skip
         swir = raster.read(raster.descriptions.index("swir16") + 1)
-    corners = rng.permutation((min(swir.shape) - 12) // 10)[:240] * 10, rng.integers(0, 295, 240) * 10
-    values = np.array([np.median(swir[r : r + 5, c : c + 5]) for r, c in zip(*corners, strict=True)])
+    cells = rng.choice((SIZE_PX // 10) ** 2, LABELS, replace=False)
+    corners = [(int(cell) // (SIZE_PX // 10) * 10, int(cell) % (SIZE_PX // 10) * 10) for cell in cells]
+    values = np.array([np.median(swir[r : r + 5, c : c + 5]) for r, c in corners])
     thirds = np.digitize(values, np.quantile(values, [1 / 3, 2 / 3]))
     rows = []
-    for number, (row, column) in enumerate(zip(*corners, strict=True)):
-        left, top = window.left + int(column) * 10, window.top - int(row) * 10
+    for number, (row, column) in enumerate(corners):
+        left, top = window.left + column * 10, window.top - row * 10
         square = project(shapely.box(left, top - 50, left + 50, top), EPSG, 4326)
         rows.append(({"id": f"L{number}", "class": ("forest", "coca", "bare")[thirds[number]]}, square))
     write_geojson(path, rows)

@@ -193,6 +193,7 @@ CASES = (
     Case("official figures without numbers", USAGE, ("official", "coca_ha"), _replace(
         "official.csv", "coca_ha", "hectares")),
     Case("no truth", USAGE, ("truth.csv",), _remove("truth.csv")),
+    Case("truth without hectares", USAGE, ("truth.csv", "truth_ha"), _replace("truth.csv", "truth_ha", "ha")),
     Case("model for other features", USAGE, ("small", "red.median"), _other_model),
     Case("altered model", USAGE, ("kept-model", "model.skops"), _altered_model),
     Case("no model", USAGE, ("nowhere",), lambda w: w.edit(
@@ -228,13 +229,18 @@ def _another_run(world: SmallWorld) -> Iterator[None]:
         other.communicate()
 
 
-def refused(case: Case, land: SmallWorld, folder: Path) -> str:
+def refused(
+    case: Case,
+    land: SmallWorld,
+    folder: Path,
+    command: Callable[..., subprocess.CompletedProcess[str]] = cocal,
+) -> str:
     """The line of the table for one case; AssertionError if it is not refused as it must be."""
     world = land.copied(folder / case.name.replace(" ", "-"))
     case.spoil(world)
     before = committed(world.root, world.archive)
     loose = uncommitted(world.root, world.archive)
-    answer = cocal(*case.arguments, world.config)
+    answer = command(*case.arguments, world.config)
     said = answer.stderr.splitlines()
     told = "\n".join(line for line in said if " INFO " not in line)
     after = committed(world.root, world.archive)
