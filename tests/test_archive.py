@@ -20,7 +20,9 @@ def write(root, scene_id, day, bands, *, baseline="05.09", window=WINDOW):
     store = archive.scene_store(root)
     with store.commit(scene_id, {"id": scene_id}) as folder:
         for name, (resolution, values) in bands.items():
-            with archive.band_writer(folder / f"{name}.tif", window.at(resolution), str(values.dtype)) as target:
+            with archive.band_writer(
+                folder / f"{name}.tif", window.at(resolution), str(values.dtype)
+            ) as target:
                 target.write(values, 1)
         item = archive.scene_item(
             scene_id,
@@ -55,7 +57,9 @@ def test_any_window_reads_the_same_pixels_and_no_data_outside(column, row, width
     padded[100:148, 100:160] = whole
     window = Window(32719, WINDOW.left + column * 10, WINDOW.top - row * 10, width, height)
     found = read_raster(_coarse_file(), window, 20, "uint16")
-    np.testing.assert_array_equal(found, padded[100 + row : 100 + row + height, 100 + column : 100 + column + width])
+    np.testing.assert_array_equal(
+        found, padded[100 + row : 100 + row + height, 100 + column : 100 + column + width]
+    )
 
 
 def _coarse_file(cache={}):  # noqa: B006 - one file for all examples

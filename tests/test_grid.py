@@ -103,7 +103,7 @@ def test_a_hole_is_subtracted_whatever_way_its_ring_runs(shell_reversed, hole_re
     holed = shapely.Polygon(turned[0], [turned[1]])
     expected = grid.geodesic_hectares(shell) - grid.geodesic_hectares(hole)
     assert grid.geodesic_hectares(holed) == pytest.approx(expected, rel=1e-9)
-    far = shapely.transform(holed, lambda xy: xy + [0.5, 0])
+    far = shapely.transform(holed, lambda xy: xy + np.array([0.5, 0.0]))
     both = shapely.MultiPolygon(
         [holed, shapely.Polygon(far.exterior.coords[::-1], [far.interiors[0].coords])]
     )

@@ -86,7 +86,10 @@ def test_a_manifest_holds_checksums_and_inputs(tmp_path):
     manifest = Manifest.read(tmp_path / "manifests" / "tables.json")
     assert manifest.inputs == {"x": 1}
     # sha256 of "a\n", by sha256sum
-    assert manifest.files["t.csv"]["sha256"] == "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"
+    assert (
+        manifest.files["t.csv"]["sha256"]
+        == "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"
+    )
     assert json.loads((tmp_path / "manifests" / "tables.json").read_text())["files"]["t.csv"]["bytes"] == 2
 
 

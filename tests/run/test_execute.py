@@ -65,8 +65,9 @@ def test_a_running_scheduler_is_used(tmp_path):
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("cocal.run.execute.CONNECT_SECONDS", 2)
-    with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"), executor(
-        scheduler="tcp://127.0.0.1:9"
+    with (
+        pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"),
+        executor(scheduler="tcp://127.0.0.1:9"),
     ):
         pass
 
