@@ -21,7 +21,8 @@ from pyproj import Geod
 
 from cocal.fieldwork.checks import RULES, check_file, write_mended
 from cocal.fieldwork.checks.source import read_source
-from cocal.simulate.faults import LAT, LON, PERIOD, PLANTED, FaultyRecords, simulate_records, write_records
+from cocal.simulate.crews import LAT, LON, PERIOD
+from cocal.simulate.faults import PLANTED, FaultyRecords, simulate_records, write_records
 
 RECALL, FALSE_ALARMS = 0.95, 0.01
 UNEXPLAINED = "outside_area, outside_plot"

@@ -19,7 +19,8 @@ from cocal.cli import app
 from cocal.errors import ConfigError, InputError, UsageError
 from cocal.fieldwork.checks import RULES, Checked, check_file, to_csv, to_json, to_text, write_mended
 from cocal.fieldwork.checks.source import read_source
-from cocal.simulate.faults import LAT, LON, PERIOD, PLANTED, FaultyRecords, simulate_records, write_records
+from cocal.simulate.crews import LAT, LON, PERIOD
+from cocal.simulate.faults import PLANTED, FaultyRecords, simulate_records, write_records
 from cocal.store import sha256_file
 
 AREA = "-69.2,-14.4,-68.8,-14.0"

@@ -12,6 +12,8 @@
     settings   what can be chosen
     scenes     scenes on disk
     world      the whole folder
+    crews      invented ground and sound field records, as a Kobo export holds them
+    faults     the same records with every usual fault planted and labelled
 
 All of it is a function of the seed and of absolute coordinates: any block can be made alone.
 """
