@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cocal.classify.samples import Samples, SampleWarning, read_samples, sample_pixels
 from cocal.classify.settings import PointSamples, PolygonSamples
 from cocal.errors import InputError
-from cocal.grid import project, utm_epsg
+from cocal.grid import project, transformer, utm_epsg
 from cocal.scheme import ClassScheme
 
 ZONE = 32719
@@ -125,6 +126,28 @@ def test_a_point_labels_the_pixel_that_holds_it(tmp_path: Path, scheme: ClassSch
         }
     )  # fmt: skip
     pd.testing.assert_frame_equal(pixels, expected, check_dtype=False)
+
+
+def test_points_at_a_meridian_and_the_equator_label_a_pixel_of_the_zone_that_owns_its_centre() -> None:
+    random = np.random.default_rng(3)
+    # 72 W parts zones 18 and 19; within 40 m of it and of the equator, so that all four zones come up
+    longitude, latitude = -72 + random.uniform(-4e-4, 4e-4, 2000), random.uniform(-4e-4, 4e-4, 2000)
+    table = gpd.GeoDataFrame(
+        {"sample_id": [str(n) for n in range(2000)], "label": "coca"},
+        geometry=gpd.points_from_xy(longitude, latitude),
+        crs=4326,
+    )
+    rule = PointSamples(kind="points", path=Path("t"), label_column="label", source="t", licence="t")
+    pixels = sample_pixels(Samples(table, rule, ""), 10)
+    assert set(pixels["epsg"]) == {32618, 32619, 32718, 32719}
+    for zone, group in pixels.groupby("epsg"):
+        east, north = transformer(4326, zone).transform(longitude, latitude)
+        x, y = group["x"].to_numpy(), group["y"].to_numpy()
+        own = group["sample_id"].astype(int).to_numpy()
+        assert (np.abs(east[own] - x) <= 5).all()
+        assert (np.abs(north[own] - y) <= 5).all()
+        centres = zip(*transformer(zone, 4326).transform(x, y), strict=True)
+        assert {utm_epsg(*centre) for centre in centres} == {zone}
 
 
 def test_every_problem_of_a_label_file_is_told_at_once(tmp_path: Path, scheme: ClassScheme) -> None:

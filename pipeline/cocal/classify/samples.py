@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -163,13 +164,23 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
         Names the samples that label no pixel.
     """
     table, settings = samples.table, samples.settings
-    inner = isinstance(settings, PolygonSamples) and settings.edge_pixels == "drop"
-    parts = []
-    for row in table.itertuples():
-        part = _pixels_of(row.geometry, table.crs, resolution, inner=inner)
-        parts.append(part.assign(label=row.label, sample_id=row.sample_id))
-    pixels = pd.concat(parts, ignore_index=True)
-    bare = [name for name in table["sample_id"] if name not in set(pixels["sample_id"])]
+    if isinstance(settings, PointSamples):
+        pixels = _pixels_of_points(table, resolution)
+    else:
+        inner = settings.edge_pixels == "drop"
+        pixels = pd.concat(
+            [
+                _pixels_of_polygon(row.geometry, table.crs, resolution, inner=inner).assign(
+                    label=row.label, sample_id=row.sample_id
+                )
+                for row in table.itertuples()
+            ],
+            ignore_index=True,
+        )
+    pixels["row"] = np.floor(pixels["y"] / resolution).astype("int64")
+    pixels["col"] = np.floor(pixels["x"] / resolution).astype("int64")
+    holding = set(pixels["sample_id"])
+    bare = [name for name in table["sample_id"] if name not in holding]
     if pixels.empty:
         raise InputError(
             f"no sample of {settings.path} holds a pixel of {resolution} m", "polygons larger than a pixel",
@@ -207,37 +218,41 @@ def _refuse_contradictions(
         )
 
 
-def _pixels_of(geometry: BaseGeometry, crs: CRS, resolution: int, *, inner: bool) -> pd.DataFrame:
-    code = crs.to_wkt()
-    parts = []
-    if geometry.geom_type == "Point":
-        parts.append(_pixel_of_point(geometry, code, resolution))
-    else:
-        densify = 0.001 if crs.is_geographic else 100.0
-        for epsg in zones(project(geometry, code, 4326)):
-            local = project(geometry, code, epsg, densify)
-            x, y = _centres_within(local, epsg, resolution, inner=inner)
-            parts.append(pd.DataFrame({"epsg": epsg, "x": x, "y": y}))
-    found = pd.concat(parts, ignore_index=True)
-    found["row"] = np.floor(found["y"] / resolution).astype("int64")
-    found["col"] = np.floor(found["x"] / resolution).astype("int64")
-    return found
+def _pixels_of_polygon(geometry: BaseGeometry, crs: CRS, resolution: int, *, inner: bool) -> pd.DataFrame:
+    code, densify, parts = crs.to_wkt(), 0.001 if crs.is_geographic else 100.0, []
+    for epsg in zones(project(geometry, code, 4326)):
+        local = project(geometry, code, epsg, densify)
+        x, y = _centres_within(local, epsg, resolution, inner=inner)
+        parts.append(pd.DataFrame({"epsg": epsg, "x": x, "y": y}))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _xy(point: BaseGeometry) -> tuple[float, float]:
-    west, south, _, _ = point.bounds
-    return west, south
+def _pixels_of_points(table: gpd.GeoDataFrame, resolution: int) -> pd.DataFrame:
+    """The pixel that holds each point, in the zone that owns the point, or else that owns the pixel's centre."""
+    code, points = table.crs.to_wkt(), shapely.get_coordinates(table.geometry.to_numpy())
+    epsg = _zone_owners(points, np.full(len(points), code, dtype=object))
+    for last in (False, True):
+        centres = np.empty_like(points)
+        for zone in np.unique(epsg):
+            own = epsg == zone
+            local = np.column_stack(transformer(code, int(zone)).transform(*points[own].T))
+            centres[own] = (np.floor(local / resolution) + 0.5) * resolution
+        if not last:
+            epsg = _zone_owners(centres, epsg)
+    return pd.DataFrame(
+        {"epsg": epsg, "x": centres[:, 0], "y": centres[:, 1], "label": table["label"].to_numpy(),
+         "sample_id": table["sample_id"].to_numpy()}
+    )  # fmt: skip
 
 
-def _pixel_of_point(point: BaseGeometry, code: str, resolution: int) -> pd.DataFrame:
-    """The pixel that holds a point, in the zone that owns the point, or else that owns the pixel's centre."""
-    epsg, owner = 0, utm_epsg(*_xy(project(point, code, 4326)))
-    for _ in range(2):
-        if owner != epsg:
-            epsg = owner
-            x, y = ((np.floor(v / resolution) + 0.5) * resolution for v in _xy(project(point, code, epsg)))
-            owner = utm_epsg(*transformer(epsg, 4326).transform(x, y))
-    return pd.DataFrame({"epsg": [epsg], "x": [x], "y": [y]})
+def _zone_owners(points: NDArray[np.float64], crs: NDArray[Any]) -> NDArray[np.int64]:
+    """(point) EPSG code of the zone that owns each point (x, y), given in the CRS of its own."""
+    owners = np.empty(len(points), dtype=np.int64)
+    for code in set(crs.tolist()):
+        there = crs == code
+        degrees = zip(*transformer(code, 4326).transform(*points[there].T), strict=True)
+        owners[there] = [utm_epsg(*place) for place in degrees]
+    return owners
 
 
 def _centres_within(
