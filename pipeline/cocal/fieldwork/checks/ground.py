@@ -68,6 +68,14 @@ class Ground:
         index = np.where(own >= 0, own, _nearest(self.plots, points))
         return np.asarray(shapely.distance(points, self.plots[index]), dtype=np.float64)
 
+    def plot_offset(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
+        """(n, 2) metres east and north of the middle of the own, else the nearest plot; there are plots."""
+        plots = np.asarray(self.plots, dtype=object)
+        middles = shapely.centroid(plots[np.where(own >= 0, own, _nearest(plots, points))])
+        return np.asarray(
+            shapely.get_coordinates(points) - shapely.get_coordinates(middles), dtype=np.float64
+        )
+
     def road_distance(self, points: NDArray[np.object_]) -> Array:
         """Metres from each point to the nearest road; NaN: no roads."""
         if self.roads is None:

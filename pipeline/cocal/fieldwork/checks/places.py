@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.fieldwork.checks.fault import Fault, Mend
@@ -145,9 +145,8 @@ def _off_plot(stand: _Positions, inside: Flags, chosen: list[Transform | None]) 
     for transform in single:
         for i in _into_plot(stand, transform, off):
             hits.setdefault(int(i), []).append(transform)
-    shift, rows = _best_datum(stand, datums(crs, home), off)
-    for i in rows:
-        hits.setdefault(int(i), []).append(shift)
+    for i, shift in _datums(stand, datums(crs, home), off).items():
+        hits.setdefault(i, []).append(shift)
     for i, found in hits.items():
         chosen[i] = found[0] if len(found) == 1 else None
 
@@ -160,23 +159,36 @@ def _into_plot(stand: _Positions, transform: Transform, off: Flags) -> NDArray[n
     return index[stand.off_plot(x, y, off) <= stand.error[off] + transform.slack_m]
 
 
-def _best_datum(
-    stand: _Positions, shifts: Sequence[Transform], off: Flags
-) -> tuple[Transform, NDArray[np.int64]]:
-    """The shift that fits most records, and the records that it explains.
+def _datums(stand: _Positions, shifts: Sequence[Transform], off: Flags) -> dict[int, Transform]:
+    """The shift of each record that one explains.
 
-    A datum is a setting of a receiver. A record whose own plot is known stands for itself; any other only
-    where its receiver (device, else observer) has three or more that fit, half of those off their plots.
+    A datum is a setting of a receiver (device, else observer), so a receiver has one shift: the one that
+    leaves its records, in the mean, nearest to the middles of their plots. A record whose own plot is known
+    stands for itself; any other only where three or more of its receiver's records fit, half of those off
+    their plots.
     """
-    fits = [_into_plot(stand, shift, off) for shift in shifts]
-    best = max(range(len(shifts)), key=lambda k: (len(fits[k]), -k))
+    fits = [set(_into_plot(stand, shift, off).tolist()) for shift in shifts]
     table = stand.reading.table
+    found: dict[int, Transform] = {}
     receiver = table["device"].where(table["device"] != "", table["observer"]).to_numpy()
-    counts, fitting = pd.Series(receiver[off]).value_counts(), pd.Series(receiver[fits[best]]).value_counts()
-    share = (fitting / counts).fillna(0)
-    good = set(fitting.index[(fitting >= _RECEIVER_RECORDS) & (share[fitting.index] >= _RECEIVER_SHARE)])
-    kept = [i for i in fits[best] if stand.own[i] >= 0 or receiver[i] in good]
-    return shifts[best], np.array(kept, dtype=np.int64)
+    for name in dict.fromkeys(receiver[off]):
+        rows = np.flatnonzero(off & (receiver == name)).tolist()
+        some = np.isin(np.arange(len(off)), [i for i in rows if any(i in fit for fit in fits)])
+        if not some.any():
+            continue
+        best = min(range(len(shifts)), key=lambda k: _mean_offset(stand, shifts[k], some))
+        mine = [i for i in rows if i in fits[best]]
+        good = len(mine) >= max(_RECEIVER_RECORDS, _RECEIVER_SHARE * len(rows))
+        found |= {i: shifts[best] for i in mine if good or stand.own[i] >= 0}
+    return found
+
+
+def _mean_offset(stand: _Positions, shift: Transform, rows: Flags) -> float:
+    """Metres from the middle of the plot, of the mean of `rows` after the shift; each has a position."""
+    x, y = shift.apply(stand.x[rows], stand.y[rows])
+    points = stand.ground.points(*stand.degrees(x, y))
+    east, north = stand.ground.plot_offset(points, stand.own[rows]).T.tolist()
+    return math.hypot(math.fsum(east), math.fsum(north)) / len(east)
 
 
 def _told(reading: Reading, i: int, transform: Transform, inside: bool) -> Iterator[Fault]:
@@ -185,7 +197,7 @@ def _told(reading: Reading, i: int, transform: Transform, inside: bool) -> Itera
     where = "off its plot" if inside else "outside the area"
     mend = _mend(reading, row, transform)
     for rule in transform.rules:
-        words = f"{where} as it stands, inside after: {transform.name}"
+        words = f"{where} as it stands, in it after the mend"
         yield Fault(rule, row, str(reading.table.loc[row, "record_id"]), "position", words, mend)
 
 
