@@ -195,7 +195,7 @@ def run(land: Land, case: tuple, size: int, rng) -> tuple[list[str], list[str]]:
     expected = two_digits(land.shares())
     expected[:, 1:] *= wrong
     frame, n = make_design(land, settings(interval, allocation, draw, by_region), expected)
-    size = size if draw == "random" else max(size // 20, 10)
+    size = size if draw == "random" else max(size // 10, 10)
     rows = measure(land, frame, n, campaigns(land, frame, n, draw, size, rng), interval)
     worst = max(rows, key=lambda row: row.half_width)
     broken = []

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyogrio
+import pytest
+from pyxform.xls2xform import convert
+
+from cocal.fieldwork import RecordSettings, read_records
+from cocal.fieldwork.design import write_form, write_geopackage, write_gpx, write_point_list, write_sheet
+from cocal.fieldwork.design.texts import CHOICES, FIELDS, HINTS, SHEET, VISIT
+
+TITLE = {"es": "Verificación", "en": "Verification"}
+NAMES = {"PE-1": "Sandia & <b>Inambari</b>", "BO-1": "Ñuqa"}
+
+
+@pytest.fixture
+def form(tmp_path, scheme):
+    path = tmp_path / "form.xlsx"
+    write_form(path, scheme, title=TITLE, form_id="cocal_test", version="1a2b")
+    return path
+
+
+def test_every_text_stands_in_both_languages():
+    words = [*FIELDS.values(), *HINTS.values(), *SHEET.values(), *VISIT.values()]
+    words += [w for choices in CHOICES.values() for w in choices.values()]
+    assert all(set(w) == {"es", "en"} and all(w.values()) for w in words)
+
+
+def test_the_workbook_has_the_three_sheets_of_an_xlsform_in_both_languages(form):
+    book = openpyxl.load_workbook(form)
+    assert book.sheetnames == ["survey", "choices", "settings"]
+    survey = pd.DataFrame(list(book["survey"].values)[1:], columns=next(book["survey"].values))
+    asked = survey[~survey["type"].isin(["start", "end", "calculate"])]
+    for column in ("label::Español (es)", "label::English (en)"):
+        assert asked[column].notna().all()
+        assert column in next(book["choices"].values)
+    choices = list(book["choices"].values)
+    assert ("class", "forest", "Bosque", "Forest") in choices
+
+
+def test_the_official_converter_takes_the_form(form):
+    xform = ET.fromstring(convert(xlsform=form).xform)
+    space = {"x": "http://www.w3.org/2002/xforms", "h": "http://www.w3.org/1999/xhtml"}
+    languages = [t.get("lang") for t in xform.iterfind(".//x:translation", space)]
+    assert sorted(languages) == ["English (en)", "Español (es)"]
+    assert [i.get("src") for i in xform.iterfind(".//x:instance[@src]", space)] == [
+        "jr://file-csv/points.csv"
+    ]
+    binds = {b.get("nodeset").rsplit("/", 1)[1]: b for b in xform.iterfind(".//x:bind", space)}
+    assert binds["position"].get("type") == "geopoint"
+    assert "visited" in binds["class"].get("relevant")
+    shown = [e.get("ref") or "" for e in xform.find("h:body", space).iter()]
+    assert not any("stratum" in ref or "inclusion_probability" in ref for ref in shown)
+    assert "stratum" in binds["stratum"].get("calculate")
+
+
+def test_the_list_of_points_holds_what_the_form_looks_up(tmp_path, sample):
+    write_point_list(tmp_path / "points.csv", sample)
+    table = pd.read_csv(tmp_path / "points.csv")
+    assert table["name"].tolist() == sample["point_id"].tolist()
+    assert table["stratum"].tolist() == sample["stratum"].tolist()
+    assert table["inclusion_probability"].tolist() == sample["inclusion_probability"].tolist()
+
+
+def test_a_receiver_reads_the_waypoints_and_learns_no_stratum(tmp_path, sample):
+    write_gpx(tmp_path / "s.gpx", sample, simulated=True)
+    found = pyogrio.read_dataframe(tmp_path / "s.gpx", layer="waypoints")
+    assert found["name"].tolist() == sample["point_id"].tolist()
+    assert found.geometry.x.to_numpy() == pytest.approx(sample["lon"].to_numpy())
+    assert found.geometry.y.to_numpy() == pytest.approx(sample["lat"].to_numpy())
+    text = (tmp_path / "s.gpx").read_text(encoding="utf-8")
+    assert "elsewhere" not in text
+    assert "coca" not in text
+    assert "SIMULATED" in text
+
+
+def test_the_geopackage_has_fields_to_fill_in_and_a_style_that_hides_the_design(tmp_path, sample, scheme):
+    write_geopackage(tmp_path / "s.gpkg", sample, scheme, simulated=False)
+    points = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="points")
+    assert points["point_id"].tolist() == sample["point_id"].tolist()
+    assert points["class"].isna().all()
+    assert points.crs.to_epsg() == 4326
+    style = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="layer_styles").iloc[0]
+    assert (style["f_table_name"], bool(style["useAsDefault"])) == ("points", True)
+    tree = ET.fromstring(style["styleQML"].split("\n", 1)[1])
+    widgets = {f.get("name"): f.find("editWidget").get("type") for f in tree.iter("field")}
+    assert widgets["stratum"] == widgets["inclusion_probability"] == "Hidden"
+    values = [o.get("value") for o in tree.find(".//field[@name='class']").iter("Option") if o.get("value")]
+    assert values == ["coca", "forest"]
+
+
+def test_equal_samples_give_equal_geopackages(tmp_path, sample, scheme):
+    for name in ("a.gpkg", "b.gpkg"):
+        write_geopackage(tmp_path / name, sample, scheme, simulated=True)
+    assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
+
+
+def test_a_geopackage_that_was_filled_in_is_read_as_records(tmp_path, sample, scheme):
+    write_geopackage(tmp_path / "s.gpkg", sample, scheme, simulated=False)
+    points = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="points")
+    points["visited"] = ["yes", "yes", "no", "no"]
+    points["class"] = ["coca", "forest", None, None]
+    points["observed_on"] = pd.Timestamp("2024-07-01")
+    pyogrio.write_dataframe(points, tmp_path / "back.gpkg", layer="points")
+    columns = {name: name for name in ("class", "visited", "observed_on", "stratum", "inclusion_probability")}
+    settings = RecordSettings(
+        path=tmp_path / "back.gpkg", layer="points", columns={"record_id": "point_id", **columns},
+        design="probability",
+    )  # fmt: skip
+    records = read_records(settings, scheme)
+    assert records["stratum"].tolist() == sample["stratum"].tolist()
+    assert records["inclusion_probability"].to_numpy() == pytest.approx(
+        sample["inclusion_probability"].to_numpy()
+    )
+    assert np.flatnonzero(records["visited"]).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_sheet_lists_every_point_once_and_escapes_names(tmp_path, sample, scheme, language):
+    path = tmp_path / "sheet.html"
+    write_sheet(path, sample, scheme, language=language, regions=NAMES, simulated=True)
+    text = path.read_text(encoding="utf-8")
+    assert all(text.count(f">{point}<") == 1 for point in sample["point_id"])
+    assert "<b>" not in text
+    assert "Sandia &amp; &lt;b&gt;Inambari&lt;/b&gt;" in text
+    assert SHEET["simulated"][language] in text
+    assert SHEET["restricted"][language] in text
+    assert "-14.010000, -69.050000" in text
+    assert "19S  494605  8451235" in text
+    assert "elsewhere" not in text
+    assert "http" not in text.replace("http-equiv", "")

@@ -1,0 +1,304 @@
+"""The design stage: strata on tiles of two zones, the draw, the promise, the files of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyogrio
+import pytest
+import rasterio
+from numpy.typing import NDArray
+from small_world import make_world, window_of, write_regions
+
+from cocal.config import read_config
+from cocal.errors import ConfigError, InputError, UsageError
+from cocal.estimate import Strata, estimate_areas, estimate_files, expected_interval
+from cocal.fieldwork.design import (
+    Cells,
+    DesignSettings,
+    build_frame,
+    candidates,
+    candidates_needed,
+    draw_points,
+    halo_px,
+    plan_points,
+    strata_table,
+    thresholds,
+)
+from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
+from cocal.regions import RegionSettings, RegionSource, read_regions
+from cocal.run import run
+from cocal.run.design_tiles import DesignTask, maps_in_reach, tile_candidates, tile_cells
+
+CODES = {"coca": 1, "forest": 2, "unobserved": 0}
+RULES = [{"stratum": "coca", "classes": ["coca"]},
+         {"stratum": "near", "near": {"metres": 60, "classes": ["coca"]}}, {"stratum": "rest"}]  # fmt: skip
+
+
+def settings(**change) -> DesignSettings:
+    content = {
+        "unobserved": "left_out", "by_region": True, "allocation": "rare", "minimum": 5, "draw": "random",
+        "strata": RULES, "reserve": 0.2, "seed": 5, "size": {"points": 200}, "interval": "gamma",
+        "confidence": 0.95,
+        "expected": {"source": "stated", "share": {"coca": 0.8, "near": 0.05, "rest": 0.01}},
+    }  # fmt: skip
+    return DesignSettings.model_validate(content | change)
+
+
+def cover(window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Class and probability as functions of the place on the Earth, so that zones agree."""
+    lon, lat = transformer(window.epsg, 4326).transform(*np.meshgrid(window.x, window.y))
+    waves = np.sin(lon * 1500) * np.sin(lat * 1700)
+    code = np.where(waves > 0.9, 1, np.where(np.cos(lon * 900) > 0.9, 0, 2))
+    own = owned_by_zone(window)
+    probability = np.where(code > 0, 5000 + 5000 * waves, 65535)
+    return np.where(own, code, 0).astype(np.uint8), np.where(own, probability, 65535).astype(np.uint16)
+
+
+def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Path], ...]:
+    maps = []
+    for tile in tiles(area, tile_px):
+        home = folder / tile.id
+        home.mkdir(parents=True)
+        for name, values in zip(("class", "probability"), cover(tile.window), strict=True):
+            profile = {"driver": "GTiff", "dtype": values.dtype, "count": 1, "width": tile_px, "height": tile_px,
+                       "crs": f"EPSG:{tile.window.epsg}", "transform": tile.window.transform}  # fmt: skip
+            with rasterio.open(home / f"{name}.tif", "w", **profile) as target:
+                target.write(values, 1)
+        maps.append((tile, home))
+    return tuple(maps)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    """(settings of the regions, the regions) on both sides of the meridian 72 W."""
+    path = tmp_path_factory.mktemp("ground") / "regions.geojson"
+    write_regions(path, window_of(180))
+    source = RegionSource(path=path, id="id", name="name", country="country")
+    stated = RegionSettings(sources=[source], sliver_m=0)
+    return stated, read_regions(stated)
+
+
+def tasks_of(folder: Path, ground, tile_px: int, config: DesignSettings) -> list[DesignTask]:
+    stated, regions = ground
+    reach = maps_in_reach(write_maps(folder, regions.area, tile_px), halo_px(config.strata, 10))
+    facts = config, CODES, stated.model_dump_json(), regions.sha256
+    return [DesignTask(tile, near, *facts) for tile, near in reach.items()]
+
+
+def designed(tasks: list[DesignTask], config: DesignSettings, regions) -> tuple[NDArray, pd.DataFrame]:
+    counts = np.add.reduce([tile_cells(t) for t in tasks])
+    cells = Cells(tuple(regions.table["region_id"]), config.names, counts[0], counts[1])
+    frame = build_frame(cells, by_region=True, small=None, share=np.full(counts[0].shape, 0.1))
+    n = np.full(len(frame.names), 12)
+    needed = candidates_needed(n, n, frame.pixels, config.draw)
+    below = thresholds(needed, frame.pixels, slack=6)
+    table = pd.concat([tile_candidates(t, frame.stratum_of, below) for t in tasks[::-1]])
+    drawn = draw_points(table, n, n, pixels=frame.pixels, draw=config.draw, resolution=10, seed=config.seed)
+    return counts, drawn
+
+
+@pytest.mark.parametrize("draw", ["random", "balanced"])
+def test_counts_and_sample_do_not_depend_on_the_tiles(tmp_path, ground, draw):
+    config = settings(draw=draw)
+    found = [
+        designed(tasks_of(tmp_path / str(px), ground, px, config), config, ground[1]) for px in (96, 192)
+    ]
+    assert (found[0][0] == found[1][0]).all()
+    pd.testing.assert_frame_equal(found[0][1], found[1][1])
+    assert set(found[0][1]["epsg"]) == {32718, 32719}
+
+
+def test_a_buffer_reaches_over_the_meridian(tmp_path, ground):
+    """Without the maps of the other zone fewer pixels are near coca, and no pixel is near in their stead."""
+    config = settings()
+    tasks = tasks_of(tmp_path, ground, 192, config)
+    alone = [
+        DesignTask(t.tile, tuple(m for m in t.maps if m[0].window.epsg == t.tile.window.epsg), config, CODES,
+                   t.regions_json, t.regions_sha256)
+        for t in tasks
+    ]  # fmt: skip
+    whole, cut = (np.add.reduce([tile_cells(t)[0] for t in some]).sum(axis=0) for some in (tasks, alone))
+    assert whole[0] == cut[0]
+    assert whole[1] > cut[1]
+    assert whole.sum() == cut.sum()
+
+
+def test_unobserved_ground_is_left_out_or_kept_as_stated(tmp_path, ground):
+    kept = tasks_of(tmp_path / "kept", ground, 192, settings(unobserved="kept"))
+    out = [DesignTask(t.tile, t.maps, settings(), *[getattr(t, k) for k in ("codes", "regions_json", "regions_sha256")])
+           for t in kept]  # fmt: skip
+    all_pixels, seen = (np.add.reduce([tile_cells(t) for t in some]) for some in (kept, out))
+    assert (seen[0] == seen[3]).all()
+    assert (all_pixels[0] >= seen[0]).all()
+    assert all_pixels[0].sum() > all_pixels[3].sum() == seen[3].sum()
+
+
+SIDE = Window(32719, 500_040, 8_450_040, 240, 240)
+
+
+def promised_land() -> tuple[NDArray, NDArray]:
+    """(stratum, coca) of 240 x 240 pixels: 4 % mapped, half of them coca, 1 % of the rest missed."""
+    rng = np.random.default_rng(2)
+    stratum = np.where(rng.random(SIDE.shape) < 0.04, 0, 1)
+    coca = rng.random(SIDE.shape) < np.where(stratum == 0, 0.5, 0.01)
+    return stratum, coca
+
+
+def test_a_design_for_20_percent_reaches_it_in_200_campaigns():
+    """Drawn as the command draws, estimated as `cocal estimate` does; mean half-width within 10 %."""
+    (stratum, coca), interval = promised_land(), "gamma"
+    pixels = np.bincount(stratum.ravel())
+    share = np.bincount(stratum.ravel(), coca.ravel()) / pixels
+    config = settings(
+        strata=[RULES[0], RULES[2]], size={"half_width": 0.2, "per": "region"},
+        expected={"source": "stated", "share": {"coca": 0.5, "rest": 0.01}},
+    )  # fmt: skip
+    cells = Cells(("R",), ("coca", "rest"), pixels[None], pixels[None] * 10**8)
+    frame = build_frame(cells, by_region=True, small=None, share=share[None])
+
+    def half_width(area_ha, pixels, n, share):
+        strata = Strata(("a", "b"), ("", ""), area_ha, pixels.astype(float), n, np.full(2, -1))
+        return expected_interval(strata, share, interval=interval, confidence=0.95, seed=1).half_width_ha
+
+    n = plan_points(frame, config, half_width, 0.95)
+    table = strata_table(frame, n, [str(a) for a in frame.area_ha]).drop(columns=["region_id", "region"])
+    below, none = thresholds(n, frame.pixels, slack=6), np.zeros(2, dtype=int)
+    widths, held = [], 0
+    truth = coca.sum() / 100
+    for seed in range(200):
+        found = candidates(stratum, SIDE, below=below, seed=seed, coca=coca)
+        drawn = draw_points(found, n, none, pixels=frame.pixels, draw="random", resolution=10, seed=seed)
+        points = pd.DataFrame(
+            {
+                "stratum": np.array(frame.names)[drawn["stratum"]],
+                "map_class": np.where(drawn["stratum"] == 0, "coca", "other"),
+                "reference_class": np.where(drawn["coca"], "coca", "other"),
+                "inclusion_probability": drawn["inclusion_probability"],
+            }
+        )
+        result = estimate_areas(
+            points, table, classes=["coca", "other"], estimator="stratified", interval=interval,
+            confidence=0.95, by_region=False,
+        ).classes.iloc[0]  # fmt: skip
+        widths.append((result["ci_high_ha"] - result["ci_low_ha"]) / 2)
+        held += result["ci_low_ha"] <= truth <= result["ci_high_ha"]
+    assert np.mean(widths) / truth == pytest.approx(0.2, rel=0.1)
+    assert held >= 0.85 * 200
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A small land with a `design:` section, run up to its design."""
+    made = make_world(tmp_path_factory.mktemp("world") / "w", size_px=120, days=("20240105",))
+
+    def change(content):
+        content["index"]["features"] = ["NDVI.median", "red.median"]
+        del content["dem"]
+        content["design"] = settings(
+            strata=RULES, small={"below_pixels": 30, "into": "rest"}, draw="balanced",
+            size={"half_width": 0.3, "per": "region"},
+        ).model_dump(mode="json", exclude_none=True)  # fmt: skip
+
+    made.edit(change)
+    return made
+
+
+def test_a_run_leaves_a_design_that_its_own_estimate_reads(world):
+    result = run(read_config(world.config), last="design")
+    folder = world.root / "design"
+    strata, sample = pd.read_csv(folder / "strata.csv"), pd.read_csv(folder / "sample.csv")
+    main = sample[sample["role"] == "main"]
+    sizes = main.groupby(["stratum", "region_id"]).size()
+    listed = strata.set_index(["stratum", "region_id"])
+    assert sizes.sort_index().to_dict() == listed["points"].sort_index().to_dict()
+    assert listed["inclusion_probability"].to_numpy() == pytest.approx(listed["points"] / listed["pixels"])
+    assert result.design is not None
+    assert (result.design["half_width_percent"].iloc[:-1] <= 30).all()
+    assert result.design["points"].iloc[-1] == len(main) == strata["points"].sum()
+    points = main.rename(columns={"region_id": "region"}).assign(reference_class=main["map_class"])
+    points.to_csv(world.folder / "labelled.csv", index=False)
+    estimate = estimate_files(world.folder / "labelled.csv", folder / "strata.csv", by="region",
+                              estimator="stratified", interval="gamma", confidence=0.95)  # fmt: skip
+    assert not any("probabilit" in w or "weight" in w or "no answer" in w for w in estimate.warnings)
+    assert estimate.classes["area_ha"].sum() == pytest.approx(strata["area_ha"].sum())
+
+
+def test_a_second_run_reuses_the_design_and_a_new_seed_makes_another(world):
+    run(read_config(world.config), last="design")
+    sample = (world.root / "design" / "sample.csv").read_bytes()
+    again = run(read_config(world.config), last="design")
+    assert again.failures == ()
+    assert json.loads((world.root / "run.json").read_text())["stages"]["design"]["reused"] == 1
+    assert (world.root / "design" / "sample.csv").read_bytes() == sample
+    world.edit(lambda content: content["design"].update(seed=6))
+    run(read_config(world.config), last="design")
+    assert (world.root / "design" / "sample.csv").read_bytes() != sample
+
+
+def test_the_files_of_the_crews_open_and_agree(world):
+    run(read_config(world.config), last="design")
+    folder = world.root / "design"
+    ids = pd.read_csv(folder / "sample.csv")["point_id"].tolist()
+    assert pyogrio.read_dataframe(folder / "sample.gpkg", layer="points")["point_id"].tolist() == ids
+    assert pyogrio.read_dataframe(folder / "sample.gpx", layer="waypoints")["name"].tolist() == ids
+    assert pd.read_csv(folder / "points.csv")["name"].tolist() == ids
+    settings_sheet = list(openpyxl.load_workbook(folder / "form.xlsx")["settings"].values)
+    assert settings_sheet[1][0].startswith("SIMULATED")
+    for language in ("es", "en"):
+        page = (folder / f"sheet.{language}.html").read_text(encoding="utf-8")
+        assert sum(page.count(f">{point}<") for point in ids) == len(ids)
+
+
+def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_path):
+    """The visits of a design as `records:`; every region's interval is that of its own strata alone.
+
+    `records: strata:` takes areas, not pixels: there is no finite-population correction.
+    """
+    run(read_config(world.config), last="design")
+    other = world.copied(tmp_path / "w")
+    folder = other.root / "design"
+    sample = pd.read_csv(folder / "sample.csv").query("role == 'main'").assign(observed_on="2024-03-01")
+    sample["class"] = np.where(sample.index % 7 == 0, "forest", sample["map_class"])
+    sample.to_csv(other.folder / "visits.csv", index=False)
+    names = ("class", "lon", "lat", "observed_on", "stratum", "inclusion_probability")
+    other.edit(
+        lambda content: content.update(
+            records={
+                "path": "visits.csv", "design": "probability", "strata": "runs/small/design/strata.csv",
+                "columns": {"record_id": "point_id", **{name: name for name in names}},
+            }
+        )
+    )  # fmt: skip
+    result = run(read_config(other.config), last="measure")
+    sample.rename(columns={"region_id": "region", "class": "reference_class"}).to_csv(
+        other.folder / "labelled.csv", index=False
+    )
+    pd.read_csv(folder / "strata.csv").drop(columns="pixels").to_csv(other.folder / "strata.csv", index=False)
+    alone = estimate_files(other.folder / "labelled.csv", other.folder / "strata.csv", by="region",
+                           estimator="stratified", interval="gamma", confidence=0.95)  # fmt: skip
+    found = result.areas.query("`class` == 'coca'").set_index("region_id")
+    wanted = alone.regions.query("`class` == 'coca'").set_index("region").loc[found.index]
+    for here, there in (
+        ("estimated_ha", "area_ha"),
+        ("ci_low_ha", "ci_low_ha"),
+        ("ci_high_ha", "ci_high_ha"),
+    ):
+        assert found[here].to_numpy(float) == pytest.approx(wanted[there].to_numpy(float), rel=1e-6)
+
+
+def test_a_design_that_cannot_be_made_is_refused_before_any_work(world, tmp_path):
+    other = world.copied(tmp_path / "w")
+    other.edit(lambda content: content["design"]["strata"][0].update(classes=["koka"]))
+    with pytest.raises(InputError, match="'koka'"):
+        run(read_config(other.config), last="design")
+    other.edit(lambda content: content["design"].update(interval="wald"))
+    with pytest.raises(ConfigError, match="wald is not that of `estimate:`"):
+        read_config(other.config)
+    other.edit(lambda content: content.pop("design"))
+    with pytest.raises(UsageError, match="nothing says what to design"):
+        run(read_config(other.config), last="design")
