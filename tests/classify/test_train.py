@@ -49,6 +49,16 @@ def test_rows_in_another_order_train_the_same_model(
     assert turned.card == model.card
 
 
+def test_boosting_names_the_features_that_no_sample_has_and_a_forest_takes_them(
+    make_model: Trainer, make_samples: Samples, make_settings: Settings
+) -> None:
+    blank = make_samples(1).assign(**{"NDVI@02": np.float32(np.nan)})
+    with pytest.raises(InputError, match="none in 144 samples for NDVI@02"):
+        make_model(blank, make_settings("hist_gradient_boosting", missing="native"))
+    model = make_model(blank, make_settings(missing="native"))
+    assert model.card.training.dropped_for_missing_features == {}
+
+
 def test_samples_with_a_missing_feature_are_dropped_and_counted(
     make_model: Trainer, make_samples: Samples
 ) -> None:

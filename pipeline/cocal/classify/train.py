@@ -72,6 +72,7 @@ def train(
     """
     _check(samples, feature_names, scheme)
     table, dropped = _usable(samples, settings, feature_names, scheme.target)
+    _refuse_blank(table, settings, feature_names)
     validation = validate(table, settings, target=scheme.target, feature_names=feature_names)
     values = table[list(feature_names)].to_numpy(np.float32)
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
@@ -142,6 +143,17 @@ def _usable(
             "add samples; or fill the features, or state `missing: native`",
         )
     return used, dropped
+
+
+def _refuse_blank(table: pd.DataFrame, settings: TrainSettings, feature_names: Sequence[str]) -> None:
+    """scikit-learn cannot bin a feature without any value; its own message would not name it."""
+    blank = [name for name in feature_names if table[name].isna().all()]
+    if blank and settings.estimator == "hist_gradient_boosting":
+        raise InputError(
+            "hist_gradient_boosting cannot train on features that no sample has", "a value in some sample",
+            f"none in {len(table)} samples for {', '.join(blank)}",
+            "leave these features out, fill them, or use a forest",
+        )  # fmt: skip
 
 
 def _training_data(table: pd.DataFrame, dropped: pd.DataFrame, origin: Provenance) -> TrainingData:
