@@ -9,7 +9,6 @@ from estimate_tables import OLOFSSON, OLOFSSON_COUNTS, OLOFSSON_PIXELS, PIXEL_HA
 
 from cocal.estimate import estimate_areas
 from cocal.estimate.result import Estimate
-from cocal.estimate.size import neyman, sample_size
 
 Z = 1.96
 
@@ -154,13 +153,3 @@ def test_a_finite_population_correction_only_with_pixel_counts() -> None:
         y = (sample.loc[sample["stratum"] == name, "reference_class"] == "A").to_numpy(float)
         variance += size**2 * (1 - 10 / size) * y.var(ddof=1) / 10
     assert figures(estimated((sample, pixels))).loc["A", "standard_error_ha"] == pytest.approx(variance**0.5)
-
-
-def test_olofsson_2014_sample_size_and_neyman_allocation() -> None:
-    share = np.array([0.02, 0.015, 0.32, 0.645])
-    accuracy = np.array([0.70, 0.60, 0.90, 0.95])
-    deviation = np.sqrt(accuracy * (1 - accuracy))
-    size = sample_size(share, deviation, standard_error=0.01)
-    assert round(size, 2) == 640.54
-    assert np.rint(neyman(share, deviation, n=641)).astype(int).tolist() == [23, 19, 243, 356]
-    assert sample_size(share, deviation, standard_error=0.01, n_pixels=1_000) < size
