@@ -70,11 +70,19 @@ def test_a_second_import_reuses_and_rewrites_nothing(tmp_path, write_raster, lan
     archive = tmp_path / "archive"
     imports = [multiband(write_raster(tmp_path / "in.tif", landscape(30, 30)))]
     import_scenes(imports, archive)
-    facts = {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in archive.rglob("*") if p.is_file() and p.name != ".lock"}
+    facts = {
+        p: (p.stat().st_ino, p.stat().st_mtime_ns)
+        for p in archive.rglob("*")
+        if p.is_file() and p.name != ".lock"
+    }
     (task,) = plan_imports(imports)
     assert import_scene(task, archive) is False
     import_scenes(imports, archive)
-    assert facts == {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in archive.rglob("*") if p.is_file() and p.name != ".lock"}
+    assert facts == {
+        p: (p.stat().st_ino, p.stat().st_mtime_ns)
+        for p in archive.rglob("*")
+        if p.is_file() and p.name != ".lock"
+    }
 
 
 def test_changed_pixels_or_settings_make_the_item_again(tmp_path, write_raster, landscape, multiband):
