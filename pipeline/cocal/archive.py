@@ -199,6 +199,29 @@ def list_scenes(archive: str | Path) -> list[Scene]:
     return sorted((s for s in found if s is not None), key=lambda s: (s.acquired, s.id))
 
 
+def check_unchanged(scenes: Iterable[Scene]) -> None:
+    """Pass if every scene is still the one that was listed: another run may import into the same archive.
+
+    Raises
+    ------
+    SceneReadError
+        Names the scenes that were made anew or removed: what was read of them may be of either kind.
+    """
+    changed = []
+    for scene in scenes:
+        folder = next(iter(scene.bands.values())).path.parent
+        manifest = Manifest.read(folder / "manifest.json")
+        if manifest is None or manifest.address != scene.address:
+            changed.append(scene.id)
+    if changed:
+        raise SceneReadError(
+            "scenes of the archive changed while they were worked on",
+            "an archive that stays as it is during a run",
+            ", ".join(changed[:6]) + (f" and {len(changed) - 6} more" if len(changed) > 6 else ""),
+            "run again",
+        )
+
+
 def write_catalog(archive: str | Path) -> None:
     """Write catalog.json and collection.json over the committed scenes; unchanged files stay as they are."""
     archive, scenes = Path(archive), list_scenes(archive)

@@ -137,7 +137,8 @@ def _regions_without_crs(world: SmallWorld) -> None:
     import geopandas as gpd
 
     table = gpd.read_file(world.folder / "regions.geojson")
-    table.set_crs(None, allow_override=True).to_file(world.folder / "bare.shp", engine="pyogrio")
+    table.to_file(world.folder / "bare.shp", engine="pyogrio")
+    (world.folder / "bare.prj").unlink()
     _put("regions", "sources", 0, "path", value="bare.shp")(world)
 
 
@@ -206,6 +207,10 @@ CASES = (
     Case("no archive", USAGE, ("nothing",), lambda w: w.edit(
         lambda c: (c.pop("imports"), c.update(archive="nothing")))),
     Case("runs is a file", WORK, ("labels.geojson",), _put("runs", value="labels.geojson")),
+    Case("truncated source, two workers", WORK, ("20240120", "truncated"), _of_source(_truncate),
+         ("run", "--workers", "2")),
+    Case("truncated DEM, two workers", USAGE, ("dem.tif",), lambda w: _truncate(w.folder / "dem.tif"),
+         ("run", "--workers", "2")),
     Case("no scheduler", USAGE, ("tcp://127.0.0.1:9",), lambda _: None,
          ("run", "--scheduler", "tcp://127.0.0.1:9")),
 )  # fmt: skip

@@ -36,7 +36,7 @@ def test_a_local_cluster_gives_what_the_serial_executor_gives():
         assert results(local) == serial
 
 
-def test_a_running_scheduler_is_used(tmp_path):
+def test_a_running_scheduler_is_used_unless_its_workers_run_other_code(tmp_path, monkeypatch):
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     port_file = tmp_path / "scheduler.json"
     flags = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(port_file)]
@@ -56,6 +56,9 @@ def test_a_running_scheduler_is_used(tmp_path):
         with executor(scheduler=address) as cluster:
             outcome = next(cluster.outcomes([Job("p", (Call(pow, (2, 5)),))]))
         assert outcome.result == 32
+        monkeypatch.setattr("cocal.run.execute.library_versions", lambda: {"numpy": "0.1"})
+        with pytest.raises(InputError, match=r"run other code(.|\n)*numpy"), executor(scheduler=address):
+            pass
     finally:
         worker.terminate()
         scheduler.terminate()
@@ -77,3 +80,23 @@ def test_workers_are_sized_from_cores_and_memory():
     assert 1 <= count <= os.cpu_count()
     assert memory * count <= 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + count
     assert local_workers(3, 1.5) == (3, 3 * 2**29)
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_jobs_are_begun_only_as_they_are_needed(workers):
+    """What the user must mend ends the jobs early: those under way are finished, no more are begun."""
+    begun = []
+
+    def jobs():
+        for number in range(50):
+            begun.append(number)
+            yield Job(f"j{number}", (Call(square, (number,)),))
+            if stop:
+                return
+
+    stop = []
+    with executor(serial=workers is None, workers=workers) as chosen:
+        outcomes = chosen.outcomes(jobs())
+        stop.append(next(outcomes))
+        stop.extend(outcomes)
+    assert len(stop) == len(begun) <= 2 * (workers or 1) + 1

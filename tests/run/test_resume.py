@@ -9,9 +9,10 @@ from changing import CHANGES, STAGES, expected
 from command import COCAL, committed, stages_of, uncommitted
 from small_world import write_regions
 
+from cocal.archive import check_unchanged, list_scenes
 from cocal.config import read_config
-from cocal.errors import UsageError
-from cocal.run import run
+from cocal.errors import SceneReadError, UsageError
+from cocal.run import run, stages
 from cocal.store import LocalStore
 
 TABLES = ("hectares.csv", "hectares.parquet", "comparison.csv", "regions.csv", "countries.csv")
@@ -123,6 +124,30 @@ def test_a_process_that_lives_on_reads_a_changed_region_file_again(finished, don
     gained = (after - before)[["PE-1", "PE-2"]].sum()
     assert gained == pytest.approx(60 * height_m / 10_000, rel=0.03)
     assert after.sum() == pytest.approx(before.sum())
+
+
+def test_a_scene_that_another_run_imports_anew_under_way_is_noticed(finished):
+    scenes = list_scenes(finished.archive)
+    check_unchanged(scenes)
+    path = finished.archive / "scenes" / scenes[0].id / "manifest.json"
+    path.write_text(path.read_text().replace(scenes[0].address, "0" * 64))
+    with pytest.raises(SceneReadError, match=rf"changed while they were worked on(.|\n)*{scenes[0].id}"):
+        check_unchanged(scenes)
+
+
+def test_a_tile_is_not_committed_if_its_scenes_changed_under_way(finished, done, monkeypatch):
+    def imported_anew(blocks, *args):
+        path = finished.archive / "scenes" / list_scenes(finished.archive)[0].id / "manifest.json"
+        path.write_text(path.read_text().replace('"address": "', '"address": "0'))
+        return finish(blocks, *args)
+
+    finish = stages.finish_tile
+    monkeypatch.setattr(stages, "finish_tile", imported_anew)
+    finished.edit(lambda content: content["classify"].update(min_clear=2))
+    failed = dict(done(finished, last="classify").failures)
+    assert failed
+    assert all("/32718-" in unit and "changed while they were worked on" in failed[unit] for unit in failed)
+    assert not any((finished.root / unit).exists() for unit in failed)
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(finished):

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import psutil
 
 from cocal.errors import CocalError, InputError
+from cocal.store import library_versions, source_digest
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,28 @@ def local_workers(workers: int | None, memory_gib: float | None) -> tuple[int, i
     return count, int(memory_gib * 2**30) if memory_gib else usable // count
 
 
+def code_facts() -> dict[str, str]:
+    """What makes a number besides data and settings: cocal's source and the libraries, of this process."""
+    return {"cocal": source_digest(""), **library_versions()}
+
+
+def check_code(client: Any, scheduler: str) -> None:
+    """Refuse workers that would work with other code than the addresses of their outputs tell."""
+    here = code_facts()
+    different = [
+        f"{worker}: {', '.join(name for name in here if facts.get(name) != here[name])}"
+        for worker, facts in client.run(code_facts).items()
+        if facts != here
+    ]
+    if different:
+        raise InputError(
+            f"workers of {scheduler} run other code than this process",
+            "the same cocal, " + ", ".join(f"{k} {v}" for k, v in here.items() if k != "cocal"),
+            "; ".join(different[:5]),
+            "install the same versions there and start the workers again",
+        )
+
+
 @contextmanager
 def executor(
     *,
@@ -177,7 +200,7 @@ def executor(
     Raises
     ------
     InputError
-        No scheduler answers at `scheduler` within CONNECT_SECONDS.
+        No scheduler answers at `scheduler` within CONNECT_SECONDS, or its workers run other code.
     """
     if serial:
         yield SerialExecutor()
@@ -196,6 +219,7 @@ def executor(
                 str(err), "start it, or leave --scheduler out for a local cluster",
             ) from err  # fmt: skip
         with client:
+            check_code(client, scheduler)
             yield DaskExecutor(client, max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
         return
     count, memory = local_workers(workers, memory_gib)

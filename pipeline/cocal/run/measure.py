@@ -31,7 +31,7 @@ from cocal.grid import Tile
 from cocal.run.execute import Call, Job
 from cocal.run.tables import given_sha256
 from cocal.run.tiles import tile_counts
-from cocal.store import address, source_digest
+from cocal.store import address, library_versions, source_digest
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run
@@ -55,6 +55,7 @@ def measure_inputs(run: Run) -> dict[str, Any]:
         "records": records and _record_inputs(records),
         "estimate": estimate and estimate.model_dump(mode="json"),
         "code": source_digest("estimate", "fieldwork", "regions", "grid", "run/measure", "run/tiles"),
+        "versions": library_versions(),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def compare_stage(run: Run) -> None:
         "official": given_sha256(settings.official, "comparison.official") if settings else None,
         "field": given_sha256(settings.field, "comparison.field") if settings else None,
         "max_unobserved": settings.max_unobserved if settings else None,
-        "code": source_digest("estimate", "run/results"),
+        "code": source_digest("estimate", "run/results", "run/tables"),
     }
 
     def write(folder: Path) -> None:
@@ -57,9 +58,10 @@ def report_stage(run: Run) -> None:
         "truth": content.truth is not None
         and run.config.comparison
         and given_sha256(run.config.comparison.truth, "truth"),
-        "config": content.reproduce.config_text,
-        "model": content.model_card["sha256"],
+        "reproduce": asdict(content.reproduce),
+        "sources": content.map_overview and content.map_overview.sources,
+        "model": content.model_card,
         "failures": content.failures,
-        "code": source_digest("report", "run/content", "run/overview"),
+        "code": source_digest("report", "accuracy", "run/content", "run/overview", "run/tables"),
     }
     run.one_unit("report", inputs, lambda folder: report(folder / "report", content))

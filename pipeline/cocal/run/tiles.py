@@ -16,7 +16,7 @@ import rasterio
 import xarray as xr
 from numpy.typing import NDArray
 
-from cocal.archive import Scene, read_raster, read_scenes, scenes_within
+from cocal.archive import Scene, check_unchanged, read_raster, read_scenes, scenes_within
 from cocal.classify import Model, classify, load_model, write_class_map
 from cocal.classify.settings import ClassifySettings
 from cocal.contracts import NO_DATA, Period, check_classmap, check_features, grid_coords, window_of
@@ -125,6 +125,7 @@ def finish_tile(
         attrs=blocks[0].attrs
         | {"inputs": [s.id for s in scenes], "simulated": int(any(s.simulated for s in scenes))},
     )
+    check_unchanged(scenes)
     with store.commit(unit, inputs) as folder:
         write_class_map(
             folder,
@@ -184,6 +185,7 @@ def write_features(
         finally:
             if target is not None:
                 target.close()
+        check_unchanged(task.scenes)
 
 
 def sample_features(

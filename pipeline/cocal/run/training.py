@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from cocal.archive import check_unchanged
 from cocal.classify import load_model, read_samples, read_series, sample_pixels, save_model, train
 from cocal.classify.settings import SeriesSamples
 from cocal.config import RunConfig, TrainSection
@@ -138,6 +139,7 @@ def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataF
             f"{len(jobs)} blocks", "; ".join(f"{o.unit}: {o.reason}" for o in failed[:3]),
             "mend what is listed, then run again",
         )  # fmt: skip
+    check_unchanged(task.scenes)
     names = feature_names(task.settings, task.period)
     values = np.full((len(pixels), len(names) + 1), np.nan, dtype=np.float32)
     for unit, index in members.items():
