@@ -82,11 +82,11 @@ def border_settings() -> RegionSettings:
     bolivia = {
         "path": folder / "bolivia_municipios_2024.geojson", "id": ["idep", "iprov", "imun"], "name": "nombre_mun",
         "country_code": "BO", "id_prefix": "BO-",
-        "where": {"nombre_prov": ["Franz Tamayo", "Bautista Saavedra", "Eliodoro Camacho"]},
+        "where": {"nombre_prov": ["Franz Tamayo", "Bautista Saavedra", "Camacho"]},
     }  # fmt: skip
     peru = {
         "path": folder / "peru_distritos_1891.gpkg", "id": "COD_DISTRITO", "name": "DISTRITO",
-        "country_code": "PE", "id_prefix": "PE-", "where": {"PROVINCIA": ["Sandia", "San Antonio de Putina", "Huancane"]},
+        "country_code": "PE", "id_prefix": "PE-", "where": {"PROVINCIA": ["Sandia", "San Antonio de Putina", "Huancané"]},
     }  # fmt: skip
     return RegionSettings.model_validate({"sources": [bolivia, peru], "sliver_m": 1000})
 
