@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cocal.errors import InputError, SceneReadError
+from cocal.errors import InputError, SceneReadError, WorkFailedError
 from cocal.run.execute import Call, Job, SerialExecutor, executor, local_workers
 
 
@@ -13,6 +13,24 @@ def square(value):
     if value < 0:
         raise SceneReadError(f"cannot read {value}", "a number", "less than none", "give more")
     return value * value
+
+
+class UnsendableError(Exception):
+    """Like the errors of GDAL: it takes more arguments than it keeps, so it cannot be unpickled."""
+
+    def __init__(self, number, text):
+        super().__init__(text)
+
+
+def refuse():
+    try:
+        fail("IReadBlock failed")
+    except UnsendableError as err:
+        raise InputError("cannot read x.tif", "a whole raster", str(err), "fetch it again") from err
+
+
+def fail(text):
+    raise UnsendableError(4, text)
 
 
 def total(results, extra):
@@ -23,17 +41,36 @@ JOBS = [Job(f"j{n}", tuple(Call(square, (k,)) for k in range(n + 1)), Call(total
 BROKEN = Job("broken", (Call(square, (3,)), Call(square, (-1,))), Call(total, (0,)))
 
 
+@pytest.fixture(scope="module")
+def local():
+    with executor(workers=2) as chosen:
+        yield chosen
+
+
 def results(chosen):
     return {o.unit: (o.result, o.reason) for o in chosen.outcomes([*JOBS, BROKEN])}
 
 
-def test_a_local_cluster_gives_what_the_serial_executor_gives():
+def test_a_local_cluster_gives_what_the_serial_executor_gives(local):
     serial = results(SerialExecutor())
     # 0 + 1 + 4 + 9 + 3 extra
     assert serial["j3"] == (17, "")
     assert "cannot read -1" in serial["broken"][1]
-    with executor(workers=2) as local:
-        assert results(local) == serial
+    assert results(local) == serial
+
+
+def test_errors_come_back_from_a_cluster_as_they_do_from_this_process(local):
+    jobs = [
+        Job("refused", (Call(refuse),)),
+        Job("failed", (Call(square, (2,)), Call(fail, ("out of the blue",))), Call(total, (0,))),
+    ]
+    found = [
+        {o.unit: (type(o.error), o.reason) for o in chosen.outcomes(jobs)}
+        for chosen in (SerialExecutor(), local)
+    ]
+    assert found[0]["refused"][0] is InputError
+    assert found[0]["failed"] == (WorkFailedError, "UnsendableError('out of the blue')")
+    assert found[0] == found[1]
 
 
 def test_a_running_scheduler_is_used_unless_its_workers_run_other_code(tmp_path, monkeypatch):
@@ -82,21 +119,20 @@ def test_workers_are_sized_from_cores_and_memory():
     assert local_workers(3, 1.5) == (3, 3 * 2**29)
 
 
-@pytest.mark.parametrize("workers", [None, 2])
-def test_jobs_are_begun_only_as_they_are_needed(workers):
+@pytest.mark.parametrize("where", ["here", "on a cluster"])
+def test_jobs_are_begun_only_as_they_are_needed(where, local):
     """What the user must mend ends the jobs early: those under way are finished, no more are begun."""
-    begun = []
+    begun, ended = [], []
 
     def jobs():
         for number in range(50):
             begun.append(number)
             yield Job(f"j{number}", (Call(square, (number,)),))
-            if stop:
+            if ended:
                 return
 
-    stop = []
-    with executor(serial=workers is None, workers=workers) as chosen:
-        outcomes = chosen.outcomes(jobs())
-        stop.append(next(outcomes))
-        stop.extend(outcomes)
-    assert len(stop) == len(begun) <= 2 * (workers or 1) + 1
+    chosen = SerialExecutor() if where == "here" else local
+    outcomes = chosen.outcomes(jobs())
+    ended.append(next(outcomes))
+    ended.extend(outcomes)
+    assert len(ended) == len(begun) <= 2 * chosen.workers + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from cocal.errors import CocalError, InputError
+from cocal.errors import CocalError, InputError, WorkFailedError
 from cocal.store import library_versions, source_digest
 
 log = logging.getLogger(__name__)
@@ -59,15 +60,50 @@ class Outcome:
 
     unit: str
     result: Any
-    error: Exception | None
+    error: CocalError | None
     seconds: float
 
     @property
     def reason(self) -> str:
         """Why it failed, in words; empty if it did not."""
-        if self.error is None:
-            return ""
-        return str(self.error) if isinstance(self.error, CocalError) else repr(self.error)
+        return "" if self.error is None else str(self.error)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a call failed: an error that survives the way between processes, its traceback as text."""
+
+    error: CocalError
+    trace: str
+
+
+def attempt(call: Call, *before: Any) -> Any:
+    """The call's result, or its Failure.
+
+    An exception itself may not be sent back: the errors of GDAL that ours arise from cannot be unpickled, and
+    Dask would put a bare `Exception` in the place of ours.
+    """
+    try:
+        return call(*before)
+    except CocalError as err:
+        return Failure(type(err)(*err.args), traceback.format_exc())
+    except Exception as err:  # noqa: BLE001 - whatever a job fails of is listed; the other jobs go on
+        return Failure(WorkFailedError(repr(err)), traceback.format_exc())
+
+
+def finish_with(finish: Call, results: list[Any]) -> Any:
+    """What `finish` makes of the parts' results, or the first Failure."""
+    failed = next((r for r in results if isinstance(r, Failure)), None)
+    return failed or attempt(finish, results)
+
+
+def outcome_of(unit: str, result: Any, began: float) -> Outcome:
+    """The outcome of a job that began at `began` (monotonic seconds)."""
+    seconds = time.monotonic() - began
+    if isinstance(result, Failure):
+        log.debug("%s failed\n%s", unit, result.trace)
+        return Outcome(unit, None, result.error, seconds)
+    return Outcome(unit, result, None, seconds)
 
 
 class Executor(Protocol):
@@ -89,14 +125,12 @@ class SerialExecutor:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         for job in jobs:
             began = time.monotonic()
-            result, error = None, None
-            try:
-                results = [part() for part in job.parts]
-                result = job.finish(results) if job.finish else results[0]
-            except Exception as err:
-                log.debug("%s failed", job.unit, exc_info=True)
-                error = err
-            yield Outcome(job.unit, result, error, time.monotonic() - began)
+            results = []
+            for part in job.parts:
+                results.append(attempt(part))
+                if isinstance(results[-1], Failure):
+                    break
+            yield outcome_of(job.unit, finish_with(job.finish, results) if job.finish else results[0], began)
 
 
 class DaskExecutor:
@@ -107,10 +141,10 @@ class DaskExecutor:
         self.workers = workers
 
     def _submit(self, job: Job) -> Any:
-        parts = [self.client.submit(part, pure=False) for part in job.parts]
+        parts = [self.client.submit(attempt, part, pure=False) for part in job.parts]
         if job.finish is None:
             return parts[0]
-        return self.client.submit(_finish, job.finish, parts, pure=False, priority=1)
+        return self.client.submit(finish_with, job.finish, parts, pure=False, priority=1)
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         from distributed import as_completed
@@ -133,15 +167,9 @@ class DaskExecutor:
             future = next(done)
             job, began, _ = running.pop(future.key)
             tasks_in_flight -= len(job.parts)
-            error = future.exception()
-            result = None if error else future.result()
-            if error:
-                log.debug("%s failed", job.unit, exc_info=error)
-            yield Outcome(job.unit, result, error, time.monotonic() - began)
-
-
-def _finish(finish: Call, results: list[Any]) -> Any:
-    return finish(results)
+            lost = future.exception()
+            result = Failure(WorkFailedError(repr(lost)), "") if lost else future.result()
+            yield outcome_of(job.unit, result, began)
 
 
 def memory_limit() -> int:
