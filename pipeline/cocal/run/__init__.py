@@ -5,6 +5,7 @@ stages    import, index + classify                        training  labelled pla
 tiles     the fused work of one block and one tile        measure   maps -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                tables    given and own tables
+download  catalogue -> screens -> tile-dates
 journal   run.json, log lines, bars                       content, overview, display: what is shown
 """
 
@@ -19,6 +20,7 @@ from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
+from cocal.run.download import download_stage, dry_run
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
@@ -30,9 +32,10 @@ from cocal.run.tables import read_own_csv, truth_table
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 
-__all__ = ["Plan", "RunSummary", "SerialExecutor", "executor", "plan", "run"]
+__all__ = ["Plan", "RunSummary", "SerialExecutor", "dry_run", "executor", "plan", "run"]
 
 STAGES = {
+    "download": download_stage,
     "import": import_stage,
     "train": train_stage,
     "index": index_stage,
@@ -82,7 +85,7 @@ def run(
     executor
         Where to work; this process if None.
     last
-        One of import, train, index, classify, design, measure, compare, report. Features are written to disk only by
+        One of download, import, train, index, classify, design, measure, compare, report. Features are written to disk only by
         `index`, or where the configuration keeps them.
     config_path
         The YAML file, for the page's section on how to reproduce.
@@ -118,7 +121,7 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last not in STAGES:
         raise UsageError(f"no stage {last!r}", ", ".join(STAGES), last)
     if last == "index":
-        return ["import", "index"]
+        return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
     if last == "design":
         return [n for n in names if n != "index"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,9 +11,12 @@ from rich.text import Text
 
 from cocal.contracts import UNOBSERVED
 from cocal.run.plan import REVISIT_DAYS, Plan
+from cocal.scenes.download.units import Cost
 
 if TYPE_CHECKING:
+    from cocal.config import RunConfig
     from cocal.run import RunSummary
+    from cocal.scenes.download.estimate import MonthEstimate
 
 
 def plan_table(plan: Plan) -> Table:
@@ -37,6 +41,38 @@ def plan_table(plan: Plan) -> Table:
     for note in plan.notes:
         table.add_row("note", Text(note))
     return table
+
+
+def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
+    """What a download would take, per month of imagery and in all, beside the budget of a calendar month."""
+    assert config.download is not None
+    table = Table(title="still to be fetched, at most; nothing has been fetched for this table")
+    headers = ("month", "tile-dates", "there", "too cloudy", "requests", "processing units", "GB", "minutes")
+    for name in headers:
+        table.add_column(name, justify="left" if name == "month" else "right")
+    rate = config.download.limits.per_minute
+    for m in months:
+        cells = (m.tile_dates, m.committed, m.too_cloudy)
+        table.add_row(m.month, *map(str, cells), *_cost_cells(m.total, rate))
+    total = sum((m.total for m in months), Cost())
+    counts = [sum(getattr(m, name) for m in months) for name in ("tile_dates", "committed", "too_cloudy")]
+    table.add_section()
+    table.add_row("total", *map(str, counts), *_cost_cells(total, rate))
+    budget = config.download.budget
+    bounds = (budget.requests, budget.processing_units, budget.gigabytes)
+    cells = ["unbounded" if bound is None else f"{bound:,g}" for bound in bounds]
+    table.add_row("budget of a calendar month", "", "", "", *cells, "")
+    return table
+
+
+def _cost_cells(cost: Cost, per_minute: int) -> list[str]:
+    minutes = cost.requests / per_minute
+    return [
+        str(cost.requests),
+        f"{cost.processing_units:,.2f}",
+        f"{cost.bytes / 1e9:,.3f}",
+        f"{minutes:,.1f}",
+    ]
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,82 @@
+"""The limiter: how many requests are under way, and how many began in the last minute, over all workers.
+
+State is one small file under a lock, so it holds for every process that shares the folder: the workers of a
+run, and other runs beside it. A worker that is killed leaves a lease that ends by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from cocal.scenes.download.settings import LimitSettings
+
+WINDOW_S = 62.0
+"""A minute and a little: between the permit and the request's arrival some time goes by, never the same."""
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Limiter:
+    """Hands out permits below `folder`. Copies in several processes are one limiter."""
+
+    folder: Path
+    limits: LimitSettings
+    lease_s: float
+    """After so long a permit that was not given back is taken to be a dead worker's."""
+    window_s: float = WINDOW_S
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+    @contextmanager
+    def permit(self) -> Iterator[None]:
+        """Wait until one more request may begin; give the permit back at the end."""
+        mine = uuid.uuid4().hex
+        while (wait := self._try(mine)) > 0:
+            self.sleep(wait)
+        try:
+            yield
+        finally:
+            with self._state() as state:
+                state["leases"].pop(mine, None)
+
+    def pause(self, seconds: float) -> None:
+        """No request begins for so long: the service has asked for it."""
+        with self._state() as state:
+            state["not_before"] = max(state["not_before"], self.clock() + seconds)
+
+    def _try(self, mine: str) -> float:
+        """Take a permit and return 0, or the seconds after which to try again."""
+        with self._state() as state:
+            now = self.clock()
+            state["leases"] = {k: end for k, end in state["leases"].items() if end > now}
+            state["begun"] = [t for t in state["begun"] if now - self.window_s < t <= now]
+            if state["not_before"] > now:
+                return max(POLL_S, min(state["not_before"] - now, 1.0))
+            if len(state["begun"]) >= self.limits.per_minute:
+                return max(POLL_S, min(state["begun"][0] + self.window_s - now, 1.0))
+            if len(state["leases"]) >= self.limits.in_flight:
+                return POLL_S
+            state["begun"].append(now)
+            state["leases"][mine] = now + self.lease_s
+            return 0.0
+
+    @contextmanager
+    def _state(self) -> Iterator[dict[str, Any]]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "limiter.json"
+        with FileLock(self.folder / ".limiter.lock"):
+            try:
+                state = json.loads(path.read_text(encoding="ascii"))
+            except (OSError, ValueError):
+                state = {"begun": [], "leases": {}, "not_before": 0.0}
+            yield state
+            path.write_text(json.dumps(state), encoding="ascii")
