@@ -52,8 +52,8 @@ def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
         table.add_column(name, justify="left" if name == "month" else "right")
     rate = config.download.limits.per_minute
     for m in months:
-        cells = (m.tile_dates, m.committed, m.too_cloudy)
-        table.add_row(m.month, *map(str, cells), *_cost_cells(m.total, rate))
+        counts = [m.tile_dates, m.committed, m.too_cloudy]
+        table.add_row(m.month, *map(str, counts), *_cost_cells(m.total, rate))
     total = sum((m.total for m in months), Cost())
     counts = [sum(getattr(m, name) for m in months) for name in ("tile_dates", "committed", "too_cloudy")]
     table.add_section()

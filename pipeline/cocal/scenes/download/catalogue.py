@@ -16,6 +16,9 @@ from shapely.geometry.base import BaseGeometry
 from cocal.grid import Tile, Window, tiles, windows_bounds
 from cocal.scenes.download.settings import MAX_SIDE_PX, DownloadSettings
 
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
 SCREEN_M = 60
 """Pixel size of the screens, m."""
 

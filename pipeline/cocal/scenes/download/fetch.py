@@ -20,7 +20,7 @@ from cocal.contracts import SCL_CLASSES
 from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels
-from cocal.scenes.download.catalogue import Cell, Granule, Look
+from cocal.scenes.download.catalogue import Bounds, Cell, Granule, Look
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
 from cocal.scenes.download.units import Cost
@@ -36,7 +36,7 @@ class SceneSource(Protocol):
     @property
     def facts(self) -> dict[str, Any]: ...
 
-    def granules(self, bounds: tuple[float, ...], span: tuple[Any, Any], gate: Gate) -> list[Granule]: ...
+    def granules(self, bounds: Bounds, span: tuple[Any, Any], gate: Gate) -> list[Granule]: ...
 
     def opened(self, gate: Gate, share: bool) -> AbstractContextManager[SceneSource]: ...
 
@@ -146,7 +146,11 @@ def fetch_tile_date(task: Fetch) -> bool:
         pixels, said = task.source.pixels(look, task.gate)
         if not any(band.any() for band in pixels.bands.values()):
             said = said | {"cocal:empty": True}
-        rasters = {**pixels.bands, "scl": pixels.scl, "cloud_probability": pixels.cloud_probability}
+        rasters: dict[str, NDArray[Any]] = {
+            **pixels.bands,
+            "scl": pixels.scl,
+            "cloud_probability": pixels.cloud_probability,
+        }
         with download_store(task.folder).commit(look.unit, unit_inputs(look, task.source)) as folder:
             for name, values in rasters.items():
                 _write(folder / f"{name}.tif", look.window, values)

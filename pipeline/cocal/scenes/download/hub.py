@@ -18,19 +18,15 @@ import numpy as np
 import requests
 import shapely
 from numpy.typing import NDArray
-from sentinelhub import (
-    CRS,
-    BBox,
-    DataCollection,
-    MimeType,
-    SentinelHubCatalog,
-    SentinelHubDownloadClient,
-    SentinelHubRequest,
-    SentinelHubSession,
-    SHConfig,
-)
+from sentinelhub.api.catalog import SentinelHubCatalog
+from sentinelhub.api.process import SentinelHubRequest
+from sentinelhub.config import SHConfig
+from sentinelhub.constants import CRS, MimeType, MosaickingOrder, ResamplingType
+from sentinelhub.data_collections import DataCollection
 from sentinelhub.download.models import DownloadResponse
 from sentinelhub.download.rate_limit import SentinelHubRateLimit
+from sentinelhub.download.sentinelhub_client import SentinelHubDownloadClient
+from sentinelhub.download.session import SentinelHubSession
 from sentinelhub.exceptions import (
     DownloadFailedException,
     MissingDataInRequestException,
@@ -38,12 +34,13 @@ from sentinelhub.exceptions import (
     SHRuntimeWarning,
     SHUserWarning,
 )
+from sentinelhub.geometry import BBox
 from urllib3.exceptions import HTTPError
 
 from cocal.grid import geodesic_hectares
 from cocal.scenes.download import tokens
 from cocal.scenes.download.body import Pixels, Quarantine, check_radiometry, read_day, read_screen
-from cocal.scenes.download.catalogue import Granule, Look, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
 from cocal.scenes.download.deadline import Deadline
 from cocal.scenes.download.evalscript import INPUT_BANDS, LAND_BANDS, ONE_DAY, SCREEN
 from cocal.scenes.download.faults import UNCHARGED, Fault, Verdict
@@ -58,7 +55,7 @@ PAGE = 100
 PAGE_BYTES = 500_000
 
 
-class _OneRequest(SentinelHubRateLimit):  # type: ignore[misc]
+class _OneRequest(SentinelHubRateLimit):
     """In the place of the client's own pacing: a request goes at once, and a 429 is a Fault."""
 
     def __init__(self, deadline: Deadline) -> None:
@@ -97,7 +94,7 @@ class SentinelHub:
             "screen": SCREEN,
         }
 
-    def granules(self, bounds: tuple[float, ...], span: tuple[date, date], gate: Gate) -> list[Granule]:
+    def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
         """The granules of some days (both included) that touch `bounds` (degrees)."""
         start, end = (day.isoformat() for day in span)
         search = SentinelHubCatalog(config=self._config()).search(
@@ -208,7 +205,7 @@ class SentinelHub:
                     SentinelHubRequest.input_data(
                         self._collection(),
                         time_interval=(f"{look.day}T00:00:00", f"{look.day}T23:59:59"),
-                        mosaicking_order="mostRecent", upsampling="NEAREST", downsampling="NEAREST",
+                        mosaicking_order=MosaickingOrder.MOST_RECENT, upsampling=ResamplingType.NEAREST, downsampling=ResamplingType.NEAREST,
                         other_args={"processing": {"harmonizeValues": True}},
                     )
                 ],
@@ -219,23 +216,7 @@ class SentinelHub:
             )  # fmt: skip
             [download] = request.download_list
             [response] = client.download([download], max_threads=1, decode_data=False)
-            return response
-
-    def _collection(self) -> DataCollection:
-        """The collection with this service's address: the predefined one carries another, which would win."""
-        known, wanted = DataCollection.SENTINEL2_L2A, self.source.collection
-        if (known.service_url, known.api_id) == (self.source.base_url, wanted):
-            return known
-        name = f"COCAL {wanted} {self.source.base_url}"
-        return known.define_from(name, api_id=wanted, catalog_id=wanted, service_url=self.source.base_url)
-
-    def _config(self) -> SHConfig:
-        client_id, secret = read_credentials(self.source)
-        return SHConfig(
-            use_defaults=True, sh_client_id=client_id, sh_client_secret=secret,
-            sh_base_url=self.source.base_url, sh_token_url=self.source.token_url,
-            max_download_attempts=1, download_sleep_time=0, download_timeout_seconds=self.read_timeout,
-        )  # fmt: skip
+            return response  # type: ignore[no-any-return]
 
     @contextmanager
     def _one(self, deadline: Deadline) -> Iterator[SentinelHubDownloadClient]:
@@ -275,10 +256,6 @@ class SentinelHub:
         return Fault(reason, verdict, spent=UNCHARGED)
 
 
-def _retry_header(headers: Any) -> str | None:
-    return {str(k).lower(): str(v) for k, v in dict(headers).items()}.get("retry-after")
-
-
 def _words(response: requests.Response) -> str:
     """The service's own words, short."""
     try:
@@ -288,6 +265,6 @@ def _words(response: requests.Response) -> str:
         return response.text[:100]
 
 
-def degrees_km2(bounds: tuple[float, ...]) -> float:
+def degrees_km2(bounds: Bounds) -> float:
     """Area of a box in degrees, km2."""
     return geodesic_hectares(shapely.box(*bounds)) / 100

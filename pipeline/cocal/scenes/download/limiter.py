@@ -60,9 +60,9 @@ class Limiter:
             state["leases"] = {k: end for k, end in state["leases"].items() if end > now}
             state["begun"] = [t for t in state["begun"] if now - self.window_s < t <= now]
             if state["not_before"] > now:
-                return max(POLL_S, min(state["not_before"] - now, 1.0))
+                return max(POLL_S, min(float(state["not_before"]) - now, 1.0))
             if len(state["begun"]) >= self.limits.per_minute:
-                return max(POLL_S, min(state["begun"][0] + self.window_s - now, 1.0))
+                return max(POLL_S, min(float(state["begun"][0]) + self.window_s - now, 1.0))
             if len(state["leases"]) >= self.limits.in_flight:
                 return POLL_S
             state["begun"].append(now)

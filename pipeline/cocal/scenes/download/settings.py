@@ -105,14 +105,14 @@ class LimitSettings(_Section):
 class RetrySettings(_Section):
     """What is done when a request fails. Times in seconds."""
 
-    attempts: Annotated[int, Field(ge=1)] = Field(5, description="per request")
-    first_wait: Annotated[float, Field(ge=0)] = Field(2.0, description="doubled each time, with jitter")
-    longest_wait: Annotated[float, Field(ge=0)] = Field(120.0, description="more is not waited for")
-    read_timeout: Annotated[float, Field(gt=0)] = Field(60.0, description="silence on the line")
-    deadline: Annotated[float, Field(gt=0)] = Field(300.0, description="one request, from start to last byte")
-    stop_after: Annotated[int, Field(ge=1)] = Field(
-        8, description="tile-dates failed one after the other: the service is taken to be down"
-    )
+    attempts: Annotated[int, Field(ge=1, description="per request")] = 5
+    first_wait: Annotated[float, Field(ge=0, description="doubled each time, with jitter")] = 2.0
+    longest_wait: Annotated[float, Field(ge=0, description="more is not waited for")] = 120.0
+    read_timeout: Annotated[float, Field(gt=0, description="silence on the line")] = 60.0
+    deadline: Annotated[float, Field(gt=0, description="one request, from start to last byte")] = 300.0
+    stop_after: Annotated[
+        int, Field(ge=1, description="tile-dates failed one after the other: the service is taken to be down")
+    ] = 8
 
 
 class DownloadSettings(_Section):
@@ -122,12 +122,13 @@ class DownloadSettings(_Section):
         description="folder of ledger, screens and damaged bodies; runs of one account share it"
     )
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="prefix of the item ids")] = "s2"
-    tile_px: Annotated[int, Field(ge=48, multiple_of=6)] = Field(
-        1536, description="side of what is fetched at once"
-    )
-    margin_px: Annotated[int, Field(ge=0, multiple_of=6)] = Field(
-        12, description="fetched beyond each edge, for features that look at neighbours"
-    )
+    tile_px: Annotated[int, Field(ge=48, multiple_of=6, description="side of what is fetched at once")] = 1536
+    margin_px: Annotated[
+        int,
+        Field(
+            ge=0, multiple_of=6, description="fetched beyond each edge, for features that look at neighbours"
+        ),
+    ] = 12
     screen: ScreenSettings | Literal["none"]
     budget: BudgetSettings
     limits: LimitSettings = LimitSettings()

@@ -25,7 +25,7 @@ from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels, check_radiometry
-from cocal.scenes.download.catalogue import Granule, Look, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
 from cocal.scenes.download.deadline import Deadline
 from cocal.scenes.download.evalscript import LAND_BANDS
 from cocal.scenes.download.faults import Fault, Verdict
@@ -124,7 +124,7 @@ class StacApi:
         """What decides the pixels besides the granules; no host, so a mirror is as good."""
         return {"type": "stac", "collection": self.source.collection, "offset": self.source.offset}
 
-    def granules(self, bounds: tuple[float, ...], span: tuple[date, date], gate: Gate) -> list[Granule]:
+    def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
         """The granules of some days (both included) that touch `bounds` (degrees)."""
         start, end = span
         cost = Cost(1, 0.0, PAGE_BYTES)
@@ -284,4 +284,5 @@ class StacApi:
                 "Planetary Computer", "the package planetary-computer, which signs addresses", "it is not installed",
                 "pip install 'cocal[planetary]'",
             ) from err  # fmt: skip
-        return planetary_computer.sign(item)
+        signed: pystac.Item = planetary_computer.sign(item)
+        return signed

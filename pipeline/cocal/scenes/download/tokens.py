@@ -15,12 +15,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 from oauthlib.oauth2 import InsecureTransportError, OAuth2Error
-from sentinelhub import SentinelHubSession, SHConfig
-from sentinelhub.download.session import SessionSharing, collect_shared_session
+from sentinelhub.config import SHConfig
+from sentinelhub.download.session import SentinelHubSession, SessionSharing, collect_shared_session
 from sentinelhub.exceptions import DownloadFailedException, SHUserWarning
 
 from cocal.errors import InputError
@@ -41,7 +41,7 @@ _WRONG = {"invalid_client", "unauthorized_client", "invalid_grant", "access_deni
 """Errors of RFC 6749, 5.2, that no repetition mends."""
 
 _LOCK = threading.RLock()
-_OWN: dict[tuple[str, str], SentinelHubSession] = {}
+_OWN: dict[tuple[str, str], _Session] = {}
 _SEEN: set[str] = set()
 _REFUSED: set[str] = set()
 _STRIKES: dict[str, int] = {}
@@ -131,12 +131,12 @@ def _own(config: SHConfig) -> SentinelHubSession:
     except InsecureTransportError:
         raise Fault("the address for tokens is not https", Verdict.STOP, spent=NOT_SENT) from None
     except OAuth2Error as err:
-        return _raise(err.error, err.error in _WRONG)
+        _raise(err.error, err.error in _WRONG)
     except DownloadFailedException as err:
         response = getattr(err.request_exception, "response", None)
         status = None if response is None else response.status_code
         what = type(err.request_exception).__name__ if status is None else str(status)
-        return _raise(what, status is not None and status < 500)
+        _raise(what, status is not None and status < 500)
     except requests.RequestException as err:
         headers = {} if err.response is None else err.response.headers
         raise Fault(
@@ -144,10 +144,10 @@ def _own(config: SHConfig) -> SentinelHubSession:
             spent=NOT_SENT, header=headers.get("Retry-After"),
         ) from None  # fmt: skip
     except (KeyError, TypeError, ValueError) as err:
-        return _raise(type(err).__name__, False)
+        _raise(type(err).__name__, False)
 
 
-def _raise(what: str, wrong: bool) -> Any:
+def _raise(what: str, wrong: bool) -> NoReturn:
     if wrong:
         raise Fault(
             f"the service refuses client id or secret ({what}); docs/download.md",
@@ -157,7 +157,7 @@ def _raise(what: str, wrong: bool) -> Any:
     raise Fault(f"no token: {what}", spent=NOT_SENT) from None
 
 
-class _Session(SentinelHubSession):  # type: ignore[misc]
+class _Session(SentinelHubSession):
     """The client's session with a margin of renewal that fits the token's life."""
 
     def renewed(self) -> SentinelHubSession:
