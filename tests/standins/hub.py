@@ -23,6 +23,7 @@ from serve import Reply, StandIn, Trouble
 
 CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"  # noqa: S105 - the stand-in's own
 TOKEN, CATALOGUE, PROCESS = "token", "catalogue", "process"
+_ANSWERS: dict[Any, Reply] = {}
 DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16}
 HARNESS = """
 function __setup() { return JSON.stringify(setup()); }
@@ -55,7 +56,7 @@ class HubStandIn(StandIn):
             return self._catalogue(asked), asked
         if endpoint == PROCESS:
             asked = json.loads(body)
-            return self._process(asked), asked
+            return self._remembered(asked), asked
         return Reply(404, b"{}"), None
 
     def _token(self, body: bytes) -> Reply:
@@ -84,6 +85,15 @@ class HubStandIn(StandIn):
         answer = {"type": "FeatureCollection", "features": [g.feature() for g in part], "context": context}
         return Reply(200, json.dumps(answer).encode())
 
+    def _remembered(self, asked: dict[str, Any]) -> Reply:
+        """The answer to a request; the same request has the same answer, at the same price."""
+        key = json.dumps(asked, sort_keys=True), tuple(g.id for g in self.granules), str(self.granules[0].folder)
+        if key not in _ANSWERS:
+            _ANSWERS[key] = self._process(asked)
+        reply = _ANSWERS[key]
+        self.units += float(reply.headers.get("x-processingunits-spent", 0))
+        return reply
+
     def _process(self, asked: dict[str, Any]) -> Reply:
         bounds, output = asked["input"]["bounds"], asked["output"]
         [data] = asked["input"]["data"]
@@ -103,7 +113,6 @@ class HubStandIn(StandIn):
         outputs = _run(engine, names, samples, setup)
         charged = sum(name != "dataMask" for name in names)
         units = max(max(width * height / 262144, 0.01) * charged / 3, 0.005)
-        self.units += units
         days = sorted({f"{g.acquired:%Y-%m-%d}" for g in found})
         about = engine.call("__about", json.dumps({"orbits": [{"dateFrom": day} for day in days]}))
         return self._packed(outputs, about, asked, epsg, units)
@@ -160,7 +169,8 @@ class HubStandIn(StandIn):
         elif trouble.kind == "wrong_place":
             files["bands.tif"] = tiff(values, [box[0] + 10, box[1], box[2] + 10, box[3]], epsg)
         elif trouble.kind == "holes":
-            values[3, 5:9, 5:9] = 0
+            row, column = np.argwhere(values[3] > 0)[0]
+            values[3, row, column] = 0
             files["bands.tif"] = tiff(values, box, epsg)
         return tarred(files)
 
@@ -179,8 +189,10 @@ def _nearest(granule: RawGranule, band: str, x: NDArray[Any], y: NDArray[Any]) -
 
 def _run(engine: MiniRacer, names: list[str], samples: NDArray[Any], setup: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """The script's outputs (band, y, x); it is asked once for each different pixel."""
-    flat = samples.reshape(len(names), -1).T
-    rows, place = np.unique(flat, axis=0, return_inverse=True)
+    flat = samples.reshape(len(names), -1).T.astype(np.uint64)
+    key = (flat * np.random.default_rng(0).integers(1, 2**63, len(names), dtype=np.uint64)).sum(axis=1)
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    rows = flat[first]
     mask = names.index("dataMask")
     told = [[dict(zip(names, map(int, row), strict=True))] if row[mask] else [] for row in rows]
     answers = json.loads(engine.call("__run", json.dumps(told)))

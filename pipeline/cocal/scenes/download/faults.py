@@ -60,12 +60,19 @@ UNCHARGED = Cost(requests=1)
 """A request that was refused: it counts as a request, and costs no units."""
 
 
-def retry_after(text: str | None, tried: str | None, now: datetime | None = None) -> float | None:
+SECONDS_BELOW = 60
+"""A whole number this small may be meant as seconds: nobody asks for a pause of some milliseconds."""
+
+
+def retry_after(
+    text: str | None, tried: str | None, longest: float, now: datetime | None = None
+) -> float | None:
     """Seconds to wait by a `Retry-After` header; None where it is missing or says nothing.
 
     Sentinel Hub writes whole numbers of milliseconds, HTTP (RFC 9110, 10.2.3) whole seconds or a date. A
-    whole number is read as milliseconds at first; if the same small number comes again after that was waited
-    (`tried` is the header of the refusal before), it is read as seconds. A fraction can only be seconds.
+    whole number is read as milliseconds at first; if a small one comes again after that was waited (`tried`
+    is the header of the refusal before), it is read as seconds, at most `longest` of them, as this is a guess.
+    A fraction can only be seconds.
     """
     if text is None:
         return None
@@ -75,9 +82,9 @@ def retry_after(text: str | None, tried: str | None, now: datetime | None = None
         return _until(text, now or datetime.now(UTC))
     if not math.isfinite(value) or value < 0:
         return None
-    whole = text.strip().isdigit()
-    seconds_meant = not whole or (value < 1000 and tried == text)
-    return value if seconds_meant else value / 1000
+    if not text.strip().isdigit():
+        return value
+    return min(value, longest) if value < SECONDS_BELOW and tried == text else value / 1000
 
 
 def _until(text: str, now: datetime) -> float | None:

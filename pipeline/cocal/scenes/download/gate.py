@@ -58,7 +58,7 @@ class Gate:
                 fault, tried = err, fault.header
             if fault.verdict is Verdict.STOP:
                 raise DownloadStoppedError(f"{what}: {fault.reason}") from None
-            asked = retry_after(fault.header, tried) or 0.0
+            asked = retry_after(fault.header, tried, self.retry.longest_wait) or 0.0
             last = number + 1 == self.retry.attempts
             if fault.verdict is Verdict.REFUSED or asked > self.retry.longest_wait or last:
                 break

@@ -37,6 +37,7 @@ from sentinelhub.exceptions import (
 from sentinelhub.geometry import BBox
 from urllib3.exceptions import HTTPError
 
+from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import geodesic_hectares
 from cocal.scenes.download import tokens
 from cocal.scenes.download.body import Pixels, Quarantine, check_radiometry, read_day, read_screen
@@ -120,7 +121,10 @@ class SentinelHub:
     def opened(self, gate: Gate, share: bool) -> Iterator[SentinelHub]:
         """This source with a token in hand, shared with other processes if asked for."""
         config = self._config()
-        found = gate.send("token", Cost(), lambda _: Answer(tokens.session(config), Cost()))
+        try:
+            found = gate.send("token", Cost(), lambda _: Answer(tokens.session(config), Cost()))
+        except DownloadError as err:
+            raise DownloadStoppedError(err.what, err.expected, err.found, "run again later") from None
         if not share:
             yield self
             return

@@ -131,7 +131,7 @@ def _own(config: SHConfig) -> SentinelHubSession:
     except InsecureTransportError:
         raise Fault("the address for tokens is not https", Verdict.STOP, spent=NOT_SENT) from None
     except OAuth2Error as err:
-        _raise(err.error, err.error in _WRONG)
+        _raise(scrub(str(err.error), config)[:100], str(err.error) in _WRONG)
     except DownloadFailedException as err:
         response = getattr(err.request_exception, "response", None)
         status = None if response is None else response.status_code
@@ -189,3 +189,10 @@ def sharing(found: SentinelHubSession) -> Iterator[str]:
     source = _Sharing(found.config, found.refresh_before_expiry, _token=found.token)
     with SessionSharing(source, memory_name=name, daemon=True):
         yield name
+
+
+def forget() -> None:
+    """Drop every token of this process."""
+    with _LOCK:
+        for memory in (_OWN, _SEEN, _REFUSED, _STRIKES):
+            memory.clear()  # type: ignore[attr-defined]
