@@ -1,12 +1,14 @@
 """The limiter: how many requests are under way, and how many began in the last minute, over all workers.
 
 State is one small file under a lock, so it holds for every process that shares the folder: the workers of a
-run, and other runs beside it. A worker that is killed leaves a lease that ends by itself.
+run, and other runs beside it. The lease of a worker that was killed ends when it is found dead, or by itself.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,7 +33,7 @@ class Limiter:
     folder: Path
     limits: LimitSettings
     lease_s: float
-    """After so long a permit that was not given back is taken to be a dead worker's."""
+    """After so long a permit that was not given back is taken to be that of a dead worker of another machine."""
     window_s: float = WINDOW_S
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
@@ -57,7 +59,7 @@ class Limiter:
         """Take a permit and return 0, or the seconds after which to try again."""
         with self._state() as state:
             now = self.clock()
-            state["leases"] = {k: end for k, end in state["leases"].items() if end > now}
+            state["leases"] = {k: lease for k, lease in state["leases"].items() if _alive(lease, now)}
             state["begun"] = [t for t in state["begun"] if now - self.window_s < t <= now]
             if state["not_before"] > now:
                 return max(POLL_S, min(float(state["not_before"]) - now, 1.0))
@@ -66,7 +68,7 @@ class Limiter:
             if len(state["leases"]) >= self.limits.in_flight:
                 return POLL_S
             state["begun"].append(now)
-            state["leases"][mine] = now + self.lease_s
+            state["leases"][mine] = [now + self.lease_s, socket.gethostname(), os.getpid()]
             return 0.0
 
     @contextmanager
@@ -80,3 +82,18 @@ class Limiter:
                 state = {"begun": [], "leases": {}, "not_before": 0.0}
             yield state
             path.write_text(json.dumps(state), encoding="ascii")
+
+
+def _alive(lease: list[Any], now: float) -> bool:
+    end, host, process = lease
+    if end <= now:
+        return False
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
