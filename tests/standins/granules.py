@@ -107,7 +107,14 @@ def product_name(moment: datetime, baseline: str, tile: str, made: int = 1) -> s
 
 
 def granule_from(
-    scene: Scene, folder: Path, day: date, baseline: str, *, left_px: int = 0, minute: int = 0, tile: str = "19LDF"
+    scene: Scene,
+    folder: Path,
+    day: date,
+    baseline: str,
+    *,
+    left_px: int = 0,
+    minute: int = 0,
+    tile: str = "19LDF",
 ) -> RawGranule:
     """A product seen like `scene` on `day`; its window may begin `left_px` (even) further east."""
     moment = datetime(day.year, day.month, day.day, 14, 46 + minute, tzinfo=UTC)
@@ -139,9 +146,7 @@ def darken(granule: RawGranule, rows: slice, columns: slice, dn: int) -> None:
 def five_days(scenes: Sequence[Scene], folder: Path) -> list[RawGranule]:
     """Five days: two baselines, same-day overlap, below zero, no data, and the clouds that the scenes have."""
     days = [scene.day for scene in scenes[:5]]
-    made = [
-        granule_from(scenes[n], folder, day, "05.10" if n % 2 else "03.01") for n, day in enumerate(days)
-    ]
+    made = [granule_from(scenes[n], folder, day, "05.10" if n % 2 else "03.01") for n, day in enumerate(days)]
     half = scenes[1].window.width // 4 * 2
     made.append(granule_from(scenes[2], folder, days[1], "05.10", left_px=half, minute=1, tile="19LEF"))
     darken(made[1], slice(4, 20), slice(4, 20), 930)

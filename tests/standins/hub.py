@@ -21,7 +21,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import from_bounds
 from serve import Reply, StandIn, Trouble
 
-CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"  # noqa: S105 - the stand-in's own
+CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"
 TOKEN, CATALOGUE, PROCESS = "token", "catalogue", "process"
 _ANSWERS: dict[Any, Reply] = {}
 DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16}
@@ -36,7 +36,9 @@ function __about(text) { var out = {}; if (typeof updateOutputMetadata === 'func
 class HubStandIn(StandIn):
     """Serves some granules."""
 
-    def __init__(self, granules: Sequence[RawGranule], *, page: int = 3, life: int = 3600, certificate: Any = None):
+    def __init__(
+        self, granules: Sequence[RawGranule], *, page: int = 3, life: int = 3600, certificate: Any = None
+    ):
         self.granules, self.page, self.life = list(granules), page, life
         self.tokens: set[str] = set()
         self.units = 0.0
@@ -87,7 +89,11 @@ class HubStandIn(StandIn):
 
     def _remembered(self, asked: dict[str, Any]) -> Reply:
         """The answer to a request; the same request has the same answer, at the same price."""
-        key = json.dumps(asked, sort_keys=True), tuple(g.id for g in self.granules), str(self.granules[0].folder)
+        key = (
+            json.dumps(asked, sort_keys=True),
+            tuple(g.id for g in self.granules),
+            str(self.granules[0].folder),
+        )
         if key not in _ANSWERS:
             _ANSWERS[key] = self._process(asked)
         reply = _ANSWERS[key]
@@ -109,7 +115,9 @@ class HubStandIn(StandIn):
         assert setup["mosaicking"] == "ORBIT", setup
         names = setup["input"][0]["bands"]
         found = sorted(self._between(span["from"], span["to"]), key=lambda g: g.acquired, reverse=True)
-        samples = self._samples([g for g in found if g.window.epsg == epsg], names, bounds["bbox"], width, height)
+        samples = self._samples(
+            [g for g in found if g.window.epsg == epsg], names, bounds["bbox"], width, height
+        )
         outputs = _run(engine, names, samples, setup)
         charged = sum(name != "dataMask" for name in names)
         units = max(max(width * height / 262144, 0.01) * charged / 3, 0.005)
@@ -142,7 +150,9 @@ class HubStandIn(StandIn):
             empty &= ~seen
         return out
 
-    def _packed(self, outputs: dict[str, Any], about: str, asked: dict[str, Any], epsg: int, units: float) -> Reply:
+    def _packed(
+        self, outputs: dict[str, Any], about: str, asked: dict[str, Any], epsg: int, units: float
+    ) -> Reply:
         bbox, files = asked["input"]["bounds"]["bbox"], {}
         for response in asked["output"]["responses"]:
             name = response["identifier"]
@@ -187,7 +197,9 @@ def _nearest(granule: RawGranule, band: str, x: NDArray[Any], y: NDArray[Any]) -
     return out
 
 
-def _run(engine: MiniRacer, names: list[str], samples: NDArray[Any], setup: dict[str, Any]) -> dict[str, NDArray[Any]]:
+def _run(
+    engine: MiniRacer, names: list[str], samples: NDArray[Any], setup: dict[str, Any]
+) -> dict[str, NDArray[Any]]:
     """The script's outputs (band, y, x); it is asked once for each different pixel."""
     flat = samples.reshape(len(names), -1).T.astype(np.uint64)
     key = (flat * np.random.default_rng(0).integers(1, 2**63, len(names), dtype=np.uint64)).sum(axis=1)
@@ -224,5 +236,3 @@ def tarred(files: dict[str, bytes]) -> bytes:
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return packed.getvalue()
-
-

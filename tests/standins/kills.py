@@ -61,7 +61,15 @@ def asked_for(about: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def kill_and_compare(
-    hub: HubStandIn, calm: Path, torn: Path, *, kills: int, ahead: int, seed: int, log: Path, say: Callable[[str], None] = print
+    hub: HubStandIn,
+    calm: Path,
+    torn: Path,
+    *,
+    kills: int,
+    ahead: int,
+    seed: int,
+    log: Path,
+    say: Callable[[str], None] = print,
 ) -> Toll:
     """Download `calm` undisturbed, `torn` with kills; raise AssertionError where they differ in any byte.
 
@@ -109,7 +117,9 @@ def _running(process: int) -> bool:
         return False
 
 
-def _check(hub: HubStandIn, seen: int, kept: dict[Any, str], gate: Any, before: float, budget: float | None) -> None:
+def _check(
+    hub: HubStandIn, seen: int, kept: dict[Any, str], gate: Any, before: float, budget: float | None
+) -> None:
     """No request for what was committed before; the ledger knows all that was charged, and less than allowed."""
     time.sleep(0.05)
     for asked in hub.log[seen:]:

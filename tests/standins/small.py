@@ -53,7 +53,12 @@ def write_region(path: Path, scene: Scene) -> None:
 
 
 def hub_source(url: str) -> dict[str, Any]:
-    return {"type": "sentinelhub", "base_url": url, "token_url": f"{url}/token", "collection": "sentinel-2-l2a"}
+    return {
+        "type": "sentinelhub",
+        "base_url": url,
+        "token_url": f"{url}/token",
+        "collection": "sentinel-2-l2a",
+    }
 
 
 def write_config(folder: Path, land: SmallLand, source: dict[str, Any], **download: Any) -> Path:

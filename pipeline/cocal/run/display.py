@@ -36,6 +36,13 @@ def plan_table(plan: Plan) -> Table:
         "memory per worker": f"{plan.memory_per_worker / 2**30:.2f} GiB at most",
         "disk for maps": f"{plan.disk / 2**30:.2f} GiB at most, before compression",
     }
+    if plan.tile_dates:
+        cost = plan.download
+        rows["download, upper bound"] = (
+            f"{plan.tile_dates} tile-dates, {cost.requests} requests, {cost.processing_units:,.0f} processing units, "
+            f"{cost.bytes / 1e9:,.0f} GB before compression (from the revisit time; `cocal download --dry-run` "
+            "asks the catalogue)"
+        )
     for name, value in rows.items():
         table.add_row(name, value)
     for note in plan.notes:

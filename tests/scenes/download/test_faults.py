@@ -142,7 +142,9 @@ def test_tokens_that_are_refused_again_and_again_end_the_run(hub, one_day, downl
 
 
 def test_a_used_up_quota_ends_the_run_at_once(hub, hub_config, download):
-    hub.troubles["process"].extend([None, Trouble(status=403, body=b'{"error": {"message": "quota used up"}}')])
+    hub.troubles["process"].extend(
+        [None, Trouble(status=403, body=b'{"error": {"message": "quota used up"}}')]
+    )
     config = hub_config()
     assert "quota used up" in stopped(download, config)
     assert hub.count("process") == 2

@@ -33,7 +33,7 @@ def expected(land, window):
 
 
 def test_both_sources_bring_what_the_granules_hold_bit_by_bit(land, hub, hub_config, api, tmp_path, download):
-    url, files = api
+    url, _ = api
     download(hub_config("hub"))
     download(write_config(tmp_path / "stac", land, {"type": "stac", "catalogue": url}, tile_px=288))
     window = land.scenes[0].window

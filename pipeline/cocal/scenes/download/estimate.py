@@ -62,12 +62,14 @@ def estimate(
         listed[f"{state.look.day:%Y-%m}"].append(state)
     to_screen: dict[str, Cost] = defaultdict(Cost)
     for look in screens:
-        to_screen[f"{look.day:%Y-%m}"] += source.screen_cost(look)
+        to_screen[f"{look.day:%Y-%m}"] += source.screen_cost(look.window, len(look.granules))
     found = []
     for month in sorted(listed):
         cloudy = [s for s in listed[month] if not s.committed and is_too_cloudy(s.clear, settings)]
         due = [s for s in listed[month] if not s.committed and not is_too_cloudy(s.clear, settings)]
-        pixels = sum((source.pixel_cost(state.look) for state in due), Cost())
+        pixels = sum(
+            (source.pixel_cost(state.look.window, len(state.look.granules)) for state in due), Cost()
+        )
         committed = sum(state.committed for state in listed[month])
         found.append(
             MonthEstimate(month, len(listed[month]), committed, len(cloudy), to_screen[month], pixels)

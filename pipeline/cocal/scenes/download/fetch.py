@@ -40,9 +40,9 @@ class SceneSource(Protocol):
 
     def opened(self, gate: Gate, share: bool) -> AbstractContextManager[SceneSource]: ...
 
-    def screen_cost(self, look: Look) -> Cost: ...
+    def screen_cost(self, window: Window, granules: int) -> Cost: ...
 
-    def pixel_cost(self, look: Look) -> Cost: ...
+    def pixel_cost(self, window: Window, granules: int) -> Cost: ...
 
     def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]: ...
 
@@ -111,7 +111,7 @@ def fetch_screen(task: Fetch) -> bool:
     DownloadStoppedError
         None can be: budget, quota, credentials, disk.
     """
-    with _disk(task.folder, task.source.screen_cost(task.look).bytes):
+    with _disk(task.folder, task.source.screen_cost(task.look.window, len(task.look.granules)).bytes):
         scl = task.source.screen(task.look, task.gate)
         with screen_store(task.folder).commit(task.look.unit, unit_inputs(task.look, task.source)) as folder:
             _write(folder / SCREEN, task.look.window, scl)
@@ -142,7 +142,7 @@ def fetch_tile_date(task: Fetch) -> bool:
         None can be: budget, quota, credentials, disk.
     """
     look = task.look
-    with _disk(task.folder, task.source.pixel_cost(look).bytes):
+    with _disk(task.folder, task.source.pixel_cost(look.window, len(look.granules)).bytes):
         pixels, said = task.source.pixels(look, task.gate)
         if not any(band.any() for band in pixels.bands.values()):
             said = said | {"cocal:empty": True}

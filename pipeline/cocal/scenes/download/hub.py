@@ -38,7 +38,7 @@ from sentinelhub.geometry import BBox
 from urllib3.exceptions import HTTPError
 
 from cocal.errors import DownloadError, DownloadStoppedError
-from cocal.grid import geodesic_hectares
+from cocal.grid import Window, geodesic_hectares
 from cocal.scenes.download import tokens
 from cocal.scenes.download.body import Pixels, Quarantine, check_radiometry, read_day, read_screen
 from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
@@ -131,20 +131,20 @@ class SentinelHub:
         with tokens.sharing(found) as name:
             yield replace(self, shared=name)
 
-    def screen_cost(self, look: Look) -> Cost:
+    def screen_cost(self, window: Window, granules: int) -> Cost:  # noqa: ARG002 - one price a day
         """At most what `screen` takes."""
-        height, width = look.window.shape
+        height, width = window.shape
         return Cost(1, process_units(width, height, 1), width * height)
 
-    def pixel_cost(self, look: Look) -> Cost:
+    def pixel_cost(self, window: Window, granules: int) -> Cost:  # noqa: ARG002 - one price a day
         """At most what `pixels` takes."""
-        height, width = look.window.shape
+        height, width = window.shape
         return Cost(1, process_units(width, height, INPUT_BANDS), width * height * (2 * len(LAND_BANDS) + 3))
 
     def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]:
         """The classification (y, x) on the look's window."""
         responses = [SentinelHubRequest.output_response("default", MimeType.TIFF)]
-        cost = self.screen_cost(look)
+        cost = self.screen_cost(look.window, len(look.granules))
 
         def once(deadline: Deadline) -> Answer[NDArray[np.uint8]]:
             response = self._process(look, SCREEN, responses, deadline)
@@ -159,7 +159,7 @@ class SentinelHub:
             SentinelHubRequest.output_response("qa", MimeType.TIFF),
             SentinelHubRequest.output_response("userdata", MimeType.JSON),
         ]
-        cost = self.pixel_cost(look)
+        cost = self.pixel_cost(look.window, len(look.granules))
 
         def once(deadline: Deadline) -> Answer[Pixels]:
             response = self._process(look, ONE_DAY, responses, deadline)

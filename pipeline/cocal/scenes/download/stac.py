@@ -168,16 +168,16 @@ class StacApi:
                 f"the catalogue's answer cannot be read: {type(err).__name__}: {str(err)[:200]}"
             ) from None
 
-    def screen_cost(self, look: Look) -> Cost:
+    def screen_cost(self, window: Window, granules: int) -> Cost:
         """At most what `screen` takes: one read of 20 m pixels per granule."""
-        pixels = look.window.at(SCL_M).width * look.window.at(SCL_M).height
-        return Cost(len(look.granules), 0.0, pixels * len(look.granules))
+        pixels = window.at(SCL_M).width * window.at(SCL_M).height
+        return Cost(granules, 0.0, pixels * granules)
 
-    def pixel_cost(self, look: Look) -> Cost:
+    def pixel_cost(self, window: Window, granules: int) -> Cost:
         """At most what `pixels` takes: one read per band and granule."""
-        pixels, reads = look.window.width * look.window.height, len(LAND_BANDS) + 2
+        pixels, reads = window.width * window.height, len(LAND_BANDS) + 2
         each = Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2))
-        return each * len(look.granules)
+        return each * granules
 
     def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]:
         """The classification (y, x) on the look's window: of 3 x 3 pixels of 20 m the one in the middle."""

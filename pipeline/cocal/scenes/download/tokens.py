@@ -195,4 +195,4 @@ def forget() -> None:
     """Drop every token of this process."""
     with _LOCK:
         for memory in (_OWN, _SEEN, _REFUSED, _STRIKES):
-            memory.clear()  # type: ignore[attr-defined]
+            memory.clear()
