@@ -12,7 +12,7 @@ command       the same on tables, for analysts with a map from elsewhere
 from cocal.estimate.areas import ESTIMATORS, MIN_REGION_POINTS, estimate_areas
 from cocal.estimate.change import estimate_change
 from cocal.estimate.command import estimate_files
-from cocal.estimate.compare import compare
+from cocal.estimate.compare import compare, unmatched_official
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
@@ -43,6 +43,7 @@ __all__ = [
     "measure",
     "region_areas",
     "sensitivity_band",
+    "unmatched_official",
     "with_estimates",
     "write_comparison",
     "write_tables",

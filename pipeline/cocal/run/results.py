@@ -36,7 +36,7 @@ def compare_stage(run: Run) -> None:
             if settings and settings.official
             else None,
             target=run.base.scheme.target,
-            definition=run.base.scheme.id,
+            same_definitions=(),
             periods=run.periods,
             max_unobserved=settings.max_unobserved if settings else 1.0,
         )
