@@ -5,6 +5,7 @@ measure       the same of one class map in memory                       -> areas
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points seen twice
 compare       estimates beside field records and official figures       -> comparison/1
+legal         hectares by legal zone beside legal limits
 expected      the interval that a design leads one to expect
 command       the same on tables, for analysts with a map from elsewhere
 """
@@ -15,6 +16,7 @@ from cocal.estimate.command import estimate_files
 from cocal.estimate.compare import compare, unmatched_official
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
+from cocal.estimate.legal import LEGAL_COLUMNS, legal_domains, legal_table
 from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
 from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
@@ -26,6 +28,7 @@ __all__ = [
     "DEFAULT_INTERVAL",
     "ESTIMATORS",
     "INTERVALS",
+    "LEGAL_COLUMNS",
     "MIN_REGION_POINTS",
     "TOO_SMALL",
     "Estimate",
@@ -39,6 +42,8 @@ __all__ = [
     "estimate_files",
     "expected_interval",
     "format_ha",
+    "legal_domains",
+    "legal_table",
     "mapped_table",
     "measure",
     "region_areas",
