@@ -6,6 +6,7 @@ areas         estimates from a probability sample (`estimate_areas`)    -> areas
 change        gain, loss and net from points seen twice
 compare       estimates beside field records and official figures       -> comparison/1
 legal         hectares by legal zone beside legal limits
+eradication   what is said to be cleared beside what is seen as cleared
 expected      the interval that a design leads one to expect
 command       the same on tables, for analysts with a map from elsewhere
 """
@@ -14,6 +15,7 @@ from cocal.estimate.areas import ESTIMATORS, MIN_REGION_POINTS, estimate_areas
 from cocal.estimate.change import estimate_change
 from cocal.estimate.command import estimate_files
 from cocal.estimate.compare import compare, unmatched_official
+from cocal.estimate.eradication import ERADICATION_COLUMNS, eradication_table
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.legal import LEGAL_COLUMNS, legal_domains, legal_table
@@ -26,6 +28,7 @@ from cocal.estimate.tables import write_comparison, write_tables
 
 __all__ = [
     "DEFAULT_INTERVAL",
+    "ERADICATION_COLUMNS",
     "ESTIMATORS",
     "INTERVALS",
     "LEGAL_COLUMNS",
@@ -37,6 +40,7 @@ __all__ = [
     "compare",
     "count_units",
     "country_table",
+    "eradication_table",
     "estimate_areas",
     "estimate_change",
     "estimate_files",
