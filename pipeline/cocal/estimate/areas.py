@@ -23,7 +23,10 @@ from cocal.estimate.stratified import (
     whole,
 )
 
-ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", "difference", "regression")
+ASSISTED = ("difference", "regression")
+"""Estimators that need the map's class at every point, beside its mapped area."""
+
+ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED)
 
 MIN_REGION_POINTS = 10
 """A region with fewer points gets its estimate with the words "n too small" in place of an interval."""
@@ -98,7 +101,7 @@ def _check_settings(estimator: str, interval: str, confidence: float) -> None:
 
 def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:
     cells, k, ends = design.cells, len(design.classes), INTERVALS[interval]
-    if design.estimator in ("difference", "regression"):
+    if design.estimator in ASSISTED:
         areas = assisted_areas(design, domains, interval=ends, confidence=confidence)
     else:
         areas = class_areas(cells, design.strata, domains, n_classes=k, interval=ends, confidence=confidence)
@@ -131,7 +134,7 @@ def _cautions(total: pd.DataFrame, estimator: str, interval: str) -> list[str]:
 
 def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
     """Counts and strata of the accuracies; the assisted estimators have those of post-strata."""
-    assisted = design.estimator in ("difference", "regression")
+    assisted = design.estimator in ASSISTED
     return design.cells, replace(design.strata, post=True) if assisted else design.strata
 
 

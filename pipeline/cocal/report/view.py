@@ -269,10 +269,17 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
             shape.name: map_figure(picture, overview, places, t, shape, simulated=content.simulated)
             for shape in (WIDE, NARROW)
         }
+        what = "density" if picture.square_m else "map"
+        words = {
+            "period": picture.period,
+            "metres": t.number(picture.square_m or round(pixel_metres(picture))),
+            "target": t.target,
+            "n": len(places),
+        }
         found.append(
             {
-                "period": picture.period,
-                "metres": t.number(round(pixel_metres(picture))),
+                "caption": t(f"{what}_caption", **words),
+                "alt": t(f"{what}_alt", **words),
                 "shapes": {name: drawing.png_uri(figure) for name, figure in drawn.items()},
             }
         )

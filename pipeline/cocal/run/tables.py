@@ -57,3 +57,8 @@ def read_truth(path: Path) -> pd.DataFrame:
             ", ".join(map(repr, table.columns)), "mend the table, or leave `comparison.truth:` out",
         )  # fmt: skip
     return table
+
+
+def write_own_csv(path: Path, table: pd.DataFrame) -> None:
+    """A table of the run: UTF-8, comma, line feeds."""
+    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
