@@ -269,7 +269,7 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
             shape.name: map_figure(picture, overview, places, t, shape, simulated=content.simulated)
             for shape in (WIDE, NARROW)
         }
-        what = "density" if picture.square_m else "map"
+        caption, alt = ("density_caption", "density_alt") if picture.square_m else ("map_caption", "map_alt")
         words = {
             "period": picture.period,
             "metres": t.number(picture.square_m or round(pixel_metres(picture))),
@@ -278,8 +278,8 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
         }
         found.append(
             {
-                "caption": t(f"{what}_caption", **words),
-                "alt": t(f"{what}_alt", **words),
+                "caption": t(caption, **words),
+                "alt": t(alt, **words),
                 "shapes": {name: drawing.png_uri(figure) for name, figure in drawn.items()},
             }
         )

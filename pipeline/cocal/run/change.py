@@ -23,6 +23,10 @@ _ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
 
 _FIGURES = ["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]
 MIN_PAIRS = 2
+CHANGE_COLUMNS = (
+    "region_id", "region_name", "country", "from_period", "to_period", "quantity", "mapped_ha", "seen_twice_ha",
+    *_FIGURES, "n", "notes",
+)  # fmt: skip
 
 
 def change_stage(run: Run) -> NDArray[np.int64] | None:
@@ -78,7 +82,7 @@ def change_table(run: Run, counts: NDArray[np.int64], matched: Mapping[str, pd.D
                 seen_twice_ha=_exact(both),
             )
             parts.append(_with_estimate(table, estimated, quantity))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True)[list(CHANGE_COLUMNS)]
 
 
 def _exact(units: NDArray[np.int64]) -> pd.Series[Any]:

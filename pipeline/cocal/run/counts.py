@@ -120,4 +120,4 @@ def density_cells(
         found = cell_rows(codes[cut], owner[cut], units[cut], target=target)
         if found is not None:
             rows.append((w.epsg, column, row, *found))
-    return pd.DataFrame(rows, columns=["epsg", "column", "row", *CELL_COLUMNS])
+    return pd.DataFrame(rows, columns=["epsg", "column", "row", *CELL_COLUMNS]).astype("int64")

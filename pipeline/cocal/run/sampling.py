@@ -168,13 +168,15 @@ class Sample:
         return replace(found, warnings=(*found.warnings, note))
 
     def with_missing(self, *, target: bool) -> pd.DataFrame:
-        """The matched rows with every point that was not visited taken as the target, or as not."""
+        """The matched rows with every point that was not visited taken as the target, or as not.
+
+        One on unobserved ground is no part of what is estimated, whatever it is.
+        """
         missing = self.matched["status"] == NOT_VISITED
         other = next(key for key in self.scheme.keys if key != self.scheme.target)
         rows = self.matched.copy()
         rows.loc[missing, "reference_class"] = self.scheme.target if target else other
-        rows.loc[missing, "map_class"] = rows.loc[missing, "map_class"].fillna(other)
-        rows.loc[missing, "status"] = MATCHED
+        rows.loc[missing, "status"] = np.where(rows.loc[missing, "map_class"].notna(), MATCHED, DARK)
         return rows.drop(columns="inclusion_probability")
 
 
