@@ -12,9 +12,9 @@ expected      the interval that a design leads one to expect
 command       the same on tables, for analysts with a map from elsewhere
 """
 
-from cocal.estimate.areas import ASSISTED, ESTIMATORS, MIN_REGION_POINTS, estimate_areas
+from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import estimate_change
-from cocal.estimate.command import estimate_files
+from cocal.estimate.command import change_files, estimate_files
 from cocal.estimate.compare import compare, unmatched_official
 from cocal.estimate.density import density_table, public_density
 from cocal.estimate.eradication import ERADICATION_COLUMNS, eradication_table
@@ -25,6 +25,7 @@ from cocal.estimate.mapped import count_units, country_table, exact_ha, format_h
 from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import TOO_SMALL, Estimate, with_estimates
+from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
 
@@ -40,6 +41,7 @@ __all__ = [
     "Estimate",
     "ExpectedInterval",
     "Strata",
+    "change_files",
     "compare",
     "count_units",
     "country_table",

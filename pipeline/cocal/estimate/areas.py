@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from cocal.errors import UsageError
 from cocal.estimate.assisted import assisted_areas
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.result import TOO_SMALL, Estimate
+from cocal.estimate.settings import ASSISTED, MIN_REGION_POINTS, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
     Domains,
@@ -22,14 +22,6 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
-
-ASSISTED = ("difference", "regression")
-"""Estimators that need the map's class at every point, beside its mapped area."""
-
-ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED)
-
-MIN_REGION_POINTS = 10
-"""A region with fewer points gets its estimate with the words "n too small" in place of an interval."""
 
 
 def estimate_areas(
@@ -51,7 +43,7 @@ def estimate_areas(
     strata : a row per stratum: stratum, area_ha (or pixels and pixel_area_m2; only then with a
         finite-population correction) [, region: the design stratum is then stratum x region].
     classes : keys of the class scheme, in the order of the result; None = those in the sample, by name.
-    estimator : one of `ESTIMATORS`.
+    estimator : one of `settings.ESTIMATORS`.
     interval : one of `INTERVALS`.
     confidence : from 0.5 to below 1.
     by_region : regions as domains of the one design; they add up to the total.
@@ -61,7 +53,7 @@ def estimate_areas(
     ------
     UsageError, InputError : what the design does not allow, by name, with the remedy.
     """
-    _check_settings(estimator, interval, confidence)
+    check_settings(estimator, interval, confidence)
     design = build_design(
         sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
     )
@@ -83,20 +75,6 @@ def estimate_areas(
         _strata_table(design.strata),
         (*design.warnings, *_cautions(total, estimator, interval)),
     )
-
-
-def _check_settings(estimator: str, interval: str, confidence: float) -> None:
-    problems = []
-    if estimator not in ESTIMATORS:
-        problems.append(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
-    if interval not in INTERVALS:
-        problems.append(f"interval {interval!r}; allowed: {', '.join(INTERVALS)}")
-    if not 0.5 <= confidence < 1:
-        problems.append(f"confidence {confidence!r}; allowed: from 0.5 to below 1")
-    if problems:
-        raise UsageError(
-            "the estimate cannot be made as asked", "", "; ".join(problems), "choose one allowed"
-        )
 
 
 def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:

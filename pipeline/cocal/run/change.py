@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.estimate import estimate_change, exact_ha
+from cocal.estimate import TOO_SMALL, estimate_change, exact_ha
 from cocal.fieldwork import read_strata
 from cocal.run.counting import class_maps, counted, regions_source
 from cocal.run.counts import CHANGES, change_counts
@@ -97,11 +97,13 @@ def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | str, quantity:
         return empty.assign(notes="from the maps only")
     rows = estimated[estimated["quantity"] == _ESTIMATED[quantity]].set_index("region")
     found = rows.reindex(table["region_id"])
-    missing = found["estimated_ha"].isna().to_numpy()
+    missing, few = found["estimated_ha"].isna(), found["ci_low_ha"].isna()
     return table.assign(
         **{name: found[name].to_numpy() for name in _FIGURES},
         n=found["n"].to_numpy(dtype=float),
-        notes=np.where(missing, "no point of this region was visited in both periods", ""),
+        notes=np.select(
+            [missing, few], ["no point of this region was visited in both periods", TOO_SMALL], ""
+        ),
     )
 
 
@@ -142,10 +144,7 @@ def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -
         by_region=True,
         collapse=settings.collapse,
     )
-    found = found[found["class"] == run.base.scheme.target].rename(columns={"area_ha": "estimated_ha"})
-    n = points["region"].value_counts()
-    n[""] = len(points)
-    return found.assign(n=found["region"].map(n))
+    return found[found["class"] == run.base.scheme.target].rename(columns={"area_ha": "estimated_ha"})
 
 
 def _of_pairs(stratum: pd.Series[str]) -> list[str]:
