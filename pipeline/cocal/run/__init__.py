@@ -2,11 +2,13 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
-tiles     the fused work of one block and one tile        measure   maps -> hectares
+tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
+measure   maps -> hectares: counting and counts (areas of tiles), sampling (records -> estimates), domains (regions,
+          countries, groups), change (between periods), legal (zones of the law), density (squares)
 design    strata -> points -> crew files                 design_tiles  the same on one tile
-results   compare, report                                tables    given and own tables
-download  catalogue -> screens -> tile-dates
-journal   run.json, log lines, bars                       content, overview, display: what is shown
+results   compare, report                                publish   what may leave the office
+tables    given and own tables                            journal   run.json, log lines, bars
+content, overview, display: what is shown         download  catalogue -> screens -> tile-dates
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
 from cocal.run.measure import measure_stage
 from cocal.run.plan import Plan, ground, plan
+from cocal.run.publish import publish_stage
 from cocal.run.results import compare_stage, report_stage
 from cocal.run.stages import Run, import_stage, index_stage, map_stage
 from cocal.run.tables import read_own_csv, truth_table
@@ -44,6 +47,7 @@ STAGES = {
     "measure": measure_stage,
     "compare": compare_stage,
     "report": report_stage,
+    "publish": publish_stage,
 }
 
 
@@ -123,6 +127,8 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last == "index":
         return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
+    if last == "report" and config.publish:
+        names.append("publish")
     if last == "design":
         return [n for n in names if n != "index"]
     return [n for n in names if n != "design" and (n != "index" or "features" in config.keep)]

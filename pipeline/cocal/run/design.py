@@ -43,8 +43,9 @@ from cocal.fieldwork.design import (
     write_sheet,
     zones_needed,
 )
-from cocal.run.design_tiles import DesignTask, maps_in_reach, tile_candidates, tile_cells
+from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
 from cocal.run.execute import Call, Job
+from cocal.run.mosaic import maps_in_reach
 from cocal.run.tables import given_sha256
 from cocal.store import address, source_digest
 
