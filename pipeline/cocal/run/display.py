@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cocal.config import RunConfig
     from cocal.run import RunSummary
     from cocal.scenes.download.estimate import MonthEstimate
+    from cocal.scenes.download.settings import LimitSettings
 
 
 def plan_table(plan: Plan) -> Table:
@@ -57,14 +58,14 @@ def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
     headers = ("month", "tile-dates", "there", "too cloudy", "requests", "processing units", "GB", "minutes")
     for name in headers:
         table.add_column(name, justify="left" if name == "month" else "right")
-    rate = config.download.limits.per_minute
+    limits = config.download.limits
     for m in months:
         counts = [m.tile_dates, m.committed, m.too_cloudy]
-        table.add_row(m.month, *map(str, counts), *_cost_cells(m.total, rate))
+        table.add_row(m.month, *map(str, counts), *_cost_cells(m.total, limits))
     total = sum((m.total for m in months), Cost())
     counts = [sum(getattr(m, name) for m in months) for name in ("tile_dates", "committed", "too_cloudy")]
     table.add_section()
-    table.add_row("total", *map(str, counts), *_cost_cells(total, rate))
+    table.add_row("total", *map(str, counts), *_cost_cells(total, limits))
     budget = config.download.budget
     bounds = (budget.requests, budget.processing_units, budget.gigabytes)
     cells = ["unbounded" if bound is None else f"{bound:,g}" for bound in bounds]
@@ -72,8 +73,10 @@ def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
     return table
 
 
-def _cost_cells(cost: Cost, per_minute: int) -> list[str]:
-    minutes = cost.requests / per_minute
+def _cost_cells(cost: Cost, limits: LimitSettings) -> list[str]:
+    minutes = cost.requests / limits.per_minute
+    if limits.units_per_minute:
+        minutes = max(minutes, cost.processing_units / limits.units_per_minute)
     return [
         str(cost.requests),
         f"{cost.processing_units:,.2f}",

@@ -29,10 +29,6 @@ class MonthEstimate:
     def total(self) -> Cost:
         return self.screens + self.pixels
 
-    def minutes(self, per_minute: int) -> float:
-        """Time at the allowed requests per minute."""
-        return self.total.requests / per_minute
-
 
 @dataclass(frozen=True)
 class State:

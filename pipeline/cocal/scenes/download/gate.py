@@ -72,7 +72,7 @@ class Gate:
 
     def _once(self, what: str, cost: Cost, once: Callable[[Deadline], Answer[T]]) -> T:
         deadline = Deadline(self.retry.deadline)
-        with self.limiter.permit():
+        with self.limiter.permit(cost.processing_units):
             entry = self.ledger.reserve(what, cost)
             try:
                 answer = deadline.run(lambda: once(deadline))

@@ -1,4 +1,4 @@
-"""The limiter: how many requests are under way, and how many began in the last minute, over all workers.
+"""The limiter: how many requests are under way, and what was begun in the last minute, over all workers.
 
 State is one small file under a lock, so it holds for every process that shares the folder: the workers of a
 run, and other runs beside it. The lease of a worker that was killed ends when it is found dead, or by itself.
@@ -39,10 +39,10 @@ class Limiter:
     sleep: Callable[[float], None] = time.sleep
 
     @contextmanager
-    def permit(self) -> Iterator[None]:
-        """Wait until one more request may begin; give the permit back at the end."""
+    def permit(self, units: float = 0.0) -> Iterator[None]:
+        """Wait until one more request, of so many processing units, may begin; give the permit back at the end."""
         mine = uuid.uuid4().hex
-        while (wait := self._try(mine)) > 0:
+        while (wait := self._try(mine, units)) > 0:
             self.sleep(wait)
         try:
             yield
@@ -55,21 +55,27 @@ class Limiter:
         with self._state() as state:
             state["not_before"] = max(state["not_before"], self.clock() + seconds)
 
-    def _try(self, mine: str) -> float:
+    def _try(self, mine: str, units: float) -> float:
         """Take a permit and return 0, or the seconds after which to try again."""
         with self._state() as state:
             now = self.clock()
             state["leases"] = {k: lease for k, lease in state["leases"].items() if _alive(lease, now)}
-            state["begun"] = [t for t in state["begun"] if now - self.window_s < t <= now]
+            state["begun"] = [b for b in state["begun"] if now - self.window_s < b[0] <= now]
             if state["not_before"] > now:
                 return max(POLL_S, min(float(state["not_before"]) - now, 1.0))
-            if len(state["begun"]) >= self.limits.per_minute:
-                return max(POLL_S, min(float(state["begun"][0]) + self.window_s - now, 1.0))
+            if self._minute_is_full(state["begun"], units):
+                return max(POLL_S, min(float(state["begun"][0][0]) + self.window_s - now, 1.0))
             if len(state["leases"]) >= self.limits.in_flight:
                 return POLL_S
-            state["begun"].append(now)
+            state["begun"].append([now, units])
             state["leases"][mine] = [now + self.lease_s, socket.gethostname(), os.getpid()]
             return 0.0
+
+    def _minute_is_full(self, begun: list[list[float]], units: float) -> bool:
+        bound = self.limits.units_per_minute
+        if len(begun) >= self.limits.per_minute:
+            return True
+        return bool(begun) and bound is not None and sum(b[1] for b in begun) + units > bound
 
     @contextmanager
     def _state(self) -> Iterator[dict[str, Any]]:

@@ -100,6 +100,7 @@ class LimitSettings(_Section):
 
     in_flight: Annotated[int, Field(ge=1)] = 4
     per_minute: Annotated[int, Field(ge=1)] = 250
+    units_per_minute: Annotated[float, Field(gt=0)] | None = None
 
 
 class RetrySettings(_Section):

@@ -34,15 +34,7 @@ class Cost:
         return Cost(self.requests * times, self.processing_units * times, self.bytes * times)
 
 
-def process_units(
-    width: int,
-    height: int,
-    bands: int,
-    *,
-    samples: int = 1,
-    float32: bool = False,
-    octet_stream: bool = False,
-) -> float:
+def process_units(width: int, height: int, bands: int, *, samples: int = 1, float32: bool = False) -> float:
     """Processing units of one process request.
 
     Parameters
@@ -55,12 +47,9 @@ def process_units(
         Per pixel: acquisitions that the script sees, 1 where one day is mosaicked by orbit.
     float32
         32 bits per output value cost twice as much as 8 or 16.
-    octet_stream
-        `application/octet-stream` costs 1.4 times as much.
     """
     area = max(width * height / UNIT_PX, SMALLEST_AREA)
-    factor = (2.0 if float32 else 1.0) * (1.4 if octet_stream else 1.0)
-    return max(area * bands / UNIT_BANDS * factor * samples, SMALLEST_COST)
+    return max(area * bands / UNIT_BANDS * samples * (2 if float32 else 1), SMALLEST_COST)
 
 
 def catalogue_units(area_km2: float, months: int) -> float:
