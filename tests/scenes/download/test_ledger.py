@@ -66,7 +66,10 @@ def test_nothing_is_reserved_that_the_budget_does_not_cover_and_the_next_month_i
         book.reserve("b", Cost(1, 1.5))
     assert book.spent() == Cost(1, 4.0)
     Ledger(tmp_path, book.budget, now=december).reserve("b", Cost(1, 1.5))
-    assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == ["ledger-2026-11.jsonl", "ledger-2026-12.jsonl"]
+    assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == [
+        "ledger-2026-11.jsonl",
+        "ledger-2026-12.jsonl",
+    ]
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped_and_a_damaged_one_is_refused(tmp_path):
@@ -173,7 +176,9 @@ def _hold(folder, seconds):
 def test_the_permit_of_a_killed_worker_is_given_back(tmp_path):
     worker = multiprocessing.get_context("fork").Process(target=_hold, args=(tmp_path, 60))
     worker.start()
-    while not (tmp_path / "limiter.json").exists() or "leases\": {}" in (tmp_path / "limiter.json").read_text():
+    while (
+        not (tmp_path / "limiter.json").exists() or 'leases": {}' in (tmp_path / "limiter.json").read_text()
+    ):
         time.sleep(0.02)
     worker.kill()
     worker.join()

@@ -157,7 +157,7 @@ class StacApi:
         try:
             yield
         except APIError as err:
-            status = err.status_code or 0
+            status = int(getattr(err, "status_code", None) or 0)  # set only where there was an answer
             again = status == 0 or status == 429 or status >= 500
             reason = f"the catalogue answers {status}: {str(err)[:200]}"
             raise Fault(reason, Verdict.AGAIN if again else Verdict.REFUSED, busy=status == 429) from None
