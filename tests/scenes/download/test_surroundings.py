@@ -1,6 +1,6 @@
 """The disk that fills up, TLS, credentials, one lock, and the real service where there are credentials."""
 
-import datetime
+import datetime as dt
 import os
 import shutil
 import subprocess
@@ -59,7 +59,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_anything_is_asked_for(
 def test_a_disk_that_fills_up_while_writing_stops_the_download_and_commits_nothing(
     hub, hub_config, small_disk, download
 ):
-    disk = small_disk(4)
+    disk = small_disk(12)
     config = archive_on(hub_config(tile_px=288), disk)
     hub.slow = 0.5
 
@@ -68,7 +68,7 @@ def test_a_disk_that_fills_up_while_writing_stops_the_download_and_commits_nothi
             time.sleep(0.01)
         with open(disk / "filler", "wb") as file:
             try:
-                for _ in range(1000):
+                for _ in range(4000):
                     file.write(bytes(4096))
             except OSError:
                 pass
@@ -136,9 +136,9 @@ def test_tokens_that_live_for_a_minute_are_not_fetched_for_every_request(hub, hu
 
 def test_two_downloads_into_one_archive_do_not_run_at_once(hub, hub_config, download):
     config = hub_config()
-    with LocalStore(read_config(config).archive / "scenes").locked():
-        with pytest.raises(UsageError, match="in use"):
-            download(config)
+    store = LocalStore(read_config(config).archive / "scenes")
+    with store.locked(), pytest.raises(UsageError, match="in use"):
+        download(config)
     assert hub.count("process") == 0
 
 
@@ -189,4 +189,4 @@ def test_live_the_real_service_brings_one_small_tile_date(land, tmp_path, downlo
     )
     config.write_text(config.read_text().replace("2024-05-31", "2024-01-10"))
     assert download(config).failures == ()
-    assert list_scenes(tmp_path / "archive")[0].day >= datetime.date(2024, 1, 1)
+    assert list_scenes(tmp_path / "archive")[0].day >= dt.date(2024, 1, 1)
