@@ -52,7 +52,9 @@ def folder() -> Iterator[Path]:
 
 def cocal(*words: object) -> subprocess.CompletedProcess[str]:
     done = subprocess.run([*COCAL, *map(str, words)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"cocal {' '.join(map(str, words))}: {done.returncode}\n{done.stderr[-3000:]}"
+    assert done.returncode == 0, (
+        f"cocal {' '.join(map(str, words))}: {done.returncode}\n{done.stderr[-3000:]}"
+    )
     return done
 
 
@@ -133,7 +135,11 @@ def the_whole_run_from_each_source_gives_identical_hectares() -> str:
             FilesStandIn(base / "granules") as files,
             stac_api(granules, base, files.url) as url,
         ):
-            sources = {"archive": None, "hub": hub_source(hub.url), "stac": {"type": "stac", "catalogue": url}}
+            sources = {
+                "archive": None,
+                "hub": hub_source(hub.url),
+                "stac": {"type": "stac", "catalogue": url},
+            }
             for name, source in sources.items():
                 cocal("run", run_config(base, world, name, source), "--serial")
         tables = [(base / "runs" / name / "hectares.csv").read_bytes() for name in sources]
@@ -224,7 +230,12 @@ def limits_hold_over_all_workers() -> str:
         with HubStandIn(land.granules) as hub:
             hub.slow = 0.3
             limits = {"in_flight": 2, "per_minute": 40}
-            cocal("download", write_config(base / "x", land, hub_source(hub.url), tile_px=48, limits=limits), "--workers", "3")
+            cocal(
+                "download",
+                write_config(base / "x", land, hub_source(hub.url), tile_px=48, limits=limits),
+                "--workers",
+                "3",
+            )
             at = sorted(asked.at for asked in hub.log if asked.endpoint != "token")
             most = hub.most_in_flight
         densest = max(sum(first <= other < first + 60 for other in at) for first in at)
@@ -239,10 +250,18 @@ def secrets_are_found_nowhere() -> str:
         land = make_land(base / "land")
         with HubStandIn(land.granules) as hub:
             config = write_config(base / "x", land, hub_source(hub.url), tile_px=144)
-            said = [cocal("download", config, "--verbose", "--dry-run"), cocal("download", config, "--verbose")]
+            said = [
+                cocal("download", config, "--verbose", "--dry-run"),
+                cocal("download", config, "--verbose"),
+            ]
             secrets = {SECRET, *hub.tokens}
             os.environ["SH_CLIENT_SECRET"] = other = "MARKER-another-wrong-secret"
-            wrong = subprocess.run([*COCAL, "download", str(config), "--verbose", "--serial"], capture_output=True, text=True, check=False)
+            wrong = subprocess.run(
+                [*COCAL, "download", str(config), "--verbose", "--serial"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             said.append(wrong)
         texts = [done.stdout + done.stderr for done in said]
         files = [p for p in base.rglob("*") if p.is_file()]
@@ -289,7 +308,9 @@ def large_granule(base: Path) -> RawGranule:
     values = {}
     for band in (*NAMES.values(), "SCL"):
         size = window.at(20 if band in ("B05", "B06", "B07", "B8A", "B11", "B12", "SCL") else 10).shape
-        values[band] = np.full(size, 4, np.uint8) if band == "SCL" else rng.integers(300, 4000, size, dtype=np.uint16)
+        values[band] = (
+            np.full(size, 4, np.uint8) if band == "SCL" else rng.integers(300, 4000, size, dtype=np.uint16)
+        )
     return write_granule(granule, values)
 
 
@@ -301,7 +322,9 @@ def one_worker_stays_below_600_mib_on_a_full_tile_date() -> str:
         land = SmallLand(base / "land", tuple(list_scenes(base / "land" / "simulated")), (granule,))
         from small import write_region
 
-        write_region(land.folder / "region.geojson", replace(land.scenes[0], window=granule.window.expanded(-200)))
+        write_region(
+            land.folder / "region.geojson", replace(land.scenes[0], window=granule.window.expanded(-200))
+        )
         with (
             HubStandIn([granule]) as hub, FilesStandIn(base / "large") as files,
             stac_api([granule], base, files.url) as url,
@@ -317,7 +340,9 @@ def one_worker_stays_below_600_mib_on_a_full_tile_date() -> str:
                     "from cocal.cli import main\ntry:\n    main()\nfinally:\n"
                     "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
                 )
-                done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+                done = subprocess.run(
+                    [sys.executable, "-c", code], capture_output=True, text=True, check=False
+                )
                 assert done.returncode == 0, done.stderr[-2000:]
                 peak = int(re.findall(r"^peak (\d+)", done.stdout, re.MULTILINE)[-1]) / 1024
                 count = len(list_scenes(base / name / "archive"))

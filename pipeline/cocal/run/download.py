@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cocal.archive import scene_store, write_catalog
@@ -109,8 +110,11 @@ def download_stage(run: Run) -> None:
                 download = Download(run, config.download, source, gate)
                 looks = tile_dates(config, run.base, _granules(download))
                 _fetch(download, _worth_it(download, looks))
-        finally:
-            write_catalog(config.archive)
+        except DownloadStoppedError:
+            with suppress(OSError):  # a disk that is full has no room for it; the next run writes it
+                write_catalog(config.archive)
+            raise
+        write_catalog(config.archive)
 
 
 def _granules(download: Download) -> list[Granule]:

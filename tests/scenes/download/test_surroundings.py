@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import trustme
@@ -66,12 +67,9 @@ def test_a_disk_that_fills_up_while_writing_stops_the_download_and_commits_nothi
     def fill():
         while not hub.in_flight or not hub.count("catalogue") >= 5:
             time.sleep(0.01)
-        with open(disk / "filler", "wb") as file:
-            try:
-                for _ in range(4000):
-                    file.write(bytes(4096))
-            except OSError:
-                pass
+        with suppress(OSError), open(disk / "filler", "wb") as file:
+            for _ in range(4000):
+                file.write(bytes(4096))
 
     threading.Thread(target=fill, daemon=True).start()
     with pytest.raises(DownloadStoppedError, match="is full"):
