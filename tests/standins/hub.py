@@ -42,6 +42,7 @@ class HubStandIn(StandIn):
         self.granules, self.page, self.life = list(granules), page, life
         self.tokens: set[str] = set()
         self.units = 0.0
+        self.compress: str | None = "deflate"
         super().__init__(certificate)
 
     def endpoint(self, method: str, path: str) -> str:
@@ -159,7 +160,7 @@ class HubStandIn(StandIn):
             if response["format"]["type"] == "application/json":
                 files[f"{name}.json"] = about.encode()
             else:
-                files[f"{name}.tif"] = tiff(outputs[name], bbox, epsg)
+                files[f"{name}.tif"] = tiff(outputs[name], bbox, epsg, self.compress)
         headers = {"x-processingunits-spent": f"{units}"}
         if len(files) == 1:
             return Reply(200, next(iter(files.values())), "image/tiff", headers)
@@ -216,11 +217,11 @@ def _run(
     return outputs
 
 
-def tiff(values: NDArray[Any], bbox: Sequence[float], epsg: int) -> bytes:
+def tiff(values: NDArray[Any], bbox: Sequence[float], epsg: int, compress: str | None = "deflate") -> bytes:
     """A GeoTIFF as the service sends it."""
     count, height, width = values.shape
     profile = {"driver": "GTiff", "dtype": values.dtype.name, "count": count, "height": height, "width": width,
-               "crs": f"EPSG:{epsg}", "transform": from_bounds(*bbox, width, height), "compress": "deflate"}  # fmt: skip
+               "crs": f"EPSG:{epsg}", "transform": from_bounds(*bbox, width, height), "compress": compress}  # fmt: skip
     with MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(values)

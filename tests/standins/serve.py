@@ -57,6 +57,7 @@ class StandIn:
         self.lock = threading.Lock()
         self.in_flight = self.most_in_flight = 0
         self.slow = 0.0
+        self.arrived: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.scheme = "http"
@@ -129,6 +130,7 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             endpoint = stand_in.endpoint(method, self.path)
             with stand_in.lock:
+                stand_in.arrived.append(endpoint)
                 stand_in.in_flight += 1
                 stand_in.most_in_flight = max(stand_in.most_in_flight, stand_in.in_flight)
                 waiting = stand_in.troubles[endpoint]

@@ -72,7 +72,7 @@ def write_config(folder: Path, land: SmallLand, source: dict[str, Any], **downlo
         "grid": {"tile_px": 96, "block_px": 48},
         "source": source,
         "download": {
-            "state": "state", "name": "sim", "tile_px": 96, "margin_px": 6, "screen": "none", "simulated": True,
+            "state": "state", "name": "sim", "tile_px": 144, "margin_px": 6, "screen": "none", "simulated": True,
             "budget": {"requests": 100_000}, "limits": {"in_flight": 4, "per_minute": 100_000}, "retry": QUICK,
             **download,
         },

@@ -72,6 +72,8 @@ class Download:
                 stop.append(outcome.error)
             elif in_a_row >= self.settings.retry.stop_after:
                 stop.append(_down(in_a_row, outcome))
+            if stop:
+                self.gate.limiter.stop(stop[0].what)
         if stop:
             for job in jobs:
                 record.failed.append({"unit": job.unit, "reason": f"not begun: {stop[0].what}"})
@@ -101,6 +103,7 @@ def download_stage(run: Run) -> None:
     store = scene_store(config.archive)
     store.root.mkdir(parents=True, exist_ok=True)
     gate = make_gate(config.download)
+    gate.limiter.open()
     with store.locked(), screen_store(config.download.state).locked():
         store.sweep()
         screen_store(config.download.state).sweep()
@@ -204,6 +207,7 @@ def dry_run(config: RunConfig) -> list[MonthEstimate]:
     if config.source is None or settings is None:
         raise UsageError("there is nothing to download", "`source:` and `download:`", "neither", "add them")
     base, gate = ground(config), make_gate(settings)
+    gate.limiter.open()
     with make_source(config.source, settings).opened(gate, False) as source:
         found = [g for _, listed in listings(config, base, source, gate) for g in listed]
     looks = tile_dates(config, base, found)

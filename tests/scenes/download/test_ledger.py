@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cocal.errors import DownloadStoppedError, InputError
@@ -109,6 +109,7 @@ def test_processes_share_one_ledger(tmp_path):
     assert Ledger(tmp_path, BudgetSettings(requests=30)).spent() == Cost(30, 7.5, 150)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
 def test_the_ledger_never_tells_less_than_was_spent(tmp_path_factory, steps):
     """Each step reserves, and settles what is at most reserved or, if 0, is killed before it can."""

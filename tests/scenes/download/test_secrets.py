@@ -5,7 +5,6 @@ import logging
 import pytest
 from hub import SECRET
 from serve import Trouble
-from zygote import Zygote
 
 from cocal.errors import CocalError
 
@@ -24,18 +23,18 @@ def echo(secret, status=400):
     return Trouble(status=status, body=body)
 
 
-def test_a_planted_secret_is_found_nowhere(hub, hub_config, tmp_path):
+def test_a_planted_secret_is_found_nowhere(hub, hub_config, tmp_path, caplog, download):
     """The service answers with the secret itself, in bodies, messages and pages."""
     page = Trouble(status=200, body=f"<html>{SECRET}</html>".encode(), type="text/html")
     hub.troubles["process"].extend([echo(SECRET), page, echo(SECRET, 500), echo(SECRET, 429)])
     hub.troubles["catalogue"].extend([echo(SECRET, 503), page])
     hub.troubles["token"].append(page)
-    config = hub_config(budget={"processing_units": 10})
-    with Zygote(tmp_path / "log") as zygote:
-        zygote.start(config)
-        assert zygote.wait() == 1
+    caplog.set_level(logging.DEBUG)
+    assert len(download(hub_config()).failures) == 1
+    (tmp_path / "log").write_text(caplog.text)
     assert hub.tokens
-    assert "[secret]" in (tmp_path / "log").read_text()
+    assert "[secret]" in caplog.text
+    assert list((tmp_path / "hub" / "state" / "quarantine").glob("*.body"))
     assert searched(tmp_path, {SECRET, *hub.tokens}) == []
 
 

@@ -55,7 +55,7 @@ def test_a_second_run_asks_for_the_catalogue_alone(land, hub, hub_config, downlo
     sent = hub.count("process")
     second = download(config)
     assert first.failures == second.failures == ()
-    assert sent == 20
+    assert sent == 10
     assert hub.count("process") == sent
 
 

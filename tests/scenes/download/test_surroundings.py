@@ -65,7 +65,7 @@ def test_a_disk_that_fills_up_while_writing_stops_the_download_and_commits_nothi
     hub.slow = 0.5
 
     def fill():
-        while not hub.in_flight or not hub.count("catalogue") >= 5:
+        while "process" not in hub.arrived:
             time.sleep(0.01)
         with suppress(OSError), open(disk / "filler", "wb") as file:
             for _ in range(4000):
@@ -129,7 +129,7 @@ def test_a_secret_in_an_address_is_refused(land, tmp_path):
 def test_tokens_that_live_for_a_minute_are_not_fetched_for_every_request(hub, hub_config, download):
     hub.life = 60
     assert download(hub_config()).failures == ()
-    assert (hub.count("process"), hub.count("token")) == (20, 1)
+    assert (hub.count("process"), hub.count("token")) == (10, 1)
 
 
 def test_two_downloads_into_one_archive_do_not_run_at_once(hub, hub_config, download):
@@ -145,16 +145,16 @@ def test_a_dry_run_asks_the_catalogue_alone_and_knows_what_is_there(hub, hub_con
     before = dry_run(read_config(config))
     assert hub.count("process") == 0
     assert [m.month for m in before] == [f"2024-0{n}" for n in range(1, 6)]
-    assert sum(m.tile_dates for m in before) == 20
-    least_screen, tile = 0.005, 108 * 108 / 512**2 * 12 / 3
+    assert sum(m.tile_dates for m in before) == 10
+    least_screen, tile = 0.005, 156 * 156 / 512**2 * 12 / 3
     at_most = sum(m.total.processing_units for m in before)
-    assert at_most == pytest.approx(5 * least_screen + 20 * tile)
+    assert at_most == pytest.approx(5 * least_screen + 10 * tile)
     gate = make_gate(read_config(config).download)
     asked = gate.ledger.spent()
     download(config)
     assert gate.ledger.spent().processing_units <= at_most + 2 * asked.processing_units
     after = dry_run(read_config(config))
-    assert sum(m.committed + m.too_cloudy for m in after) == 20
+    assert sum(m.committed + m.too_cloudy for m in after) == 10
     assert sum(m.total.requests for m in after) == 0
 
 

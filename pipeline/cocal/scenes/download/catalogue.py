@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from cocal.errors import DownloadError
 from cocal.grid import Tile, Window, tiles, windows_bounds
 from cocal.scenes.download.settings import MAX_SIDE_PX, DownloadSettings
 
@@ -60,17 +61,30 @@ class Look:
 
 
 def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Granule:
-    """The granule that a STAC feature describes; names of Sentinel-2 products fill what properties lack."""
-    properties, name = feature["properties"], str(feature["id"])
-    moment = datetime.fromisoformat(str(properties["datetime"]).replace("Z", "+00:00"))
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    """The granule that a STAC feature describes; names of Sentinel-2 products fill what properties lack.
+
+    Raises
+    ------
+    DownloadError
+        It has no id, time or place.
+    """
+    try:
+        properties, name = feature["properties"], str(feature["id"])
+        moment = datetime.fromisoformat(str(properties["datetime"]).replace("Z", "+00:00"))
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        outline = feature.get("geometry")
+        footprint = shapely.geometry.shape(outline) if outline else shapely.box(*feature["bbox"])
+    except (KeyError, TypeError, ValueError) as err:
+        raise DownloadError(
+            "an entry of the catalogue cannot be read", "", f"{type(err).__name__}: {err}"
+        ) from err
     names = " ".join(str(properties.get(key, "")) for key in ("s2:product_uri", "s2:product_id")) + " " + name
     baseline = re.search(r"_N(\d\d)(\d\d)_", names)
     platform = properties.get("platform")
     return Granule(
         name,
         moment,
-        shapely.geometry.shape(feature["geometry"]),
+        footprint,
         str(
             properties.get("s2:processing_baseline")
             or properties.get("processing:version")

@@ -17,7 +17,7 @@ from rasterio.errors import RasterioError
 
 from cocal.archive import SIMULATED, band_writer, scene_item, scene_store
 from cocal.contracts import SCL_CLASSES
-from cocal.errors import DownloadError, DownloadStoppedError
+from cocal.errors import DownloadStoppedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels
 from cocal.scenes.download.catalogue import Bounds, Cell, Granule, Look
@@ -180,28 +180,29 @@ def _write(path: Path, window: Window, values: NDArray[Any]) -> None:
         target.write(values, 1)
     with rasterio.open(path) as written:
         if not np.array_equal(written.read(1), values):
-            raise DownloadError(f"{path.name} was not written as it is", "", "other values read back", "")
+            raise RasterioError(f"{path.name} holds other values than were written")
 
 
 @contextmanager
 def _disk(folder: Path, needed: int) -> Iterator[None]:
     """Stop where the disk is full: before anything is asked for, or when it shows while writing."""
     folder.mkdir(parents=True, exist_ok=True)
-    full = DownloadStoppedError(
-        f"the disk that holds {folder} is full", f"{needed / 1e6:.0f} MB for the next unit", "",
-        "make room and run again; what is fetched is kept",
-    )  # fmt: skip
-    if shutil.disk_usage(folder).free < needed:
-        raise full
+    remedy = "make room and run again; what is fetched is kept"
+    room = f"{needed / 1e6:.0f} MB for the next unit"
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DownloadStoppedError(
+            f"the disk that holds {folder} is full", room, f"{free / 1e6:.0f} MB", remedy
+        )
     try:
         yield
     except RasterioError as err:
-        raise full from err if shutil.disk_usage(folder).free < needed else _unwritten(err)
+        raise DownloadStoppedError(
+            f"the disk that holds {folder} is full or damaged", room, str(err), remedy
+        ) from err
     except OSError as err:
         if err.errno in _FULL:
-            raise full from err
+            raise DownloadStoppedError(
+                f"the disk that holds {folder} is full", room, str(err), remedy
+            ) from err
         raise
-
-
-def _unwritten(err: Exception) -> DownloadError:
-    return DownloadError("a raster could not be written", "", str(err), "look at the disk; then run again")

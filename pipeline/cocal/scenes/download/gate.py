@@ -57,6 +57,7 @@ class Gate:
             except Fault as err:
                 fault, tried = err, fault.header
             if fault.verdict is Verdict.STOP:
+                self.limiter.stop(f"{what}: {fault.reason}")
                 raise DownloadStoppedError(f"{what}: {fault.reason}") from None
             asked = retry_after(fault.header, tried, self.retry.longest_wait) or 0.0
             last = number + 1 == self.retry.attempts

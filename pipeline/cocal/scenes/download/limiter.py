@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from cocal.errors import DownloadStoppedError
 from cocal.scenes.download.settings import LimitSettings
 
 WINDOW_S = 62.0
@@ -40,7 +41,13 @@ class Limiter:
 
     @contextmanager
     def permit(self, units: float = 0.0) -> Iterator[None]:
-        """Wait until one more request, of so many processing units, may begin; give the permit back at the end."""
+        """Wait until one more request, of so many processing units, may begin; give the permit back at the end.
+
+        Raises
+        ------
+        DownloadStoppedError
+            Another worker has found out that no request will succeed.
+        """
         mine = uuid.uuid4().hex
         while (wait := self._try(mine, units)) > 0:
             self.sleep(wait)
@@ -55,9 +62,21 @@ class Limiter:
         with self._state() as state:
             state["not_before"] = max(state["not_before"], self.clock() + seconds)
 
+    def stop(self, reason: str) -> None:
+        """No request begins any more, in any worker, until `open`."""
+        with self._state() as state:
+            state["stopped"] = reason
+
+    def open(self) -> None:
+        """Let requests begin again: a new run tries what stopped the last."""
+        with self._state() as state:
+            state["stopped"] = ""
+
     def _try(self, mine: str, units: float) -> float:
         """Take a permit and return 0, or the seconds after which to try again."""
         with self._state() as state:
+            if state["stopped"]:
+                raise DownloadStoppedError(state["stopped"])
             now = self.clock()
             state["leases"] = {k: lease for k, lease in state["leases"].items() if _alive(lease, now)}
             state["begun"] = [b for b in state["begun"] if now - self.window_s < b[0] <= now]
@@ -85,9 +104,11 @@ class Limiter:
             try:
                 state = json.loads(path.read_text(encoding="ascii"))
             except (OSError, ValueError):
-                state = {"begun": [], "leases": {}, "not_before": 0.0}
+                state = {"begun": [], "leases": {}, "not_before": 0.0, "stopped": ""}
             yield state
-            path.write_text(json.dumps(state), encoding="ascii")
+            temporary = path.with_suffix(".new")
+            temporary.write_text(json.dumps(state), encoding="ascii")
+            temporary.replace(path)
 
 
 def _alive(lease: list[Any], now: float) -> bool:
