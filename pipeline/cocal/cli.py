@@ -111,11 +111,13 @@ def download(
         return
     from cocal.config import read_config
     from cocal.run import dry_run as ask
+    from cocal.run import spent_this_month
     from cocal.run.display import download_table
 
     _log_to_stderr(verbose)
     settings = read_config(config)
-    _print(download_table(ask(settings), settings))
+    months = ask(settings)
+    _print(download_table(months, settings, spent_this_month(settings)))
 
 
 @app.command()

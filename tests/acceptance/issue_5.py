@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import shapely
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "standins"))
@@ -30,7 +32,7 @@ from stac import FilesStandIn, stac_api
 
 from cocal.archive import list_scenes, read_scenes
 from cocal.config import read_config
-from cocal.grid import Window
+from cocal.grid import Window, project
 from cocal.simulate import SimulateSettings, simulate
 
 HERE = Path(__file__).parent
@@ -39,7 +41,8 @@ COCAL = [sys.executable, "-c", "from cocal.cli import main; main()"]
 BANDS = (*NAMES, "scl")
 KILLS, SEED = 50, 7
 WORKER_MIB, PLAN_GIB = 600, 1
-ACQUISITIONS, MONTHS, RUN_PX = 1, 6, 528
+ACQUISITIONS, MONTHS, RUN_PX = 1, 6, 288
+CLASSES = ("coca", "forest", "pasture", "bare")
 
 
 @contextmanager
@@ -94,13 +97,26 @@ def both_sources_are_bit_equal_over_five_days() -> str:
 
 def run_land(base: Path) -> tuple[Path, list[RawGranule]]:
     """The whole invented landscape, and its acquisitions of half a year as products of two baselines."""
-    world = base / "world"
-    simulate(world, SimulateSettings(size_px=RUN_PX, acquisitions_per_month=ACQUISITIONS))
+    world, settings = base / "world", SimulateSettings(size_px=RUN_PX, acquisitions_per_month=ACQUISITIONS)
+    simulate(world, settings)
+    write_labels(world / "labels.geojson", settings.window)
     scenes = [s for s in list_scenes(world / "archive") if s.day.month <= MONTHS]
     return world, [
         granule_from(scene, base / "granules", scene.day, "05.10" if n % 2 else "03.01")
         for n, scene in enumerate(scenes)
     ]
+
+
+def write_labels(path: Path, window: Window) -> None:
+    """Squares of 8 px every 16 px, of all classes in turn: which map they lead to is of no concern here."""
+    features = []
+    for number, (row, column) in enumerate(np.ndindex(window.height // 16, window.width // 16)):
+        left, top = window.left + column * 160 + 40, window.top - row * 160 - 40
+        square = project(shapely.box(left, top - 80, left + 80, top), window.epsg, 4326)
+        properties = {"sample_id": f"L{number:04d}", "class": CLASSES[(row + column) % len(CLASSES)]}
+        geometry = json.loads(shapely.to_geojson(square))
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
 
 
 def run_config(base: Path, world: Path, name: str, source: dict[str, Any] | None) -> Path:
@@ -110,12 +126,14 @@ def run_config(base: Path, world: Path, name: str, source: dict[str, Any] | None
     content = yaml.safe_load(text)
     content |= {"name": name, "runs": str(base / "runs")}
     content["periods"] = [{"name": "2024", "start": "2024-01-01", "end": f"2024-{MONTHS:02d}-30"}]
-    content["grid"] = {"tile_px": 288, "block_px": 144}
+    content["grid"] = {"tile_px": 192, "block_px": 96}
     content["index"] |= {"windows": "season", "features": [f"{n}.median" for n in ("NDVI", "NBR2", *NAMES)]}
     content["classify"]["min_clear"] = 1
+    for section in ("records", "estimate", "comparison"):
+        del content[section]
     content["train"]["model"]["parameters"]["n_estimators"] = 12
-    content["train"]["model"]["validation"] = {"block_m": 120, "folds": 2, "buffer_m": 0}
-    content["train"]["model"]["missing"] = "drop"
+    content["train"]["model"]["validation"] = {"block_m": 480, "folds": 2, "buffer_m": 0}
+    content["train"]["samples"] |= {"path": str(world / "labels.geojson"), "source": "SIMULATED squares"}
     if source is not None:
         content["archive"] = str(base / name / "archive")
         content["source"] = source

@@ -22,7 +22,7 @@ from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
-from cocal.run.download import download_stage, dry_run
+from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
@@ -35,7 +35,7 @@ from cocal.run.tables import read_own_csv, truth_table
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 
-__all__ = ["Plan", "RunSummary", "SerialExecutor", "dry_run", "executor", "plan", "run"]
+__all__ = ["Plan", "RunSummary", "SerialExecutor", "dry_run", "executor", "plan", "run", "spent_this_month"]
 
 STAGES = {
     "download": download_stage,

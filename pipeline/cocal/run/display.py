@@ -51,8 +51,8 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
-    """What a download would take, per month of imagery and in all, beside the budget of a calendar month."""
+def download_table(months: Sequence[MonthEstimate], config: RunConfig, spent: Cost) -> Table:
+    """What a download would take, per month of imagery and in all, beside the budget and what is spent of it."""
     assert config.download is not None
     table = Table(title="still to be fetched, at most; nothing has been fetched for this table")
     headers = ("month", "tile-dates", "there", "too cloudy", "requests", "processing units", "GB", "minutes")
@@ -70,6 +70,7 @@ def download_table(months: Sequence[MonthEstimate], config: RunConfig) -> Table:
     bounds = (budget.requests, budget.processing_units, budget.gigabytes)
     cells = ["unbounded" if bound is None else f"{bound:,g}" for bound in bounds]
     table.add_row("budget of a calendar month", "", "", "", *cells, "")
+    table.add_row("spent or reserved this month", "", "", "", *_cost_cells(spent, limits)[:3], "")
     return table
 
 

@@ -33,6 +33,7 @@ from cocal.scenes.download.fetch import (
 )
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import DownloadSettings
+from cocal.scenes.download.units import Cost
 
 log = logging.getLogger(__name__)
 
@@ -226,3 +227,8 @@ def dry_run(config: RunConfig) -> list[MonthEstimate]:
         for cell, look in looks
     ]
     return estimate(states, due, source, settings)
+
+
+def spent_this_month(config: RunConfig) -> Cost:
+    """What the ledger of the configuration's account tells for the current month."""
+    return make_gate(config.download).ledger.spent() if config.download else Cost()
