@@ -113,7 +113,7 @@ def coverage_meets_its_bounds_and_regions_add_up_in_every_draw() -> str:
 def each_error_of_the_peers_is_caught_by_a_test() -> str:
     path = ROOT / "tests" / "estimate" / "test_peer_errors.py"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-v", str(path)],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-vv", str(path)],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
@@ -144,14 +144,19 @@ def _refusals() -> dict[str, tuple[Tables, tuple[str, ...], tuple[str, ...]]]:
     unknown = sample.assign(stratum=sample["stratum"].replace("gain", "growth"))
     weights = sample.assign(inclusion_probability=0.01)
     twice = sample.assign(class_scheme=["A" if i % 2 else "B" for i in range(len(sample))])
+    simple = sample[sample["map_class"] != "gain"].groupby("map_class").head(60)
+    spread = strata.assign(area_ha=[300_000, 9_000, 300_000, 300_000])
     other = sample.assign(reference_class=sample["reference_class"].str.upper())
     return {
         "purposive points": ((purposive, strata), (), ("purposive", "leave purposive points out")),
         "an empty stratum": ((empty, strata), (), ("'gain'", "--collapse A+B")),
         "a single-point stratum": ((single, strata), (), ("'gain'", "--collapse A+B")),
+        "a class of the map never sampled": (
+            (simple, spread), ("--estimator", "poststratified"), ("'gain'", "--collapse A+B"),
+        ),
         "strata that the weights do not match": ((unknown, strata), (), ("growth", "add the missing rows")),
         "weights that do not match the strata": ((weights, strata), (), ("weights do not match", "use the strata table")),
-        "two class schemes in a column": ((twice, strata), (), ("class_scheme", "A, B")),
+        "two class schemes in a column": ((twice, strata), (), ("mixes class schemes: A, B", "estimate each scheme by itself")),
         "two class schemes, map and reference": ((other, strata), (), ("two class schemes", "rename")),
         "a stratified sample as a simple one": ((sample, strata), ("--estimator", "simple"), ("simple", "use `stratified`")),
     }  # fmt: skip

@@ -11,7 +11,6 @@ import hashlib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from cocal.contracts import NO_DATA
 from cocal.errors import UsageError
@@ -45,6 +44,8 @@ def cell_rows(
     regions, place = np.unique(owner[inside], return_inverse=True)
     shares = np.zeros(len(regions), dtype=np.int64)
     np.add.at(shares, place, units[inside])
+    from scipy.ndimage import label
+
     there = inside & (codes == target)
     return (
         int(regions[shares.argmax()]),

@@ -79,7 +79,7 @@ def _refuse(settings: RecordSettings, problems: list[str]) -> None:
         f"the records in {settings.path} cannot be used",
         "every row as `records:` describes it",
         "\n    ".join(["", *problems]),
-        "mend the rows, or `records:` in the configuration; nothing was dropped",
+        "mend the rows (`cocal records check` proposes how), or `records:` in the configuration; nothing was dropped",
     )
 
 

@@ -3,8 +3,7 @@
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
 tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
-measure   maps -> hectares: counting and counts (areas of tiles), sampling (records -> estimates), domains (regions,
-          countries, groups), change (between periods), legal (zones of the law), density (squares)
+measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                publish   what may leave the office
 tables    given and own tables                            journal   run.json, log lines, bars

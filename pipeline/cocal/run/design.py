@@ -118,7 +118,9 @@ def design_inputs(run: Run, settings: DesignSettings) -> dict[str, Any]:
         "design": settings.model_dump(mode="json"),
         "interval": list(interval_of(run)),
         "files": [given_sha256(path, "design.strata") for path in files],
-        "code": source_digest("fieldwork", "estimate", "regions", "grid", "run/design", "run/design_tiles"),
+        "code": source_digest(
+            "fieldwork", "estimate", "regions", "grid", "run/design", "run/design_tiles", "run/mosaic"
+        ),
     }
 
 

@@ -1,7 +1,8 @@
-"""The maps of several tiles on one window, across tile edges and zone meridians."""
+"""What a worker reads of the ground: maps of several tiles on one window, across their edges; regions."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from cocal.archive import read_raster
 from cocal.grid import Tile, Window, owned_by_zone, transformer, windows_bounds
+from cocal.regions import Regions, RegionSettings, read_regions
+
+Source = tuple[str, str]
+"""Settings of regions as JSON, and the sha256 of their content."""
 
 Maps = tuple[tuple[Tile, Path | None], ...]
 """Tiles and the folders of their maps; None where a map failed: all of it is unobserved."""
@@ -57,3 +62,12 @@ def _fill_across(out: NDArray[Any], maps: Maps, window: Window, name: str, fill:
         if inside.any():
             values = read_raster(folder / name, there, there.resolution, str(out.dtype), fill)
             out[rows[inside], columns[inside]] = values[row[inside], column[inside]]
+
+
+@lru_cache(maxsize=4)
+def regions_of(settings_json: str, sha256: str) -> Regions:
+    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
+    regions = read_regions(RegionSettings.model_validate_json(settings_json))
+    if regions.sha256 != sha256:
+        raise RuntimeError("the region files changed while the run was going on")
+    return regions

@@ -11,8 +11,8 @@ import pandas as pd
 
 from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
 from cocal.estimate.eradication import QUANTITIES
-from cocal.run.change import CHANGE_COLUMNS
 from cocal.run.measure import measure_inputs
+from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.tables import given_sha256, read_given_csv, read_own_csv, write_own_csv
 from cocal.store import address, sha256_file, source_digest
 

@@ -7,7 +7,6 @@ matter. No map: all of the tile is unobserved.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,12 @@ from cocal.contracts import NO_DATA
 from cocal.estimate import count_units
 from cocal.estimate.density import CELL_COLUMNS, cell_rows
 from cocal.grid import Tile, Window, cell_area_units
-from cocal.regions import Regions, RegionSettings, owned, owners, read_regions
-from cocal.run.mosaic import Maps, mosaic
+from cocal.regions import owned, owners
+from cocal.run.mosaic import Maps, Source, mosaic, regions_of
 
 CHANGES = ("cleared", "new", "replanted", "seen_twice")
 """Of the target between two periods: there and then not; not and then there; new ground that had been cleared
 between the two periods before; ground that both maps show."""
-
-Source = tuple[str, str]
-"""Settings of regions as JSON, and the sha256 of their content."""
-
-
-@lru_cache(maxsize=4)
-def regions_of(settings_json: str, sha256: str) -> Regions:
-    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
-    regions = read_regions(RegionSettings.model_validate_json(settings_json))
-    if regions.sha256 != sha256:
-        raise RuntimeError("the region files changed while the run was going on")
-    return regions
 
 
 def class_codes(tile: Tile, class_map: Path | None) -> NDArray[np.uint8]:

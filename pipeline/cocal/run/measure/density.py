@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cocal.estimate import density_table
 from cocal.grid import Tile
-from cocal.run.counting import class_maps, counted, regions_source
-from cocal.run.counts import density_cells
 from cocal.run.execute import Call
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import density_cells
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from cocal.estimate import mapped_table, region_areas, with_estimates, write_tables
 from cocal.fieldwork import RecordSettings, agreement, read_records, recorded_hectares, response_table
-from cocal.run.change import change_stage, change_table
-from cocal.run.counting import class_maps, counted, regions_source
-from cocal.run.counts import tile_counts
-from cocal.run.density import density_stage
-from cocal.run.domains import (
+from cocal.run.execute import Call
+from cocal.run.measure.change import change_stage, change_table
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import tile_counts
+from cocal.run.measure.density import density_stage
+from cocal.run.measure.domains import (
     caveats,
     country_areas,
     estimated_countries,
@@ -24,9 +25,8 @@ from cocal.run.domains import (
     group_areas,
     members_of,
 )
-from cocal.run.execute import Call
-from cocal.run.legal import legal_accounts, legal_zone, zone_stage
-from cocal.run.sampling import Sample, frame_of, match_period, seen, split_by_period
+from cocal.run.measure.legal import legal_accounts, legal_zone, zone_stage
+from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
 from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, library_versions, source_digest
 
@@ -34,18 +34,7 @@ if TYPE_CHECKING:
     from cocal.run.stages import Run
 
 _CODE = ("estimate", "fieldwork", "regions", "grid", "accuracy")
-_OWN_CODE = (
-    "measure",
-    "domains",
-    "sampling",
-    "change",
-    "legal",
-    "density",
-    "counting",
-    "counts",
-    "mosaic",
-    "tables",
-)
+_OWN_CODE = ("run/measure", "run/mosaic", "run/tables")
 
 
 def measure_inputs(run: Run) -> dict[str, Any]:
@@ -66,7 +55,7 @@ def measure_inputs(run: Run) -> dict[str, Any]:
         "legal": legal and legal.model_dump(mode="json", exclude={"zones"}),
         "legal_zones": run.zones and run.zones.sha256,
         "density": density and density.model_dump(mode="json"),
-        "code": source_digest(*_CODE, *(f"run/{name}" for name in _OWN_CODE)),
+        "code": source_digest(*_CODE, *_OWN_CODE),
         "versions": library_versions(),
     }
 

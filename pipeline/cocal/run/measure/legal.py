@@ -16,10 +16,10 @@ from cocal.estimate import Estimate, mapped_table
 from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
 from cocal.grid import transformer, utm_epsg
 from cocal.regions import owners_at
-from cocal.run.counting import class_maps, counted, regions_source
-from cocal.run.counts import zone_counts
 from cocal.run.execute import Call
-from cocal.run.sampling import RESOLUTION, Sample, frame_of
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import zone_counts
+from cocal.run.measure.sampling import RESOLUTION, Sample, frame_of
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run

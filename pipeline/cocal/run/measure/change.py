@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cocal.estimate import TOO_SMALL, estimate_change, exact_ha
 from cocal.fieldwork import read_strata
-from cocal.run.counting import class_maps, counted, regions_source
-from cocal.run.counts import CHANGES, change_counts
 from cocal.run.execute import Call
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import CHANGES, change_counts
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from cocal.contracts import Period
 from cocal.errors import WorkFailedError
 from cocal.grid import Tile
-from cocal.run.counts import Source
 from cocal.run.execute import Call, Job
+from cocal.run.mosaic import Source
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run

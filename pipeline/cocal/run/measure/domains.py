@@ -13,7 +13,7 @@ import pandas as pd
 from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
-from cocal.run.sampling import ELSEWHERE, Sample, seen
+from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run
