@@ -123,6 +123,8 @@ def run(
 def _wanted(config: RunConfig, last: str) -> list[str]:
     if last not in STAGES:
         raise UsageError(f"no stage {last!r}", ", ".join(STAGES), last)
+    if last == "download" and config.source is None:
+        raise UsageError("there is nothing to download", "`source:` and `download:`", "neither", "add them")
     if last == "index":
         return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]

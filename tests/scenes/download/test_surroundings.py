@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 import trustme
+import yaml
 from hub import CLIENT_ID, SECRET, HubStandIn
 from small import hub_source, write_config
 
@@ -138,6 +139,16 @@ def test_two_downloads_into_one_archive_do_not_run_at_once(hub, hub_config, down
     with store.locked(), pytest.raises(UsageError, match="in use"):
         download(config)
     assert hub.count("process") == 0
+
+
+def test_a_configuration_without_a_source_says_that_there_is_nothing_to_download(hub_config, download):
+    config = hub_config()
+    content = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({k: v for k, v in content.items() if k not in ("source", "download")}))
+    with pytest.raises(UsageError, match="nothing to download"):
+        download(config)
+    with pytest.raises(UsageError, match="nothing to download"):
+        dry_run(read_config(config))
 
 
 def test_a_dry_run_asks_the_catalogue_alone_and_knows_what_is_there(hub, hub_config, download):

@@ -103,7 +103,7 @@ class SentinelHub:
             bbox=BBox(bounds, CRS.WGS84), limit=PAGE,
         )  # fmt: skip
         cost = Cost(1, catalogue_units(degrees_km2(bounds), 1), PAGE_BYTES)
-        found: list[Granule] = []
+        found: dict[str, Granule] = {}
 
         def page(deadline: Deadline) -> Answer[dict[str, Any] | None]:
             with self._one(deadline) as client:
@@ -114,8 +114,9 @@ class SentinelHub:
             waiting = search.index < len(search.features)
             feature = next(search) if waiting else gate.send(f"catalogue {start[:7]}", cost, page)
             if feature is not None:
-                found.append(granule_of(feature))
-        return found
+                granule = granule_of(feature)
+                found[granule.id] = granule
+        return list(found.values())
 
     @contextmanager
     def opened(self, gate: Gate, share: bool) -> Iterator[SentinelHub]:
