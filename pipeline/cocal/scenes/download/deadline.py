@@ -28,11 +28,11 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._threads: set[int] = set()
+        self._threads: set[threading.Thread] = set()
 
     def cover(self) -> None:
         """Have the calling thread ended too: clients that work in threads of their own call it there."""
-        self._threads.add(threading.get_ident())
+        self._threads.add(threading.current_thread())
 
     def run(self, call: Callable[[], T]) -> T:
         """What `call` returns or raises.
@@ -65,8 +65,8 @@ class Deadline:
         return result  # type: ignore[return-value]
 
     def _end(self) -> None:
-        for thread in threading.enumerate():
-            if thread.ident in self._threads:
+        for thread in self._threads:
+            if thread.is_alive():
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Overdue)
                 )

@@ -50,7 +50,7 @@ class Gate:
         DownloadStoppedError
             Budget, quota or credentials: no request will succeed.
         """
-        fault, tried = Fault(""), None
+        fault, tried, asked = Fault(""), None, 0.0
         for number in range(self.retry.attempts):
             try:
                 return self._once(what, cost, once)
@@ -67,7 +67,7 @@ class Gate:
         raise DownloadError(
             f"{what} was not brought",
             "an answer that is whole and right",
-            fault.reason + (f"; asked to wait: {fault.header}" if fault.header else ""),
+            fault.reason + (f"; asks to wait {asked:g} s" if asked else ""),
             "nothing: it counts as unobserved, and the next run tries again",
         ) from None
 
