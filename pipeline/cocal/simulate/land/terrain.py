@@ -1,6 +1,8 @@
-"""The lie of the land: valley, heights, border river, roads, villages. Points in metres of one UTM zone.
+"""The lie of the land: valleys from lowland to puna, border river, roads, villages. Metres of one UTM zone.
 
-Every constant here is an assumption that gives a plausible Yungas valley; none is a measurement.
+North is low, south is high; the border river runs down the middle, and the ground rises from it to both
+sides. Beyond `SPAN_M` the pattern goes on mirrored, so that a land of any size is one of valleys. Every constant is an
+assumption that gives a plausible eastern slope of the Andes; none is a measurement.
 """
 
 from __future__ import annotations
@@ -13,47 +15,69 @@ from numpy.typing import NDArray
 
 from cocal.simulate.noise import fractal, fractal_grid, uniform
 
-RIVER_HALF_WIDTH_M = 28.0
-BAR_HALF_WIDTH_M = 45.0
-ROAD_HALF_WIDTH_M = 4.5
+SPAN_M = 12_480.0
+"""Side of the land that the scenario is named for: from lowland to puna, and half that from river to ridge."""
+
+FLOOR_LOW_M, FLOOR_RISE_M, RELIEF_LOW_M, RELIEF_RISE_M = 295.0, 620.0, 170.0, 3_330.0
+RIDGE_WAVELENGTH_M, RIDGES = 3_400.0, 0.30
+RIVER_HALF_WIDTH_M, BAR_HALF_WIDTH_M, ROAD_HALF_WIDTH_M = 28.0, 45.0, 4.5
 VILLAGE_SPACING_M = 2400
-ROAD_CEILING_M = 1950.0
+ROAD_CEILING_M = 2_900.0
 
 Array = NDArray[np.float64]
 
 
+def mirrored(value: Any, length: float) -> Array:
+    """`value` folded into 0 to `length`, back and forth."""
+    return np.asarray(length - np.abs(np.mod(value, 2 * length) - length))
+
+
 @dataclass(frozen=True)
 class Terrain:
-    """A valley that the border river runs down from south to north, through (centre_x, centre_y)."""
+    """A land whose border river passes through (centre_x, centre_y)."""
 
     seed: int
     centre_x: float
     centre_y: float
 
     def river_x(self, y: Any) -> Array:
-        """Easting of the river's middle at northing y, m."""
+        """Easting of the border river's middle at northing y, m."""
         bend = fractal(self.seed, "river", 0.0, y, 3800.0, 4)
         middle = fractal(self.seed, "river", 0.0, self.centre_y, 3800.0, 4)
         return np.asarray(self.centre_x + 420.0 * (bend - middle))
 
     def river_offset(self, x: Any, y: Any) -> Array:
-        """Signed distance to the river, m: negative in the west. First order: right near the river."""
+        """Signed distance to the border river, m: negative in the west. First order: right near the river."""
         slope = (self.river_x(np.asarray(y) + 5.0) - self.river_x(np.asarray(y) - 5.0)) / 10.0
         return np.asarray((x - self.river_x(y)) / np.sqrt(1.0 + slope * slope))
 
-    def _height(self, offset: Array, ridges: Array) -> Array:
-        away = np.abs(offset)
-        return np.asarray(590.0 + 1220.0 * away / (away + 2600.0) * np.exp(0.42 * ridges))
+    def south(self, y: Any) -> Array:
+        """How far up the land a northing is: 0 lowland, 1 puna."""
+        return mirrored((self.centre_y - np.asarray(y)) / SPAN_M + 0.5, 1.0)
+
+    def _height(self, offset: Array, south: Array, ridges: Array) -> Array:
+        away = mirrored(offset, SPAN_M / 2) / (SPAN_M / 2)
+        steep = np.clip(south, 0.0, 1.0)
+        steep = steep**2.0
+        relief = RELIEF_LOW_M + RELIEF_RISE_M * steep
+        height = FLOOR_LOW_M + FLOOR_RISE_M * south + relief * away**0.85 * np.exp(RIDGES * ridges)
+        return np.asarray(height - 0.8 * np.maximum(height - 4_200.0, 0.0))
 
     def elevation(self, x: Any, y: Any) -> Array:
         """Height above the sea at points, m."""
-        ridges = fractal(self.seed, "ridges", x, y, 3000.0, 5)
-        return self._height(self.river_offset(x, y), ridges)
+        ridges = fractal(self.seed, "ridges", x, y, RIDGE_WAVELENGTH_M, 5)
+        return self._height(self.river_offset(x, y), self.south(y), ridges)
 
     def elevation_grid(self, x: Array, y: Array) -> Array:
         """`elevation` on the grid of columns x and rows y, (y, x), m."""
-        ridges = fractal_grid(self.seed, "ridges", x, y, 3000.0, 5)
-        return self._height(self.river_offset(x[None, :], y[:, None]), ridges)
+        ridges = fractal_grid(self.seed, "ridges", x, y, RIDGE_WAVELENGTH_M, 5)
+        return self._height(self.river_offset(x[None, :], y[:, None]), self.south(y)[:, None], ridges)
+
+    def slope(self, x: Any, y: Any) -> Array:
+        """Rise over run at points, over 40 m."""
+        east = self.elevation(np.asarray(x) + 20.0, y) - self.elevation(np.asarray(x) - 20.0, y)
+        north = self.elevation(x, np.asarray(y) + 20.0) - self.elevation(x, np.asarray(y) - 20.0)
+        return np.asarray(np.hypot(east, north) / 40.0)
 
     def road_distance(self, x: Any, y: Any) -> Array:
         """Distance to the next road, m, first order: roads are the zero lines of a smooth field."""
@@ -74,7 +98,7 @@ class Terrain:
         x = (np.asarray(column) + uniform(self.seed, "village/x", column, row)) * VILLAGE_SPACING_M
         y = (np.asarray(row) + uniform(self.seed, "village/y", column, row)) * VILLAGE_SPACING_M
         exists = uniform(self.seed, "village", column, row) < 0.6
-        return x, y, exists & (self.elevation(x, y) < 1700.0)
+        return x, y, exists & (self.elevation(x, y) < 2_400.0)
 
     def village_distance(self, x: Any, y: Any) -> Array:
         """Distance to the nearest village of the 3 x 3 lattice cells around each point, m."""
@@ -89,12 +113,10 @@ class Terrain:
         return nearest
 
     def access(self, x: Any, y: Any) -> Array:
-        """How reachable a point is, 0 to 1: near roads, villages and the river, below the ceiling."""
-        road = 300.0 / (300.0 + self.road_distance(x, y))
-        village = 500.0 / (500.0 + self.village_distance(x, y))
-        near = np.maximum(road * road, village * village)
-        too_high = np.clip((self.elevation(x, y) - 1500.0) / 600.0, 0.0, 1.0)
-        return np.asarray(near * (1.0 - 0.85 * too_high))
+        """How reachable a point is, 0 to 1: near roads and villages."""
+        road = 800.0 / (800.0 + self.road_distance(x, y))
+        village = 800.0 / (800.0 + self.village_distance(x, y))
+        return np.asarray(np.maximum(road * road, village * village))
 
 
 def _to_zero_line(here: Array, east: Array, north: Array) -> Array:
