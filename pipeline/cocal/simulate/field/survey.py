@@ -1,4 +1,4 @@
-"""What people would know of the invented land: truth, strata, a probability sample, training polygons.
+"""What is so on one block: truth of every year, strata of the sample, plots that were eradicated.
 
 Every table is a fold over blocks: a small value per block, added up or cut to the lowest draws, so that
 neither the order nor the size of the blocks matters.
@@ -6,201 +6,162 @@ neither the order nor the size of the blocks matters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import shapes
 from scipy.ndimage import distance_transform_edt
-from shapely.geometry import shape
 
 from cocal.grid import Window, cell_area_units
-from cocal.simulate.cover import KINDS
-from cocal.simulate.land import Land, majority
-from cocal.simulate.noise import uniform
-from cocal.simulate.patches import SURFACES
-from cocal.simulate.places import PLACES
-
-STRATA = ("coca_last_year", "near_coca", "elsewhere")
-"""Strata of the sample, drawn on an invented census of the year before; code on maps is place + 1."""
+from cocal.simulate.field.sites import mission_sites, sample_sites
+from cocal.simulate.field.training import training_polygons
+from cocal.simulate.land.history import YEAR, census, ended_between, generation, is_coca, state
+from cocal.simulate.land.kinds import CODES, KINDS, NUMBER
+from cocal.simulate.land.mosaic import SAMPLES, Land, class_codes, counts, majority
+from cocal.simulate.land.patches import Patches
+from cocal.simulate.land.places import PLACES
+from cocal.simulate.land.terrain import Terrain
+from cocal.simulate.settings import STRATA, reference_day
 
 NEAR_M = 100
 HALO_PX = 40
 """Pixels around a block that its survey needs to see its patches whole: two cells of stands and a bend."""
 
-CLUSTER_M, CLUSTER_SHARE = 900, 0.25
-"""Training polygons come from a share of the cells of this lattice."""
-
-SURFACE_CELL_M = 300
-EDGE_M, SMALLEST_M2 = 5.0, 500.0
-"""A training polygon keeps this distance from its patch's edge; smaller ones are not drawn."""
+PLACES_PER_PIXEL = SAMPLES**2
+WILD = ("forest", "water")
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What one block yields. Rasters are (y, x) uint8; units are integers of 1e-6 m2, (region, class)."""
+    """What one block yields. Rasters are (y, x) uint8 or float32; units are 1e-6 m2 (`cover`, `found`: a sixteenth of it).
+
+    `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind) ground that
+    each kind covers; `found` (year, region) coca ground that the survey office found; `stratum_units` and
+    `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`, `training` are tables.
+    """
 
     window: Window
-    code: NDArray[np.uint8]
-    coca_percent: NDArray[np.uint8]
-    stratum: NDArray[np.uint8]
-    truth_units: NDArray[np.int64]
-    cover_units: NDArray[np.int64]
-    stratum_units: NDArray[np.int64]
-    stratum_pixels: NDArray[np.int64]
+    rasters: dict[str, NDArray[np.uint8] | NDArray[np.float32]]
+    truth: Ints
+    coca: Ints
+    cover: Ints
+    found: Ints
+    stratum_units: Ints
+    stratum_pixels: Ints
+    cleared: pd.DataFrame
     sample: pd.DataFrame
+    missions: pd.DataFrame
     training: pd.DataFrame
 
 
 def survey(
-    land: Land, block: Window, owner: NDArray[np.int32], codes: Mapping[str, int], sizes: Mapping[str, int]
+    land: Land, terrain: Terrain, block: Window, owner: NDArray[np.int32], years: Sequence[int], sizes: Mapping[str, int]
 ) -> Surveyed:
     """The survey of `block`. `land` is on the block with `HALO_PX` more on each side; `owner` (y, x) is the
     region of each of the block's pixels, -1 outside; `sizes` are the sample sizes by stratum.
     """
-    inner = land.window.slices_of(block)
-    counts = {key: samples[inner] for key, samples in land.counts(codes).items()}
-    code = majority(counts, codes)
-    stratum = np.where(owner >= 0, strata(land.census(), land.window.resolution)[inner], 0).astype(np.uint8)
-    units, n_regions = cell_area_units(block), len(PLACES)
-    samples = len(land.ids)
-    per_class = [
-        (_sum(owner, n_regions, units * (code == number)), _sum(owner, n_regions, units * counts[key]))
-        for key, number in codes.items()
-    ]
+    inner, places, table = land.window.slices_of(block), land.places(), land.table
+    here = np.ascontiguousarray(places[(slice(None), *inner)])
+    units, last, before = cell_area_units(block), reference_day(years[-1]), reference_day(years[-2])
+    kind, _ = state(table, last)
+    count = counts(here, class_codes(kind, CODES), CODES)
+    code = majority(count, CODES)
+    stratum = np.where(owner >= 0, strata(land, places, before)[inner], 0).astype(np.uint8)
+    area = patch_units(here, owner, units, len(table))
+    cover, found = _histories(table, area, years)
+    rasters: dict[str, NDArray[np.uint8] | NDArray[np.float32]] = {
+        "dem": land.elevation[inner].astype(np.float32),
+        "strata": stratum,
+        "truth/class": code,
+        "truth/coca_percent": np.rint(count["coca"] * (100 / PLACES_PER_PIXEL)).astype(np.uint8),
+    }
     return Surveyed(
-        block,
-        code,
-        (counts["coca"].astype(np.uint16) * 100 // samples).astype(np.uint8),
-        stratum,
-        np.stack([t for t, _ in per_class], axis=1),
-        np.stack([c for _, c in per_class], axis=1),
+        block, rasters,
+        np.stack([_sum(owner, len(PLACES), units * (code == number)) for number in CODES.values()], axis=1),
+        np.stack([_sum(owner, len(PLACES), units * coca_pixels(here, table, year)) for year in years]),
+        cover, found,
         _sum(stratum.astype(np.int32) - 1, len(STRATA), units),
         _sum(stratum.astype(np.int32) - 1, len(STRATA), np.ones_like(units)),
-        _sampled(land, block, stratum, code, counts, codes, sizes),
-        _training(land, block, codes),
-    )
+        _cleared(table, area, years),
+        sample_sites(terrain, block, stratum, code, count, sizes),
+        mission_sites(terrain, block, owner, code, kind, here),
+        training_polygons(land, block, kind),
+    )  # fmt: skip
 
 
-def _sum(group: NDArray[np.int32], n: int, values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sum(group: NDArray[np.int32], n: int, values: Ints) -> Ints:
     """(n,) exact sums of integers by group; negative groups are left out."""
     return np.array([values[group == g].sum(dtype=np.int64) for g in range(n)], dtype=np.int64)
 
 
-def strata(census: NDArray[np.bool_], resolution: int) -> NDArray[np.uint8]:
-    """(y, x) 1 = coca in last year's census, 2 = within 100 m of it, 3 = elsewhere."""
-    out = np.full(census.shape, 3, dtype=np.uint8)
-    if census.any():
-        out[distance_transform_edt(~census) * resolution <= NEAR_M] = 2
-    out[census] = 1
+def coca_pixels(places: NDArray[np.int32], table: Patches, year: int) -> NDArray[np.bool_]:
+    """(y, x) True where coca covers at least half of the pixel at the end of a year."""
+    coca = is_coca(state(table, reference_day(year))[0])
+    return np.asarray(2 * _held(places, coca) >= len(places))
+
+
+def _held(places: NDArray[np.int32], flags: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(y, x) places of each pixel whose patch is flagged."""
+    out = np.zeros(places.shape[1:], dtype=np.uint8)
+    small = flags.astype(np.uint8)
+    for ids in places:
+        out += small.take(ids)
     return out
 
 
-def _sampled(
-    land: Land,
-    block: Window,
-    stratum: NDArray[np.uint8],
-    code: NDArray[np.uint8],
-    counts: Mapping[str, NDArray[np.uint8]],
-    codes: Mapping[str, int],
-    sizes: Mapping[str, int],
-) -> pd.DataFrame:
-    """The pixels of each stratum with the lowest draws: enough of them for the whole sample."""
-    seed_column = np.floor(block.x / block.resolution).astype(np.int64)
-    seed_row = np.floor(block.y / block.resolution).astype(np.int64)
-    draw = uniform(land.seed, "sample", seed_column[None, :], seed_row[:, None])
+def patch_units(places: NDArray[np.int32], owner: NDArray[np.int32], units: Ints, n: int) -> Ints:
+    """(region, patch) ground of each patch in each region, in sixteenths of 1e-6 m2: exact."""
+    base = np.where(owner >= 0, owner, len(PLACES)).astype(np.int64) * n
+    total = np.zeros((len(PLACES) + 1) * n, dtype=np.int64)
+    weights = units.ravel().astype(np.float64)
+    for ids in places:
+        total += np.bincount((base + ids).ravel(), weights, total.size).astype(np.int64)
+    return total.reshape(-1, n)[: len(PLACES)]
+
+
+def _histories(table: Patches, area: Ints, years: Sequence[int]) -> tuple[Ints, Ints]:
+    cover = np.zeros((len(years), len(PLACES), len(KINDS)), dtype=np.int64)
+    found = np.zeros((len(years), len(PLACES)), dtype=np.int64)
+    for k, year in enumerate(years):
+        kind, _ = state(table, reference_day(year))
+        np.add.at(cover[k], (slice(None), kind), area)
+        found[k] = area[:, census(table, reference_day(year))].sum(axis=1)
+    return cover, found
+
+
+def _cleared(table: Patches, area: Ints, years: Sequence[int]) -> pd.DataFrame:
+    """Eradicated plots, a row per plot and region: key, region, year, day, units. Blocks hold parts of plots."""
     tables = []
-    for number, name in enumerate(STRATA, start=1):
-        rows, columns = np.nonzero(stratum == number)
-        first = np.argsort(draw[rows, columns], kind="stable")[: sizes[name]]
-        r, c = rows[first], columns[first]
-        key = np.array([*codes])[np.searchsorted(list(codes.values()), code[r, c])]
-        share = np.array([counts[k][i, j] for k, i, j in zip(key, r, c, strict=True)], dtype=float)
+    for year in years:
+        stop = reference_day(year)
+        patch = np.flatnonzero(ended_between(table, reference_day(year - 1), stop))
+        age, end = generation(table, stop)
+        region, which = np.nonzero(area[:, patch])
+        p = patch[which]
         tables.append(
             pd.DataFrame(
                 {
-                    "stratum": name,
-                    "draw": draw[r, c],
-                    "x": block.x[c],
-                    "y": block.y[r],
-                    "class": key,
-                    "cover": share / len(land.ids),
+                    "layer": table.layer[p], "column": table.column[p], "row": table.row[p], "region": region,
+                    "year": year, "day": np.floor(stop - (age - end)[p] * YEAR).astype(np.int64), "units": area[region, p],
                 }
             )
-        )
+        )  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 
-def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[str, int]) -> pd.DataFrame:
-    """The rows with the lowest `draw` of each group `by`, `sizes` many, in a fixed order."""
-    whole = pd.concat(tables, ignore_index=True).sort_values([by, "draw", "x", "y"], kind="stable")
-    rank = whole.groupby(by).cumcount()
-    return whole[rank < whole[by].map(sizes)].reset_index(drop=True)
-
-
-def in_cluster(seed: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """True where points (m) lie in a cell that training polygons are drawn in."""
-    column, row = np.floor(x / CLUSTER_M).astype(np.int64), np.floor(y / CLUSTER_M).astype(np.int64)
-    return np.asarray(uniform(seed, "cluster", column, row) < CLUSTER_SHARE)
-
-
-def _training(land: Land, block: Window, codes: Mapping[str, int]) -> pd.DataFrame:
-    """Polygons (m) of the patches of training cells whose centre lies in the block: class, draw, geometry.
-
-    Rivers and bars are cut into cells first, so that every polygon belongs to one block.
+def strata(land: Land, places: NDArray[np.int32], day: float) -> NDArray[np.uint8]:
+    """(y, x) codes of `STRATA` by what was known on `day`: coca in the office's map, ground within 100 m of it, open
+    land, and forest and water. The map of open land is right but a year old.
     """
-    label, transform, centre_x, centre_y, kind = _labelled(land)
-    mine = (centre_x >= block.left) & (centre_x < block.right) & (centre_y > block.bottom)
-    mine &= (centre_y <= block.top) & in_cluster(land.seed, centre_x, centre_y) & (kind >= 0)
-    found = []
-    for outline, value in shapes(label, mask=mine[label], transform=transform, connectivity=4):
-        number = int(value)
-        parts = shapely.get_parts(shapely.buffer(shape(outline), -EDGE_M, join_style="mitre"))
-        part = max(parts, key=lambda p: p.area, default=shapely.Polygon()).simplify(1.0)
-        if part.area >= SMALLEST_M2:
-            found.append((number, part))
-    numbers = np.array([n for n, _ in found], dtype=np.int64)
-    keys = [k.class_key for k in KINDS.values()]
-    column, row = (
-        np.rint(centre_x[numbers] * 10).astype(np.int64),
-        np.rint(centre_y[numbers] * 10).astype(np.int64),
-    )
-    table = pd.DataFrame(
-        {
-            "class": [keys[k] for k in kind[numbers]],
-            "draw": uniform(land.seed, "training", column, row),
-            "x": [p.bounds[0] for _, p in found],
-            "y": [p.bounds[1] for _, p in found],
-            "geometry": [p for _, p in found],
-        }
-    )
-    return table[table["class"].isin(list(codes))]
-
-
-def _labelled(
-    land: Land,
-) -> tuple[NDArray[np.int32], Affine, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """(label (y, x) on the samples, its transform, centre x and y and kind of every label)."""
-    fine, table = land.fine, land.table
-    label = land.sampled().copy()
-    column = np.floor(fine.x / SURFACE_CELL_M).astype(np.int64)
-    row = np.floor(fine.y / SURFACE_CELL_M).astype(np.int64)
-    columns, rows = np.arange(column[0], column[-1] + 1), np.arange(row[-1], row[0] + 1)
-    cell = (row[:, None] - rows[0]) * columns.size + column[None, :] - columns[0]
-    on_surface = label < len(SURFACES)
-    label[on_surface] = (len(table) + label * (rows.size * columns.size) + cell)[on_surface]
-    cell_x, cell_y = (
-        a.ravel() for a in np.meshgrid((columns + 0.5) * SURFACE_CELL_M, (rows + 0.5) * SURFACE_CELL_M)
-    )
-    kind = np.repeat(table.kind[: len(SURFACES)], rows.size * columns.size)
-    return (
-        label,
-        fine.transform,
-        np.concatenate([table.x, np.tile(cell_x, len(SURFACES))]),
-        np.concatenate([table.y, np.tile(cell_y, len(SURFACES))]),
-        np.concatenate([table.kind, kind]),
-    )
+    table = land.table
+    coca = 2 * _held(places, census(table, day)) >= PLACES_PER_PIXEL
+    wild_kinds = [NUMBER[name] for name, kind in KINDS.items() if kind.class_key in WILD]
+    wild = 2 * _held(places, np.isin(state(table, day)[0], wild_kinds)) > PLACES_PER_PIXEL
+    out = np.where(wild, 4, 3).astype(np.uint8)
+    if coca.any():
+        out[distance_transform_edt(~coca) * land.window.resolution <= NEAR_M] = 2
+    out[coca] = 1
+    return out

@@ -41,14 +41,16 @@ class Character:
 PARTS = {
     #             worked fields plots shade mixed  new cleared alike trees pineapple
     ("W", "low"): (0.60, 0.22, 0.12, 0.06, 0.10, 0.45, 0.60, 0.02, 0.18, 0.25),
-    ("W", "mid"): (6.00, 0.95, 0.60, 0.10, 0.10, 0.25, 0.30, 0.06, 0.50, 0.02),
+    ("W", "mid"): (7.00, 0.95, 0.60, 0.10, 0.10, 0.25, 0.30, 0.06, 0.50, 0.02),
     ("W", "high"): (0.55, 0.20, 0.20, 0.15, 0.20, 0.15, 0.20, 0.05, 0.35, 0.00),
-    ("E", "low"): (0.10, 0.05, 0.05, 0.05, 0.05, 0.60, 0.85, 0.02, 0.15, 0.10),
-    ("E", "mid"): (1.70, 0.08, 0.75, 0.30, 0.22, 0.10, 0.10, 0.08, 0.55, 0.01),
+    ("E", "low"): (0.10, 0.04, 0.04, 0.05, 0.05, 0.60, 0.85, 0.02, 0.15, 0.10),
+    ("E", "mid"): (1.80, 0.08, 0.75, 0.30, 0.22, 0.10, 0.10, 0.08, 0.55, 0.01),
     ("E", "high"): (0.85, 0.12, 0.15, 0.08, 0.10, 0.20, 0.35, 0.40, 0.25, 0.00),
 }
 HEIGHTS = ("low", "mid", "high")
-EDGE = 0.05
+FIRST, SECOND = 0.36, 0.65
+"""Where low gives way to middle and middle to high, from north to south: a little inside the middle districts."""
+EDGE = 0.04
 """Width of the passage from one part to the next, as a share of the land's side."""
 
 
@@ -60,7 +62,7 @@ def _step(value: Array, middle: float, width: float) -> Array:
 def character(terrain: Terrain, x: Array, y: Array) -> Character:
     """The character of points (m)."""
     south = terrain.south(y)
-    first, second = _step(south, 1 / 3, EDGE), _step(south, 2 / 3, EDGE)
+    first, second = _step(south, FIRST, EDGE), _step(south, SECOND, EDGE)
     east = _step(terrain.river_offset(x, y) / SPAN_M, 0.0, EDGE / 4)
     weights = dict(zip(HEIGHTS, (1 - first, first - second, second), strict=True))
     values = {
