@@ -55,7 +55,7 @@ def state(patches: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
 def _rotation(fields: Patches, day: float) -> NDArray[np.int64]:
     """What is sown in the farming year that begins in August: cassava, maize, fallow or nothing."""
     season = np.floor((day - 213.0) / YEAR)
-    turn = fields.luck * 7.31 + season * 0.6180339887
+    turn = fields.luck * 7.31 + season * 0.2236
     turn -= np.floor(turn)
     names = ("cassava", "maize", "young_regrowth")
     return np.select([turn < 0.36, turn < 0.62, turn < 0.86], [NUMBER[n] for n in names], NUMBER["tilled"])

@@ -18,7 +18,6 @@ from cocal.simulate.land.terrain import (
     BAR_HALF_WIDTH_M,
     RIVER_HALF_WIDTH_M,
     ROAD_CEILING_M,
-    ROAD_HALF_WIDTH_M,
     Terrain,
 )
 from cocal.simulate.noise import fractal_grid
@@ -151,14 +150,16 @@ def _paint(ids: NDArray[np.int32], window: Window, table: Patches, start: int, s
 
 def _draw_surfaces(ids: NDArray[np.int32], terrain: Terrain, grid: Window, elevation: Array) -> None:
     """Draw roads, gravel bars and the river in place."""
-    step = SAMPLES // _COARSE
-
-    def draw(where: NDArray[np.bool_], surface: str) -> None:
-        ids[np.repeat(np.repeat(where, step, 0), step, 1)] = SURFACES.index(surface)
-
-    river = np.abs(terrain.river_offset(grid.x[None, :], grid.y[:, None]))
-    wide = 1.0 + 0.25 * fractal_grid(terrain.seed, "banks", grid.x, grid.y, 400.0, 2)
+    over = np.full(grid.shape, -1, dtype=np.int8)
     low = np.repeat(np.repeat(elevation < ROAD_CEILING_M, _COARSE, 0), _COARSE, 1)
-    draw((terrain.road_distance_grid(grid.x, grid.y) < ROAD_HALF_WIDTH_M) & low, "road")
-    draw(river < BAR_HALF_WIDTH_M * wide, "gravel_bar")
-    draw(river < RIVER_HALF_WIDTH_M * wide, "river")
+    over[terrain.on_road(grid.x, grid.y) & low] = SURFACES.index("road")
+    river = np.abs(terrain.river_offset(grid.x[None, :], grid.y[:, None]))
+    near = np.flatnonzero((river < 2 * BAR_HALF_WIDTH_M).any(axis=0))
+    if near.size:
+        part = slice(near[0], near[-1] + 1)
+        wide = 1.0 + 0.25 * fractal_grid(terrain.seed, "banks", grid.x[part], grid.y, 400.0, 2)
+        over[:, part][river[:, part] < BAR_HALF_WIDTH_M * wide] = SURFACES.index("gravel_bar")
+        over[:, part][river[:, part] < RIVER_HALF_WIDTH_M * wide] = SURFACES.index("river")
+    step = SAMPLES // _COARSE
+    over = np.repeat(np.repeat(over, step, 0), step, 1)
+    np.copyto(ids, over, where=over >= 0)

@@ -86,12 +86,14 @@ class Terrain:
         north = fractal(self.seed, "roads", x, np.asarray(y) + 8.0, 3400.0, 2)
         return _to_zero_line(here, east, north)
 
-    def road_distance_grid(self, x: Array, y: Array) -> Array:
-        """`road_distance` on the grid of columns x and rows y, (y, x), m."""
-        here = fractal_grid(self.seed, "roads", x, y, 3400.0, 2)
-        east = fractal_grid(self.seed, "roads", x + 8.0, y, 3400.0, 2)
-        north = fractal_grid(self.seed, "roads", x, y + 8.0, 3400.0, 2)
-        return _to_zero_line(here, east, north)
+    def on_road(self, x: Array, y: Array) -> NDArray[np.bool_]:
+        """(y, x) True within half a road's width of its middle, on the even grid of columns x and rows y."""
+        step = x[1] - x[0]
+        field = fractal_grid(self.seed, "roads", np.append(x, x[-1] + step), np.append(y, y[-1] - step), 3400.0, 2)
+        here = field[:-1, :-1]
+        east, south = field[:-1, 1:] - here, field[1:, :-1] - here
+        steepness = np.maximum(east * east + south * south, (2e-4 * step) ** 2)
+        return np.asarray(here * here < (ROAD_HALF_WIDTH_M / step) ** 2 * steepness)
 
     def village(self, column: Any, row: Any) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Easting, northing and existence of the village of each lattice cell."""
