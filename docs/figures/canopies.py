@@ -24,7 +24,7 @@ OUT = Path(__file__).parents[2] / "pipeline" / "cocal" / "simulate" / "sensor" /
 
 CENTRE_NM = (492.4, 559.8, 664.6, 704.1, 740.5, 782.8, 832.8, 864.7, 1613.7, 2202.4)
 WIDTH_NM = (66, 36, 31, 15, 15, 20, 106, 21, 91, 175)
-BANDS = "blue green red rededge071 rededge075 rededge078 nir nir08 swir16 swir22".split()
+BANDS = ["blue", "green", "red", "rededge071", "rededge075", "rededge078", "nir", "nir08", "swir16", "swir22"]
 LEAF_AREA = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 SUN_ZENITH, HOT_SPOT = 32.0, 0.1
 LITTER = (0.0357, 0.0614, 0.0993, 0.1459, 0.1739, 0.1975, 0.2011, 0.2154, 0.2412, 0.1258)
@@ -68,6 +68,7 @@ def background(name: str) -> NDArray[np.float64]:
 
 
 def main() -> None:
+    """Write the table."""
     rows = []
     for leaf, (n, cab, car, brown, water, dry, angle, ground) in LEAVES.items():
         for area in LEAF_AREA:

@@ -1,6 +1,6 @@
 """How hard the invented border is: a plain forest on a region it has not seen, at the prevalence of the map.
 
-    python tests/acceptance/hardness.py [SEED ...]     # one line per seed and kind of feature
+python tests/acceptance/hardness.py [SEED ...]     # one line per seed and kind of feature
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from cocal.simulate.sensor.passes import acquisition_days
 from cocal.simulate.sensor.scenes import blocks
 from cocal.simulate.sensor.sky import sky_of
 from cocal.simulate.settings import reference_day
-from cocal.simulate.world import write_vector
+from cocal.simulate.vectors import write_vector
 
 DEMO = Path(__file__).parents[2] / "configs" / "demo.yaml"
 SEEDS, FIRST_YEAR = (7, 8, 9, 10, 11), 2020
@@ -90,7 +90,9 @@ def looked_at(settings: SimulateSettings, share: float = SHARE) -> Pixels:
         draw = uniform(settings.seed, "looked at", np.floor(block.x)[None, :], np.floor(block.y)[:, None])
         rows, columns = np.nonzero((draw < share) & (owner >= 0))
         truth = _truth(below, settings, rows, columns)
-        parts.append(({**truth, "region": owner[rows, columns]}, *_seen(below, settings, block, rows, columns)))
+        parts.append(
+            ({**truth, "region": owner[rows, columns]}, *_seen(below, settings, block, rows, columns))
+        )
     table = {k: np.concatenate([p[0][k] for p in parts]) for k in parts[0][0]}
     series = xr.concat([p[2] for p in parts], "sample")
     series = series.assign_coords(sample=np.arange(series.sizes["sample"]))
@@ -119,7 +121,11 @@ def _truth(
 
 
 def _seen(
-    below: Ground, settings: SimulateSettings, block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64]
+    below: Ground,
+    settings: SimulateSettings,
+    block: Window,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
 ) -> tuple[NDArray[np.float32], xr.Dataset]:
     """(one clear date (pixel, band), the year's series) of some pixels of a block."""
     sizes = {**BANDS, "scl": 20}
@@ -153,7 +159,11 @@ def _relief(
 
 def score(pixels: Pixels, features: NDArray[np.float32]) -> Score:
     """Each region predicted by a forest of the others: random pixels as they come, and a few more of coca."""
-    said, coca, rng = np.zeros(pixels.code.size, dtype=bool), pixels.code == CODES["coca"], np.random.default_rng(1)
+    said, coca, rng = (
+        np.zeros(pixels.code.size, dtype=bool),
+        pixels.code == CODES["coca"],
+        np.random.default_rng(1),
+    )
     for region in range(len(PLACES)):
         others = rng.permutation(np.flatnonzero(pixels.region != region))
         chosen = np.unique(np.concatenate([others[:TRAINING], others[coca[others]][:EXTRA_COCA]]))

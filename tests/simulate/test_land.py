@@ -78,7 +78,9 @@ def test_a_pixel_is_coca_where_coca_covers_half_of_it_else_what_covers_most(
     assert majority(places(**given), CODES)[0, 0] == CODES[expected]
 
 
-@pytest.mark.parametrize(("value", "expected"), [(-1, 1), (0, 0), (3, 3), (10, 10), (12, 8), (20, 0), (21, 1)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(-1, 1), (0, 0), (3, 3), (10, 10), (12, 8), (20, 0), (21, 1)]
+)
 def test_values_are_folded_back_and_forth(value: float, expected: float) -> None:
     assert mirrored(value, 10.0) == expected
 

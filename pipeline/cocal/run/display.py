@@ -25,7 +25,12 @@ class Progresses:
     """Bars on a terminal, lines in the log elsewhere, for work that tells how far it is."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         self._bars = Progress(*columns, disable=not sys.stderr.isatty())
         self._tasks: dict[str, TaskID] = {}
 

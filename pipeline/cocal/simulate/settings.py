@@ -26,9 +26,11 @@ class SimulateSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scenario: Literal["border-1"] = SCENARIO
+    scenario: Literal["border-1"] = "border-1"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 7
-    year: Annotated[int, Field(ge=2016, le=2100, description="the year of the images, the last of all")] = 2024
+    year: Annotated[int, Field(ge=2016, le=2100, description="the year of the images, the last of all")] = (
+        2024
+    )
     years: Annotated[
         int, Field(ge=2, le=20, description="years of truth, official figures and claims, up to `year`")
     ] = 5

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
-import pandas as pd
-import pyogrio
 import rasterio
 import shapely
 
@@ -24,8 +22,9 @@ from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import parent_table, region_table, zone_table
-from cocal.simulate.sensor.scenes import TAGS, blocks, raster_part, write_archive
+from cocal.simulate.sensor.scenes import blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
+from cocal.simulate.vectors import TAGS, write_vector
 from cocal.simulate.workers import in_order
 from cocal.store import atomic_path, write_json
 
@@ -38,9 +37,7 @@ def say_nothing(what: str, done: int, whole: int) -> None:
     """Tell nobody of the progress."""
 
 
-def simulate(
-    out: Path, settings: SimulateSettings, *, workers: int = 1, tell: Tell = say_nothing
-) -> None:
+def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: Tell = say_nothing) -> None:
     """Write the invented border below `out`; the same settings give the same bytes, whatever `workers` is.
 
     - `archive/`: scenes/1, the acquisitions of the last year, each item with `cocal:simulated`
@@ -73,9 +70,7 @@ def simulate(
     _write_tables(out, parts, settings)
     write_vector(out / "training.gpkg", training_table(parts, settings), "training")
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
-    write_archive(
-        out / "archive", settings, workers, lambda done, whole: tell("scenes", done, whole)
-    )
+    write_archive(out / "archive", settings, workers, lambda done, whole: tell("scenes", done, whole))
 
 
 def _write_places(out: Path, settings: SimulateSettings) -> Regions:
@@ -112,7 +107,10 @@ def _survey_all(
     window, parts = settings.window, []
     whole = blocks(window)
     with ExitStack() as files:
-        rasters = {name: files.enter_context(_raster(out / f"{name}.tif", settings, d)) for name, d in RASTERS.items()}
+        rasters = {
+            name: files.enter_context(_raster(out / f"{name}.tif", settings, d))
+            for name, d in RASTERS.items()
+        }
         tasks = (_Block(block, settings, regions) for block in whole)
         for part in in_order(_survey, tasks, workers):
             for name, values in part.rasters.items():
@@ -168,14 +166,3 @@ def training_table(parts: list[Surveyed], settings: SimulateSettings) -> gpd.Geo
         "source": "SIMULATED interpretation",
     }
     return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
-
-
-def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
-    """Write a GeoPackage whose bytes depend on its content only: its date of change is fixed."""
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
-    try:
-        with atomic_path(path) as temporary:
-            table.to_file(temporary, driver="GPKG", layer=layer, engine="pyogrio", metadata=dict(TAGS))
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})

@@ -35,7 +35,7 @@ Ints = NDArray[np.int64]
 
 def total(arrays: Sequence[Ints]) -> Ints:
     """The exact sum of integer arrays."""
-    return np.sum(np.stack(arrays), axis=0, dtype=np.int64)
+    return np.asarray(np.stack(arrays).sum(axis=0), dtype=np.int64)
 
 
 def _ha(sixteenths: Ints | int) -> float:
@@ -136,7 +136,7 @@ def _cleared(parts: Sequence[Surveyed]) -> pd.DataFrame:
     """Eradicated plots, their parts in several blocks added up."""
     whole = pd.concat([p.cleared for p in parts], ignore_index=True)
     keys = ["region", "year", "layer", "column", "row", "day"]
-    return whole.groupby(keys, as_index=False)["units"].sum()
+    return whole.groupby(keys)["units"].sum().reset_index()
 
 
 def cleared_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
@@ -166,7 +166,10 @@ def claims_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple
     claims, truth = [], []
     for r, place in enumerate(PLACES):
         for year in settings.history:
-            cleared, draw = _ha(int(true.get((r, year), 0))), float(uniform(settings.seed, "claim", r, year)[0])
+            cleared, draw = (
+                _ha(int(true.get((r, year), 0))),
+                float(uniform(settings.seed, "claim", r, year)[0]),
+            )
             share = VALIDATED[place.country] * (0.8 + 0.35 * draw)
             claimed = round(cleared / share + (2.0 * draw if place.country == "BO" else 0.0))
             key = {"region_id": place.region_id, "year": year}

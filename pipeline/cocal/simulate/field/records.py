@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.grid import transformer
+from cocal.simulate.field.official import total
 from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import Surveyed
 from cocal.simulate.noise import normal, uniform
@@ -30,13 +31,15 @@ CONFUSED = {
 MISSION_COCA, MISSION_OTHER, TAKEN_AT_ROAD = 120, 80, 0.15
 
 
-def sample_records(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def sample_records(
+    parts: Sequence[Surveyed], settings: SimulateSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(records, truth): a simple random sample without replacement of the pixels of each stratum.
 
     `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are what
     each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
     """
-    pixels = dict(zip(STRATA, sum(p.stratum_pixels for p in parts).tolist(), strict=True))
+    pixels = dict(zip(STRATA, total([p.stratum_pixels for p in parts]).tolist(), strict=True))
     table = lowest((p.sample for p in parts), "stratum", settings.sample_sizes)
     table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
     drawn = table.groupby("stratum")["x"].size()
@@ -55,14 +58,19 @@ def sample_records(parts: Sequence[Surveyed], settings: SimulateSettings) -> tup
     records["inclusion_probability"] = [drawn[s] / pixels[s] for s in table["stratum"]]
     records["visited"] = reached
     records["split"] = "test"
-    truth = records[["record_id"]].assign(
-        **{"class": table["class"], "far": table["far"], "first_wrong": first != table["class"],
-           "second_wrong": second != table["class"], "source": "SIMULATED truth"}
+    truth = pd.DataFrame(
+        {
+            "record_id": records["record_id"], "class": table["class"], "far": table["far"],
+            "first_wrong": first != table["class"], "second_wrong": second != table["class"],
+            "source": "SIMULATED truth",
+        }
     )  # fmt: skip
     return records, truth
 
 
-def mission_records(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def mission_records(
+    parts: Sequence[Surveyed], settings: SimulateSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the road.
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
@@ -77,14 +85,18 @@ def mission_records(parts: Sequence[Surveyed], settings: SimulateSettings) -> tu
     records = _common(table.assign(x=x, y=y), settings, "M", "SIMULATED mission along roads")
     records["class"] = _observed(settings.seed, "observer/m", table["class"].to_numpy(), place)
     records["visited"] = True
-    truth = records[["record_id"]].assign(
-        **{"class": table["class"], "taken_at_road": off, "wrong_class": records["class"] != table["class"],
-           "source": "SIMULATED truth"}
+    truth = pd.DataFrame(
+        {
+            "record_id": records["record_id"], "class": table["class"], "taken_at_road": off,
+            "wrong_class": records["class"] != table["class"], "source": "SIMULATED truth",
+        }
     )  # fmt: skip
     return records, truth
 
 
-def _observed(seed: int, stream: str, true: NDArray[np.object_], place: NDArray[np.int64]) -> NDArray[np.object_]:
+def _observed(
+    seed: int, stream: str, true: NDArray[np.object_], place: NDArray[np.int64]
+) -> NDArray[np.object_]:
     wrong = uniform(seed, stream, place, 0) < OBSERVER_ERROR
     return np.where(wrong, [CONFUSED[key] for key in true], true)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.grid import Window
-from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.history import is_coca
+from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.noise import uniform
 from cocal.simulate.settings import STRATA
@@ -37,7 +38,9 @@ def sample_sites(
         rows, columns = np.nonzero(stratum == number)
         first = np.argsort(draw[rows, columns], kind="stable")[: sizes[name]]
         r, c = rows[first], columns[first]
-        tables.append(_sites(terrain, block, r, c, code, draw) | {"stratum": name, "cover": _cover(counts, code, r, c)})
+        tables.append(
+            _sites(terrain, block, r, c, code, draw) | {"stratum": name, "cover": _cover(counts, code, r, c)}
+        )
     return pd.concat([pd.DataFrame(t) for t in tables], ignore_index=True)
 
 
@@ -82,7 +85,10 @@ def _sites(
 
 
 def _cover(
-    counts: Mapping[str, NDArray[np.uint8]], code: NDArray[np.uint8], r: NDArray[np.int64], c: NDArray[np.int64]
+    counts: Mapping[str, NDArray[np.uint8]],
+    code: NDArray[np.uint8],
+    r: NDArray[np.int64],
+    c: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Per cent of each pixel that its class covers."""
     held = np.zeros(r.size)
@@ -91,7 +97,7 @@ def _cover(
     return np.asarray(held * (100 / 16))
 
 
-def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[str, int]) -> pd.DataFrame:
+def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[Any, int]) -> pd.DataFrame:
     """The rows with the lowest `draw` of each group `by`, `sizes` many, in a fixed order."""
     whole = pd.concat(tables, ignore_index=True).sort_values([by, "draw", "x", "y"], kind="stable")
     rank = whole.groupby(by).cumcount()

@@ -58,7 +58,12 @@ class Surveyed:
 
 
 def survey(
-    land: Land, terrain: Terrain, block: Window, owner: NDArray[np.int32], years: Sequence[int], sizes: Mapping[str, int]
+    land: Land,
+    terrain: Terrain,
+    block: Window,
+    owner: NDArray[np.int32],
+    years: Sequence[int],
+    sizes: Mapping[str, int],
 ) -> Surveyed:
     """The survey of `block`. `land` is on the block with `HALO_PX` more on each side; `owner` (y, x) is the
     region of each of the block's pixels, -1 outside; `sizes` are the sample sizes by stratum.
@@ -127,7 +132,8 @@ def _histories(table: Patches, area: Ints, years: Sequence[int]) -> tuple[Ints, 
     found = np.zeros((len(years), len(PLACES)), dtype=np.int64)
     for k, year in enumerate(years):
         kind, _ = state(table, reference_day(year))
-        np.add.at(cover[k], (slice(None), kind), area)
+        for number in range(len(KINDS)):
+            cover[k, :, number] = area[:, kind == number].sum(axis=1)
         found[k] = area[:, census(table, reference_day(year))].sum(axis=1)
     return cover, found
 

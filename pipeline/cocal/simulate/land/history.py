@@ -65,7 +65,7 @@ def _coca(sites: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
     age, end = generation(sites, day)
     bears = BEARING_YEARS[0] + (BEARING_YEARS[1] - BEARING_YEARS[0]) * sites.pace
     gone = age - end
-    steps = [
+    steps: list[tuple[NDArray[np.bool_], NDArray[np.int64] | int, Array]] = [
         (age < 0, sites.kind, 0.0 * age),
         (age < BURNED_YEARS, NUMBER["burned"], age),
         (age < bears, NUMBER["nursery"], age),

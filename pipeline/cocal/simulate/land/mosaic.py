@@ -46,7 +46,9 @@ class Land:
         return np.ascontiguousarray(cut).reshape(SAMPLES**2, height, width)
 
 
-def counts(places: NDArray[np.int32], code: NDArray[np.uint8], codes: Mapping[str, int]) -> dict[str, NDArray[np.uint8]]:
+def counts(
+    places: NDArray[np.int32], code: NDArray[np.uint8], codes: Mapping[str, int]
+) -> dict[str, NDArray[np.uint8]]:
     """Places of each class in every pixel (y, x), by class key; `code` is the class of each patch."""
     out = {key: np.zeros(places.shape[1:], dtype=np.uint8) for key in codes}
     for ids in places:
@@ -94,7 +96,10 @@ def land(terrain: Terrain, window: Window) -> Land:
 def fine_window(window: Window, parts: int) -> Window:
     """`window` with `parts` squares per pixel and side."""
     return replace(
-        window, width=window.width * parts, height=window.height * parts, resolution=window.resolution // parts
+        window,
+        width=window.width * parts,
+        height=window.height * parts,
+        resolution=window.resolution // parts,
     )
 
 

@@ -122,9 +122,7 @@ def patches(terrain: Terrain, window: Window) -> tuple[Patches, list[int]]:
     return _joined(tables), starts
 
 
-def _layer(
-    terrain: Terrain, layer: Layer, column: NDArray[np.int64], row: NDArray[np.int64]
-) -> Patches:
+def _layer(terrain: Terrain, layer: Layer, column: NDArray[np.int64], row: NDArray[np.int64]) -> Patches:
     def draw(what: str) -> Array:
         return uniform(terrain.seed, f"{layer.name}/{what}", column, row)
 
@@ -230,7 +228,10 @@ def _stand_kind(terrain: Terrain, x: Array, y: Array, draw: Draw) -> NDArray[np.
     chosen, which = draw("cleared"), draw("which")
     open_land = np.select(
         [which < 0.30, which < 0.42, which < 0.62, which < 0.82, which < 0.97],
-        [NUMBER[k] for k in ("pasture", "shrubby_pasture", "young_regrowth", "middle_regrowth", "old_regrowth")],
+        [
+            NUMBER[k]
+            for k in ("pasture", "shrubby_pasture", "young_regrowth", "middle_regrowth", "old_regrowth")
+        ],
         NUMBER["burned"],
     )
     land = np.where(chosen < cleared, open_land, _forest(height))

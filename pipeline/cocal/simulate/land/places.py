@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from cocal.grid import Window, project
-from cocal.simulate.noise import fractal
 from cocal.simulate.land.terrain import Terrain
+from cocal.simulate.noise import fractal
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,9 @@ class Zone:
 
 
 ZONES = (
-    Zone("SIM-ZA-1", f"Zona autorizada Puka Kunka {LABEL}", "authorised", "SIM-BO-2", 0.17, 0.50, 0.135, 0.045),
+    Zone(
+        "SIM-ZA-1", f"Zona autorizada Puka Kunka {LABEL}", "authorised", "SIM-BO-2", 0.17, 0.50, 0.135, 0.045
+    ),
     Zone("SIM-ZA-2", f"Zona autorizada Achuma {LABEL}", "authorised", "SIM-BO-3", 0.12, 0.73, 0.06, 0.02),
     Zone("SIM-AP-1", f"Parque Suchuwara {LABEL}", "protected", "SIM-BO-1", 0.22, 0.16, 0.15),
     Zone("SIM-AP-2", f"Reserva Ñanpallqa {LABEL}", "protected", "SIM-PE-3", -0.30, 0.84, 0.13),
@@ -140,13 +142,27 @@ def zone_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
     for number, zone in enumerate(ZONES):
         north = window.top - zone.south * side
         middle = np.array([float(terrain.river_x(north)[0]) + zone.east * side, north])
-        wave = 1.0 + 0.12 * np.clip(fractal(terrain.seed, "zone", np.cos(angles), np.sin(angles) + 9.0 * number, 1.1, 2), -2, 2)
+        wave = 1.0 + 0.12 * np.clip(
+            fractal(terrain.seed, "zone", np.cos(angles), np.sin(angles) + 9.0 * number, 1.1, 2), -2, 2
+        )
         ring = middle + zone.radius * side * wave[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
         shape = shapely.intersection(shapely.Polygon(ring), districts[zone.region_id])
         share = zone.legal_share
         limit = None if share is None else 5 * round(shape.area / 1e4 * share / 5)
-        rows.append((zone.zone_id, zone.name, zone.kind, countries[zone.region_id], limit, project(shape, window.epsg, 4326)))
+        rows.append(
+            (
+                zone.zone_id,
+                zone.name,
+                zone.kind,
+                countries[zone.region_id],
+                limit,
+                project(shape, window.epsg, 4326),
+            )
+        )
     table = gpd.GeoDataFrame(
-        rows, columns=["zone_id", "name", "kind", "country", "limit_ha", "geometry"], geometry="geometry", crs="EPSG:4326"
+        rows,
+        columns=["zone_id", "name", "kind", "country", "limit_ha", "geometry"],
+        geometry="geometry",
+        crs="EPSG:4326",
     )
     return table.astype({"limit_ha": "float64"})

@@ -89,7 +89,9 @@ class Terrain:
     def on_road(self, x: Array, y: Array) -> NDArray[np.bool_]:
         """(y, x) True within half a road's width of its middle, on the even grid of columns x and rows y."""
         step = x[1] - x[0]
-        field = fractal_grid(self.seed, "roads", np.append(x, x[-1] + step), np.append(y, y[-1] - step), 3400.0, 2)
+        field = fractal_grid(
+            self.seed, "roads", np.append(x, x[-1] + step), np.append(y, y[-1] - step), 3400.0, 2
+        )
         here = field[:-1, :-1]
         east, south = field[:-1, 1:] - here, field[1:, :-1] - here
         steepness = np.maximum(east * east + south * south, (2e-4 * step) ** 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -106,7 +107,7 @@ def _normals(heights: NDArray[np.float64], size: int) -> tuple[Image, Image, Ima
     east = (heights[1:-1, :-2] - heights[1:-1, 2:]) / (2 * size)
     north = (heights[2:, 1:-1] - heights[:-2, 1:-1]) / (2 * size)
     up = 1 / np.sqrt(1 + east * east + north * north)
-    return tuple(np.asarray(v, dtype=np.float32) for v in (up, east * up, north * up))
+    return up.astype(np.float32), (east * up).astype(np.float32), (north * up).astype(np.float32)
 
 
 def halved(values: Image) -> Image:
@@ -114,7 +115,7 @@ def halved(values: Image) -> Image:
     return (values[::2, ::2] + values[::2, 1::2] + values[1::2, ::2] + values[1::2, 1::2]) * np.float32(0.25)
 
 
-def doubled(values: Image) -> Image:
+def doubled(values: NDArray[Any]) -> NDArray[Any]:
     """(y, x) each pixel as 2 x 2."""
     return np.repeat(np.repeat(values, 2, axis=0), 2, axis=1)
 
@@ -199,8 +200,9 @@ def _light(sky: Sky, scale: Scale) -> Image:
         scale.east * np.float32(np.sin(sky.azimuth)) + scale.north * np.float32(np.cos(sky.azimuth))
     )
     level = np.cos(sky.zenith)
-    incidence = scale.up * np.float32(level) + toward
-    return np.maximum((incidence + np.float32(UNCORRECTED)) * np.float32(1 / (level + UNCORRECTED)), np.float32(0.2))
+    light: Image = scale.up * np.float32(level) + toward + np.float32(UNCORRECTED)
+    light *= np.float32(1 / (level + UNCORRECTED))
+    return np.maximum(light, np.float32(0.2), out=light)
 
 
 def _digital(value: Image, grain: Image) -> NDArray[np.uint16]:

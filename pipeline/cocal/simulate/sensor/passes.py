@@ -82,7 +82,11 @@ def _item(
 
 
 def _middle(window: Window) -> tuple[float, float, float]:
-    return (window.left + window.right) / 2, (window.bottom + window.top) / 2, float(window.right - window.left)
+    return (
+        (window.left + window.right) / 2,
+        (window.bottom + window.top) / 2,
+        float(window.right - window.left),
+    )
 
 
 def _swath_edge(seed: int, window: Window, day: date) -> tuple[float, float, float]:

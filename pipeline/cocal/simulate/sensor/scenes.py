@@ -21,10 +21,10 @@ from cocal.simulate.sensor.exposure import Ground, expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
+from cocal.simulate.vectors import TAGS
 from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
-TAGS = {"SIMULATED": "yes", "DESCRIPTION": "SIMULATED scene, not an observation"}
 BATCH = 18
 """Scenes that are open at once, at most: the land of a block is made once for all of them."""
 
@@ -67,9 +67,7 @@ def write_archive(
     plan = passes(settings.seed, settings.window, settings.year, settings.acquisitions_per_month)
     due = [p for p in plan if store.find(p.scene_id, address(_inputs(settings, p, code))) is None]
     size = max(1, min(BATCH, -(-len(due) // workers)))
-    batches = [
-        Batch(archive, settings, tuple(due[k : k + size]), code) for k in range(0, len(due), size)
-    ]
+    batches = [Batch(archive, settings, tuple(due[k : k + size]), code) for k in range(0, len(due), size)]
     done = len(plan) - len(due)
     for number in in_order(_make, batches, workers):
         done += number
