@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from marks import write_between
+
 CASES = ((144, 1), (504, 3), (1008, 1), (1008, 3), (1008, 6), (2004, 3))
 """Side in pixels of 10 m, acquisitions per month. The first is what does not grow."""
 MOST_COST_CHANGE, MOST_MEMORY_GROWTH = 1.25, 1.10
-BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
 
 PROGRAM = """
 import sys
@@ -90,13 +91,6 @@ def problems(costs: list[Cost]) -> list[str]:
     return found
 
 
-def write(path: Path, text: str) -> None:
-    """Put the table between its marks."""
-    content = path.read_text(encoding="utf-8")
-    head, rest = content.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", type=Path, help="file that holds the table between its marks")
@@ -104,7 +98,7 @@ def main() -> int:
     costs = [measure(*case) for case in CASES]
     print(table(costs), flush=True)
     if chosen.write:
-        write(chosen.write, table(costs))
+        write_between(chosen.write, "growth", table(costs))
     found = problems(costs)
     print("\n".join(found) or "linear in area and dates, memory flat")
     return 1 if found else 0

@@ -79,9 +79,15 @@ def _sites(
     draw: NDArray[np.float64],
 ) -> dict[str, object]:
     x, y = block.x[c], block.y[r]
-    far = (terrain.slope(x, y) > UNREACHABLE_SLOPE) | (terrain.road_distance(x, y) > UNREACHABLE_ROAD_M)
+    far = is_far(terrain, x, y)
     keys = np.array(list(CODES))[np.searchsorted(list(CODES.values()), code[r, c])]
     return {"draw": draw[r, c], "x": x, "y": y, "class": keys, "far": far}
+
+
+def is_far(terrain: Terrain, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """True for points (m) that are hard to reach: steep ground, or no road within 1.5 km."""
+    steep = terrain.slope(x, y) > UNREACHABLE_SLOPE
+    return np.asarray(steep | (terrain.road_distance(x, y) > UNREACHABLE_ROAD_M))
 
 
 def _cover(
