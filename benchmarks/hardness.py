@@ -201,7 +201,11 @@ def problems(found: pd.DataFrame) -> list[str]:
     out = []
     for name, (low, high) in (("one date", ONE_DATE), ("year", YEAR)):
         f1s = by_map[name]["f1"]
-        out += [f"{name}, seed {s}: F1 {v:.3f} not within {low} to {high}" for s, v in f1s.items() if not low <= v <= high]
+        out += [
+            f"{name}, seed {s}: F1 {v:.3f} not within {low} to {high}"
+            for s, v in f1s.items()
+            if not low <= v <= high
+        ]
     wins = int((by_map["last year, office"]["f1"] > by_map["year"]["f1"]).sum())
     if wins < WINS:
         out.append(f"last year's map wins in {wins} of {len(by_map['year'])} years")
@@ -217,7 +221,10 @@ def table(found: pd.DataFrame) -> str:
     head = f"| land (seed, year) | coca, % of pixels | F1 one date | F1 year | F1 last year's census (true map) | counted / true: {', '.join(ids)} |"
     rows = [head, "|---|---|---|---|---|---|"]
     for (seed, year), part in found.groupby(["seed", "year"]):
-        f1s, ratios = part.set_index("map")["f1"], part.set_index("map").loc["year", [p.region_id for p in PLACES]]
+        f1s, ratios = (
+            part.set_index("map")["f1"],
+            part.set_index("map").loc["year", [p.region_id for p in PLACES]],
+        )
         rows.append(
             f"| {seed}, {year} | {100 * part['prevalence'].iloc[0]:.1f} | {f1s['one date']:.2f} | {f1s['year']:.2f} "
             f"| {f1s['last year, office']:.2f} ({f1s['last year, truth']:.2f}) | {', '.join(f'{v:.2f}' for v in ratios)} |"

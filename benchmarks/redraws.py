@@ -77,7 +77,9 @@ def redraw(frame: Frame, rng: np.random.Generator) -> pd.DataFrame:
     """A row per point that was reached: stratum, region, map_class (what the office had), reference_class."""
     chosen = np.concatenate(
         [
-            rng.choice(np.flatnonzero(frame.stratum == number), frame.settings.sample_sizes[name], replace=False)
+            rng.choice(
+                np.flatnonzero(frame.stratum == number), frame.settings.sample_sizes[name], replace=False
+            )
             for number, name in enumerate(STRATA, start=1)
         ]
     )
@@ -95,9 +97,7 @@ def redraw(frame: Frame, rng: np.random.Generator) -> pd.DataFrame:
 def estimates(frame: Frame, sample: pd.DataFrame) -> pd.DataFrame:
     """Of coca, by region and in all: estimated hectares and the ends of the interval."""
     wanted = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["estimate"]
-    found = estimate_areas(
-        sample, frame.areas, classes=tuple(CODES), by_region=True, **wanted
-    )
+    found = estimate_areas(sample, frame.areas, classes=tuple(CODES), by_region=True, **wanted)
     assert found.regions is not None
     regions = found.regions[found.regions["class"] == "coca"].set_index("region")
     whole = found.classes[found.classes["class"] == "coca"].assign(region=ALL).set_index("region")
@@ -124,12 +124,19 @@ def coverage(land: Path, draws: int, seed: int = 1) -> pd.DataFrame:
 def problems(found: pd.DataFrame, promise: float = 0.95) -> list[str]:
     """Regions whose intervals hold the truth less often than promised, beyond chance."""
     least = binom.ppf(0.01, found["draws"].iloc[0], promise)
-    return [f"{name}: {row['held']:.0f} of {row['draws']:.0f}" for name, row in found.iterrows() if row["held"] < least]
+    return [
+        f"{name}: {row['held']:.0f} of {row['draws']:.0f}"
+        for name, row in found.iterrows()
+        if row["held"] < least
+    ]
 
 
 def table(found: pd.DataFrame) -> str:
     """The coverage as a table for people."""
-    rows = ["| region | truth, ha | mean estimate, ha | median width of the interval, ha | held the truth |", "|---|---|---|---|---|"]
+    rows = [
+        "| region | truth, ha | mean estimate, ha | median width of the interval, ha | held the truth |",
+        "|---|---|---|---|---|",
+    ]
     for name, row in found.iterrows():
         rows.append(
             f"| {name} | {row['truth_ha']:.1f} | {row['mean_ha']:.1f} | {row['width_ha']:.0f} "

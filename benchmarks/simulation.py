@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -83,7 +84,7 @@ def problems(costs: list[Cost]) -> list[str]:
     if not 1 / MOST_COST_CHANGE <= ratio <= MOST_COST_CHANGE:
         found.append(f"cost per pixel and date at 20 km is {ratio:.2f} of that at 10 km")
     dates = [c for c in costs if c.size_px == 1008]
-    slopes = [(b.cpu_s - a.cpu_s) / (b.mpx_dates - a.mpx_dates) for a, b in zip(dates, dates[1:], strict=False)]
+    slopes = [(b.cpu_s - a.cpu_s) / (b.mpx_dates - a.mpx_dates) for a, b in pairwise(dates)]
     if not 1 / MOST_COST_CHANGE <= slopes[1] / slopes[0] <= MOST_COST_CHANGE:
         found.append(f"a further date costs {slopes[1]:.2f} s/Mpx after 36 dates, {slopes[0]:.2f} before")
     if twenty.peak_gib > MOST_MEMORY_GROWTH * ten.peak_gib:

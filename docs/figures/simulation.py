@@ -45,7 +45,9 @@ CLEAR, CLOUDY, COLOURS = (4, 5, 6, 7, 2), (8, 9, 10), 96
 
 def save(figure: Figure, name: str) -> None:
     """Write a picture with the word SIMULATED on it, in few colours: below 150 kB."""
-    figure.text(0.5, 0.985, "SIMULATED - not an observation", ha="center", va="top", color="#b00020", weight="bold")
+    figure.text(
+        0.5, 0.985, "SIMULATED - not an observation", ha="center", va="top", color="#b00020", weight="bold"
+    )
     buffer = BytesIO()
     figure.savefig(buffer, dpi=100)
     picture = Image.open(buffer).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
@@ -59,6 +61,7 @@ def read(path: Path, every: int = 1) -> NDArray[np.generic]:
 
 
 def bare(axes: Axes, title: str) -> None:
+    """A picture without ticks."""
     axes.set(xticks=[], yticks=[], title=title)
 
 
@@ -69,16 +72,27 @@ def draw_land(land: Path, window: Window) -> None:
     west, south, east, north = window.bounds
     extent = (west, east, south, north)
     height = read(land / "dem.tif", 4)
-    shade = LightSource(45, 40).shade(height, mpl.colormaps["gist_earth"], vert_exag=0.6, dx=40, dy=40, blend_mode="soft")
+    shade = LightSource(45, 40).shade(
+        height, mpl.colormaps["gist_earth"], vert_exag=0.6, dx=40, dy=40, blend_mode="soft"
+    )
     left.imshow(shade, extent=extent)
     bare(left, f"Heights, {height.min():.0f} to {height.max():.0f} m")
     scheme = read_scheme(SCHEME)
     code = read(land / "truth" / "class.tif", 3)
     colours = ["#ffffff", *(c.colour for c in scheme.classes)]
-    right.imshow(code, extent=extent, cmap=ListedColormap(colours), vmin=0, vmax=len(colours) - 1, interpolation="nearest")
+    right.imshow(
+        code,
+        extent=extent,
+        cmap=ListedColormap(colours),
+        vmin=0,
+        vmax=len(colours) - 1,
+        interpolation="nearest",
+    )
     bare(right, "What is so at the end of 2024")
     for axes in (left, right):
-        gpd.read_file(land / "regions.gpkg").to_crs(window.epsg).boundary.plot(ax=axes, color="black", linewidth=0.7)
+        gpd.read_file(land / "regions.gpkg").to_crs(window.epsg).boundary.plot(
+            ax=axes, color="black", linewidth=0.7
+        )
     zones = gpd.read_file(land / "zones.gpkg").to_crs(window.epsg)
     for kind, style in (("authorised", "-"), ("protected", "--")):
         zones[zones["kind"] == kind].boundary.plot(ax=right, color="#4a148c", linewidth=1.2, linestyle=style)
@@ -89,6 +103,7 @@ def draw_land(land: Path, window: Window) -> None:
 
 
 def ndvi(nir: NDArray[np.float64], red: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The index of reflectances or of digital numbers without offset."""
     return (nir - red) / (nir + red)
 
 
@@ -100,24 +115,34 @@ def plot_of(table: Patches, year: int) -> int:
     return int(np.argmax(size))
 
 
-def draw_year(land: Path, settings: SimulateSettings, scenes: list[Scene]) -> None:
+def draw_year(settings: SimulateSettings, scenes: list[Scene]) -> None:
     """NDVI of one plot every day, of three neighbours, and what the sensor saw of the plot."""
     table, _ = patches(settings.terrain, settings.window)
     which = plot_of(table, settings.year)
-    others = [k for k in np.argsort(np.hypot(table.x - table.x[which], table.y - table.y[which])) if k != which]
+    others = [
+        k for k in np.argsort(np.hypot(table.x - table.x[which], table.y - table.y[which])) if k != which
+    ]
     coca = state(table, day_number(date(settings.year, 7, 1)))[0] == NUMBER["coca"]
     near = [k for k in others if coca[k]][:3]
     days = [date(settings.year, 1, 1) + timedelta(days=k) for k in range(365)]
     red, nir = (list(BANDS).index(name) for name in ("red", "nir"))
-    course = np.stack([reflectance(table.take(np.array([which, *near])), day_number(d)) for d in days]).astype(float)
+    course = np.stack(
+        [reflectance(table.take(np.array([which, *near])), day_number(d)) for d in days]
+    ).astype(float)
     figure = Figure(figsize=(9.2, 3.9))
     axes = figure.subplots()
     for k, line in enumerate(ndvi(course[..., nir], course[..., red]).T):
         axes.plot(days, line, color="#d95f02" if k == 0 else "#bbbbbb", linewidth=2 if k == 0 else 0.9,
                   label=("one coca plot, every day", "three neighbours")[min(k, 1)] if k < 2 else None)  # fmt: skip
-    column, row = int((table.x[which] - settings.window.left) // 10), int((settings.window.top - table.y[which]) // 10)
+    column, row = (
+        int((table.x[which] - settings.window.left) // 10),
+        int((settings.window.top - table.y[which]) // 10),
+    )
     seen = [(s.day, *(int(_pixel(s, n, row, column)) for n in ("nir", "red", "scl"))) for s in scenes]
-    for name, codes, colour, mark in (("seen, called clear", CLEAR, "#1b7837", "o"), ("seen, called cloud or shadow", (*CLOUDY, 3), "#555555", "x")):
+    for name, codes, colour, mark in (
+        ("seen, called clear", CLEAR, "#1b7837", "o"),
+        ("seen, called cloud or shadow", (*CLOUDY, 3), "#555555", "x"),
+    ):
         part = [(d, ndvi(np.float64(n), np.float64(r))) for d, n, r, code in seen if code in codes and n]
         axes.plot([d for d, _ in part], [v for _, v in part], mark, color=colour, label=name, markersize=5)
     axes.set(ylabel="NDVI", ylim=(-0.05, 1.0), xlim=(days[0], days[-1]))
@@ -130,13 +155,21 @@ def _pixel(scene: Scene, name: str, row: int, column: int) -> int:
     band = scene.bands[name]
     step = band.resolution // 10
     with rasterio.open(band.path) as source:
-        return source.read(1, window=((row // step, row // step + 1), (column // step, column // step + 1)))[0, 0]
+        return source.read(1, window=((row // step, row // step + 1), (column // step, column // step + 1)))[
+            0, 0
+        ]
 
 
 def draw_clouds(scenes: list[Scene]) -> None:
     """A wet and a dry day with their scene classification, and cloud cover through the year."""
-    wet = min((s for s in scenes if s.day.month in (11, 12, 3)), key=lambda s: abs(s.properties["eo:cloud_cover"] - 55))
-    dry = min((s for s in scenes if s.day.month in (6, 7, 8, 9)), key=lambda s: abs(s.properties["eo:cloud_cover"] - 22))
+    wet = min(
+        (s for s in scenes if s.day.month in (11, 12, 3)),
+        key=lambda s: abs(s.properties["eo:cloud_cover"] - 55),
+    )
+    dry = min(
+        (s for s in scenes if s.day.month in (6, 7, 8, 9)),
+        key=lambda s: abs(s.properties["eo:cloud_cover"] - 22),
+    )
     figure = Figure(figsize=(9.2, 3.6))
     panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.25))
     for axes, scene in zip(panels, (wet, dry), strict=False):
@@ -145,9 +178,17 @@ def draw_clouds(scenes: list[Scene]) -> None:
         bare(axes, f"{scene.day.isoformat()}")
     code = read(dry.bands["scl"].path, 2)
     groups = np.select([np.isin(code, CLOUDY), code == 3, code == 0], [1, 2, 3], 0)
-    panels[2].imshow(groups, cmap=ListedColormap(["#a6dba0", "#f5f5f5", "#444444", "#cc99ff"]), vmin=0, vmax=3, interpolation="nearest")
+    panels[2].imshow(
+        groups,
+        cmap=ListedColormap(["#a6dba0", "#f5f5f5", "#444444", "#cc99ff"]),
+        vmin=0,
+        vmax=3,
+        interpolation="nearest",
+    )
     bare(panels[2], "classified: cloud, shadow")
-    cover = pd.DataFrame({"month": [s.day.month for s in scenes], "cover": [s.properties["eo:cloud_cover"] for s in scenes]})
+    cover = pd.DataFrame(
+        {"month": [s.day.month for s in scenes], "cover": [s.properties["eo:cloud_cover"] for s in scenes]}
+    )
     mean = cover.groupby("month")["cover"].mean()
     panels[3].bar(mean.index, mean.to_numpy(), color="#9ecae1")
     panels[3].plot(cover["month"], cover["cover"], "k.", markersize=3)
@@ -163,7 +204,15 @@ def truth_text(land: Path) -> str:
     cover = truth[truth["class"] == "coca"].set_index("region_id")["cover_ha"]
     years = history.pivot(index="region_id", columns="year", values="coca_ha")
     classes = [c for c in wide.columns if c != "coca"]
-    head = ["region", "coca, ha", "share, %", "coca ground, ha", f"coca {years.columns[0]} to {years.columns[-2]}, ha", *classes, "owned, ha"]
+    head = [
+        "region",
+        "coca, ha",
+        "share, %",
+        "coca ground, ha",
+        f"coca {years.columns[0]} to {years.columns[-2]}, ha",
+        *classes,
+        "owned, ha",
+    ]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for region, row in wide.iterrows():
         cells = [str(region), f"{row['coca']:.1f}", f"{100 * row['coca'] / row.sum():.2f}", f"{cover[region]:.1f}",
@@ -178,7 +227,10 @@ def pipeline_text(land: Path, run: Path) -> str:
     found = found[found["class"] == "coca"].set_index("region_id")
     truth = pd.read_csv(land / "truth.csv")
     coca = truth[truth["class"] == "coca"].set_index("region_id")["truth_ha"]
-    rows = ["| region | mapped, ha | mapped / true | estimated, ha | 95 % interval, ha | truth, ha | held |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| region | mapped, ha | mapped / true | estimated, ha | 95 % interval, ha | truth, ha | held |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for region, row in found.iterrows():
         held = row["ci_low_ha"] <= coca[region] <= row["ci_high_ha"]
         rows.append(
@@ -192,7 +244,7 @@ def main(land: Path, run: Path) -> None:
     """Draw and write everything."""
     settings, scenes = SimulateSettings(), list_scenes(land / "archive")
     draw_land(land, settings.window)
-    draw_year(land, settings, scenes)
+    draw_year(settings, scenes)
     draw_clouds(scenes)
     write_between(PAGE, "truth", truth_text(land))
     write_between(PAGE, "pipeline", pipeline_text(land, run))

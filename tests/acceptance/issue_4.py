@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import rasterio
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "run"), str(Path(__file__).parents[2] / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import hardness
 import redraws
@@ -37,7 +38,9 @@ SMALL = ("--size", "480")
 
 def run_cocal(*arguments: str | Path) -> str:
     """`cocal ARGUMENTS`, to its end; what it said on stderr."""
-    done = subprocess.run([*COCAL, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*COCAL, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr
 
@@ -47,11 +50,15 @@ def demo() -> tuple[Path, Path, float, float, str]:
     """The default land and the demo's run on it: folders, minutes, GiB of the largest process, what was said."""
     folder = Path(tempfile.mkdtemp(prefix="cocal-border-"))
     text = (ROOT / "configs" / "demo.yaml").read_text(encoding="utf-8")
-    text = text.replace("../work/demo", str(folder / "land")).replace("runs: ../runs", f"runs: {folder / 'runs'}")
+    text = text.replace("../work/demo", str(folder / "land")).replace(
+        "runs: ../runs", f"runs: {folder / 'runs'}"
+    )
     config = folder / "demo.yaml"
     config.write_text(text.replace("schemes/", f"{ROOT / 'configs' / 'schemes'}/"), encoding="utf-8")
     began = time.monotonic()
-    said = run_cocal("simulate", folder / "land", "--workers", "2") + run_cocal("run", config, "--workers", "2")
+    said = run_cocal("simulate", folder / "land", "--workers", "2") + run_cocal(
+        "run", config, "--workers", "2"
+    )
     minutes = (time.monotonic() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     return folder / "land", folder / "runs" / "demo", minutes, peak, said
@@ -82,7 +89,9 @@ def the_table_of_truth_is_that_of_the_land() -> str:
         assert f"| {region} | {hectares:.1f} | {share[region]:.2f} |" in part, f"{region}: {hectares:.1f} ha"
     assert share.min() <= 0.1, share.min()
     assert share.max() >= 7.0, share.max()
-    return f"{len(coca)} regions as in the page; coca from {share.min():.2f} to {share.max():.2f} % of a region"
+    return (
+        f"{len(coca)} regions as in the page; coca from {share.min():.2f} to {share.max():.2f} % of a region"
+    )
 
 
 def truth_adds_up_to_the_owned_area_exactly() -> str:
@@ -98,7 +107,10 @@ def truth_adds_up_to_the_owned_area_exactly() -> str:
         assert sum(round(v * 1e10) for v in mine["truth_ha"]) == whole, region
         assert sum(round(v * 16e10) for v in mine["cover_ha"]) == 16 * whole, region
         assert sum(round(v * 16e10) for v in of_kinds) == 16 * whole, region
-    with rasterio.open(land / "truth" / "coca_percent.tif") as percent, rasterio.open(land / "truth" / "class.tif") as code:
+    with (
+        rasterio.open(land / "truth" / "coca_percent.tif") as percent,
+        rasterio.open(land / "truth" / "class.tif") as code,
+    ):
         assert np.array_equal(percent.read(1) >= 50, code.read(1) == 1)
     return f"{len(regions)} regions: {truth['class'].nunique()} classes and {kinds['kind'].nunique()} kinds add up to 1e-10 ha"
 
@@ -135,7 +147,9 @@ def it_is_hard_by_realism() -> str:
     assert not broken, "; ".join(broken)
     f1s = found.groupby("map")["f1"].agg(["min", "max"]).round(2)
     ratios = found[found["map"] == "year"].drop(columns=["map", "f1", "seed", "year", "prevalence"])
-    spread = ", ".join(f"{a:.2f} to {b:.2f}" for a, b in zip(ratios.min(axis=1), ratios.max(axis=1), strict=True))
+    spread = ", ".join(
+        f"{a:.2f} to {b:.2f}" for a, b in zip(ratios.min(axis=1), ratios.max(axis=1), strict=True)
+    )
     said = "; ".join(f"{name} {row['min']:.2f} to {row['max']:.2f}" for name, row in f1s.iterrows())
     return f"F1 over {len(hardness.SEEDS)} seeds: {said}; counted / true per region: {spread}"
 
@@ -151,7 +165,11 @@ def estimates_stand_beside_the_truth_on_the_page() -> str:
     assert "SIMULATED" in html
     assert "Comparison with the simulated truth" in html
     assert held.sum() >= len(held) - 1, f"{held.sum()} of {len(held)}"
-    page = PAGE.read_text(encoding="utf-8").split("<!-- pipeline: begin -->")[1].split("<!-- pipeline: end -->")[0]
+    page = (
+        PAGE.read_text(encoding="utf-8")
+        .split("<!-- pipeline: begin -->")[1]
+        .split("<!-- pipeline: end -->")[0]
+    )
     missing = [r for r in coca.index if f"| {r} | {coca.loc[r, 'mapped_ha']:.1f} |" not in page]
     assert not missing, f"the page tells other figures of {missing}"
     return f"{held.sum()} of {len(held)} intervals hold the truth; {coca['estimated_ha'].sum():.0f} ha estimated, {truth.sum():.0f} true, {coca['mapped_ha'].sum():.0f} mapped"

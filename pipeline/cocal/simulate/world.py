@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,7 +16,7 @@ from cocal.grid import Window, project
 from cocal.regions import Regions, RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate.faults import simulate_records, write_records
 from cocal.simulate.field import official
-from cocal.simulate.field.records import mission_records, sample_records
+from cocal.simulate.field.records import MISSIONS, mission_records, sample_records
 from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import CODES
@@ -95,8 +95,15 @@ class _Block:
 def _survey(task: _Block) -> Surveyed:
     terrain, block = task.settings.terrain, task.window
     here = land(terrain, block.expanded(HALO_PX))
-    return survey(
+    part = survey(
         here, terrain, block, owned(task.regions, block), task.settings.history, task.settings.sample_sizes
+    )
+    scene = shapely.box(*task.settings.window.bounds)
+    inside = part.training[shapely.within(part.training["geometry"], scene)]
+    return replace(
+        part,
+        training=lowest([inside], "class", dict.fromkeys(CODES, task.settings.training_per_class)),
+        missions=lowest([part.missions], "coca", MISSIONS),
     )
 
 
@@ -157,8 +164,7 @@ def _write_tables(out: Path, parts: list[Surveyed], settings: SimulateSettings) 
 def training_table(parts: list[Surveyed], settings: SimulateSettings) -> gpd.GeoDataFrame:
     """Labelled polygons of all classes from scattered clusters, on one land with the field records."""
     sizes = dict.fromkeys(CODES, settings.training_per_class)
-    scene = shapely.box(*settings.window.bounds)
-    table = lowest((p.training[shapely.within(p.training["geometry"], scene)] for p in parts), "class", sizes)
+    table = lowest((p.training for p in parts), "class", sizes)
     shapes = [project(shape, EPSG, 4326) for shape in table["geometry"]]
     columns = {
         "sample_id": [f"SIM-T{number:04d}" for number in range(1, len(table) + 1)],

@@ -28,7 +28,9 @@ CONFUSED = {
 }  # fmt: skip
 """What an observer who errs writes (assumption)."""
 
-MISSION_COCA, MISSION_OTHER, TAKEN_AT_ROAD = 120, 80, 0.15
+MISSIONS = {True: 120, False: 80}
+"""Visits of missions to coca and to other land."""
+TAKEN_AT_ROAD = 0.15
 
 
 def sample_records(
@@ -75,7 +77,7 @@ def mission_records(
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
     """
-    table = lowest((p.missions for p in parts), "coca", {True: MISSION_COCA, False: MISSION_OTHER})
+    table = lowest((p.missions for p in parts), "coca", MISSIONS)
     table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
     place = np.arange(len(table))
     off = uniform(settings.seed, "roadside", place, 0) < TAKEN_AT_ROAD

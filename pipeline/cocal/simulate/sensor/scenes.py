@@ -106,8 +106,7 @@ def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
             for name, size in _SIZES.items()
         }
         for block in blocks(window):
-            below = ground(terrain, block)
-            for item, values in _exposures(below, settings.seed, list(folders)):
+            for item, values in _exposures(ground(terrain, block), settings.seed, list(folders)):
                 cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
                 valid[item] += int((values["scl"] > 0).sum())
                 for name, size in _SIZES.items():
