@@ -132,9 +132,11 @@ def test_the_border_example_finds_the_bands_of_a_product_as_it_is_delivered() ->
     assert re.search(settings.pattern, f"{images}/R10m/T19LDF_20240705T143729_TCI_10m.jp2") is None
 
 
-def test_the_folder_of_configurations_holds_yaml_only() -> None:
+def test_the_folder_of_configurations_holds_yaml_and_official_tables_only() -> None:
     files = [path for path in (ROOT / "configs").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".yaml"}
+    official = [path for path in files if path.parent.name == "official"]
+    assert {path.suffix for path in files if path not in official} == {".yaml"}
+    assert {path.suffix for path in official} == {".csv", ".md"}
 
 
 def test_the_page_of_indices_is_up_to_date() -> None:

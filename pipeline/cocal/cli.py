@@ -150,17 +150,28 @@ def estimate(
     ] = "gamma",
     confidence: Annotated[float, typer.Option(help="from 0.5 to below 1")] = 0.95,
     collapse: Annotated[list[str] | None, typer.Option(help="strata to merge, A+B; may be repeated")] = None,
+    change: Annotated[
+        bool, typer.Option("--change", help="gain, loss, net: sample with reference_before, reference_after")
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="how to print it")] = Format.TEXT,
 ) -> None:
     """Estimate hectares and accuracies from a sample and its strata, without a run."""
     import json
 
-    from cocal.estimate import estimate_files
+    from cocal.estimate import change_files, estimate_files
 
-    result = estimate_files(
-        sample, strata, by=by, estimator=estimator, interval=interval, confidence=confidence,
-        collapse=collapse or (),
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "by": by,
+        "interval": interval,
+        "confidence": confidence,
+        "collapse": collapse or (),
+    }
+    if change and estimator != "stratified":
+        raise UsageError("--change", "--estimator stratified", estimator, "leave --estimator out")
+    if change:
+        result: Any = change_files(sample, strata, **common)
+    else:
+        result = estimate_files(sample, strata, estimator=estimator, **common)
     if output is Format.JSON:
         text = json.dumps(result.to_json_dict(), ensure_ascii=False, indent=2) + "\n"
     else:

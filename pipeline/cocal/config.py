@@ -68,6 +68,24 @@ class TrainSection(_Section):
     period: str | None = Field(None, description="name of the period that the labels refer to")
 
 
+Range = Annotated[tuple[float, float], Field(description="low and high end, within 0 to 1")]
+
+
+class ReferenceErrorSettings(_Section):
+    """How often the observers may be wrong, as ranges: what the second observers' agreement supports."""
+
+    sensitivity: Range
+    specificity: Range
+
+    @model_validator(mode="after")
+    def _usable(self) -> ReferenceErrorSettings:
+        if not all(0 <= a <= b <= 1 for a, b in (self.sensitivity, self.specificity)):
+            raise ValueError("give each range as [low, high] within 0 to 1")
+        if self.sensitivity[0] + self.specificity[0] <= 1:
+            raise ValueError("the low ends sum to 1 or less: such labels are no better than chance")
+        return self
+
+
 class EstimateSettings(_Section):
     """How hectares are estimated from a probability sample."""
 
@@ -75,6 +93,7 @@ class EstimateSettings(_Section):
     interval: str
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
     collapse: tuple[str, ...] = Field((), description='strata to merge, "A+B"')
+    reference_error: ReferenceErrorSettings | None = None
 
     @model_validator(mode="after")
     def _known(self) -> EstimateSettings:
@@ -97,8 +116,38 @@ class ComparisonSettings(_Section):
         description="a region with a larger unobserved share is marked as not comparable"
     )
     official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
+    same_definition: tuple[str, ...] = Field(
+        (), description="definitions of official figures that mean what the class scheme's target means"
+    )
+    eradication: Path | None = Field(None, description="CSV: region_id, year, claimed_ha, source, ...")
     field: Path | None = Field(None, description="CSV: region_id, period, class, field_ha")
     truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
+
+
+class LimitSettings(_Section):
+    """A legal limit on the target in a set of zones."""
+
+    id: str
+    zones: Annotated[tuple[str, ...], Field(min_length=1, description="zone ids, or patterns such as AZ-*")]
+    limit_ha: Annotated[float, Field(ge=0)]
+    source: str
+
+
+class LegalSettings(_Section):
+    """Zones of the law: where coca is authorised, where nature is protected, and how much may grow."""
+
+    zones: RegionSettings = Field(description="as `regions:`; where zones overlap the first owns the ground")
+    kinds: dict[str, Literal["authorised", "protected"]] = Field(
+        description="zone id, or pattern -> what the zone is; the first that fits"
+    )
+    limits: tuple[LimitSettings, ...] = ()
+
+
+class DensitySettings(_Section):
+    """Hectares per square of a grid, and when a square may be published."""
+
+    cell_m: Annotated[int, Field(ge=100, multiple_of=10, description="side of a square; agencies: 1000")]
+    min_plots: Annotated[int, Field(ge=2, description="a square with fewer plots is not published")]
 
 
 class WorkerSettings(_Section):
@@ -117,6 +166,12 @@ class RunConfig(_Section):
     scheme: Path = Field(description="YAML file of the class scheme")
     periods: Annotated[tuple[PeriodSettings, ...], Field(min_length=1)]
     regions: RegionSettings
+    groups: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="id -> region ids or patterns (PE-21*): departments, zones, for which figures are published",
+    )
+    legal: LegalSettings | None = None
+    density: DensitySettings | None = None
     grid: GridSettings = GridSettings()
     imports: tuple[SceneImport, ...] = ()
     index: FeatureSettings
@@ -128,6 +183,7 @@ class RunConfig(_Section):
     estimate: EstimateSettings | None = None
     comparison: ComparisonSettings | None = None
     keep: tuple[Literal["features"], ...] = ()
+    publish: bool = Field(False, description="write public/: what of the run may leave the office")
     local: WorkerSettings = WorkerSettings()
 
     @model_validator(mode="after")

@@ -34,8 +34,9 @@ PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535
 """`probability` on disk: uint16, 10000 = 1, 65535 = not observed."""
 
 RECORD_COLUMNS = (
-    "record_id", "geometry", "observed_on", "class", "cover", "positional_accuracy_m", "source",
-    "stratum", "inclusion_probability", "visited", "split",
+    "record_id", "sample_id", "geometry", "observed_on", "class", "second_class", "cover",
+    "positional_accuracy_m", "source", "stratum", "region_id", "inclusion_probability", "role", "visited",
+    "why_not", "split",
 )  # fmt: skip
 AREA_COLUMNS = (
     "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha",

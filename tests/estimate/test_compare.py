@@ -8,10 +8,12 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, Period
 from cocal.errors import InputError
-from cocal.estimate import compare, write_comparison
+from cocal.estimate import compare, unmatched_official, write_comparison
 
 PERIODS = [Period("2024", date(2024, 1, 1), date(2024, 12, 31))]
 
@@ -54,7 +56,7 @@ def compared(
     areas_table: pd.DataFrame, field: pd.DataFrame | None, figures: pd.DataFrame | None
 ) -> pd.DataFrame:
     table = compare(
-        areas_table, field, figures, target="coca", definition="productive coca", periods=PERIODS,
+        areas_table, field, figures, target="coca", same_definitions=["productive coca"], periods=PERIODS,
         max_unobserved=0.05,
     )  # fmt: skip
     return table.set_index("region_id")
@@ -75,7 +77,7 @@ def test_every_reason_against_a_comparison_is_said() -> None:
     why = compared(areas(), None, official())["why_not_comparable"]
     assert why["R2"].split("; ") == [
         "no interval: n too small",
-        "definition differs: net area",
+        "definition differs or is not known to be the same: net area",
         "date differs: the official figure is of 2025-06-30, the map of 2024-01-01 to 2024-12-31",
         "20.0 % of the region was not observed",
     ]
@@ -133,6 +135,9 @@ def test_a_period_column_is_matched_by_name() -> None:
         (official().drop(columns="source"), "no column 'source'"),
         (official(coca_ha=["120", "ten", "5"]), "coca_ha of region R2 is not a number"),
         (official().drop(columns="year"), "neither"),
+        (official(rounded_to_ha=[100, 0, None]), "rounded_to_ha holds values"),
+        (official(rounded_to_ha=["100", "ten", ""]), "rounded_to_ha holds values"),
+        (official(coverage=["all", 80, None]), "coverage holds numbers that are not shares"),
     ],
 )
 def test_an_official_table_that_cannot_be_compared_is_refused(figures: pd.DataFrame, words: str) -> None:
@@ -145,9 +150,100 @@ def test_a_reference_date_that_is_no_date_is_said() -> None:
     assert "'end of year' is not a date" in table.loc["R1", "why_not_comparable"]
 
 
+def one_figure(**columns: object) -> pd.DataFrame:
+    """120 ha for R1 in 2024, by the same definition, with `columns`."""
+    own = {"region_id": "R1", "year": 2024, "coca_ha": 120, "source": "S", "definition": "productive coca"}
+    return pd.DataFrame([own | columns])
+
+
+def why_r1(figures: pd.DataFrame) -> str:
+    return compared(areas(), None, figures).loc["R1", "why_not_comparable"]
+
+
+def test_a_figure_is_comparable_only_by_a_definition_that_the_user_states_to_be_the_same() -> None:
+    assert why_r1(one_figure()) == ""
+    differs = why_r1(one_figure(definition="coca of any age"))
+    assert differs == "definition differs or is not known to be the same: coca of any age"
+    assert why_r1(one_figure(definition=None)) == "definition of the official figure is not stated"
+
+
+@pytest.mark.parametrize(
+    ("coverage", "why"),
+    [
+        ("without Alto Inambari", "coverage of the official figure: without Alto Inambari"),
+        (0.8, "coverage of the official figure: 80 % of the region"),
+        ("0.8", "coverage of the official figure: 80 % of the region"),
+        (1, ""),
+        (None, ""),
+    ],
+)
+def test_what_an_official_figure_does_not_cover_is_said(coverage: object, why: str) -> None:
+    assert why_r1(one_figure(coverage=coverage)) == why
+
+
+def test_a_zone_that_was_split_is_marked() -> None:
+    assert why_r1(one_figure(split_from="Z9")) == (
+        "zone split: split from Z9, older figures are of other ground"
+    )
+
+
+def in_series(*figures: tuple[int, str]) -> pd.DataFrame:
+    return pd.concat([one_figure(year=year, series=series) for year, series in figures], ignore_index=True)
+
+
+def test_a_figure_of_another_series_than_the_one_before_is_marked() -> None:
+    assert why_r1(in_series((2024, "B"), (2022, "A"), (2017, "B"))) == (
+        "series break: B follows A (2022), the difference of the two figures is not a change"
+    )
+    assert why_r1(in_series((2024, "B"), (2022, "B"), (2017, "A"))) == ""
+    assert why_r1(in_series((2024, "B"))) == ""
+
+
+def test_a_year_published_in_both_series_ties_them() -> None:
+    assert why_r1(in_series((2024, "B"), (2023, "A"), (2023, "B"))) == ""
+    of_2023 = compared(areas(period="2023"), None, in_series((2022, "A"), (2023, "A"), (2023, "B")))
+    assert of_2023.loc["R1", "why_not_comparable"].tolist() == [
+        "",
+        "series break: B follows A (2022), the difference of the two figures is not a change",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figure", "step", "why"),
+    [
+        (120, 10, ""),
+        (120, 40, "rounding: the difference is within that of the official figure, to 40 ha"),
+        (120, 30, "rounding: to 30 ha, which decides whether the figure is within the interval"),
+        (140, 30, "rounding: to 30 ha, which decides whether the figure is within the interval"),
+        (140, 19, ""),
+        (120, None, ""),
+    ],
+)
+def test_rounding_counts_where_it_decides(figure: float, step: float | None, why: str) -> None:
+    """The estimate is 100 (80 to 130): 120 +- 15 reaches 135, 140 +- 15 reaches 125, 140 +- 9.5 not 130."""
+    assert why_r1(one_figure(coca_ha=figure, rounded_to_ha=step)) == why
+
+
+def test_official_figures_of_regions_that_the_run_does_not_have_are_listed() -> None:
+    figures = official(region_id=["R1", "PE-zone-x", "R3"])
+    left = unmatched_official(areas(), figures)
+    assert left["region_id"].tolist() == ["PE-zone-x"]
+    assert left.columns.tolist() == figures.columns.tolist()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["R1", "R2", "R3", "X1", "X2"]), st.integers(0, 500)), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_each_official_figure_is_compared_or_listed(rows: list[tuple[str, int]]) -> None:
+    figures = pd.DataFrame(rows, columns=["region_id", "coca_ha"]).assign(year=2024, source="S")
+    matched = compared(areas(), None, figures)["official_ha"].dropna()
+    listed = unmatched_official(areas(), figures)
+    assert len(matched) + len(listed) == len(rows)
+    assert matched.sum() + listed["coca_ha"].sum() == sum(ha for _, ha in rows)
+
+
 def test_the_comparison_is_written_with_decimal_points(tmp_path) -> None:
     table = compare(
-        areas(), None, official(), target="coca", definition="x", periods=PERIODS, max_unobserved=0.05
+        areas(), None, official(), target="coca", same_definitions=(), periods=PERIODS, max_unobserved=0.05
     )
     text = write_comparison(tmp_path, table).read_text(encoding="utf-8").splitlines()
     assert text[0].split(",") == list(COMPARISON_COLUMNS)

@@ -129,6 +129,16 @@ def test_the_heaviest_absent_stratum_is_found_behind_those_that_hold_points() ->
     assert found.tolist() == [50.0, 30.0, 90.0, 0.0]
 
 
+@pytest.mark.parametrize("counts", [(1, 0, 0), (0, 1, 0)])
+def test_strata_of_very_different_size_leave_no_interval_to_rounding(counts: tuple[int, ...]) -> None:
+    """The other class holds all points of a stratum that weighs 300,000 times the others."""
+    design, n = strata([1.0, 1.0, 316_911.31], [2, 3, 2]), np.array([2, 3, 2])
+    low, high = gamma(draws(np.stack([counts, n - np.array(counts)])), design, everywhere(2), 0.95)
+    assert np.isfinite([low, high]).all()
+    assert high[1] == pytest.approx(design.total_ha, rel=1e-6)
+    assert low[0] == pytest.approx(design.total_ha - high[1], abs=1e-6)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_a_class_and_its_complement_have_mirrored_intervals(data: st.DataObject, confidence: float) -> None:

@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from cocal.contracts import RECORD_COLUMNS
-from cocal.errors import ContractError
-from cocal.fieldwork import STATUSES, match, status_counts
+from cocal.errors import ContractError, InputError
+from cocal.fieldwork import STATUSES, MatchSettings, recorded_hectares, status_counts
+from cocal.fieldwork import match as match_records
+from cocal.fieldwork.support import footprints
 from cocal.grid import transformer, utm_epsg
 from cocal.regions import Regions
 from cocal.scheme import ClassScheme
@@ -38,16 +43,26 @@ def two_regions() -> Regions:
 def records(lon: list[float], lat: list[float], **more: list) -> gpd.GeoDataFrame:
     n = len(lon)
     columns = {name: pd.array([None] * n, dtype="string") for name in RECORD_COLUMNS if name != "geometry"}
+    texts = {"role": ["main"] * n, "sample_id": [f"r{i}" for i in range(n)]}
     numbers = {
         name: np.full(n, np.nan) for name in ("cover", "positional_accuracy_m", "inclusion_probability")
     }
-    table = columns | numbers | {"record_id": [f"r{i}" for i in range(n)], "visited": [True] * n} | more
+    table = (
+        columns | texts | numbers | {"record_id": [f"r{i}" for i in range(n)], "visited": [True] * n} | more
+    )
     return gpd.GeoDataFrame(table, geometry=shapely.points(lon, lat), crs=4326)
 
 
 def map_of_stripes(epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
     """A map in 10 m columns: 0, 1, 2, 255, 0, 1, ..."""
     return np.array([0, 1, 2, 255], dtype=np.uint8)[(x // 10).astype(int) % 4]
+
+
+PIXEL = MatchSettings(support="pixel", positional_error="ignore")
+
+
+def match(*given, settings: MatchSettings = PIXEL, **named) -> pd.DataFrame:
+    return match_records(*given, settings=settings, **named)
 
 
 def degrees(x: float, y: float) -> tuple[float, float]:
@@ -88,7 +103,7 @@ def test_each_record_gets_the_class_of_the_pixel_that_holds_it_and_one_status() 
     assert table["map_class"].fillna("-").tolist() == ["-", "coca", "forest", "-", "coca", "coca", "coca"]
     assert table["reference_class"].fillna("-").tolist() == ["coca"] * 6 + ["-"]
     counts = status_counts(table)
-    assert counts == dict(zip(STATUSES, (3, 1, 1, 1, 1), strict=True))
+    assert counts == dict(zip(STATUSES, (3, 0, 1, 1, 1, 1), strict=True))
     assert sum(counts.values()) == len(table)
 
 
@@ -98,15 +113,6 @@ def test_the_design_travels_with_the_record() -> None:
     table = match(records(lon, lat, **more), two_regions(), map_of_stripes, scheme=SCHEME, resolution=10)
     assert table["stratum"].tolist() == ["a", "b"]
     assert table["inclusion_probability"].tolist() == [0.5, 0.25]
-
-
-def test_the_position_is_good_where_the_whole_error_circle_lies_in_the_pixel() -> None:
-    # 3 m from the pixel's west edge: a circle of 2.9 m lies inside, one of 3.1 m does not
-    lon, lat = at(*[(500_013, Y // 10 * 10 + 5)] * 3)
-    found = records(lon, lat, positional_accuracy_m=[2.9, 3.1, np.nan])
-    table = match(found, two_regions(), map_of_stripes, scheme=SCHEME, resolution=10)
-    assert table["positional_ok"].tolist()[:2] == [True, False]
-    assert table["positional_ok"].isna().tolist() == [False, False, True]
 
 
 def test_each_record_is_looked_up_at_its_pixel_centre_in_the_zone_that_owns_it() -> None:
@@ -158,3 +164,121 @@ def test_the_log_counts_records_and_tells_no_position(caplog: pytest.LogCaptureF
     assert "matched 1" in caplog.text
     assert "14.0" not in caplog.text
     assert "500" not in caplog.text
+
+
+def circle(majority: float = 0.5, unknown: float | None = None) -> MatchSettings:
+    return MatchSettings(
+        support="pixel", positional_error="majority", majority=majority, unknown_accuracy_m=unknown
+    )
+
+
+def test_the_class_of_a_displaced_record_is_that_of_most_of_its_error_circle_or_uncertain() -> None:
+    # columns: 500,010 to 500,020 coca, then 500,020 to 500,030 forest; a circle of 4 m about x = 500,014 lies in coca
+    # alone; about x = 500,019 the part beyond the edge, 1 m from the middle, is (16 acos(1/4) - sqrt(15)) / (16 pi) = 34 %
+    y = Y // 10 * 10 + 5
+    lon, lat = at((500_014, y), (500_019, y), (500_019, y), (500_021, y))
+    found = records(lon, lat, positional_accuracy_m=[4.0, 4.0, 4.0, 4.0], **{"class": ["coca"] * 4})
+    table = match(found, two_regions(), map_of_stripes, scheme=SCHEME, settings=circle(), resolution=10)
+    assert table["map_class"].tolist() == ["coca", "coca", "coca", "forest"]
+    expected = 1 - (16 * np.arccos(1 / 4) - np.sqrt(15)) / (16 * np.pi)
+    np.testing.assert_allclose(table["map_share"], [1, expected, expected, expected], atol=0.003)
+    strict = match(found, two_regions(), map_of_stripes, scheme=SCHEME, settings=circle(0.7), resolution=10)
+    assert strict["status"].tolist() == ["matched", "uncertain", "uncertain", "uncertain"]
+    assert strict["map_class"].isna().tolist() == [False, True, True, True]
+
+
+def test_a_record_without_positional_error_needs_a_stated_one() -> None:
+    lon, lat = at((500_013, Y))
+    with pytest.raises(InputError, match="1 of 1 records without it"):
+        match(
+            records(lon, lat), two_regions(), map_of_stripes, scheme=SCHEME, settings=circle(), resolution=10
+        )
+    table = match(
+        records(lon, lat, **{"class": ["coca"]}), two_regions(), map_of_stripes,
+        scheme=SCHEME, settings=circle(unknown=2.0), resolution=10,
+    )  # fmt: skip
+    assert table["status"].tolist() == ["matched"]
+
+
+def plot(west: float, south: float, east: float, north: float) -> shapely.Polygon:
+    return shapely.Polygon(
+        [degrees(x, y) for x, y in ((west, south), (east, south), (east, north), (west, north))]
+    )
+
+
+def test_a_plot_has_the_class_of_most_of_its_ground() -> None:
+    # 6 m of coca and 9 m of forest: 60 %; 5 m of no map and 2 m of coca; 5 m of forest and 5 m outside the map
+    y = Y // 10 * 10
+    shapes = [
+        plot(500_014, y, 500_029, y + 20),
+        plot(500_005, y, 500_012, y + 20),
+        plot(500_025, y, 500_035, y + 20),
+    ]
+    found = records([-69.0] * 3, [-14.01] * 3, **{"class": ["coca"] * 3}).set_geometry(shapes, crs=4326)
+    plots = MatchSettings(support="plot", positional_error="ignore", majority=0.5)
+    table = match(found, two_regions(), map_of_stripes, scheme=SCHEME, settings=plots, resolution=10)
+    np.testing.assert_allclose(table["map_share"], [0.6, 5 / 7, 0.5], atol=1e-3)
+    assert table["status"].tolist()[:2] == ["matched", "unobserved"]
+    assert table["map_class"].fillna("-").tolist()[:2] == ["forest", "-"]
+    np.testing.assert_allclose(recorded_hectares(found), [0.03, 0.014, 0.02], rtol=2e-3)
+
+
+def test_a_cluster_is_a_square_of_pixels_around_the_point() -> None:
+    # three columns around 500,013: unobserved, coca, forest: a third each; around 500,053: the same
+    lon, lat = at((500_013, Y))
+    three = MatchSettings(support="cluster", cluster_px=3, positional_error="ignore", majority=0.5)
+    found = records(lon, lat, **{"class": ["coca"]})
+    table = match(found, two_regions(), map_of_stripes, scheme=SCHEME, settings=three, resolution=10)
+    assert table["status"].tolist() == ["uncertain"]
+    assert table["map_share"].tolist() == [1 / 3]
+    coca = match(
+        found, two_regions(), lambda epsg, x, y: np.ones(len(x), np.uint8),
+        scheme=SCHEME, settings=three, resolution=10,
+    )  # fmt: skip
+    assert coca["map_class"].tolist() == ["coca"]
+
+
+@given(
+    x=st.floats(500_000, 500_400), y=st.floats(Y, Y + 400), wide=st.floats(1, 90), tall=st.floats(1, 90),
+    turn=st.floats(0, 3.1),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_the_pixels_under_a_plot_share_all_of_its_ground(
+    x: float, y: float, wide: float, tall: float, turn: float
+) -> None:
+    shape = shapely.affinity.rotate(shapely.box(x, y, x + wide, y + tall), turn, use_radians=True)
+    plots = MatchSettings(support="plot", positional_error="ignore", majority=0.5)
+    ground = footprints(np.array([shape], dtype=object), np.array([np.nan]), plots, resolution=10)
+    assert abs(ground.shared_m2.sum() - wide * tall) < 1e-6 * wide * tall + 1e-6
+    assert (ground.shared_m2 <= 100 + 1e-9).all()
+    assert ((ground.x % 10 == 5) & (ground.y % 10 == 5)).all()
+
+
+def test_a_point_stays_in_the_region_that_it_was_drawn_in() -> None:
+    lon, lat = at((499_973, Y), (500_013, Y + 9000))
+    found = records(lon, lat, region_id=["E", "W"], **{"class": ["coca"] * 2})
+    table = match(found, two_regions(), map_of_stripes, scheme=SCHEME, resolution=10)
+    assert table["region_id"].tolist() == ["E", "W"]
+    assert table["located_in"].fillna("-").tolist() == ["W", "-"]
+    assert table["status"].tolist() == ["matched", "matched"]
+    with pytest.raises(InputError, match="'X'"):
+        match(
+            records(lon, lat, region_id=["X", "W"]), two_regions(), map_of_stripes,
+            scheme=SCHEME, resolution=10,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "words"),
+    [
+        ({"support": "cluster", "positional_error": "ignore", "majority": 0.5}, "cluster_px"),
+        ({"support": "cluster", "cluster_px": 4, "positional_error": "ignore", "majority": 0.5}, "odd"),
+        ({"support": "plot", "positional_error": "majority", "majority": 0.5}, "its own extent"),
+        ({"support": "plot", "positional_error": "ignore"}, "`majority` goes with"),
+        ({"support": "pixel", "positional_error": "ignore", "majority": 0.5}, "`majority` goes with"),
+        ({"support": "pixel", "positional_error": "ignore", "unknown_accuracy_m": 5}, "goes with"),
+    ],
+)  # fmt: skip
+def test_settings_that_contradict_each_other_are_refused(given_settings: dict, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        MatchSettings(**given_settings)

@@ -40,7 +40,10 @@ NAMES = {"cocal": "coca", "hoja de coca": "coca", "bosque": "forest"}
 
 def stated(path: Path, *, design: str = "probability", columns: dict | None = None, **more) -> RecordSettings:
     given_columns = columns or (COLUMNS | DESIGN if design == "probability" else COLUMNS)
-    return RecordSettings(path=path, columns=given_columns, design=design, **{"class_names": NAMES} | more)
+    pixel = {"support": "pixel", "positional_error": "ignore"}
+    return RecordSettings(
+        path=path, columns=given_columns, design=design, **{"class_names": NAMES, "matching": pixel} | more
+    )
 
 
 def csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -59,9 +59,9 @@ def test_a_missing_text_is_a_defect_not_an_empty_place(voices):
 
 def test_reasons_of_other_rooms_are_translated_part_by_part_and_unknown_ones_stay(voices):
     es, en = voices
-    reason = "no interval: n too small; definition differs: adult plants; something else"
+    reason = "no interval: n too small; definition of the official figure is not stated: adult plants; something else"
     assert es.phrase("why", reason) == (
-        "sin intervalo: n insuficiente; definición distinta: adult plants; something else"
+        "sin intervalo: n insuficiente; no se indica la definición de la cifra oficial: adult plants; something else"
     )
     assert en.phrase("why", reason) == reason
 

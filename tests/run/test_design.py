@@ -32,7 +32,8 @@ from cocal.fieldwork.design import (
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
-from cocal.run.design_tiles import DesignTask, maps_in_reach, tile_candidates, tile_cells
+from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
+from cocal.run.mosaic import maps_in_reach
 
 CODES = {"coca": 1, "forest": 2, "unobserved": 0}
 RULES = [{"stratum": "coca", "classes": ["coca"]},
@@ -257,7 +258,7 @@ def test_the_files_of_the_crews_open_and_agree(world):
 def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_path):
     """The visits of a design as `records:`; every region's interval is that of its own strata alone.
 
-    `records: strata:` takes areas, not pixels: there is no finite-population correction.
+    The design's strata have their pixels, so both have the finite-population correction.
     """
     run(read_config(world.config), last="design")
     other = world.copied(tmp_path / "w")
@@ -269,7 +270,7 @@ def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_pat
     other.edit(
         lambda content: content.update(
             records={
-                "path": "visits.csv", "design": "probability", "strata": "runs/small/design/strata.csv",
+                "path": "visits.csv", "design": "probability", "matching": {"support": "pixel", "positional_error": "ignore"}, "strata": "runs/small/design/strata.csv",
                 "columns": {"record_id": "point_id", **{name: name for name in names}},
             }
         )
@@ -278,8 +279,7 @@ def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_pat
     sample.rename(columns={"region_id": "region", "class": "reference_class"}).to_csv(
         other.folder / "labelled.csv", index=False
     )
-    pd.read_csv(folder / "strata.csv").drop(columns="pixels").to_csv(other.folder / "strata.csv", index=False)
-    alone = estimate_files(other.folder / "labelled.csv", other.folder / "strata.csv", by="region",
+    alone = estimate_files(other.folder / "labelled.csv", folder / "strata.csv", by="region",
                            estimator="stratified", interval="gamma", confidence=0.95)  # fmt: skip
     found = result.areas.query("`class` == 'coca'").set_index("region_id")
     wanted = alone.regions.query("`class` == 'coca'").set_index("region").loc[found.index]

@@ -5,44 +5,62 @@ measure       the same of one class map in memory                       -> areas
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points seen twice
 compare       estimates beside field records and official figures       -> comparison/1
+density       mapped hectares per square of a grid, and what of it may be published
+legal         hectares by legal zone beside legal limits
+eradication   what is said to be cleared beside what is seen as cleared
 expected      the interval that a design leads one to expect
 command       the same on tables, for analysts with a map from elsewhere
 """
 
-from cocal.estimate.areas import ESTIMATORS, MIN_REGION_POINTS, estimate_areas
+from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import estimate_change
-from cocal.estimate.command import estimate_files
-from cocal.estimate.compare import compare
+from cocal.estimate.command import change_files, estimate_files
+from cocal.estimate.compare import compare, unmatched_official
+from cocal.estimate.density import density_table, public_density
+from cocal.estimate.eradication import ERADICATION_COLUMNS, eradication_table
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
-from cocal.estimate.mapped import count_units, country_table, format_ha, mapped_table, region_areas
+from cocal.estimate.legal import LEGAL_COLUMNS, legal_domains, legal_table
+from cocal.estimate.mapped import count_units, country_table, exact_ha, format_ha, mapped_table, region_areas
 from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import TOO_SMALL, Estimate, with_estimates
+from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
 
 __all__ = [
+    "ASSISTED",
     "DEFAULT_INTERVAL",
+    "ERADICATION_COLUMNS",
     "ESTIMATORS",
     "INTERVALS",
+    "LEGAL_COLUMNS",
     "MIN_REGION_POINTS",
     "TOO_SMALL",
     "Estimate",
     "ExpectedInterval",
     "Strata",
+    "change_files",
     "compare",
     "count_units",
     "country_table",
+    "density_table",
+    "eradication_table",
     "estimate_areas",
     "estimate_change",
     "estimate_files",
+    "exact_ha",
     "expected_interval",
     "format_ha",
+    "legal_domains",
+    "legal_table",
     "mapped_table",
     "measure",
+    "public_density",
     "region_areas",
     "sensitivity_band",
+    "unmatched_official",
     "with_estimates",
     "write_comparison",
     "write_tables",

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from cocal.errors import UsageError
 from cocal.estimate.assisted import assisted_areas
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.result import TOO_SMALL, Estimate
+from cocal.estimate.settings import ASSISTED, MIN_REGION_POINTS, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
     Domains,
@@ -22,11 +22,6 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
-
-ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", "difference", "regression")
-
-MIN_REGION_POINTS = 10
-"""A region with fewer points gets its estimate with the words "n too small" in place of an interval."""
 
 
 def estimate_areas(
@@ -48,7 +43,7 @@ def estimate_areas(
     strata : a row per stratum: stratum, area_ha (or pixels and pixel_area_m2; only then with a
         finite-population correction) [, region: the design stratum is then stratum x region].
     classes : keys of the class scheme, in the order of the result; None = those in the sample, by name.
-    estimator : one of `ESTIMATORS`.
+    estimator : one of `settings.ESTIMATORS`.
     interval : one of `INTERVALS`.
     confidence : from 0.5 to below 1.
     by_region : regions as domains of the one design; they add up to the total.
@@ -58,7 +53,7 @@ def estimate_areas(
     ------
     UsageError, InputError : what the design does not allow, by name, with the remedy.
     """
-    _check_settings(estimator, interval, confidence)
+    check_settings(estimator, interval, confidence)
     design = build_design(
         sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
     )
@@ -82,23 +77,9 @@ def estimate_areas(
     )
 
 
-def _check_settings(estimator: str, interval: str, confidence: float) -> None:
-    problems = []
-    if estimator not in ESTIMATORS:
-        problems.append(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
-    if interval not in INTERVALS:
-        problems.append(f"interval {interval!r}; allowed: {', '.join(INTERVALS)}")
-    if not 0.5 <= confidence < 1:
-        problems.append(f"confidence {confidence!r}; allowed: from 0.5 to below 1")
-    if problems:
-        raise UsageError(
-            "the estimate cannot be made as asked", "", "; ".join(problems), "choose one allowed"
-        )
-
-
 def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:
     cells, k, ends = design.cells, len(design.classes), INTERVALS[interval]
-    if design.estimator in ("difference", "regression"):
+    if design.estimator in ASSISTED:
         areas = assisted_areas(design, domains, interval=ends, confidence=confidence)
     else:
         areas = class_areas(cells, design.strata, domains, n_classes=k, interval=ends, confidence=confidence)
@@ -131,7 +112,7 @@ def _cautions(total: pd.DataFrame, estimator: str, interval: str) -> list[str]:
 
 def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
     """Counts and strata of the accuracies; the assisted estimators have those of post-strata."""
-    assisted = design.estimator in ("difference", "regression")
+    assisted = design.estimator in ASSISTED
     return design.cells, replace(design.strata, post=True) if assisted else design.strata
 
 

@@ -9,6 +9,8 @@ does not tell what was cleared and planted again between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +18,55 @@ import pandas as pd
 from cocal.errors import InputError
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS, net
+from cocal.estimate.settings import MIN_REGION_POINTS, check_settings
 from cocal.estimate.stratified import Domains, region_domains, whole
 from cocal.estimate.tally import Ints, Tally, subtract, tally, totals, variances
 
 QUANTITIES = ("before", "after", "gain", "loss", "net")
+_FIGURES = ("area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+
+
+@dataclass(frozen=True)
+class Change:
+    """An estimate of change, as it is written. `table` is as from `estimate_change`; `n` counts pairs."""
+
+    interval: str
+    confidence: float
+    n: int
+    table: pd.DataFrame
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Figures by class and quantity, and the same per region."""
+        places: dict[str, dict[str, Any]] = {}
+        for row in self.table.to_dict("records"):
+            own = places.setdefault(str(row["region"]), {"classes": {}})["classes"]
+            figures = {name: None if pd.isna(row[name]) else round(float(row[name]), 9) for name in _FIGURES}
+            own.setdefault(str(row["class"]), {})[str(row["quantity"])] = figures
+        whole = places.pop("", {"classes": {}})
+        return {
+            "estimator": "change",
+            "interval": self.interval,
+            "confidence": self.confidence,
+            "n": self.n,
+            **whole,
+            "regions": places,
+        }
+
+    def to_csv(self) -> str:
+        """The table, with interval and confidence on each row."""
+        table = self.table.assign(interval=self.interval, confidence=self.confidence)
+        return str(table.to_csv(index=False, lineterminator="\n"))
+
+    def to_text(self) -> str:
+        """A table that can go into a report, hectares to 0.1."""
+        percent = f"{100 * self.confidence:g} %"
+        shown = self.table.assign(region=self.table["region"].replace("", "all"))
+        shown[list(_FIGURES)] = shown[list(_FIGURES)].map(
+            lambda value: "-" if pd.isna(value) else f"{value:,.1f}"
+        )
+        names = ["region", "class", "quantity", "n", "area ha", "SE ha", f"{percent} low", "high"]
+        rows = shown.set_axis(names, axis=1).to_string(index=False)
+        return f"Change, {percent} interval {self.interval}, n = {self.n} points seen twice\n\n{rows}\n"
 
 
 def estimate_change(
@@ -41,9 +88,11 @@ def estimate_change(
 
     Returns
     -------
-    region ("" = all), class, quantity (one of `QUANTITIES`), area_ha, standard_error_ha, ci_low_ha,
-    ci_high_ha. For each class after - before = gain - loss = net, in each region and in all.
+    region ("" = all), class, quantity (one of `QUANTITIES`), n, area_ha, standard_error_ha, ci_low_ha,
+    ci_high_ha, by region and class. For each class after - before = gain - loss = net, in each region and
+    in all. A region with fewer than `MIN_REGION_POINTS` pairs has no interval.
     """
+    check_settings("stratified", interval, confidence)
     missing = [name for name in ("reference_before", "reference_after") if name not in sample.columns]
     if missing:
         raise InputError(
@@ -60,7 +109,16 @@ def estimate_change(
     if by_region:
         domains = region_domains(design.cells, len(design.regions))
         parts.append(_changes(design, domains, design.regions, interval, confidence))
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    few = (table["region"] != "") & (table["n"] < MIN_REGION_POINTS)
+    table.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
+    order = {name: place for place, name in enumerate(QUANTITIES)}
+    return table.sort_values(
+        ["region", "class", "quantity"],
+        key=lambda column: column.map(order) if column.name == "quantity" else column,
+        kind="stable",
+        ignore_index=True,
+    )
 
 
 def _changes(
@@ -74,6 +132,7 @@ def _changes(
         for name, sums in zip(QUANTITIES, (before, after, gain, loss), strict=False)
     }
     ends["net"] = net(INTERVALS[interval], gain, loss, strata=strata, scope=scope, confidence=confidence)
+    n = np.bincount(domains.of_cell, weights=design.cells.count, minlength=domains.n).astype(np.int64)
     rows = []
     for name, sums in zip(QUANTITIES, (before, after, gain, loss, subtract(gain, loss)), strict=True):
         rows.append(
@@ -82,6 +141,7 @@ def _changes(
                     "region": np.repeat(np.array(names, dtype=object), k),
                     "class": list(design.classes) * domains.n,
                     "quantity": name,
+                    "n": np.repeat(n, k),
                     "area_ha": totals(sums, strata),
                     "standard_error_ha": np.sqrt(variances(sums, strata)),
                     "ci_low_ha": ends[name][0],

@@ -10,6 +10,7 @@ from pandas.errors import EmptyDataError, ParserError
 
 from cocal.errors import InputError
 from cocal.estimate.areas import estimate_areas
+from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
 
 _SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
@@ -38,18 +39,8 @@ def estimate_files(
     ------
     InputError, UsageError : a file that cannot be read, or a design that allows no estimate.
     """
-    points = read_table(sample, (*_SAMPLE, *([by] if by else [])))
-    if by and by not in points.columns:
-        raise InputError(
-            f"no column {by!r} in {sample}",
-            "the column that --by names",
-            ", ".join(points.columns),
-            "mend --by",
-        )
-    if by and by != "region":
-        points = points.assign(region=points[by])
     return estimate_areas(
-        points,
+        _points(sample, by),
         read_table(strata),
         classes=None,
         estimator=estimator,
@@ -58,6 +49,46 @@ def estimate_files(
         by_region=bool(by),
         collapse=collapse,
     )
+
+
+def change_files(
+    sample: Path,
+    strata: Path,
+    *,
+    by: str | None,
+    interval: str,
+    confidence: float,
+    collapse: Sequence[str] = (),
+) -> Change:
+    """The change of each class from two CSV files.
+
+    `sample` has a row per point that was seen at both dates: stratum, reference_before, reference_after
+    [, region] [, inclusion_probability]; the rest as in `estimate_files`.
+    """
+    points = _points(sample, by, ("reference_before", "reference_after"))
+    found = estimate_change(
+        points,
+        read_table(strata),
+        classes=None,
+        interval=interval,
+        confidence=confidence,
+        by_region=bool(by),
+        collapse=collapse,
+    )
+    return Change(interval, confidence, len(points), found)
+
+
+def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFrame:
+    """The sample, with the domains that `by` names as `region`."""
+    points = read_table(sample, (*_SAMPLE, *more, *([by] if by else [])))
+    if by and by not in points.columns:
+        raise InputError(
+            f"no column {by!r} in {sample}",
+            "the column that --by names",
+            ", ".join(points.columns),
+            "mend --by",
+        )
+    return points.assign(region=points[by]) if by and by != "region" else points
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

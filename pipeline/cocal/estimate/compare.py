@@ -2,7 +2,7 @@
 
 A difference is arithmetic; whether it means anything is said by `within_interval` and, in words, by
 `why_not_comparable`. Published surveys speak of one day (31 December), one definition of coca and one
-set of zones; a map speaks of its period, its scheme and what the clouds left open.
+set of zones, rounded; a map speaks of its period, its scheme and what the clouds left open.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cocal.errors import InputError
 
 _FIELD = ("region_id", "period", "class", "field_ha")
 _OFFICIAL = ("region_id", "coca_ha", "source")
+_TEXTS = ("definition", "reference_date", "series", "coverage", "split_from")
 _KEYS = ["region_id", "period"]
 
 
@@ -28,7 +29,7 @@ def compare(
     official: pd.DataFrame | None,
     *,
     target: str,
-    definition: str,
+    same_definitions: Sequence[str],
     periods: Sequence[Period],
     max_unobserved: float,
 ) -> pd.DataFrame:
@@ -36,11 +37,13 @@ def compare(
 
     Parameters
     ----------
-    areas : areas/1.
+    areas : areas/1; a group of regions is a row like any other.
     field : region_id, period, class, field_ha: hectares that field records claim; None = no such table.
-    official : region_id, year or period, coca_ha, source [, definition] [, reference_date]; None = none.
+    official : region_id, year or period, coca_ha, source [, definition] [, reference_date] [, series]
+        [, coverage: text, or share from 0 to 1] [, split_from] [, rounded_to_ha]; None = none.
     target : the class that the official figures speak of.
-    definition : what counts as the target here; an official figure with another text is marked.
+    same_definitions : the official definitions that mean `target` as the class scheme defines it; a
+        figure with any other, or with none, is marked.
     periods : the periods of the maps, to judge reference dates.
     max_unobserved : a region with a larger unobserved share is marked.
 
@@ -59,19 +62,33 @@ def compare(
     rows = _with_field(rows, field, target)
     published = _official_table(official)
     rows = rows.merge(published, on=_KEYS, how="left", sort=False)
-    estimate = rows["estimated_ha"].astype(float)
-    low, high = rows["ci_low_ha"].astype(float), rows["ci_high_ha"].astype(float)
     figure = rows["official_ha"].astype(float)
-    value = estimate.fillna(rows["mapped_ha"].astype(float))
-    inside = ((figure >= low) & (figure <= high)).astype("boolean")
-    reasons = _reasons(rows, published, definition, periods, max_unobserved)
-    table = rows.assign(
-        difference_ha=value - figure,
-        within_interval=inside.mask(low.isna() | figure.isna()),
-        official_source=rows["official_source"].fillna(""),
-        why_not_comparable=reasons,
-    )
+    value = rows["estimated_ha"].astype(float).fillna(rows["mapped_ha"].astype(float))
+    rows = rows.assign(difference_ha=value - figure, within_interval=_within(rows, figure))
+    years = published.groupby("region_id")["period"].agg(lambda values: sorted(set(values)))
+    known = {period.name: period for period in periods}
+    reasons = []
+    for row in rows.to_dict("records"):
+        own = _estimate_reasons(row)
+        if pd.isna(row["official_ha"]):
+            own += _absence_reasons(years.get(row["region_id"], []))
+        else:
+            own += _official_reasons(row, same_definitions, known.get(row["period"]))
+        reasons.append("; ".join([*own, *_coverage_reasons(row, max_unobserved)]))
+    table = rows.assign(official_source=rows["official_source"].fillna(""), why_not_comparable=reasons)
     return check_table(table[list(COMPARISON_COLUMNS)], COMPARISON)
+
+
+def unmatched_official(areas: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `official` whose region_id `areas` does not have, in their order and columns."""
+    known = set(areas["region_id"].astype(str))
+    return official[~official["region_id"].astype(str).isin(known)].reset_index(drop=True)
+
+
+def _within(rows: pd.DataFrame, figure: pd.Series) -> pd.Series:
+    low, high = rows["ci_low_ha"].astype(float), rows["ci_high_ha"].astype(float)
+    inside = ((figure >= low) & (figure <= high)).astype("boolean")
+    return inside.mask(low.isna() | high.isna() | figure.isna())
 
 
 def _with_field(rows: pd.DataFrame, field: pd.DataFrame | None, target: str) -> pd.DataFrame:
@@ -85,34 +102,57 @@ def _with_field(rows: pd.DataFrame, field: pd.DataFrame | None, target: str) -> 
 
 
 def _official_table(official: pd.DataFrame | None) -> pd.DataFrame:
-    """The official figures with the columns region_id, period, official_ha, official_source and two texts."""
-    names = [*_KEYS, "official_ha", "official_source", "official_definition", "official_date"]
+    """region_id, period, official_*: ha, source, `_TEXTS` ("" = not stated), rounded_to_ha; series_before."""
     if official is None:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
-    _check(official, "official", _OFFICIAL, "coca_ha")
+        official = pd.DataFrame(columns=[*_OFFICIAL, "year"])
+    _check(official, "official", _OFFICIAL, "coca_ha", _wrong_optional(official))
     if not {"year", "period"} & set(official.columns):
         raise InputError(
             "the official table does not say when", "a column year or period", "neither", "add it"
         )
     when = official["period"] if "period" in official.columns else official["year"]
     empty = pd.Series("", index=official.index)
-    return pd.DataFrame(
+    texts = {f"official_{name}": official.get(name, empty).fillna("").astype(str) for name in _TEXTS}
+    table = pd.DataFrame(
         {
             "region_id": official["region_id"].astype(str),
             "period": when.astype(str),
             "official_ha": official["coca_ha"].astype(float),
             "official_source": official["source"].astype(str),
-            "official_definition": official.get("definition", empty).fillna("").astype(str),
-            "official_date": official.get("reference_date", empty).fillna("").astype(str),
+            **texts,
+            "official_rounded_to_ha": pd.to_numeric(official.get("rounded_to_ha", empty)),
         }
     )
+    return table.assign(series_before=_series_before(table))
 
 
-def _check(table: pd.DataFrame, name: str, columns: Sequence[str], number: str) -> None:
+def _series_before(table: pd.DataFrame) -> list[str]:
+    """Per figure the series, as `name (period)`, of the region's period before it; "" if it goes on.
+
+    Periods are ordered as texts. One that was published in two series ties them: the next figure goes on
+    in either.
+    """
+    rows = list(zip(table["region_id"], table["period"], table["official_series"], strict=True))
+    series: dict[str, dict[str, set[str]]] = {}
+    for region, period, own in rows:
+        series.setdefault(region, {}).setdefault(period, set()).add(own)
+    before = []
+    for region, period, own in rows:
+        last = max((p for p in series[region] if p < period), default=None)
+        names = series[region][last] if last is not None else {own}
+        broken = own not in names and "" not in {own, *names}
+        before.append(f"{' and '.join(sorted(names))} ({last})" if broken else "")
+    return before
+
+
+def _check(
+    table: pd.DataFrame, name: str, columns: Sequence[str], number: str, further: Sequence[str] = ()
+) -> None:
     problems = [f"no column {c!r}" for c in columns if c not in table.columns]
     if not problems:
         wrong = pd.to_numeric(table[number], errors="coerce").isna() | (table[number].astype(str) == "")
         problems += [f"{number} of region {r} is not a number" for r in table.loc[wrong, "region_id"]]
+    problems += further
     if problems:
         raise InputError(
             f"the {name} table cannot be compared",
@@ -122,50 +162,92 @@ def _check(table: pd.DataFrame, name: str, columns: Sequence[str], number: str) 
         )
 
 
-def _reasons(
-    rows: pd.DataFrame,
-    published: pd.DataFrame,
-    definition: str,
-    periods: Sequence[Period],
-    max_unobserved: float,
+def _wrong_optional(table: pd.DataFrame) -> list[str]:
+    """Roundings that are no hectares and shares that are no shares; an empty cell states nothing."""
+    problems = []
+    if "rounded_to_ha" in table.columns:
+        steps = table["rounded_to_ha"].replace("", np.nan).dropna()
+        if not (pd.to_numeric(steps, errors="coerce") > 0).all():
+            problems.append("rounded_to_ha holds values that are not hectares above 0")
+    if "coverage" in table.columns:
+        share = pd.to_numeric(table["coverage"], errors="coerce").dropna()
+        if not share.between(0, 1).all():
+            problems.append("coverage holds numbers that are not shares from 0 to 1")
+    return problems
+
+
+def _estimate_reasons(row: Mapping[Hashable, Any]) -> list[str]:
+    if pd.isna(row["estimated_ha"]):
+        return ["no estimate: the difference is of the mapped area"]
+    return ["no interval: n too small"] if pd.isna(row["ci_low_ha"]) else []
+
+
+def _absence_reasons(years: Sequence[str]) -> list[str]:
+    if years:
+        return [f"period differs: official figures are for {', '.join(years)}"]
+    return ["no official figure for this region"]
+
+
+def _official_reasons(
+    row: Mapping[Hashable, Any], same_definitions: Sequence[str], period: Period | None
 ) -> list[str]:
-    """Per row, in words, why the figures are not the same quantity; "" where nothing is known against it."""
-    years = published.groupby("region_id")["period"].agg(lambda values: sorted(set(values)))
-    known = {period.name: period for period in periods}
-    texts = []
-    for row in rows.to_dict("records"):
-        reasons = []
-        if pd.isna(row["estimated_ha"]):
-            reasons.append("no estimate: the difference is of the mapped area")
-        elif pd.isna(row["ci_low_ha"]):
-            reasons.append("no interval: n too small")
-        if pd.isna(row["official_ha"]):
-            there = years.get(row["region_id"], [])
-            reasons.append(
-                f"period differs: official figures are for {', '.join(there)}"
-                if there
-                else "no official figure for this region"
-            )
-        else:
-            reasons += _official_reasons(row, definition, known.get(row["period"]))
-        unobserved = 1 - float(row["observed_fraction"])
-        if not unobserved <= max_unobserved:
-            reasons.append(f"{100 * unobserved:.1f} % of the region was not observed")
-        texts.append("; ".join(reasons))
-    return texts
-
-
-def _official_reasons(row: Mapping[Hashable, Any], definition: str, period: Period | None) -> list[str]:
+    """Definition, date, series, zone and rounding of an official figure, where they stand against it."""
     reasons = []
-    if row["official_definition"] and row["official_definition"] != definition:
-        reasons.append(f"definition differs: {row['official_definition']}")
-    if row["official_date"]:
-        try:
-            day = date.fromisoformat(str(row["official_date"])[:10])
-        except ValueError:
-            return [*reasons, f"reference date {row['official_date']!r} is not a date"]
-        if period is not None and not period.start <= day <= period.end:
-            reasons.append(
-                f"date differs: the official figure is of {day}, the map of {period.start} to {period.end}"
-            )
+    definition, series = row["official_definition"], row["official_series"]
+    if not definition:
+        reasons.append("definition of the official figure is not stated")
+    elif definition not in same_definitions:
+        reasons.append(f"definition differs or is not known to be the same: {definition}")
+    reasons += _date_reasons(row["official_reference_date"], period)
+    if row["series_before"]:
+        reasons.append(
+            f"series break: {series} follows {row['series_before']}, "
+            "the difference of the two figures is not a change"
+        )
+    if row["official_split_from"]:
+        reasons.append(
+            f"zone split: split from {row['official_split_from']}, older figures are of other ground"
+        )
+    return reasons + _rounding_reasons(row)
+
+
+def _date_reasons(stated: str, period: Period | None) -> list[str]:
+    if not stated:
+        return []
+    try:
+        day = date.fromisoformat(stated[:10])
+    except ValueError:
+        return [f"reference date {stated!r} is not a date"]
+    if period is None or period.start <= day <= period.end:
+        return []
+    return [f"date differs: the official figure is of {day}, the map of {period.start} to {period.end}"]
+
+
+def _rounding_reasons(row: Mapping[Hashable, Any]) -> list[str]:
+    """The half step that rounding may have moved the figure, where it is what decides."""
+    step = row["official_rounded_to_ha"]
+    if not step > 0:
+        return []
+    if abs(row["difference_ha"]) <= step / 2:
+        return [f"rounding: the difference is within that of the official figure, to {step:g} ha"]
+    least, most = row["official_ha"] - step / 2, row["official_ha"] + step / 2
+    low, high = row["ci_low_ha"], row["ci_high_ha"]
+    if least <= high and most >= low and not low <= least <= most <= high:
+        return [f"rounding: to {step:g} ha, which decides whether the figure is within the interval"]
+    return []
+
+
+def _coverage_reasons(row: Mapping[Hashable, Any], max_unobserved: float) -> list[str]:
+    """What the official figure and what the map leave out of the region."""
+    reasons = []
+    coverage = row["official_coverage"]
+    if not pd.isna(coverage) and coverage:
+        share = pd.to_numeric(coverage, errors="coerce")
+        if pd.isna(share):
+            reasons.append(f"coverage of the official figure: {coverage}")
+        elif share < 1:
+            reasons.append(f"coverage of the official figure: {100 * share:g} % of the region")
+    unobserved = 1 - float(row["observed_fraction"])
+    if not unobserved <= max_unobserved:
+        reasons.append(f"{100 * unobserved:.1f} % of the region was not observed")
     return reasons

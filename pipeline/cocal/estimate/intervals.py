@@ -24,6 +24,9 @@ mid-P. Between them the coverage stays within 93 and 97 % where 10 events or mor
 _STRAIGHT = 1e-4
 """Skewness below which Pearson's type III curve is a normal curve to all printed digits."""
 
+_ROUNDING = 1e-12
+"""What is left of a difference of two sums of floats, as a share of them, is at least this or nothing."""
+
 
 def wald(sums: Tally, strata: Strata, scope: Ints, confidence: float) -> tuple[Floats, Floats]:  # noqa: ARG001
     """T +- z SE(T), not cut at zero, so that published half-widths can be redone."""
@@ -155,9 +158,9 @@ def _events(sums: Tally, strata: Strata, scope: Ints) -> tuple[Event, Event, Eve
     usual_less = _average(
         [
             _by_group(sums, others * w * share),
-            _in_scope(weight**3 * strata.n, strata, scope) - _by_group(sums, own * w),
+            _by_group(sums, others * w) + _elsewhere(sums, strata, scope, weight**3 * strata.n),
         ],
-        _in_scope(weight**2 * strata.n, strata, scope) - _by_group(sums, own),
+        _by_group(sums, others) + _elsewhere(sums, strata, scope, weight**2 * strata.n),
     )
     return more, _heaviest(sums, w * share, w), usual_more, usual_less
 
@@ -211,6 +214,16 @@ def _heaviest_absent(sums: Tally, strata: Strata, weight: Floats, scope: Ints) -
         position = np.where(there, start[wanted] + held, 0)
         best = np.maximum(best, np.where(there, weight[order][position], 0.0))
     return best
+
+
+def _elsewhere(sums: Tally, strata: Strata, scope: Ints, value: Floats) -> Floats:
+    """(n_groups,) sum of a value over the strata in scope where the group has no point.
+
+    A difference of two sums: what is left of it by rounding alone is zero.
+    """
+    whole = _in_scope(value, strata, scope)
+    rest = whole - _by_group(sums, value[sums.stratum])
+    return np.where(rest > _ROUNDING * whole, rest, 0.0)
 
 
 def _in_scope(value: Floats, strata: Strata, scope: Ints) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate.strata import Strata
@@ -89,7 +89,7 @@ def check_simple_random(strata: Strata, estimator: str) -> None:
     """
     expected = strata.n.sum() * strata.area_ha / strata.total_ha
     statistic = float(((strata.n - expected) ** 2 / expected).sum())
-    if len(strata.n) > 1 and chi2.sf(statistic, len(strata.n) - 1) < NOT_RANDOM:
+    if len(strata.n) > 1 and chdtrc(len(strata.n) - 1, statistic) < NOT_RANDOM:
         rates = strata.n / strata.area_ha
         raise InputError(
             f"weights do not match the strata: the estimator {estimator!r} needs one simple random sample",

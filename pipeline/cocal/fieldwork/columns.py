@@ -83,17 +83,30 @@ class Columns:
         self._tell(~text.isin(_YES | _NO), f"{column!r} is neither yes nor no")
         return text.isin(_YES)
 
+    def choices(self, column: str | None, allowed: tuple[str, ...]) -> pd.Series[Any]:
+        """One of `allowed`; the first where there is no column or the cell is empty."""
+        found = self.text(column).fillna(allowed[0])
+        self._tell(~found.isin(allowed), f"{column!r} is none of {', '.join(allowed)}")
+        return found
+
     def classes(
         self, column: str, names: dict[str, str] | None, keys: Collection[str], visited: pd.Series[bool]
     ) -> pd.Series[Any]:
         """Class keys; null only where a point was not visited."""
+        found = self.labels(column, names, keys)
+        self._tell(self.text(column).isna() & visited, f"visited, but no {column!r}")
+        return found
+
+    def labels(
+        self, column: str | None, names: dict[str, str] | None, keys: Collection[str]
+    ) -> pd.Series[Any]:
+        """Class keys, null where the cell is empty."""
         labels = self.text(column)
         known = {key: key for key in keys} if names is None else names
         unknown = labels.notna() & ~labels.isin(list(known))
         if unknown.any():
             seen = sorted(set(labels[unknown]))
             self._tell(unknown, f"classes that `class_names` does not know ({listed(seen, repr)})")
-        self._tell(labels.isna() & visited, f"visited, but no {column!r}")
         return labels.map(known).astype("string")
 
     def required(self, found: pd.Series[Any], words: str) -> None:

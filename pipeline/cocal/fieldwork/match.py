@@ -8,32 +8,42 @@ from collections.abc import Callable
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from cocal.contracts import RECORDS, check_table
-from cocal.errors import ContractError
-from cocal.grid import transformer, utm_epsg
+from cocal.errors import ContractError, InputError
+from cocal.fieldwork.columns import listed
+from cocal.fieldwork.settings import MatchSettings
+from cocal.fieldwork.support import Footprints, footprints
+from cocal.grid import project, transformer, utm_epsg
 from cocal.regions import Regions, owners_at
 from cocal.scheme import ClassScheme
 
 log = logging.getLogger(__name__)
 
-MATCHED, UNOBSERVED = "matched", "unobserved"
+MATCHED, UNCERTAIN, UNOBSERVED = "matched", "uncertain", "unobserved"
 OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED = "outside map", "outside regions", "not visited"
 
-STATUSES = (MATCHED, UNOBSERVED, OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED)
+STATUSES = (MATCHED, UNCERTAIN, UNOBSERVED, OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED)
 """What can become of a record; the last that holds, in this order, is its status."""
 
-_UNOBSERVED_CODE, _OUTSIDE_CODE = 0, 255
+_UNOBSERVED_CODE, _OUTSIDE_CODE, _UNCERTAIN_CODE = 0, 255, -1
 
 Lookup = Callable[[int, NDArray[np.float64], NDArray[np.float64]], NDArray[np.uint8]]
 """(EPSG, x, y of pixel centres, m) -> class codes; 0 = not observed, 255 = outside the map."""
 
 
 def match(
-    records: gpd.GeoDataFrame, regions: Regions, lookup: Lookup, *, scheme: ClassScheme, resolution: int
+    records: gpd.GeoDataFrame,
+    regions: Regions,
+    lookup: Lookup,
+    *,
+    scheme: ClassScheme,
+    settings: MatchSettings,
+    resolution: int,
 ) -> pd.DataFrame:
-    """One row per record, in their order, with what the map says at its pixel.
+    """One row per record, in their order, with what the map says on its ground.
 
     Parameters
     ----------
@@ -45,43 +55,68 @@ def match(
         Gives the map's class codes at pixel centres of one UTM zone.
     scheme
         Scheme that made the map and the records.
+    settings
+        The ground that a record speaks of, and the share that the map's class must exceed there.
     resolution
         Pixel side of the map, m.
 
     Returns
     -------
     DataFrame
-        record_id, region_id (null outside), stratum, map_class (null unless the map tells),
-        reference_class, inclusion_probability, split, positional_ok (the whole error circle lies in the
-        pixel; null where the accuracy is not known) and status, one of `STATUSES`. A record falls in the
-        pixel that holds it in the zone that owns it.
+        record_id, sample_id, region_id (that of the design where the record states it, else that of its
+        position; null outside), located_in (region by position), stratum, map_class (null unless the map
+        tells), map_share (of the record's ground that the most frequent code has), reference_class,
+        second_class, inclusion_probability, role, why_not, split and status, one of `STATUSES`. A record
+        lies in the UTM zone that owns its point, or an inner point of its plot.
+
+    Raises
+    ------
+    InputError
+        A region that the records state is none of the run's.
     """
     check_table(records, RECORDS)
     n = len(records)
-    owner, code = np.full(n, -1, dtype=np.int32), np.full(n, _OUTSIDE_CODE, dtype=np.uint8)
-    to_edge = np.full(n, np.nan)
-    lon, lat = records.geometry.x.to_numpy(), records.geometry.y.to_numpy()
-    zone = np.array([utm_epsg(*position) for position in zip(lon, lat, strict=True)], dtype=np.int64)
+    owner, code, share = np.full(n, -1, np.int32), np.full(n, _OUTSIDE_CODE, np.int64), np.zeros(n)
+    points = records.geometry.representative_point()
+    zone = np.array([utm_epsg(p.x, p.y) for p in points], dtype=np.int64)
+    accuracy = records["positional_accuracy_m"].to_numpy(dtype=np.float64)
     for epsg in map(int, np.unique(zone)):
         here = zone == epsg
-        x, y = transformer(4326, epsg).transform(lon[here], lat[here])
+        x, y = transformer(4326, epsg).transform(points.x[here].to_numpy(), points.y[here].to_numpy())
         owner[here] = owners_at(regions, epsg, x, y, resolution=resolution)
-        centre_x, centre_y = _pixel_centre(x, resolution), _pixel_centre(y, resolution)
-        code[here] = lookup(epsg, centre_x, centre_y)
-        to_edge[here] = resolution / 2 - np.maximum(np.abs(x - centre_x), np.abs(y - centre_y))
+        shapes = np.array([project(s, 4326, epsg) for s in records.geometry[here]], dtype=object)
+        ground = footprints(shapes, accuracy[here], settings, resolution=resolution)
+        code[here], share[here] = _vote(ground, lookup(epsg, ground.x, ground.y), len(shapes), settings)
+    located = _pick(regions.table["region_id"], owner)
+    stated = records["region_id"].reset_index(drop=True).astype("string")
+    _check_regions(stated, regions)
+    region = stated.fillna(located)
+    as_they_are = (
+        "record_id",
+        "sample_id",
+        "stratum",
+        "second_class",
+        "inclusion_probability",
+        "role",
+        "why_not",
+        "split",
+    )
     table = pd.DataFrame(
-        {
-            "record_id": records["record_id"].to_numpy(),
-            "region_id": _pick(regions.table["region_id"], owner),
-            "stratum": records["stratum"].to_numpy(),
+        {name: records[name].to_numpy() for name in as_they_are}
+        | {
+            "region_id": region,
+            "located_in": located,
             "map_class": _class_names(code, scheme),
+            "map_share": share,
             "reference_class": records["class"].to_numpy(),
-            "inclusion_probability": records["inclusion_probability"].to_numpy(),
-            "split": records["split"].to_numpy(),
-            "positional_ok": _within(records["positional_accuracy_m"].to_numpy(), to_edge),
-            "status": _status(code, owner, records["visited"].to_numpy(dtype=bool)),
+            "status": _status(code, region.isna().to_numpy(), records["visited"].to_numpy(dtype=bool)),
         }
     )
+    elsewhere = int((stated.notna() & located.notna() & (stated != located)).sum())
+    if elsewhere:
+        log.warning(
+            "%d records were drawn in one region and taken in another: they stay in the first", elsewhere
+        )
     log.info("records matched: %s", ", ".join(f"{k} {v}" for k, v in status_counts(table).items()))
     return table
 
@@ -91,8 +126,44 @@ def status_counts(matched: pd.DataFrame) -> dict[str, int]:
     return {status: int((matched["status"] == status).sum()) for status in STATUSES}
 
 
-def _pixel_centre(position: NDArray[np.float64], resolution: int) -> NDArray[np.float64]:
-    return np.asarray((np.floor(position / resolution) + 0.5) * resolution)
+def recorded_hectares(records: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """(n,) area on the ellipsoid of each record's plot, hectares; NaN for a point."""
+    from pyproj import Geod
+
+    geod = Geod(ellps="WGS84")
+    return np.array(
+        [
+            abs(geod.geometry_area_perimeter(shape)[0]) / 1e4
+            if shapely.get_dimensions(shape) == 2
+            else np.nan
+            for shape in records.geometry
+        ],
+        dtype=np.float64,
+    )
+
+
+def _vote(
+    ground: Footprints, codes: NDArray[np.uint8], n: int, settings: MatchSettings
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The code with most of each record's ground and its share; uncertain where that is no majority."""
+    votes = np.zeros((n, 256))
+    np.add.at(votes, (ground.record, codes), ground.shared_m2)
+    total = votes.sum(axis=1)
+    best = votes.argmax(axis=1)
+    share = votes.max(axis=1) / total
+    needed = 0.0 if settings.majority is None else settings.majority
+    return np.where(share > needed, best, _UNCERTAIN_CODE), share
+
+
+def _check_regions(stated: pd.Series, regions: Regions) -> None:
+    unknown = sorted(set(stated.dropna()) - set(regions.table["region_id"].astype(str)))
+    if unknown:
+        raise InputError(
+            "the records state regions that the run does not have",
+            "region ids of `regions:`",
+            listed(unknown, repr),
+            "mend the column that `records.columns.region_id` names, or leave that key out",
+        )
 
 
 def _pick(values: pd.Series, index: NDArray[np.int32]) -> pd.Series:
@@ -100,9 +171,9 @@ def _pick(values: pd.Series, index: NDArray[np.int32]) -> pd.Series:
     return pd.Series(pd.array([values.iloc[i] if i >= 0 else pd.NA for i in index], dtype="string"))
 
 
-def _class_names(code: NDArray[np.uint8], scheme: ClassScheme) -> pd.Series:
+def _class_names(code: NDArray[np.int64], scheme: ClassScheme) -> pd.Series:
     names = {c.code: c.key for c in scheme.classes}
-    unknown = set(np.unique(code).tolist()) - set(names) - {_UNOBSERVED_CODE, _OUTSIDE_CODE}
+    unknown = set(np.unique(code).tolist()) - set(names) - {_UNOBSERVED_CODE, _OUTSIDE_CODE, _UNCERTAIN_CODE}
     if unknown:
         raise ContractError(
             "the map has class codes that the scheme does not have",
@@ -113,16 +184,11 @@ def _class_names(code: NDArray[np.uint8], scheme: ClassScheme) -> pd.Series:
     return pd.Series(pd.array([names.get(c, pd.NA) for c in code.tolist()], dtype="string"))
 
 
-def _within(accuracy: NDArray[np.float64], to_edge: NDArray[np.float64]) -> pd.Series:
-    ok = pd.Series(accuracy <= to_edge, dtype="boolean")
-    return ok.mask(np.isnan(accuracy))
-
-
 def _status(
-    code: NDArray[np.uint8], owner: NDArray[np.int32], visited: NDArray[np.bool_]
+    code: NDArray[np.int64], homeless: NDArray[np.bool_], visited: NDArray[np.bool_]
 ) -> NDArray[np.str_]:
     return np.select(
-        [~visited, owner < 0, code == _OUTSIDE_CODE, code == _UNOBSERVED_CODE],
-        [NOT_VISITED, OUTSIDE_REGIONS, OUTSIDE_MAP, UNOBSERVED],
+        [~visited, homeless, code == _OUTSIDE_CODE, code == _UNOBSERVED_CODE, code == _UNCERTAIN_CODE],
+        [NOT_VISITED, OUTSIDE_REGIONS, OUTSIDE_MAP, UNOBSERVED, UNCERTAIN],
         MATCHED,
     )

@@ -22,7 +22,7 @@ from cocal.scheme import ClassScheme
 
 log = logging.getLogger(__name__)
 
-_POINT = 0
+_POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
 
 def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFrame:
@@ -51,6 +51,11 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         "positional_accuracy_m": read.numbers(names.positional_accuracy_m, 0, np.inf),
         "source": read.text(names.source),
         "stratum": read.text(names.stratum),
+        "sample_id": read.text(names.sample_id or names.record_id),
+        "region_id": read.text(names.region_id),
+        "role": read.choices(names.role, ("main", "reserve")),
+        "second_class": read.labels(names.second_class, settings.class_names, scheme.keys),
+        "why_not": read.text(names.why_not),
         "inclusion_probability": read.numbers(names.inclusion_probability, 0, 1, open_low=True),
         "visited": visited,
         "split": read.text(names.split),
@@ -58,7 +63,7 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
     if settings.design == "probability":
         for name in ("stratum", "inclusion_probability"):
             read.required(table[name], f"a probability sample, but no {getattr(names, name)!r}")
-    geometry = _positions(rows, settings, read)
+    geometry = (_plots if settings.matching.support == "plot" else _positions)(rows, settings, read)
     if read.problems:
         _refuse(settings, read.problems)
     records = gpd.GeoDataFrame(table, geometry=geometry, crs=4326)[list(RECORD_COLUMNS)]
@@ -74,7 +79,7 @@ def _refuse(settings: RecordSettings, problems: list[str]) -> None:
         f"the records in {settings.path} cannot be used",
         "every row as `records:` describes it",
         "\n    ".join(["", *problems]),
-        "mend the rows, or `records:` in the configuration; nothing was dropped",
+        "mend the rows (`cocal records check` proposes how), or `records:` in the configuration; nothing was dropped",
     )
 
 
@@ -113,6 +118,23 @@ def _positions(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> N
     off = ~absent & ~((np.abs(x) <= 180) & (np.abs(y) <= 90))
     read.wrong(off, f"a position that is not on the Earth in {crs.name!r}")
     return np.asarray(shapely.points(np.where(absent, 0, x), np.where(absent, 0, y)), dtype=object)
+
+
+def _plots(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArray[np.object_]:
+    """(n,) polygons in degrees; rows without a sound one on the Earth are told."""
+    if settings.columns.position is not None or not isinstance(rows, gpd.GeoDataFrame):
+        read.problems.append(
+            "`support: plot`, but no polygons: give a vector file and no columns of coordinates"
+        )
+        return np.full(len(rows), None, dtype=object)
+    shapes: NDArray[np.object_] = np.array(rows.geometry.to_crs(4326).array, dtype=object)
+    polygon = np.isin(shapely.get_type_id(shapes), (_POLYGON, _MULTIPOLYGON)) & ~shapely.is_empty(shapes)
+    read.wrong(~polygon, "not the polygon of a plot")
+    read.wrong(polygon & ~shapely.is_valid(shapes), "a polygon that crosses itself")
+    west, south, east, north = shapely.bounds(shapes).T
+    off = polygon & ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
+    read.wrong(off, f"a position that is not on the Earth in {rows.crs.name!r}")
+    return shapes
 
 
 def _coordinates(rows: gpd.GeoDataFrame, read: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -31,6 +31,15 @@ class RecordColumns(BaseModel):
     inclusion_probability: str | None = None
     visited: Annotated[str | None, Field(description="left out: every record was visited")] = None
     split: str | None = None
+    sample_id: Annotated[
+        str | None, Field(description="point of the sample, the same in every period; left out: record_id")
+    ] = None
+    region_id: Annotated[
+        str | None, Field(description="region that the point was drawn in; left out: by its position")
+    ] = None
+    role: Annotated[str | None, Field(description="main or reserve; left out: main")] = None
+    second_class: Annotated[str | None, Field(description="label by a second observer")] = None
+    why_not: Annotated[str | None, Field(description="why a point was not visited")] = None
 
     @model_validator(mode="after")
     def _position(self) -> RecordColumns:
@@ -45,6 +54,51 @@ class RecordColumns(BaseModel):
         if self.lon is not None and self.lat is not None:
             return self.lon, self.lat
         return (self.x, self.y) if self.x is not None and self.y is not None else None
+
+
+class MatchSettings(BaseModel):
+    """On how much ground a record speaks, and when the map has one class there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    support: Annotated[
+        Literal["pixel", "plot", "cluster"],
+        Field(
+            description="pixel that holds the point, polygon of the plot, square of pixels around the point"
+        ),
+    ]
+    cluster_px: Annotated[int | None, Field(ge=3, le=99, description="side of the square, odd")] = None
+    positional_error: Annotated[
+        Literal["ignore", "majority"],
+        Field(description="majority: the map's class is that of most of the error circle, else uncertain"),
+    ]
+    unknown_accuracy_m: Annotated[
+        float | None, Field(gt=0, description="for records that do not tell their positional error")
+    ] = None
+    majority: Annotated[
+        float | None, Field(ge=0.5, lt=1, description="share of the ground that the class must exceed")
+    ] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MatchSettings:
+        if (self.support == "cluster") != (self.cluster_px is not None):
+            raise ValueError("`cluster_px` goes with `support: cluster`, which needs it")
+        if self.cluster_px is not None and self.cluster_px % 2 == 0:
+            raise ValueError(
+                f"`cluster_px` is {self.cluster_px}; give an odd number, so that a pixel is its middle"
+            )
+        if self.positional_error == "majority" and self.support != "pixel":
+            raise ValueError(
+                "`positional_error: majority` is for `support: pixel`; a plot or cluster has its own extent"
+            )
+        voted = self.support != "pixel" or self.positional_error == "majority"
+        if voted != (self.majority is not None):
+            raise ValueError(
+                "`majority` goes with plots, clusters and `positional_error: majority`, which need it"
+            )
+        if self.unknown_accuracy_m is not None and self.positional_error == "ignore":
+            raise ValueError("`unknown_accuracy_m` goes with `positional_error: majority`")
+        return self
 
 
 class RecordSettings(BaseModel):
@@ -63,7 +117,10 @@ class RecordSettings(BaseModel):
         Literal["probability", "purposive"],
         Field(description="probability: each point was drawn with a known chance; purposive: it was chosen"),
     ]
-    strata: Annotated[Path | None, Field(description="CSV: stratum, area_ha[, region_id]")] = None
+    matching: MatchSettings
+    strata: Annotated[
+        Path | None, Field(description="CSV: stratum, area_ha[, pixels][, pixel_area_m2][, region_id]")
+    ] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> RecordSettings:

@@ -15,6 +15,9 @@ from cocal.fieldwork.tables import read_rows
 def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
     """stratum, area_ha, region_id (null where the file has none) of every stratum of the design.
 
+    With `pixels` (and `pixel_area_m2`) where the file has them: then estimates have a finite-population
+    correction.
+
     Raises
     ------
     InputError
@@ -29,6 +32,10 @@ def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
         read.problems.append(f"no column {listed(missing, repr)}; the columns are {there}")
     else:
         table = _strata(read, "region_id" if "region_id" in rows.columns else None)
+        for name in ("pixels", "pixel_area_m2"):
+            if name in rows.columns:
+                table[name] = read.numbers(name, 0, np.inf, open_low=True).to_numpy()
+                read.required(table[name], f"no {name!r}")
         absent = sorted(set(records["stratum"].dropna()) - set(table["stratum"].dropna()))
         if absent:
             read.problems.append(

@@ -37,7 +37,10 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
             rows = pyogrio.read_dataframe(path, layer=layer or only_layer(path))
     except UnicodeDecodeError as err:
         raise InputError(
-            f"table {path}", "text in UTF-8", f"byte {err.start} is not", "save it again as CSV UTF-8"
+            f"table {path}",
+            "text in UTF-8",
+            f"byte {err.start} is not",
+            "save it again as CSV UTF-8, or see `cocal records check FILE`",
         ) from err
     except (ValueError, DataSourceError, DataLayerError) as err:
         raise InputError(

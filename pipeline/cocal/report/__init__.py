@@ -9,6 +9,7 @@ from cocal.report.content import (
     RecordsSummary,
     ReportContent,
     Reproduce,
+    Shade,
 )
 from cocal.report.page import report
 
@@ -21,5 +22,6 @@ __all__ = [
     "RecordsSummary",
     "ReportContent",
     "Reproduce",
+    "Shade",
     "report",
 ]

@@ -31,17 +31,30 @@ SCORE_COLUMNS = ("users", "users_se", "producers", "producers_se")
 NULL_COLUMNS = ("name", "score", "value")
 
 
+@dataclass(frozen=True)
+class Shade:
+    """What one code of a picture means: a colour and words."""
+
+    code: int
+    colour: str
+    words: Words
+
+
 @dataclass(frozen=True, eq=False)
 class MapPicture:
     """A decimated class map: `codes` (y, x) uint8, first row north, in one CRS.
 
     `bounds` is (west, south, east, north) in units of the CRS: metres of a UTM zone, or degrees (4326).
+    `shades`: what the codes mean where they are not the classes of the scheme but the density of the target
+    in squares of `square_m`.
     """
 
     period: str
     codes: NDArray[np.uint8]
     epsg: int
     bounds: tuple[float, float, float, float]
+    shades: tuple[Shade, ...] = ()
+    square_m: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,8 +127,8 @@ def _add_ground(
     axes = figure.add_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]))
     colours = np.full((256, 3), 1.0)
     colours[0] = to_rgb(NOT_OBSERVED_COLOUR)
-    for crop_class in voice.scheme.classes:
-        colours[crop_class.code] = to_rgb(crop_class.colour)
+    for code, colour, _ in _meanings(picture, voice):
+        colours[code] = to_rgb(colour)
     colours[OUTSIDE] = to_rgb(OUTSIDE_COLOUR)
     west, south, east, north = picture.bounds
     axes.imshow(
@@ -243,14 +243,21 @@ def _draw_north(axes: Axes) -> None:
     )  # fmt: skip
 
 
+def _meanings(picture: MapPicture, voice: Voice) -> list[tuple[int, str, str]]:
+    """Code, colour and words: the picture's own shades, or the classes of the scheme."""
+    if picture.shades:
+        return [(shade.code, shade.colour, voice.words(shade.words)) for shade in picture.shades]
+    return [(c.code, c.colour, voice.class_name(c.key)) for c in voice.scheme.classes]
+
+
 def _legend_handles(picture: MapPicture, voice: Voice) -> list[Patch]:
     """The classes that the picture shows, in the scheme's order, and ground without a class."""
     present = set(np.unique(picture.codes).tolist())
     edge: dict[str, Any] = {"edgecolor": drawing.MUTED, "linewidth": 0.4}
     handles = [
-        Patch(facecolor=c.colour, label=drawing.plain(voice.class_name(c.key)), **edge)
-        for c in voice.scheme.classes
-        if c.code in present
+        Patch(facecolor=colour, label=drawing.plain(words), **edge)
+        for code, colour, words in _meanings(picture, voice)
+        if code in present
     ]
     if 0 in present:
         handles.append(Patch(facecolor=NOT_OBSERVED_COLOUR, label=voice("unobserved"), **edge))

@@ -269,10 +269,17 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
             shape.name: map_figure(picture, overview, places, t, shape, simulated=content.simulated)
             for shape in (WIDE, NARROW)
         }
+        caption, alt = ("density_caption", "density_alt") if picture.square_m else ("map_caption", "map_alt")
+        words = {
+            "period": picture.period,
+            "metres": t.number(picture.square_m or round(pixel_metres(picture))),
+            "target": t.target,
+            "n": len(places),
+        }
         found.append(
             {
-                "period": picture.period,
-                "metres": t.number(round(pixel_metres(picture))),
+                "caption": t(caption, **words),
+                "alt": t(alt, **words),
                 "shapes": {name: drawing.png_uri(figure) for name, figure in drawn.items()},
             }
         )

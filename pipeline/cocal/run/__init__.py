@@ -2,10 +2,12 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
-tiles     the fused work of one block and one tile        measure   maps -> hectares
+tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
+measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
-results   compare, report                                tables    given and own tables
-journal   run.json, log lines, bars                       content, overview, display: what is shown
+results   compare, report                                publish   what may leave the office
+tables    given and own tables                            journal   run.json, log lines, bars
+content, overview, display: what is shown
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
 from cocal.run.measure import measure_stage
 from cocal.run.plan import Plan, ground, plan
+from cocal.run.publish import publish_stage
 from cocal.run.results import compare_stage, report_stage
 from cocal.run.stages import Run, import_stage, index_stage, map_stage
 from cocal.run.tables import read_own_csv, truth_table
@@ -41,6 +44,7 @@ STAGES = {
     "measure": measure_stage,
     "compare": compare_stage,
     "report": report_stage,
+    "publish": publish_stage,
 }
 
 
@@ -120,6 +124,8 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last == "index":
         return ["import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
+    if last == "report" and config.publish:
+        names.append("publish")
     if last == "design":
         return [n for n in names if n != "index"]
     return [n for n in names if n != "design" and (n != "index" or "features" in config.keep)]

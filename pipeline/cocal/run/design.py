@@ -43,8 +43,9 @@ from cocal.fieldwork.design import (
     write_sheet,
     zones_needed,
 )
-from cocal.run.design_tiles import DesignTask, maps_in_reach, tile_candidates, tile_cells
+from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
 from cocal.run.execute import Call, Job
+from cocal.run.mosaic import maps_in_reach
 from cocal.run.tables import given_sha256
 from cocal.store import address, source_digest
 
@@ -117,7 +118,9 @@ def design_inputs(run: Run, settings: DesignSettings) -> dict[str, Any]:
         "design": settings.model_dump(mode="json"),
         "interval": list(interval_of(run)),
         "files": [given_sha256(path, "design.strata") for path in files],
-        "code": source_digest("fieldwork", "estimate", "regions", "grid", "run/design", "run/design_tiles"),
+        "code": source_digest(
+            "fieldwork", "estimate", "regions", "grid", "run/design", "run/design_tiles", "run/mosaic"
+        ),
     }
 
 

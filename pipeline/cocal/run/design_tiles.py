@@ -6,17 +6,13 @@ edge, and over the zone's meridian, as far as the rules ask.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from cocal.archive import read_raster
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA
 from cocal.estimate import count_units
 from cocal.fieldwork.design import (
@@ -30,13 +26,11 @@ from cocal.fieldwork.design import (
     zone_mask,
     zones_needed,
 )
-from cocal.grid import Tile, Window, cell_area_units, owned_by_zone, transformer, windows_bounds
+from cocal.grid import Tile, cell_area_units
 from cocal.regions import owned
-from cocal.run.tiles import regions_of
+from cocal.run.mosaic import Maps, mosaic, regions_of
 
 Ints = NDArray[np.int64]
-Maps = tuple[tuple[Tile, Path | None], ...]
-"""Tiles and the folders of their maps; None where a map failed: all of it is unobserved."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +53,6 @@ class _Ground:
     owner: NDArray[np.int32]
     crop_class: NDArray[np.uint8]
     probability: NDArray[np.uint16]
-
-
-def maps_in_reach(maps: Maps, halo: int) -> dict[Tile, Maps]:
-    """Per tile the maps that touch it or the `halo` pixels around it, whatever their zone."""
-    outlines = np.array([o for _, o in windows_bounds(t.window for t, _ in maps)], dtype=object)
-    tree = shapely.STRtree(outlines)
-    around = [o for _, o in windows_bounds(t.window.expanded(halo + 1) for t, _ in maps)]
-    return {
-        tile: tuple(maps[i] for i in np.sort(tree.query(outline, predicate="intersects")).tolist())
-        for (tile, _), outline in zip(maps, around, strict=True)
-    }
 
 
 def tile_cells(task: DesignTask) -> Ints:
@@ -122,37 +105,3 @@ def _ground(task: DesignTask) -> _Ground:
         stratum = np.where(crop_class == NO_DATA, np.uint8(0), stratum)
     owner = owned(regions_of(task.regions_json, task.regions_sha256), window)
     return _Ground(stratum, owner, crop_class, layers.probability[inner])
-
-
-def mosaic(maps: Sequence[tuple[Tile, Path | None]], window: Window, name: str, dtype: str, fill: int) -> Any:
-    """(y, x) values of the maps on a window; across the meridian those of the pixel that holds the centre."""
-    out = np.full(window.shape, fill, dtype=dtype)
-    for tile, folder in maps:
-        common = window.intersection(tile.window)
-        if folder is not None and common is not None:
-            part = read_raster(folder / name, common, common.resolution, dtype, fill)
-            out[window.slices_of(common)] = part
-    if any(tile.window.epsg != window.epsg for tile, _ in maps):
-        _fill_across(out, maps, window, name, fill)
-    return out
-
-
-def _fill_across(
-    out: NDArray[Any], maps: Sequence[tuple[Tile, Path | None]], window: Window, name: str, fill: int
-) -> None:
-    """Fill the pixels that another zone owns, in place."""
-    rows, columns = np.nonzero(~owned_by_zone(window))
-    if not rows.size:
-        return
-    out[rows, columns] = fill
-    for tile, folder in maps:
-        there = tile.window
-        if folder is None or there.epsg == window.epsg:
-            continue
-        x, y = transformer(window.epsg, there.epsg).transform(window.x[columns], window.y[rows])
-        column = np.floor((x - there.left) / there.resolution).astype(np.int64)
-        row = np.floor((there.top - y) / there.resolution).astype(np.int64)
-        inside = (column >= 0) & (column < there.width) & (row >= 0) & (row < there.height)
-        if inside.any():
-            values = read_raster(folder / name, there, there.resolution, str(out.dtype), fill)
-            out[rows[inside], columns[inside]] = values[row[inside], column[inside]]

@@ -61,6 +61,7 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found |= {
             "comparison.official": config.comparison.official,
             "comparison.field": config.comparison.field,
+            "comparison.eradication": config.comparison.eradication,
         }
     if "report" in stages and config.comparison:
         found["comparison.truth"] = config.comparison.truth

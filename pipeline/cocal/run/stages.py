@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cocal.contracts import Period
 from cocal.errors import InputError, UsageError, WorkFailedError
 from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
+from cocal.regions import Regions, read_regions
 from cocal.run.execute import Call, Executor, Job, Outcome
 from cocal.run.journal import Journal, StageRecord
 from cocal.run.plan import (
@@ -51,6 +53,11 @@ class Run:
     model_folder: Path | None = None
     maps: dict[tuple[str, Tile], Unit | None] = field(default_factory=dict)
     config_path: Path | None = None
+
+    @cached_property
+    def zones(self) -> Regions | None:
+        """The zones of the law, if the configuration has any."""
+        return read_regions(self.config.legal.zones) if self.config.legal else None
 
     @property
     def periods(self) -> list[Period]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,17 @@ def read_given_csv(path: Path, key: str) -> pd.DataFrame:
 
 def read_own_csv(path: Path) -> pd.DataFrame:
     """A table that the run wrote; only an empty cell is missing (`NA` may be a country)."""
-    text = {"region_id": str, "region_name": str, "country": str, "period": str, "record_id": str}
+    names = (
+        "region_id",
+        "region_name",
+        "country",
+        "period",
+        "record_id",
+        "sample_id",
+        "from_period",
+        "to_period",
+    )
+    text = dict.fromkeys(names, str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 
@@ -57,3 +68,13 @@ def read_truth(path: Path) -> pd.DataFrame:
             ", ".join(map(repr, table.columns)), "mend the table, or leave `comparison.truth:` out",
         )  # fmt: skip
     return table
+
+
+def write_own_csv(path: Path, table: pd.DataFrame) -> None:
+    """A table of the run: UTF-8, comma, line feeds; exact hectares with ten decimals."""
+    exact = {
+        str(name): [f"{v:.10f}" if isinstance(v, Decimal) else v for v in table[name]]
+        for name in table.columns
+        if any(isinstance(v, Decimal) for v in table[name])
+    }
+    table.assign(**exact).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")

@@ -16,11 +16,10 @@ import rasterio
 import xarray as xr
 from numpy.typing import NDArray
 
-from cocal.archive import Scene, check_unchanged, read_raster, read_scenes, scenes_within
+from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
 from cocal.classify import Model, classify, load_model, write_class_map
 from cocal.classify.settings import ClassifySettings
 from cocal.contracts import NO_DATA, Period, check_classmap, check_features, grid_coords, window_of
-from cocal.estimate import count_units
 from cocal.features import (
     Composite,
     FeatureSettings,
@@ -32,8 +31,7 @@ from cocal.features import (
     halo_px,
     read_dem,
 )
-from cocal.grid import Tile, Window, cell_area_units, owned_by_zone
-from cocal.regions import Regions, RegionSettings, owned, read_regions
+from cocal.grid import Tile, Window, owned_by_zone
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore
 
@@ -135,27 +133,6 @@ def finish_tile(
             item_id=f"{period.name}-{tile.id}",
             period=period,
         )
-
-
-@lru_cache(maxsize=2)
-def regions_of(settings_json: str, sha256: str) -> Regions:
-    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
-    regions = read_regions(RegionSettings.model_validate_json(settings_json))
-    if regions.sha256 != sha256:
-        raise RuntimeError("the region files changed while the run was going on")
-    return regions
-
-
-def tile_counts(tile: Tile, class_map: Path | None, settings_json: str, sha256: str) -> NDArray[np.int64]:
-    """(regions, 256) area by region and class code, in 1e-6 m2. No map: all of it is code 0."""
-    regions = regions_of(settings_json, sha256)
-    window = tile.window
-    crop_class = (
-        np.zeros(window.shape, dtype=np.uint8)
-        if class_map is None
-        else read_raster(class_map, window, window.resolution, "uint8")
-    )
-    return count_units(crop_class, owned(regions, window), cell_area_units(window), len(regions.table))
 
 
 def write_features(

@@ -109,7 +109,7 @@ def test_a_geopackage_that_was_filled_in_is_read_as_records(tmp_path, sample, sc
     columns = {name: name for name in ("class", "visited", "observed_on", "stratum", "inclusion_probability")}
     settings = RecordSettings(
         path=tmp_path / "back.gpkg", layer="points", columns={"record_id": "point_id", **columns},
-        design="probability",
+        design="probability", matching={"support": "pixel", "positional_error": "ignore"},
     )  # fmt: skip
     records = read_records(settings, scheme)
     assert records["stratum"].tolist() == sample["stratum"].tolist()

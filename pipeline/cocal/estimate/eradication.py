@@ -1,0 +1,276 @@
+"""What is said to have been cleared beside what was seen as cleared, and why the two may differ.
+
+The stock is what stands on one day; clearings add up over many. In 2019, 5,620 ha were cleared in Peru on the
+axis of San Gaban; the survey zone of that name held 1,640 ha at the end of 2018 and 1,195 ha at the end of 2019
+(configs/official). Both can be true: ground is planted, cleared and planted again between two surveys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from cocal.contracts import AREAS, Period, check_table
+from cocal.errors import InputError
+
+QUANTITIES = ("cleared", "new", "replanted")
+ERADICATION_COLUMNS = (
+    "region_id", "from_period", "to_period", "claimed_ha", "validated_ha", "cleared_from", "cleared_to",
+    "source", "cleared_mapped_ha", "cleared_estimated_ha", "cleared_se_ha", "cleared_ci_low_ha",
+    "cleared_ci_high_ha", "cleared_n", "replanted_mapped_ha", "replanted_estimated_ha", "new_mapped_ha",
+    "new_estimated_ha", "stock_before_mapped_ha", "stock_before_estimated_ha", "stock_after_mapped_ha",
+    "stock_after_estimated_ha", "claimed_minus_seen_ha", "within_interval", "why_not_comparable",
+)  # fmt: skip
+
+_CLAIMS = ("region_id", "claimed_ha", "source")
+_PAIR = ["region_id", "from_period", "to_period"]
+_CHANGE = {
+    "mapped_ha": "mapped_ha", "estimated_ha": "estimated_ha", "standard_error_ha": "se_ha",
+    "ci_low_ha": "ci_low_ha", "ci_high_ha": "ci_high_ha", "n": "n",
+}  # fmt: skip
+
+
+def eradication_table(
+    claims: pd.DataFrame,
+    change: pd.DataFrame,
+    stock: pd.DataFrame,
+    periods: Sequence[Period],
+    *,
+    target: str,
+    max_unobserved: float,
+) -> pd.DataFrame:
+    """`ERADICATION_COLUMNS`: a row per region, pair of maps and source of claims; nothing is left out.
+
+    Parameters
+    ----------
+    claims : region_id, year or period, claimed_ha, source [, validated_ha or validated_share] [, from, to:
+        days of the clearings] [, coverage]. Claims of one region, period and source are added up. A claim
+        stands beside the change that ends with the map of its period.
+    change : region_id, from_period, to_period, quantity (one of `QUANTITIES`), mapped_ha, estimated_ha,
+        standard_error_ha, ci_low_ha, ci_high_ha, n; the estimates are of points that were seen twice, NaN
+        without any.
+    stock : areas/1 of the maps' periods.
+    periods : the periods of the maps.
+    target : the class of `stock` that is cleared.
+    max_unobserved : a region with a larger unobserved share in either map is marked.
+
+    Returns
+    -------
+    `claimed_minus_seen_ha` is the claim minus the estimated clearings (without an estimate: the mapped ones,
+    and the reason says so); `within_interval` says whether the claim is in their interval, NA without one.
+
+    Raises
+    ------
+    InputError : columns, numbers, days, quantities or periods that are wrong, all at once.
+    """
+    check_table(stock, AREAS)
+    known = {period.name: period for period in periods}
+    _check(claims, change, known)
+    said, seen = _claims(claims), _seen(change)
+    seen["period"] = seen["to_period"]
+    rows = seen.merge(said, on=["region_id", "period"], how="outer", sort=True)
+    rows["to_period"] = rows["to_period"].fillna(rows["period"])
+    own = stock[stock["class"] == target]
+    for when, period in (("before", "from_period"), ("after", "to_period")):
+        rows = rows.merge(_stock(own, when, period), on=["region_id", period], how="left", sort=False)
+    claimed, low, high = rows["claimed_ha"], rows["cleared_ci_low_ha"], rows["cleared_ci_high_ha"]
+    inside = ((claimed >= low) & (claimed <= high)).astype("boolean")
+    cleared = rows["cleared_estimated_ha"].fillna(rows["cleared_mapped_ha"])
+    table = rows.assign(
+        cleared_n=rows["cleared_n"].astype("Int64"),
+        claimed_minus_seen_ha=claimed - cleared,
+        within_interval=inside.mask(claimed.isna() | low.isna() | high.isna()),
+        why_not_comparable=[
+            "; ".join(_reasons(row, known, max_unobserved)) for row in rows.to_dict("records")
+        ],
+        **{name: rows[name].fillna("") for name in ("from_period", "source", "cleared_from", "cleared_to")},
+    )
+    return table[list(ERADICATION_COLUMNS)]
+
+
+def _when(claims: pd.DataFrame) -> pd.Series:
+    return (claims["period"] if "period" in claims.columns else claims["year"]).astype(str)
+
+
+def _claims(claims: pd.DataFrame) -> pd.DataFrame:
+    """region_id, period, source, claimed_ha, validated_ha, cleared_from, cleared_to ("" = not known), coverage."""
+    empty = pd.Series("", index=claims.index)
+    claimed = claims["claimed_ha"].astype(float)
+    share = pd.to_numeric(claims.get("validated_share", empty))
+    known = pd.DataFrame(
+        {
+            "region_id": claims["region_id"].astype(str),
+            "period": _when(claims),
+            "source": claims["source"].astype(str),
+            "claimed_ha": claimed,
+            "validated_ha": pd.to_numeric(claims.get("validated_ha", empty)).fillna(claimed * share),
+            "cleared_from": claims.get("from", empty).fillna("").astype(str),
+            "cleared_to": claims.get("to", empty).fillna("").astype(str),
+            "coverage": claims.get("coverage", empty).fillna("").astype(str),
+        }
+    )
+
+    def total(values: pd.Series) -> float:
+        return float(values.sum(skipna=False))
+
+    return (
+        known.groupby(["region_id", "period", "source"], sort=False)
+        .agg(
+            claimed_ha=("claimed_ha", total),
+            validated_ha=("validated_ha", total),
+            cleared_from=("cleared_from", "min"),
+            cleared_to=("cleared_to", lambda days: max(days) if all(days) else ""),
+            coverage=("coverage", lambda texts: ", ".join(sorted({t for t in texts if t}))),
+        )
+        .reset_index()
+    )
+
+
+def _seen(change: pd.DataFrame) -> pd.DataFrame:
+    """One row per region and pair of maps, with the figures of each quantity side by side."""
+    change = change.assign(**{name: change[name].astype(str) for name in _PAIR})
+    table = change[_PAIR].drop_duplicates()
+    for quantity in QUANTITIES:
+        names = {old: f"{quantity}_{new}" for old, new in _CHANGE.items()}
+        own = change.loc[change["quantity"] == quantity, [*_PAIR, *_CHANGE]]
+        own = own.astype(dict.fromkeys(_CHANGE, float)).rename(columns=names)
+        table = table.merge(own, on=_PAIR, how="left", sort=False)
+    return table
+
+
+def _stock(own: pd.DataFrame, when: str, period: str) -> pd.DataFrame:
+    """The stock of one side of a pair: mapped, estimated, and what was observed."""
+    return pd.DataFrame(
+        {
+            "region_id": own["region_id"].astype(str),
+            period: own["period"].astype(str),
+            f"stock_{when}_mapped_ha": own["mapped_ha"].astype(float),
+            f"stock_{when}_estimated_ha": own["estimated_ha"].astype(float),
+            f"observed_{when}": own["observed_fraction"].astype(float),
+        }
+    )
+
+
+def _reasons(row: Mapping[Any, Any], known: Mapping[str, Period], max_unobserved: float) -> list[str]:
+    """In words, why the claim and what was seen are not the same quantity."""
+    reasons = []
+    if pd.isna(row["claimed_ha"]):
+        reasons.append("no claim for this region and period")
+    if pd.isna(row["from_period"]):
+        return [*reasons, "no maps of this region before and after the clearings"]
+    if pd.isna(row["cleared_estimated_ha"]):
+        reasons.append("no paired points: the difference is of the mapped clearings")
+    elif pd.isna(row["cleared_ci_low_ha"]):
+        reasons.append("no interval: n too small")
+    if not pd.isna(row["claimed_ha"]):
+        if row["coverage"]:
+            reasons.append(f"coverage of the claim: {row['coverage']}")
+        reasons += _day_reasons(row, known[row["from_period"]], known[row["to_period"]])
+        reasons += _stock_reasons(row)
+    return reasons + _unseen_reasons(row, max_unobserved)
+
+
+def _unseen_reasons(row: Mapping[Any, Any], max_unobserved: float) -> list[str]:
+    unseen = [1 - row[f"observed_{when}"] for when in ("before", "after")]
+    if all(share <= max_unobserved for share in unseen):
+        return []
+    before, after = ("not known" if pd.isna(share) else f"{100 * share:.1f} %" for share in unseen)
+    return [f"unobserved ground: {before} before, {after} after"]
+
+
+def _day_reasons(row: Mapping[Any, Any], before: Period, after: Period) -> list[str]:
+    """Clearings that the two maps cannot both bracket."""
+    if not row["cleared_from"] or not row["cleared_to"]:
+        return ["the days of the clearings are not stated"]
+    first, last = date.fromisoformat(row["cleared_from"]), date.fromisoformat(row["cleared_to"])
+    opens = before.end + timedelta(days=1)
+    reasons = []
+    if first < opens or last > after.end:
+        reasons.append(
+            f"days differ: clearings of {first} to {last} reach outside the days between the two maps, "
+            f"{opens} to {after.end}"
+        )
+    if first <= after.end and last >= after.start:
+        reasons.append(
+            "days of the second map: it may still show as coca what was cleared "
+            f"from {max(first, after.start)} on"
+        )
+    return reasons
+
+
+def _stock_reasons(row: Mapping[Any, Any]) -> list[str]:
+    """What the stocks of the two maps say about a claim, and what they do not."""
+    sides = (row["stock_before_estimated_ha"], row["stock_after_estimated_ha"])
+    kind = "mapped" if any(map(pd.isna, sides)) else "estimated"
+    before, after = row[f"stock_before_{kind}_ha"], row[f"stock_after_{kind}_ha"]
+    reasons = []
+    if row["claimed_ha"] > before - after:
+        moved = f"fell by {before - after:,.1f}" if before >= after else f"rose by {after - before:,.1f}"
+        reasons.append(f"a difference of stocks is not the sum of clearings: the {kind} stock {moved} ha")
+    if row["claimed_ha"] > before:
+        reasons.append(f"more was cleared than stood: {before:,.1f} ha {kind} at the first map")
+    return reasons
+
+
+def _check(claims: pd.DataFrame, change: pd.DataFrame, known: Mapping[str, Period]) -> None:
+    problems = [f"claims have no column {name!r}" for name in _CLAIMS if name not in claims.columns]
+    if not {"year", "period"} & set(claims.columns):
+        problems.append("claims have no column 'year' or 'period'")
+    needed = (*_PAIR, "quantity", *_CHANGE)
+    problems += [f"change has no column {name!r}" for name in needed if name not in change.columns]
+    if not problems:
+        problems = [*_wrong_claims(claims), *_wrong_change(change, known)]
+    if problems:
+        raise InputError(
+            "claims of eradication cannot be set beside what was seen",
+            f"claims: {', '.join(_CLAIMS)} and year or period; change: {', '.join(needed)}",
+            "; ".join(problems[:10]),
+            "mend these rows or columns",
+        )
+
+
+def _wrong_claims(claims: pd.DataFrame) -> list[str]:
+    problems = []
+    regions = claims["region_id"].astype(str)
+    for name in ("claimed_ha", "validated_ha", "validated_share"):
+        if name in claims.columns:
+            number = pd.to_numeric(claims[name], errors="coerce")
+            stated = claims[name].notna() & (claims[name].astype(str) != "")
+            wrong = (stated & number.isna()) | (number < 0) | (name == "claimed_ha") & ~stated
+            if name == "validated_share":
+                wrong |= number > 1
+            problems += [f"{name} of region {region} is no such number" for region in regions[wrong]]
+    days = {name: [_day(text) for text in claims[name]] for name in ("from", "to") if name in claims.columns}
+    for name, values in days.items():
+        pairs = zip(regions, values, strict=True)
+        problems += [f"{name} of region {region} is not a date" for region, day in pairs if day is None]
+    if len(days) == 2 and not problems:
+        both = zip(regions, days["from"], days["to"], strict=True)
+        problems += [
+            f"clearings of region {r} end before they begin" for r, a, b in both if a and b and a > b
+        ]
+    return problems
+
+
+def _day(text: Any) -> str | None:
+    """An ISO date, "" where none is stated, None for anything else."""
+    if pd.isna(text) or text == "":
+        return ""
+    try:
+        return date.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        return None
+
+
+def _wrong_change(change: pd.DataFrame, known: Mapping[str, Period]) -> list[str]:
+    other = sorted(set(change["quantity"].astype(str)) - set(QUANTITIES))
+    named = {*change["from_period"].astype(str), *change["to_period"].astype(str)}
+    problems = [f"change has the quantity {name!r}" for name in other]
+    problems += [
+        f"change names the period {name!r}, of which there is no map" for name in sorted(named - set(known))
+    ]
+    twice = change.loc[change.duplicated([*_PAIR, "quantity"]), "region_id"]
+    return problems + [f"change has region {region} twice" for region in sorted(set(twice.astype(str)))]

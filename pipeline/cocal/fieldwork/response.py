@@ -1,0 +1,68 @@
+"""What became of the points of a sample, and how far two observers agree.
+
+A point that could not be reached says nothing about its ground, and its ground is seldom like the rest: the
+places hardest to reach are where coca is grown. So non-response is counted per stratum, and
+`cocal.estimate` says what the missing points could change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cocal.fieldwork.match import NOT_VISITED, STATUSES
+
+RESERVE = "reserve"
+
+
+def response_table(matched: pd.DataFrame) -> pd.DataFrame:
+    """Points per stratum: tried, reserve points among them, not visited and its share, and each status.
+
+    `matched` is as from `match`. A reserve point is in the records only if it was tried. The last row,
+    stratum "", is the whole sample.
+    """
+    rows = [
+        _counts(str(stratum), group)
+        for stratum, group in matched.groupby(matched["stratum"].fillna("no stratum"), sort=True)
+    ]
+    return pd.DataFrame([*rows, _counts("", matched)])
+
+
+def _counts(stratum: str, rows: pd.DataFrame) -> dict[str, object]:
+    missed = int((rows["status"] == NOT_VISITED).sum())
+    counts = {status.replace(" ", "_"): int((rows["status"] == status).sum()) for status in STATUSES}
+    return {
+        "stratum": stratum,
+        "tried": len(rows),
+        "reserve_used": int((rows["role"] == RESERVE).sum()),
+        **counts,
+        "not_visited_share": missed / len(rows) if len(rows) else np.nan,
+    }
+
+
+def agreement(matched: pd.DataFrame, target: str) -> dict[str, float | int]:
+    """How far two observers agree on the points that both labelled; {} where there is none.
+
+    - `pairs`: points with two labels; `agree`: share with the same one
+    - `kappa`: agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if both always say
+      the same one class
+    - `target_positive`, `target_negative`: of the labels that say `target` (that say another class), the
+      share that the other observer confirms (Cicchetti and Feinstein 1990,
+      doi:10.1016/0895-4356(90)90159-M); for a rare class agreement by itself says little
+    """
+    pairs = matched[matched["reference_class"].notna() & matched["second_class"].notna()]
+    if pairs.empty:
+        return {}
+    first, second = pairs["reference_class"].astype(str), pairs["second_class"].astype(str)
+    agree = float((first == second).mean())
+    chance = sum(float((first == key).mean() * (second == key).mean()) for key in sorted({*first, *second}))
+    both = int(((first == target) & (second == target)).sum())
+    neither = int(((first != target) & (second != target)).sum())
+    one = len(pairs) - both - neither
+    return {
+        "pairs": len(pairs),
+        "agree": agree,
+        "kappa": (agree - chance) / (1 - chance) if chance < 1 else np.nan,
+        "target_positive": 2 * both / (2 * both + one) if both + one else np.nan,
+        "target_negative": 2 * neither / (2 * neither + one) if neither + one else np.nan,
+    }

@@ -1,0 +1,152 @@
+"""What changed between two periods, per region: on the maps, and from points that were visited in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.estimate import TOO_SMALL, estimate_change, exact_ha
+from cocal.fieldwork import read_strata
+from cocal.run.execute import Call
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import CHANGES, change_counts
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+_ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
+"""Quantity of the maps -> quantity of `estimate_change`."""
+
+_FIGURES = ["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]
+MIN_PAIRS = 2
+CHANGE_COLUMNS = (
+    "region_id", "region_name", "country", "from_period", "to_period", "quantity", "mapped_ha", "seen_twice_ha",
+    *_FIGURES, "n", "notes",
+)  # fmt: skip
+
+
+def change_stage(run: Run) -> NDArray[np.int64] | None:
+    """(pairs of periods, regions, CHANGES) areas in 1e-6 m2; None where there is one period only."""
+    periods = in_time(run)
+    if len(periods) < 2:
+        return None
+    maps = [dict(class_maps(run, period)) for period in periods]
+    target = run.base.scheme.codes[run.base.scheme.target]
+    calls = {
+        ("change", tile.id): Call(
+            change_counts, (tile, tuple(m[tile] for m in maps), regions_source(run), target)
+        )
+        for tile in run.base.tiles
+    }
+    found = counted(run, "change", calls)
+    return np.asarray(sum(found.values()))
+
+
+def in_time(run: Run) -> list[Any]:
+    """The periods by their first day."""
+    return sorted(run.periods, key=lambda p: (p.start, p.end))
+
+
+def change_table(run: Run, counts: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Hectares of the target cleared, new, replanted and net between successive periods, per region and in all.
+
+    region_id ("" in all), region_name, country, from_period, to_period, quantity, mapped_ha,
+    seen_twice_ha (ground that both maps show: only there change can be seen), estimated_ha,
+    standard_error_ha, ci_low_ha, ci_high_ha, n, notes. `cleared` is ground that lost the target, not a
+    difference of stocks. Estimates are from points of the sample that were visited in both periods.
+    """
+    regions = run.base.regions.table
+    names = regions[["region_id", "region_name", "country"]].astype(str)
+    whole = pd.DataFrame([{"region_id": "", "region_name": "", "country": ""}])
+    keys = pd.concat([names, whole], ignore_index=True)
+    parts = []
+    for k, (first, second) in enumerate(zip(in_time(run)[:-1], in_time(run)[1:], strict=True)):
+        sums = np.vstack([counts[k], counts[k].sum(axis=0)])
+        cleared, new, replanted, both = (sums[:, CHANGES.index(q)] for q in CHANGES)
+        estimated = _paired(run, matched.get(first.name), matched.get(second.name))
+        for quantity, units in (
+            ("cleared", cleared),
+            ("new", new),
+            ("replanted", replanted),
+            ("net", new - cleared),
+        ):
+            table = keys.assign(
+                from_period=first.name,
+                to_period=second.name,
+                quantity=quantity,
+                mapped_ha=_exact(units),
+                seen_twice_ha=_exact(both),
+            )
+            parts.append(_with_estimate(table, estimated, quantity))
+    return pd.concat(parts, ignore_index=True)[list(CHANGE_COLUMNS)]
+
+
+def _exact(units: NDArray[np.int64]) -> pd.Series[Any]:
+    return pd.Series([exact_ha(u) for u in units.tolist()], dtype=object)
+
+
+def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | str, quantity: str) -> pd.DataFrame:
+    empty = table.assign(**dict.fromkeys(_FIGURES, np.nan), n=np.nan)
+    if isinstance(estimated, str):
+        return empty.assign(notes=estimated)
+    if quantity not in _ESTIMATED:
+        return empty.assign(notes="from the maps only")
+    rows = estimated[estimated["quantity"] == _ESTIMATED[quantity]].set_index("region")
+    found = rows.reindex(table["region_id"])
+    missing, few = found["estimated_ha"].isna(), found["ci_low_ha"].isna()
+    return table.assign(
+        **{name: found[name].to_numpy() for name in _FIGURES},
+        n=found["n"].to_numpy(dtype=float),
+        notes=np.select(
+            [missing, few], ["no point of this region was visited in both periods", TOO_SMALL], ""
+        ),
+    )
+
+
+def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -> pd.DataFrame | str:
+    """Estimated change of the target by region, "" in all; or in words why there is none."""
+    settings, records = run.config.estimate, run.config.records
+    if settings is None or records is None or records.strata is None or before is None or after is None:
+        return "no probability sample"
+    if settings.estimator != "stratified":
+        return f"change is estimated by the stratified estimator only, not by {settings.estimator}"
+    labelled = [t[t["reference_class"].notna() & t["region_id"].notna()] for t in (before, after)]
+    keep = ["sample_id", "stratum", "region_id", "reference_class"]
+    pairs = labelled[0][keep].merge(
+        labelled[1][["sample_id", "reference_class"]], on="sample_id", suffixes=("_b", "_a")
+    )
+    strata = read_strata(records.strata, before)
+    if strata["region_id"].notna().any():
+        strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
+        pairs["stratum"] = pairs["stratum"] + " in " + pairs["region_id"]
+    few = strata["stratum"][~strata["stratum"].isin(_of_pairs(pairs["stratum"]))]
+    if len(few):
+        return (
+            f"fewer than {MIN_PAIRS} points visited in both periods in stratum {', '.join(sorted(few)[:5])}"
+        )
+    points = pairs.rename(
+        columns={
+            "reference_class_b": "reference_before",
+            "reference_class_a": "reference_after",
+            "region_id": "region",
+        }
+    )
+    found = estimate_change(
+        points,
+        strata.drop(columns="region_id"),
+        classes=run.base.scheme.keys,
+        interval=settings.interval,
+        confidence=settings.confidence,
+        by_region=True,
+        collapse=settings.collapse,
+    )
+    return found[found["class"] == run.base.scheme.target].rename(columns={"area_ha": "estimated_ha"})
+
+
+def _of_pairs(stratum: pd.Series[str]) -> list[str]:
+    counts = stratum.value_counts()
+    return [str(name) for name in counts.index[counts >= MIN_PAIRS]]

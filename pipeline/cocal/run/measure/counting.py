@@ -1,0 +1,44 @@
+"""Areas of all tiles, counted where the executor says: what a table of the measure stage is summed from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cocal.contracts import Period
+from cocal.errors import WorkFailedError
+from cocal.grid import Tile
+from cocal.run.execute import Call, Job
+from cocal.run.mosaic import Source
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+
+def class_maps(run: Run, period: Period) -> list[tuple[Tile, Path | None]]:
+    """The period's tiles with their class map; None where it failed."""
+    return [
+        (tile, run.store.home(unit.name) / "class.tif" if unit else None)
+        for (name, tile), unit in run.maps.items()
+        if name == period.name
+    ]
+
+
+def regions_source(run: Run) -> Source:
+    """The regions as workers get them."""
+    return run.config.regions.model_dump_json(), run.base.regions.sha256
+
+
+def counted(run: Run, stage: str, calls: dict[tuple[str, str], Call]) -> dict[tuple[str, str], Any]:
+    """What each call returns, by its (period, tile); a map that cannot be read ends the run."""
+    jobs = {f"{stage} {period}/{tile}": (key, call) for key, call in calls.items() for period, tile in [key]}
+    results = {}
+    with run.journal.stage(stage, len(jobs)) as record:
+        for name, outcome in run.work(record, [Job(n, (c,)) for n, (_, c) in jobs.items()]).items():
+            if outcome.error:
+                raise WorkFailedError(
+                    f"the hectares of {name} could not be counted", "a class map as it was committed",
+                    outcome.reason, "run again: a damaged map is made anew",
+                ) from outcome.error  # fmt: skip
+            results[jobs[name][0]] = outcome.result
+    return results

@@ -1,0 +1,135 @@
+"""Hectares of one period by region, country and group of regions, with what could change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cocal.contracts import AREA_COLUMNS, UNOBSERVED
+from cocal.errors import InputError
+from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
+from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+TOTAL = "total"
+"""The name of the whole in the place of a country."""
+
+
+def members_of(run: Run) -> dict[str, list[str]]:
+    """Group of `groups:` -> ids of its regions, in their order.
+
+    Raises
+    ------
+    InputError : patterns that no region fits, or a group called like a region.
+    """
+    ids = run.base.regions.table["region_id"].astype(str).tolist()
+    found = {
+        group: [i for i in ids if any(fnmatchcase(i, pattern) for pattern in patterns)]
+        for group, patterns in run.config.groups.items()
+    }
+    problems = [f"{group}: no region fits" for group, inside in found.items() if not inside]
+    problems += [f"{group}: that is the id of a region" for group in found if group in ids]
+    if problems:
+        raise InputError(
+            "`groups:` cannot be used", "id of a group: region ids, or patterns such as PE-21*",
+            "; ".join(problems), f"the regions are {', '.join(ids[:8])}{' ...' if len(ids) > 8 else ''}",
+        )  # fmt: skip
+    return found
+
+
+def summed(areas: pd.DataFrame, column: str) -> pd.DataFrame:
+    """areas/1 of what `column` names, in the place of regions; the estimate is still empty."""
+    sums = country_table(areas.assign(country=areas[column]))
+    known = sums.assign(region_id=sums["country"], region_name=sums["country"])
+    empty = areas.iloc[:0].reindex(range(len(sums)))
+    texts = dict.fromkeys(("interval", "estimator", "notes"), "")
+    return empty.assign(**{str(name): known[name] for name in known}, **texts)[list(AREA_COLUMNS)]
+
+
+def country_areas(areas: pd.DataFrame) -> pd.DataFrame:
+    """areas/1 with countries, and last the total, in the place of regions."""
+    return pd.concat(
+        [summed(areas, "country"), summed(areas.assign(country=TOTAL), "country")], ignore_index=True
+    )
+
+
+def group_areas(areas: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
+    """areas/1 with groups in the place of regions; groups may share regions."""
+    parts = []
+    for group, inside in members.items():
+        rows = areas[areas["region_id"].astype(str).isin(inside)]
+        countries = rows["country"].dropna().unique()
+        own = summed(rows.assign(group=group), "group")
+        parts.append(own.assign(country=countries[0] if len(countries) == 1 else ""))
+    return pd.concat(parts, ignore_index=True) if parts else areas.iloc[:0]
+
+
+def estimated_countries(sample: Sample, nations: pd.DataFrame, country: pd.Series[str]) -> pd.DataFrame:
+    """`country_areas` with estimates; `country` by region_id."""
+    found = sample.estimate(country)
+    assert found.regions is not None
+    whole = found.classes.assign(region=TOTAL, n=found.n, notes="")
+    both = replace(found, regions=pd.concat([found.regions, whole], ignore_index=True))
+    return with_estimates(nations, seen(both))
+
+
+def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
+    """`group_areas` with estimates, each group a domain of the design."""
+    parts = []
+    for group, inside in members.items():
+        domain = pd.Series(group, index=pd.Index(inside, name="region_id"))
+        rows = groups[groups["region_id"] == group]
+        parts.append(with_estimates(rows, seen(sample.estimate(domain))))
+    return pd.concat(parts, ignore_index=True) if parts else groups
+
+
+def caveats(run: Run, sample: Sample, found: Estimate, areas: pd.DataFrame) -> pd.DataFrame:
+    """What else the target's hectares could be, per region and, region_id "", in all.
+
+    - `missing_low_ha` to `missing_high_ha`: the estimate if no point that was not visited were the target,
+      and if all were; `missing_ci_low_ha`, `missing_ci_high_ha`: the outer ends of their intervals
+    - `reference_low_ha`, `reference_high_ha`: the interval widened by errors of the observers within the
+      ranges of `estimate.reference_error`; empty where none are stated
+    """
+    target = run.base.scheme.target
+    region = sample.matched["region_id"]
+    low, high = (sample.estimate(region, sample.with_missing(target=t)) for t in (False, True))
+    tables = [_of_target(e, target) for e in (found, low, high)]
+    table = tables[0].assign(
+        missing_low_ha=tables[1]["estimated_ha"],
+        missing_high_ha=tables[2]["estimated_ha"],
+        missing_ci_low_ha=tables[1]["ci_low_ha"],
+        missing_ci_high_ha=tables[2]["ci_high_ha"],
+    )
+    frame = areas[areas["class"] != UNOBSERVED].groupby("region_id")["mapped_ha"].sum().astype(float)
+    frame[""] = frame.sum()
+    bands = [_band(run, row, frame.get(key, np.nan)) for key, row in table.iterrows()]
+    table[["reference_low_ha", "reference_high_ha"]] = np.array(bands, dtype=float).reshape(-1, 2)
+    return table.rename_axis("region_id").reset_index()
+
+
+def _of_target(estimate: Estimate, target: str) -> pd.DataFrame:
+    """estimated_ha, ci_low_ha, ci_high_ha of the target by region, "" the whole."""
+    assert estimate.regions is not None
+    whole = estimate.classes.assign(region="")
+    rows = pd.concat([whole, estimate.regions], ignore_index=True)
+    rows = rows[(rows["class"] == target) & (rows["region"] != ELSEWHERE)].set_index("region")
+    return rows[["area_ha", "ci_low_ha", "ci_high_ha"]].rename(columns={"area_ha": "estimated_ha"})
+
+
+def _band(run: Run, row: pd.Series[Any], frame_ha: float) -> tuple[float, float]:
+    assert run.config.estimate is not None
+    error = run.config.estimate.reference_error
+    if error is None or pd.isna(row["ci_low_ha"]) or pd.isna(frame_ha):
+        return np.nan, np.nan
+    return sensitivity_band(
+        row["ci_low_ha"], row["ci_high_ha"], frame_ha,
+        sensitivity=error.sensitivity, specificity=error.specificity,
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""Records beside the map -> a sample of the frame -> estimates by region, country, group, legal zone.
+
+Every set of domains is estimated from the one design, so each table adds up to the total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.archive import read_raster
+from cocal.contracts import UNOBSERVED, Period
+from cocal.errors import InputError, UsageError
+from cocal.estimate import ASSISTED, Estimate, estimate_areas
+from cocal.fieldwork import (
+    MATCHED,
+    NOT_VISITED,
+    OUTSIDE_MAP,
+    OUTSIDE_REGIONS,
+    UNCERTAIN,
+    match,
+    read_strata,
+)
+from cocal.fieldwork import UNOBSERVED as DARK
+from cocal.fieldwork.columns import listed
+from cocal.grid import Tile
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+NO_MAP, RESOLUTION = 255, 10
+ELSEWHERE = "(no region)"
+"""The domain of points that were drawn outside all regions: part of the design, of no region's hectares."""
+
+
+def split_by_period(run: Run, records: gpd.GeoDataFrame) -> tuple[list[gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """The records observed within each period, and those in none.
+
+    A point that was not visited and has no date belongs to the only period, if there is only one.
+    """
+    day = pd.to_datetime(records["observed_on"])
+    undated = day.isna() & ~records["visited"].astype(bool)
+    inside = [
+        day.between(pd.Timestamp(p.start), pd.Timestamp(p.end)) | (undated & (len(run.periods) == 1))
+        for p in run.periods
+    ]
+    return [records[i] for i in inside], records[~np.logical_or.reduce(inside)]
+
+
+def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.DataFrame:
+    """One period's records beside the map's class there.
+
+    Raises
+    ------
+    InputError : a point of a probability sample has two records in the period.
+    """
+    settings = run.config.records
+    assert settings is not None
+    twice = records["sample_id"][records["sample_id"].duplicated(keep=False)]
+    if settings.design == "probability" and len(twice):
+        raise InputError(
+            f"points of the sample have several records in period {period.name}",
+            "one record per point and period, else it counts twice",
+            f"sample_id {listed(sorted(set(twice)), repr)}",
+            "keep the record that counts; a second observer's label goes into `columns.second_class`",
+        )
+    return match(
+        records,
+        run.base.regions,
+        lookup_of(run, period),
+        scheme=run.base.scheme,
+        settings=settings.matching,
+        resolution=RESOLUTION,
+    )
+
+
+def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
+    """A function (epsg, x, y) -> class codes of the period's map; 0 not observed, 255 outside the map."""
+    maps = {tile: unit for (name, tile), unit in run.maps.items() if name == period.name}
+
+    def lookup(epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
+        codes = np.full(len(x), NO_MAP, dtype=np.uint8)
+        for tile, unit in maps.items():
+            rows, columns, inside = _pixels_in(tile, epsg, x, y)
+            if inside.any():
+                codes[inside] = 0 if unit is None else _classes(run, tile, unit.name)[rows, columns]
+        return codes
+
+    return lookup
+
+
+def _pixels_in(
+    tile: Tile, epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    w = tile.window
+    columns = np.floor((x - w.left) / w.resolution).astype(np.int64)
+    rows = np.ceil((w.top - y) / w.resolution).astype(np.int64) - 1
+    inside = (columns >= 0) & (columns < w.width) & (rows >= 0) & (rows < w.height) & (w.epsg == epsg)
+    return rows[inside], columns[inside], inside
+
+
+def _classes(run: Run, tile: Tile, unit: str) -> NDArray[np.uint8]:
+    return read_raster(run.store.home(unit) / "class.tif", tile.window, tile.window.resolution, "uint8")
+
+
+class Sample:
+    """One period's matched records as a sample of the design that the configuration states."""
+
+    def __init__(self, run: Run, matched: pd.DataFrame) -> None:
+        records, estimate = run.config.records, run.config.estimate
+        assert records is not None
+        assert records.strata is not None
+        assert estimate is not None
+        self.settings, self.scheme, self.matched = estimate, run.base.scheme, matched
+        strata = read_strata(records.strata, matched)
+        if records.matching.support != "pixel":
+            strata = strata.drop(columns=["pixels", "pixel_area_m2"], errors="ignore")
+        self.strata, self.crossed = strata, bool(strata["region_id"].notna().any())
+
+    def estimate(self, domain: pd.Series[Any], points: pd.DataFrame | None = None) -> Estimate:
+        """Hectares by domain: `domain` maps region ids to names, or has a name per row of `matched`.
+
+        `points`: other labels for the same rows, see `with_missing`.
+        """
+        rows = self.matched if points is None else points
+        if domain.index.name == "region_id":
+            domain = rows["region_id"].map(domain)
+        frame = frame_of(rows.assign(region=domain.fillna(ELSEWHERE)))
+        strata = self.strata.drop(columns="region_id")
+        if self.crossed:
+            # The strata keep their region where that is the domain, so that the interval of one region does
+            # not allow for strata of the others.
+            own = self.strata["region_id"]
+            strata["stratum"] = strata["stratum"] + " in " + own
+            frame["stratum"] = frame["stratum"] + " in " + frame["region_id"].fillna(ELSEWHERE)
+            within = frame.groupby("region_id")["region"].agg(lambda names: names.iloc[0])
+            if (frame.groupby("region_id")["region"].nunique() == 1).all() and own.isin(within.index).all():
+                strata["region"] = own.map(within)
+        used = set(frame["map_class"])
+        own_classes = tuple(name for name in (UNCERTAIN, UNOBSERVED) if name in used)
+        uncertain = int((frame["map_class"] == UNCERTAIN).sum())
+        if uncertain and self.settings.estimator in ASSISTED:
+            raise UsageError(
+                f"the estimator {self.settings.estimator!r} needs the map's class at every point",
+                "no point on ground where the map's class is uncertain",
+                f"{uncertain} such points",
+                "use `stratified`, or `matching: {positional_error: ignore}`",
+            )
+        found = estimate_areas(
+            frame,
+            strata,
+            classes=(*self.scheme.keys, *own_classes),
+            estimator=self.settings.estimator,
+            interval=self.settings.interval,
+            confidence=self.settings.confidence,
+            by_region=True,
+            collapse=self.settings.collapse,
+        )
+        if not uncertain:
+            return found
+        note = f"{uncertain} points where the map's class is uncertain: they count for areas, and as mapped wrongly"
+        return replace(found, warnings=(*found.warnings, note))
+
+    def with_missing(self, *, target: bool) -> pd.DataFrame:
+        """The matched rows with every point that was not visited taken as the target, or as not.
+
+        One on unobserved ground is no part of what is estimated, whatever it is.
+        """
+        missing = self.matched["status"] == NOT_VISITED
+        other = next(key for key in self.scheme.keys if key != self.scheme.target)
+        rows = self.matched.copy()
+        rows.loc[missing, "reference_class"] = self.scheme.target if target else other
+        rows.loc[missing, "status"] = np.where(rows.loc[missing, "map_class"].notna(), MATCHED, DARK)
+        return rows.drop(columns="inclusion_probability")
+
+
+def frame_of(sample: pd.DataFrame) -> pd.DataFrame:
+    """The points that stand for ground of the frame, the unseen and uncertain ground as classes of the map.
+
+    A point on unobserved ground, or outside the regions or their map, stays in its stratum's n and adds
+    nothing to any class, so that estimates cover the regions' observed ground only.
+    """
+    frame = sample[sample["status"] != NOT_VISITED].copy()
+    dark = frame["status"].isin([DARK, OUTSIDE_MAP, OUTSIDE_REGIONS])
+    frame.loc[dark, ["map_class", "reference_class"]] = UNOBSERVED
+    frame.loc[frame["status"] == UNCERTAIN, "map_class"] = UNCERTAIN
+    frame.loc[frame["status"] == OUTSIDE_REGIONS, "region"] = ELSEWHERE
+    return frame
+
+
+def seen(estimate: Estimate) -> Estimate:
+    """The estimate without what is no class of the scheme, and without ground in no domain."""
+    assert estimate.regions is not None
+    rows = estimate.regions
+    kept = ~rows["class"].isin([UNOBSERVED, UNCERTAIN]) & (rows["region"] != ELSEWHERE)
+    return replace(estimate, regions=rows[kept])

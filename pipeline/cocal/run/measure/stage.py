@@ -1,0 +1,155 @@
+"""The measure stage: maps -> hectares per region, country and group, mapped and estimated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.estimate import mapped_table, region_areas, with_estimates, write_tables
+from cocal.fieldwork import RecordSettings, agreement, read_records, recorded_hectares, response_table
+from cocal.run.execute import Call
+from cocal.run.measure.change import change_stage, change_table
+from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counts import tile_counts
+from cocal.run.measure.density import density_stage
+from cocal.run.measure.domains import (
+    caveats,
+    country_areas,
+    estimated_countries,
+    estimated_groups,
+    group_areas,
+    members_of,
+)
+from cocal.run.measure.legal import legal_accounts, legal_zone, zone_stage
+from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
+from cocal.run.tables import given_sha256, write_own_csv
+from cocal.store import address, library_versions, source_digest
+
+if TYPE_CHECKING:
+    from cocal.run.stages import Run
+
+_CODE = ("estimate", "fieldwork", "regions", "grid", "accuracy")
+_OWN_CODE = ("run/measure", "run/mosaic", "run/tables")
+
+
+def measure_inputs(run: Run) -> dict[str, Any]:
+    """What makes the hectares: maps by address (failed ones too), regions, records, estimator, code."""
+    config = run.config
+    maps = {
+        f"{period}/{tile.id}": unit.address if unit else "failed" for (period, tile), unit in run.maps.items()
+    }
+    records, estimate, legal, density = config.records, config.estimate, config.legal, config.density
+    return {
+        "maps": maps,
+        "regions": run.base.regions.sha256,
+        "groups": config.groups,
+        "scheme": run.base.scheme.sha256,
+        "periods": [[p.name, str(p.start), str(p.end)] for p in run.periods],
+        "records": records and _record_inputs(records),
+        "estimate": estimate and estimate.model_dump(mode="json"),
+        "legal": legal and legal.model_dump(mode="json", exclude={"zones"}),
+        "legal_zones": run.zones and run.zones.sha256,
+        "density": density and density.model_dump(mode="json"),
+        "code": source_digest(*_CODE, *_OWN_CODE),
+        "versions": library_versions(),
+    }
+
+
+def _record_inputs(records: RecordSettings) -> list[Any]:
+    files = [given_sha256(records.path, "records.path"), given_sha256(records.strata, "records.strata")]
+    return [*files, records.model_dump(mode="json", exclude={"path", "strata"})]
+
+
+def measure_stage(run: Run) -> None:
+    """Hectares per region, country and group; records beside the map; change, legal zones, density."""
+    inputs = measure_inputs(run)
+    if run.store.find(":measure", address(inputs)):
+        with run.journal.stage("measure", 1) as record:
+            run.journal.reused(record, "measure")
+        return
+    counts, changes = count_stage(run), change_stage(run)
+    zones, squares = zone_stage(run), density_stage(run)
+    with run.journal.stage("measure", 1) as record, run.store.commit(":measure", inputs) as folder:
+        matched = write_measures(run, counts, folder)
+        if changes is not None:
+            write_own_csv(folder / "change.csv", change_table(run, changes, matched))
+        if zones is not None:
+            write_own_csv(folder / "legal.csv", legal_accounts(run, zones, matched))
+        if squares is not None:
+            write_own_csv(folder / "density.csv", squares)
+        record.made += 1
+
+
+def count_stage(run: Run) -> dict[str, NDArray[np.int64]]:
+    """Per period (regions, 256) exact areas in 1e-6 m2. Tiles that failed are counted as unobserved."""
+    calls = {
+        (period.name, tile.id): Call(tile_counts, (tile, path, regions_source(run)))
+        for period in run.periods
+        for tile, path in class_maps(run, period)
+    }
+    totals = {p.name: np.zeros((len(run.base.regions), 256), dtype=np.int64) for p in run.periods}
+    for (period, _), found in counted(run, "count", calls).items():
+        totals[period] += found
+    return totals
+
+
+def write_measures(run: Run, counts: dict[str, NDArray[np.int64]], folder: Path) -> dict[str, pd.DataFrame]:
+    """Write the tables of hectares and records into `folder`; the matched records by period."""
+    base, members = run.base, members_of(run)
+    matched = matched_records(run)
+    parts: dict[str, list[pd.DataFrame]] = {
+        name: [] for name in ("countries", "groups", "response", "caveats")
+    }
+    hectares, estimates = [], {}
+    for period in run.periods:
+        areas = mapped_table(counts[period.name], base.regions.table, base.scheme, period)
+        nations, groups = country_areas(areas), group_areas(areas, members)
+        rows = matched.get(period.name)
+        if rows is not None:
+            parts["response"].append(response_table(rows).assign(period=period.name))
+        if rows is not None and run.config.estimate and len(frame_of(rows)):
+            sample = Sample(run, rows)
+            found = sample.estimate(rows["region_id"])
+            estimates[period.name] = found.to_json_dict() | {"observers": agreement(rows, base.scheme.target)}
+            parts["caveats"].append(caveats(run, sample, found, areas).assign(period=period.name))
+            country = base.regions.table.set_index("region_id")["country"]
+            nations = estimated_countries(sample, nations, country)
+            groups = estimated_groups(sample, groups, members)
+            areas = with_estimates(areas, seen(found))
+        hectares.append(areas)
+        parts["countries"].append(nations.drop(columns=["region_id", "region_name"]))
+        parts["groups"].append(groups)
+    write_tables(folder, pd.concat(hectares, ignore_index=True))
+    write_own_csv(folder / "regions.csv", region_areas(counts[run.periods[0].name], base.regions.table))
+    for name, tables in parts.items():
+        if tables and (name != "groups" or members):
+            write_own_csv(folder / f"{name}.csv", pd.concat(tables, ignore_index=True))
+    if matched:
+        write_own_csv(folder / "records.csv", pd.concat(matched.values(), ignore_index=True))
+    text = json.dumps(estimates, indent=2, ensure_ascii=False)
+    (folder / "estimates.json").write_text(text + "\n", encoding="utf-8")
+    return matched
+
+
+def matched_records(run: Run) -> dict[str, pd.DataFrame]:
+    """Period -> its records beside the map, with `period` and `recorded_ha`; "" those in no period."""
+    if run.config.records is None:
+        return {}
+    records = read_records(run.config.records, run.base.scheme)
+    inside, rest = split_by_period(run, records)
+    found = {
+        period.name: match_period(run, own, period).assign(
+            period=period.name, recorded_ha=recorded_hectares(own), legal_zone=legal_zone(run, own)
+        )
+        for period, own in zip(run.periods, inside, strict=True)
+    }
+    if len(rest):
+        names = ["record_id", "sample_id", "region_id", "stratum", "role", "split"]
+        other = pd.DataFrame(rest[names]).assign(period="", status="outside periods")
+        found[""] = other.reindex(columns=next(iter(found.values())).columns)
+    return found

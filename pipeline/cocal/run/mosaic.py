@@ -1,0 +1,73 @@
+"""What a worker reads of the ground: maps of several tiles on one window, across their edges; regions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from cocal.archive import read_raster
+from cocal.grid import Tile, Window, owned_by_zone, transformer, windows_bounds
+from cocal.regions import Regions, RegionSettings, read_regions
+
+Source = tuple[str, str]
+"""Settings of regions as JSON, and the sha256 of their content."""
+
+Maps = tuple[tuple[Tile, Path | None], ...]
+"""Tiles and the folders of their maps; None where a map failed: all of it is unobserved."""
+
+
+def maps_in_reach(maps: Maps, halo: int) -> dict[Tile, Maps]:
+    """Per tile the maps that touch it or the `halo` pixels around it, whatever their zone."""
+    outlines = np.array([o for _, o in windows_bounds(t.window for t, _ in maps)], dtype=object)
+    tree = shapely.STRtree(outlines)
+    around = [o for _, o in windows_bounds(t.window.expanded(halo + 1) for t, _ in maps)]
+    return {
+        tile: tuple(maps[i] for i in np.sort(tree.query(outline, predicate="intersects")).tolist())
+        for (tile, _), outline in zip(maps, around, strict=True)
+    }
+
+
+def mosaic(maps: Maps, window: Window, name: str, dtype: str, fill: int) -> Any:
+    """(y, x) values of the maps on a window; across the meridian those of the pixel that holds the centre."""
+    out = np.full(window.shape, fill, dtype=dtype)
+    for tile, folder in maps:
+        common = window.intersection(tile.window)
+        if folder is not None and common is not None:
+            part = read_raster(folder / name, common, common.resolution, dtype, fill)
+            out[window.slices_of(common)] = part
+    if any(tile.window.epsg != window.epsg for tile, _ in maps):
+        _fill_across(out, maps, window, name, fill)
+    return out
+
+
+def _fill_across(out: NDArray[Any], maps: Maps, window: Window, name: str, fill: int) -> None:
+    """Fill the pixels that another zone owns, in place."""
+    rows, columns = np.nonzero(~owned_by_zone(window))
+    if not rows.size:
+        return
+    out[rows, columns] = fill
+    for tile, folder in maps:
+        there = tile.window
+        if folder is None or there.epsg == window.epsg:
+            continue
+        x, y = transformer(window.epsg, there.epsg).transform(window.x[columns], window.y[rows])
+        column = np.floor((x - there.left) / there.resolution).astype(np.int64)
+        row = np.floor((there.top - y) / there.resolution).astype(np.int64)
+        inside = (column >= 0) & (column < there.width) & (row >= 0) & (row < there.height)
+        if inside.any():
+            values = read_raster(folder / name, there, there.resolution, str(out.dtype), fill)
+            out[rows[inside], columns[inside]] = values[row[inside], column[inside]]
+
+
+@lru_cache(maxsize=4)
+def regions_of(settings_json: str, sha256: str) -> Regions:
+    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
+    regions = read_regions(RegionSettings.model_validate_json(settings_json))
+    if regions.sha256 != sha256:
+        raise RuntimeError("the region files changed while the run was going on")
+    return regions

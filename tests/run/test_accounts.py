@@ -1,0 +1,264 @@
+"""Groups, change, legal zones, squares, non-response and the public folder of one run with two periods."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from small_world import EPSG, make_world, write_csv, write_geojson, write_regions
+
+from cocal.config import read_config
+from cocal.errors import InputError
+from cocal.grid import Window, cell_area_units, project
+from cocal.regions import owned, read_regions
+from cocal.run import run
+from cocal.run.tables import read_own_csv
+
+COCA = 1
+
+
+def write_zones(path, window):
+    """A reserve in the middle, an authorised zone in the west that it cuts."""
+    west, south, east, north = window.bounds
+    x, y = (west + east) / 2, (south + north) / 2
+    shapes = {
+        "PA-1": shapely.box(x - 300, y - 300, x + 300, y + 300),
+        "AZ-1": shapely.box(west, south, x, north),
+    }
+    write_geojson(
+        path,
+        [({"id": key, "name": f"{key} (simulated)", "country": "BO"}, project(shape, EPSG, 4326, densify=200))
+         for key, shape in shapes.items()],
+    )  # fmt: skip
+
+
+def write_records(world):
+    """The sample visited in both periods; seven points of `rest` not reached in the second, labelled twice."""
+    first = pd.read_csv(world.folder / "records.csv")
+    first = first.assign(sample_id=first["record_id"], observed_on="2024-01-15", visited="yes", role="main")
+    second = first.assign(record_id="b" + first["record_id"], observed_on="2024-02-15")
+    lost = second.index[second["stratum"] == "rest"][:7]
+    second.loc[lost, ["visited", "class"]] = ["no", None]
+    table = pd.concat([first, second], ignore_index=True)
+    table["second"] = np.where(table.index % 10 == 0, "forest", table["class"])
+    write_csv(world.folder / "records.csv", table)
+
+
+def settings(content):
+    content["periods"] = [
+        {"name": "a", "start": "2024-01-01", "end": "2024-01-31"},
+        {"name": "b", "start": "2024-02-01", "end": "2024-02-29"},
+    ]
+    content["train"]["period"] = "a"
+    content["groups"] = {"PE": ["PE-*"], "west": ["PE-1", "PE-2"], "odd": ["PE-1", "BO-2"]}
+    content["legal"] = {
+        "zones": {"sliver_m": 0, "sources": [
+            {"path": "zones.geojson", "id": "id", "name": "name", "country": "country"}]},
+        "kinds": {"PA-*": "protected", "*": "authorised"},
+        "limits": [{"id": "limit of the west", "zones": ["AZ-*"], "limit_ha": 5.0, "source": "SIMULATED law"}],
+    }  # fmt: skip
+    content["density"] = {"cell_m": 250, "min_plots": 2}
+    content["publish"] = True
+    content["records"]["columns"] |= {
+        "sample_id": "sample_id", "visited": "visited", "role": "role", "second_class": "second",
+    }  # fmt: skip
+    content["estimate"]["reference_error"] = {"sensitivity": [0.9, 1.0], "specificity": [0.99, 1.0]}
+    content["comparison"] |= {"eradication": "claims.csv", "same_definition": ["coca of the office"]}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = make_world(tmp_path_factory.mktemp("accounts") / "world", 96)
+    write_regions(world.folder / "regions.geojson", world.window, inset_m=13.0)
+    write_zones(world.folder / "zones.geojson", world.window)
+    write_records(world)
+    claims = {"region_id": ["PE-1"], "period": ["b"], "claimed_ha": [3.0], "source": ["SIMULATED office"]}
+    write_csv(world.folder / "claims.csv", pd.DataFrame(claims))
+    official = pd.DataFrame(
+        {"region_id": ["PE-1", "PE", "XX"], "period": ["a", "a", "a"], "coca_ha": [10, 20, 5],
+         "source": "SIMULATED office", "definition": "coca of the office"}
+    )  # fmt: skip
+    write_csv(world.folder / "official.csv", official)
+    world.edit(settings)
+    result = run(read_config(world.config), config_path=world.config)
+    assert result.failures == ()
+    return world
+
+
+@pytest.fixture(scope="module")
+def hectares(world):
+    return pd.read_parquet(world.root / "hectares.parquet")
+
+
+def codes_of(world, period):
+    """{window: codes} of every tile of a period's map."""
+    maps = json.loads((world.root / "run.json").read_text(encoding="utf-8"))["maps"]
+    found = {}
+    for key, unit in maps.items():
+        if key.startswith(f"{period}/"):
+            with rasterio.open(next((world.root / unit).rglob("class.tif"))) as source:
+                left, top = round(source.transform.c), round(source.transform.f)
+                window = Window(source.crs.to_epsg(), left, top, source.width, source.height)
+                found[window] = source.read(1)
+    return found
+
+
+def test_groups_are_the_sums_of_their_regions_and_one_domain_each(world, hectares):
+    groups = read_own_csv(world.root / "groups.csv")
+    coca = hectares[(hectares["class"] == "coca") & (hectares["period"] == "a")].set_index("region_id")
+    row = groups[(groups["class"] == "coca") & (groups["period"] == "a")].set_index("region_id")
+    assert Decimal(f"{row.loc['odd', 'mapped_ha']:.10f}") == coca.loc[["PE-1", "BO-2"], "mapped_ha"].sum()
+    assert row.loc["odd", "estimated_ha"] == pytest.approx(coca.loc[["PE-1", "BO-2"], "estimated_ha"].sum())
+    countries = read_own_csv(world.root / "countries.csv")
+    peru = countries[
+        (countries["country"] == "PE") & (countries["class"] == "coca") & (countries["period"] == "a")
+    ]
+    for name in ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"):
+        assert row.loc["PE", name] == pytest.approx(peru[name].iloc[0])
+        assert row.loc["west", name] == pytest.approx(peru[name].iloc[0])
+    # the standard error of a sum is not the sum of standard errors
+    assert row.loc["odd", "standard_error_ha"] < coca.loc[["PE-1", "BO-2"], "standard_error_ha"].sum()
+
+
+def test_change_on_the_maps_is_that_of_the_rasters(world, hectares):
+    change = read_own_csv(world.root / "change.csv")
+    regions = read_regions(read_config(world.config).regions)
+    ids = regions.table["region_id"].tolist()
+    before, after = codes_of(world, "a"), codes_of(world, "b")
+    for place, region in enumerate(ids):
+        sums = {"cleared": 0, "new": 0}
+        for window, first in before.items():
+            second, own = after[window], owned(regions, window) == place
+            both = own & (first > 0) & (second > 0)
+            units = cell_area_units(window)
+            sums["cleared"] += units[both & (first == COCA) & (second != COCA)].sum()
+            sums["new"] += units[both & (first != COCA) & (second == COCA)].sum()
+        rows = change[change["region_id"] == region].set_index("quantity")
+        for quantity, expected in sums.items():
+            assert rows.loc[quantity, "mapped_ha"] == pytest.approx(expected / 1e10, abs=1e-9)
+        assert rows.loc["net", "mapped_ha"] == pytest.approx((sums["new"] - sums["cleared"]) / 1e10, abs=1e-9)
+    assert change[change["region_id"].isna()].set_index("quantity").loc["cleared", "mapped_ha"] > 0
+
+
+def test_change_of_points_seen_twice_is_nought_where_no_label_changed(world):
+    change = read_own_csv(world.root / "change.csv")
+    rows = change[change["quantity"].isin(["cleared", "new", "net"])]
+    assert rows["estimated_ha"].tolist() == [0.0] * len(rows)
+    whole = rows[rows["region_id"].isna()].set_index("quantity")
+    assert whole.loc["cleared", "n"] == 120 - 7
+    assert whole.loc["cleared", "ci_low_ha"] == 0
+    assert whole.loc["cleared", "ci_high_ha"] > 0
+
+
+def test_legal_zones_and_the_ground_outside_add_up_to_the_regions(world, hectares):
+    legal = read_own_csv(world.root / "legal.csv")
+    coca = hectares[hectares["class"] == "coca"]
+    for period in ("a", "b"):
+        zones = legal[(legal["period"] == period) & (legal["level"] == "zone")]
+        assert set(zones["id"]) == {"PA-1", "AZ-1", "outside-BO", "outside-PE"}
+        whole = coca[coca["period"] == period]
+        assert zones["mapped_ha"].sum() == pytest.approx(float(whole["mapped_ha"].sum()), abs=1e-9)
+        assert zones["estimated_ha"].sum() == pytest.approx(whole["estimated_ha"].sum())
+        limit = legal[(legal["period"] == period) & (legal["level"] == "limit")].iloc[0]
+        own = zones.set_index("id").loc["AZ-1"]
+        assert limit["estimated_ha"] == pytest.approx(own["estimated_ha"])
+        assert limit["over_limit_ha"] == pytest.approx(own["estimated_ha"] - 5.0)
+    assert legal.loc[legal["kind"] == "protected", "notes"].str.contains("not a verdict").all()
+
+
+def test_squares_add_up_to_the_hectares_whatever_the_tiles(world, hectares, tmp_path):
+    squares = read_own_csv(world.root / "density.csv")
+    coca = hectares[hectares["class"] == "coca"].groupby("period")["mapped_ha"].sum()
+    for period in ("a", "b"):
+        own = squares[squares["period"] == period]
+        assert own["mapped_ha"].sum() == pytest.approx(float(coca[period]), abs=1e-8)
+    other = world.copied(tmp_path / "other")
+    other.edit(lambda c: c.update(grid={"tile_px": 48, "block_px": 48}))
+    run(read_config(other.config), last="measure")
+    assert (other.root / "density.csv").read_bytes() == (world.root / "density.csv").read_bytes()
+    assert (other.root / "change.csv").read_bytes() == (world.root / "change.csv").read_bytes()
+    assert (other.root / "legal.csv").read_bytes() == (world.root / "legal.csv").read_bytes()
+
+
+def test_points_that_were_not_reached_are_counted_and_bound_the_estimate(world):
+    response = read_own_csv(world.root / "response.csv").fillna({"stratum": ""})
+    rest = response[(response["period"] == "b") & (response["stratum"] == "rest")].iloc[0]
+    assert (rest["tried"], rest["not_visited"]) == (60, 7)
+    caveats = read_own_csv(world.root / "caveats.csv")
+    whole = caveats[caveats["region_id"].isna()].set_index("period")
+    assert (
+        whole.loc["a", "missing_low_ha"]
+        == whole.loc["a", "missing_high_ha"]
+        == whole.loc["a", "estimated_ha"]
+    )
+    # none of the 53 points of `rest` is coca; if the 7 were, its coca would be 7 / 60 of its area
+    area = pd.read_csv(world.folder / "strata.csv").set_index("stratum")["area_ha"]
+    points = read_own_csv(world.root / "records.csv").query("period == 'b' and status == 'matched'")
+    coca = area["coca"] * (points["reference_class"] == "coca").sum() / 60
+    assert whole.loc["b", "missing_low_ha"] == pytest.approx(coca)
+    assert whole.loc["b", "missing_high_ha"] == pytest.approx(coca + area["rest"] * 7 / 60)
+    assert whole.loc["b", "missing_ci_low_ha"] <= whole.loc["b", "missing_low_ha"]
+    banded = caveats[caveats["ci_low_ha"].notna()]
+    assert len(banded) >= 4
+    assert (banded["reference_low_ha"] <= banded["ci_low_ha"] + 1e-9).all()
+    assert (banded["reference_high_ha"] >= banded["ci_high_ha"] - 1e-9).all()
+
+
+def test_the_agreement_of_two_observers_stands_beside_the_estimate(world):
+    estimates = json.loads((world.root / "estimates.json").read_text(encoding="utf-8"))
+    table = pd.read_csv(world.folder / "records.csv").query("visited == 'yes' and observed_on < '2024-02'")
+    assert estimates["a"]["observers"]["pairs"] == 120
+    assert estimates["a"]["observers"]["agree"] == pytest.approx((table["class"] == table["second"]).mean())
+
+
+def test_official_figures_of_groups_are_compared_and_those_of_other_places_listed(world):
+    table = pd.read_parquet(world.root / "comparison.parquet").set_index(["region_id", "period"])
+    assert table.loc[("PE", "a"), "official_ha"] == 20
+    assert not table.loc[("PE", "a"), "why_not_comparable"].startswith("definition")
+    unmatched = pd.read_csv(world.root / "unmatched.csv")
+    assert unmatched["region_id"].tolist() == ["XX"]
+    claims = read_own_csv(world.root / "eradication.csv").set_index("region_id")
+    assert claims.loc["PE-1", "claimed_ha"] == 3
+    change = read_own_csv(world.root / "change.csv").set_index(["region_id", "quantity"])
+    assert claims.loc["PE-1", "cleared_mapped_ha"] == change.loc[("PE-1", "cleared"), "mapped_ha"]
+
+
+def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(world):
+    public = world.root / "public"
+    assert {p.name for p in public.iterdir()} == {
+        "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv", "comparison.csv",
+        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv", "density.gpkg",
+    }  # fmt: skip
+    restricted = read_own_csv(world.root / "density.csv").set_index(["cell_id", "period"])
+    shown = read_own_csv(public / "density.csv").set_index(["cell_id", "period"])
+    few = restricted["plots"] == 1
+    assert few.any()
+    assert shown.loc[few[few].index, "mapped_ha"].isna().all()
+    assert "plots" not in shown
+    kept = shown["mapped_ha"].dropna()
+    assert (restricted.loc[kept.index, "mapped_ha"] == kept).all()
+    squares = pyogrio.read_dataframe(public / "density.gpkg")
+    assert squares["simulated"].all()
+    assert len(squares) == len(shown)
+    page = (public / "index.html").read_text(encoding="utf-8")
+    records = pd.read_csv(world.folder / "records.csv")
+    assert not any(record in page for record in records["record_id"])
+    assert "-12.5" not in re.sub(r"data:image/[^\"]+", "", page)
+    assert "SIMULATED" in (public / "README.txt").read_text(encoding="utf-8")
+
+
+def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):
+    other = world.copied(tmp_path / "other")
+    other.edit(lambda c: c["groups"].update({"none": ["XX-*"], "PE-1": ["PE-1"]}))
+    with pytest.raises(InputError, match=r"none: no region fits; PE-1: that is the id of a region"):
+        run(read_config(other.config), last="measure")
+    other.edit(lambda c: (c.update(groups={}), c["legal"].update(kinds={"PA-*": "protected"})))
+    with pytest.raises(InputError, match="zone 'AZ-1' has no kind"):
+        run(read_config(other.config), last="measure")
