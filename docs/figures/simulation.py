@@ -40,6 +40,7 @@ from marks import write_between
 
 IMAGES, PAGE = Path("docs/images"), Path("docs/simulation.md")
 SCHEME = Path("configs/schemes/border-coca.yaml")
+EARTH = ListedColormap(mpl.colormaps["gist_earth"](np.linspace(0.32, 1.0, 256)))
 CLEAR, CLOUDY, COLOURS = (4, 5, 6, 7, 2), (8, 9, 10), 96
 
 
@@ -73,7 +74,7 @@ def draw_land(land: Path, window: Window) -> None:
     extent = (west, east, south, north)
     height = read(land / "dem.tif", 4)
     shade = LightSource(45, 40).shade(
-        height, mpl.colormaps["gist_earth"], vert_exag=0.6, dx=40, dy=40, blend_mode="soft"
+        height, EARTH, vert_exag=0.6, dx=40, dy=40, blend_mode="soft"
     )
     left.imshow(shade, extent=extent)
     bare(left, f"Heights, {height.min():.0f} to {height.max():.0f} m")
@@ -93,9 +94,11 @@ def draw_land(land: Path, window: Window) -> None:
         gpd.read_file(land / "regions.gpkg").to_crs(window.epsg).boundary.plot(
             ax=axes, color="black", linewidth=0.7
         )
+    left.set(xlabel="", ylabel="")
     zones = gpd.read_file(land / "zones.gpkg").to_crs(window.epsg)
     for kind, style in (("authorised", "-"), ("protected", "--")):
         zones[zones["kind"] == kind].boundary.plot(ax=right, color="#4a148c", linewidth=1.2, linestyle=style)
+    right.set(xlabel="", ylabel="")
     marks = [Patch(color=c.colour, label=c.name_en) for c in scheme.classes]
     figure.legend(handles=marks, loc="lower center", ncol=7, frameon=False, fontsize=8)
     figure.subplots_adjust(0.02, 0.1, 0.98, 0.88, wspace=0.04)

@@ -292,7 +292,10 @@ def test_official_figures_are_rounded_revised_and_break_once(world: Path) -> Non
     bolivia = official["region_id"].str.contains("BO")
     assert (official.loc[bolivia, "coca_ha"] % 10 == 0).all()
     assert official.groupby("region_id")["year"].nunique().eq(3).all()
-    assert official.loc[official["definition"] != DEFINITION, "region_id"].nunique() == 1
+    old = official[official["definition"] != DEFINITION]
+    assert old["region_id"].nunique() == 1
+    assert sorted(old["year"]) == [2022, 2023]
+    assert set(old["series"]) & set(official.loc[official["definition"] == DEFINITION, "series"]) == set()
     assert (official["coca_ha"] != official["first_published_ha"]).any()
 
 

@@ -17,7 +17,8 @@ from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import STRATA, SimulateSettings
 
 DEFINITION = "productive coca on at least half of a 10 m pixel"
-BREAK = "SIMULATED series break: coca of any age, nurseries and abandoned plots too, until {year}; productive coca since"
+OLD_DEFINITION = "coca of any age, nurseries and abandoned plots too"
+SERIES, OLD_SERIES = "SIMULATED productive coca", "SIMULATED coca of any age"
 BREAK_REGION = PLACES[1].region_id
 BROKEN_KINDS = ("nursery", "abandoned_coca")
 
@@ -112,10 +113,10 @@ def official_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.
     found, cover = total([p.found for p in parts]), total([p.cover for p in parts])
     rows = []
     for r, place in enumerate(PLACES):
-        broken = place.region_id == BREAK_REGION
         for k, year in enumerate(settings.history):
             value = _ha(found[k, r])
-            if broken and year < settings.year:
+            old = place.region_id == BREAK_REGION and year < settings.year
+            if old:
                 value += sum(_ha(cover[k, r, NUMBER[name]]) for name in BROKEN_KINDS)
             error = [float(normal(settings.seed, f"official/{e}", r, year)[0]) for e in ("error", "edition")]
             value *= 1 + OFFICE_ERROR * error[0]
@@ -125,8 +126,10 @@ def official_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.
                     "region_id": place.region_id, "year": year, "coca_ha": step * round(value / step),
                     "first_published_ha": step * round(value * (1 + REVISION * error[1]) / step),
                     "source": "SIMULATED survey office",
-                    "definition": BREAK.format(year=settings.year - 1) if broken else DEFINITION,
+                    "definition": OLD_DEFINITION if old else DEFINITION,
                     "reference_date": f"{year}-12-31",
+                    "series": OLD_SERIES if old else SERIES,
+                    "rounded_to_ha": step,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows).sort_values(["region_id", "year"]).reset_index(drop=True)
@@ -173,7 +176,8 @@ def claims_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple
             share = VALIDATED[place.country] * (0.8 + 0.35 * draw)
             claimed = round(cleared / share + (2.0 * draw if place.country == "BO" else 0.0))
             key = {"region_id": place.region_id, "year": year}
-            claims.append({**key, "claimed_ha": claimed, "source": "SIMULATED eradication authority"})
+            days = {"from": f"{year}-01-01", "to": f"{year}-12-31"}
+            claims.append({**key, "claimed_ha": claimed, **days, "source": "SIMULATED eradication authority"})
             truth.append(
                 {**key, "claimed_ha": claimed, "cleared_ha": cleared, "cleared_plots": int(plots.get((r, year), 0)),
                  "true_share": cleared / claimed if claimed else np.nan, "source": "SIMULATED truth"}

@@ -59,6 +59,7 @@ def sample_records(
     records["stratum"] = table["stratum"]
     records["inclusion_probability"] = [drawn[s] / pixels[s] for s in table["stratum"]]
     records["visited"] = reached
+    records["why_not"] = np.where(reached, "", np.where(table["far"], "steep or far from a road", "other"))
     records["split"] = "test"
     truth = pd.DataFrame(
         {
