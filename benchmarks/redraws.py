@@ -1,8 +1,8 @@
 """How often the intervals of the demo's design hold the truth, over 200 redraws of its field sample.
 
-    python benchmarks/redraws.py LAND [--draws 200] [--write docs/simulation.md]
+    python benchmarks/redraws.py [LAND] [--draws 200] [--write docs/simulation.md]
 
-LAND is a folder of `cocal simulate`. Each redraw draws the default number of pixels in each stratum, loses the points that are
+LAND is a folder of `cocal simulate`; left out, the default land is made, with one image a month. Each redraw draws the default number of pixels in each stratum, loses the points that are
 not reached as the simulation says, and estimates hectares per region with the settings of configs/demo.yaml. The exit code is
 1 if an interval holds the truth less often than it promises, beyond what 200 draws can tell (one chance in a hundred).
 """
@@ -14,6 +14,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from scipy.stats import binom
 
 from cocal.estimate import estimate_areas
 from cocal.regions import RegionSettings, RegionSource, owned, read_regions
-from cocal.simulate import SimulateSettings
+from cocal.simulate import SimulateSettings, simulate
 from cocal.simulate.field.records import UNREACHED, UNREACHED_FAR
 from cocal.simulate.field.sites import is_far
 from cocal.simulate.land.kinds import CODES
@@ -121,6 +122,12 @@ def coverage(land: Path, draws: int, seed: int = 1) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def made(folder: Path) -> Path:
+    """The default land in `folder`, with one image a month."""
+    simulate(folder, SimulateSettings(acquisitions_per_month=1))
+    return folder
+
+
 def problems(found: pd.DataFrame, promise: float = 0.95) -> list[str]:
     """Regions whose intervals hold the truth less often than promised, beyond chance."""
     least = binom.ppf(0.01, found["draws"].iloc[0], promise)
@@ -147,11 +154,12 @@ def table(found: pd.DataFrame) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("land", type=Path)
+    parser.add_argument("land", type=Path, nargs="?")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--write", type=Path, help="file that holds the table between its marks")
     chosen = parser.parse_args()
-    found = coverage(chosen.land, chosen.draws)
+    with TemporaryDirectory() as folder:
+        found = coverage(chosen.land or made(Path(folder)), chosen.draws)
     print(table(found), flush=True)
     if chosen.write:
         write_between(chosen.write, "redraws", table(found))
