@@ -19,13 +19,14 @@ from pydantic import BaseModel
 import cocal
 from cocal.config import RunConfig, read_config
 from cocal.contracts import AREAS, CLASSMAP, COMPARISON, FEATURES, RECORDS, SCENES
+from cocal.scenes import FilesImport
 from cocal.scheme import ClassScheme, read_scheme
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
 HEADING = re.compile(
-    r"^#+ (?P<paths>`[a-z_.]+`(?:, `[a-z_.]+`)*)(?: with `(?:kind|source): (?P<kind>\w+)`)?$"
+    r"^#+ (?P<paths>`[a-z_.]+`(?:, `[a-z_.]+`)*)(?: with `(?:kind|source|type): (?P<kind>\w+)`)?$"
 )
 
 Place = tuple[str, str | None]
@@ -44,7 +45,7 @@ def kind_of(model: type[BaseModel]) -> str | None:
     """The value of the key that tells a model from its alternatives."""
     literals = [
         typing.get_args(field.annotation)
-        for name in ("kind", "source")
+        for name in ("kind", "source", "type")
         if (field := model.model_fields.get(name)) and typing.get_origin(field.annotation) is typing.Literal
     ]
     return literals[0][0] if literals else None
@@ -119,8 +120,10 @@ def test_every_configuration_that_is_shipped_is_accepted(path: Path) -> None:
     assert read_scheme(config.scheme).target == "coca"
 
 
-def test_the_border_example_finds_the_bands_of_a_product_as_it_is_delivered() -> None:
-    (settings,) = read_config(ROOT / "configs" / "border.yaml").imports
+def test_the_example_of_safe_products_finds_the_bands_of_a_product_as_it_is_delivered() -> None:
+    example = next(e for e in EXAMPLES if "safe" in str(e.get("imports")))
+    (settings,) = RunConfig.model_validate(EXAMPLES[0] | example).imports
+    assert isinstance(settings, FilesImport)
     product = "S2B_MSIL2A_20240705T143729_N0510_R096_T19LDF_20240705T190512.SAFE"
     images = f"{product}/GRANULE/L2A_T19LDF_A038286_20240705T143728/IMG_DATA"
     for folder, band in (("R10m", "B02_10m"), ("R20m", "B8A_20m"), ("R20m", "SCL_20m")):

@@ -73,9 +73,7 @@ def draw_land(land: Path, window: Window) -> None:
     west, south, east, north = window.bounds
     extent = (west, east, south, north)
     height = read(land / "dem.tif", 4)
-    shade = LightSource(45, 40).shade(
-        height, EARTH, vert_exag=0.6, dx=40, dy=40, blend_mode="soft"
-    )
+    shade = LightSource(45, 40).shade(height, EARTH, vert_exag=0.6, dx=40, dy=40, blend_mode="soft")
     left.imshow(shade, extent=extent)
     bare(left, f"Heights, {height.min():.0f} to {height.max():.0f} m")
     scheme = read_scheme(SCHEME)

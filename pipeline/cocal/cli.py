@@ -41,6 +41,28 @@ def _log_to_stderr(verbose: bool) -> None:
     logging.getLogger("cocal").setLevel(level)
 
 
+def _run(
+    config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool
+) -> None:
+    """Do the stages up to `last` and print how they ended; exit code 1 if something failed."""
+    from cocal.config import read_config
+    from cocal.run import executor, run
+
+    _log_to_stderr(verbose)
+    settings = read_config(config)
+    local = settings.local
+    with executor(
+        serial=serial,
+        scheduler=scheduler,
+        workers=workers or local.workers,
+        memory_gib=local.memory_gib,
+    ) as chosen:
+        result = run(settings, chosen, last=last, config_path=config)
+    _print_summary(result)
+    if result.failures:
+        raise typer.Exit(1)
+
+
 def _stage_command(last: str, summary: str) -> None:
     """Register `cocal NAME CONFIG`: the run up to this stage, reusing what is committed."""
 
@@ -51,22 +73,7 @@ def _stage_command(last: str, summary: str) -> None:
         workers: Workers = None,
         verbose: Verbose = False,
     ) -> None:
-        from cocal.config import read_config
-        from cocal.run import executor, run
-
-        _log_to_stderr(verbose)
-        settings = read_config(config)
-        local = settings.local
-        with executor(
-            serial=serial,
-            scheduler=scheduler,
-            workers=workers or local.workers,
-            memory_gib=local.memory_gib,
-        ) as chosen:
-            result = run(settings, chosen, last=last, config_path=config)
-        _print_summary(result)
-        if result.failures:
-            raise typer.Exit(1)
+        _run(config, last, serial, scheduler, workers, verbose)
 
     command.__doc__ = summary
     app.command("run" if last == "report" else last)(command)
@@ -82,9 +89,35 @@ for _stage, _summary in (
     ("design", "Draw a sample for field work: strata, points, forms, and the interval to expect."),
     ("measure", "Hectares per region, mapped and, from a probability sample, estimated."),
     ("compare", "Set hectares beside official figures and field records."),
-    ("report", "Do everything: import, train, classify, measure, compare, report."),
+    ("report", "Do everything: download, import, train, classify, measure, compare, report."),
 ):
     _stage_command(_stage, _summary)
+
+
+@app.command()
+def download(
+    config: Config,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print what it would take; fetch nothing")
+    ] = False,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch the scenes that the configuration asks for, within its budget."""
+    if not dry_run:
+        _run(config, "download", serial, scheduler, workers, verbose)
+        return
+    from cocal.config import read_config
+    from cocal.run import dry_run as ask
+    from cocal.run import spent_this_month
+    from cocal.run.display import download_table
+
+    _log_to_stderr(verbose)
+    settings = read_config(config)
+    months = ask(settings)
+    _print(download_table(months, settings, spent_this_month(settings)))
 
 
 @app.command()
@@ -114,7 +147,7 @@ def simulate(
 
     from pydantic import ValidationError
 
-    from cocal.run.display import Progresses
+    from cocal.run.progress import Progresses
     from cocal.simulate import SimulateSettings
     from cocal.simulate import simulate as make
 

@@ -18,10 +18,12 @@ from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSetti
 from cocal.contracts import Period
 from cocal.errors import ConfigError, InputError
 from cocal.estimate import ESTIMATORS, INTERVALS
+from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
 from cocal.fieldwork.design.settings import DesignSettings
 from cocal.fieldwork.settings import RecordSettings
 from cocal.regions import RegionSettings
+from cocal.scenes.download.settings import DownloadSettings, Source
 from cocal.scenes.settings import SceneImport
 
 
@@ -173,7 +175,12 @@ class RunConfig(_Section):
     legal: LegalSettings | None = None
     density: DensitySettings | None = None
     grid: GridSettings = GridSettings()
+    area: tuple[float, float, float, float] | None = Field(
+        None, description="west, south, east, north: planned on while region files are not there yet"
+    )
     imports: tuple[SceneImport, ...] = ()
+    source: Source | None = None
+    download: DownloadSettings | None = None
     index: FeatureSettings
     dem: Path | None = None
     train: TrainSection | None = None
@@ -201,6 +208,7 @@ class RunConfig(_Section):
         if self.estimate and (self.records is None or self.records.strata is None):
             problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
         problems += self._design_problems(names)
+        problems += self._download_problems()
         if needs_dem(self.index) and self.dem is None:
             problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
         if problems:
@@ -222,6 +230,20 @@ class RunConfig(_Section):
                 problems.append(f"design.{key}: needed where there is no `estimate:`")
             elif estimate is not None and own not in (None, getattr(estimate, key)):
                 problems.append(f"design.{key}: {own} is not that of `estimate:`; leave it out")
+        return problems
+
+    def _download_problems(self) -> list[str]:
+        problems = []
+        if (self.source is None) != (self.download is None):
+            problems.append("give `source:` and `download:` together: from where, and within which bounds")
+        if self.download and halo_px(self.index) > self.download.margin_px:
+            problems.append(
+                f"download.margin_px: {self.download.margin_px} px are too few, index needs {halo_px(self.index)}"
+            )
+        if self.area and not (
+            -180 <= self.area[0] < self.area[2] <= 180 and -80 <= self.area[1] < self.area[3] <= 84
+        ):
+            problems.append("area: west, south, east, north in degrees, west of east and south of north")
         return problems
 
     @property
@@ -302,7 +324,7 @@ def _keys_beside(model: type[BaseModel], location: list[Any]) -> set[str]:
 
 
 def _tag(model: type[BaseModel]) -> Any:
-    kind = model.model_fields.get("kind")
+    kind = model.model_fields.get("kind") or model.model_fields.get("type")
     return typing.get_args(kind.annotation)[0] if kind and typing.get_args(kind.annotation) else None
 
 

@@ -28,6 +28,12 @@ BANDS = (
 
 SAR_BANDS = ("vv", "vh")
 QUALITY = ("scl", "cloud_probability")
+SCL_CLASSES = (
+    "nodata", "saturated", "dark", "cloud_shadow", "vegetation", "bare",
+    "water", "unclassified", "cloud_medium", "cloud_high", "cirrus", "snow",
+)  # fmt: skip
+"""Sen2Cor scene classes by code, 0 to 11 (ESA, Sentinel-2 L2A Product Definition Document, table of SCL)."""
+
 NO_DATA = 0
 UNOBSERVED = "unobserved"
 PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535

@@ -8,6 +8,9 @@
     |  `- ModelMismatchError     a model made for other features, scheme or contract
     |- ContractError             a Dataset or table between two stages is not what it must be
     |- SceneReadError            a raster of the archive cannot be read
+    |- DownloadError             one tile-date could not be fetched: it stays unobserved, the next run tries again
+    |  `- SceneRefusedError      it was fetched and is not what its metadata say
+    |- DownloadStoppedError      fetching must end now: budget, quota, credentials, disk, a service that is down
     `- WorkFailedError           part of the work failed; the rest is done and kept
 
 Warnings: CocalWarning, and below it FallbackWarning for anything done another way than asked.
@@ -68,6 +71,18 @@ class ContractError(CocalError):
 
 class SceneReadError(CocalError):
     """A raster of the archive cannot be read."""
+
+
+class DownloadError(CocalError):
+    """One tile-date could not be fetched; it stays unobserved and the next run tries again."""
+
+
+class SceneRefusedError(DownloadError):
+    """A scene was fetched and its pixels contradict its metadata; the service itself is not in doubt."""
+
+
+class DownloadStoppedError(CocalError):
+    """Fetching must end now; what is committed is kept and the next run goes on from there."""
 
 
 class WorkFailedError(CocalError):

@@ -170,8 +170,10 @@ class LocalStore:
     `":measure"` keeps its files in `root` itself and its manifest in `root/manifests/measure.json`.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, timed: bool = True) -> None:
         self.root = Path(root)
+        self.timed = timed
+        """Whether manifests tell the seconds it took; without, the same inputs leave the same bytes."""
 
     def home(self, unit: str) -> Path:
         """The folder that holds the unit's files."""
@@ -210,7 +212,7 @@ class LocalStore:
                 dict(inputs),
                 files,
                 library_versions(),
-                round(time.monotonic() - began, 3),
+                round(time.monotonic() - began, 3) if self.timed else 0.0,
                 note,
             )
             mark = staging / MANIFEST

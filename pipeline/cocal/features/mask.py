@@ -9,13 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cocal.contracts import SCL_CLASSES
 from cocal.features.names import unknown
-
-SCL_CLASSES = (
-    "nodata", "saturated", "dark", "cloud_shadow", "vegetation", "bare",
-    "water", "unclassified", "cloud_medium", "cloud_high", "cirrus", "snow",
-)  # fmt: skip
-"""Sen2Cor scene classes by code, 0 to 11 (ESA, Sentinel-2 L2A Product Definition Document, table of SCL)."""
 
 NOT_OFFERED = 255
 """`cloud_probability` where the source offers none; such pixels are judged by their class alone."""

@@ -9,11 +9,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from cocal.contracts import Period
+from cocal.contracts import SCL_CLASSES, Period
 from cocal.errors import InputError
 from cocal.features.composite import REFLECTANCE_SCALE, reduce_dates
 from cocal.features.indices import INDICES
-from cocal.features.mask import SCL_CLASSES, lookup
+from cocal.features.mask import lookup
 from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings
 from cocal.features.stack import temporal_features

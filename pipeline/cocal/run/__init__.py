@@ -7,7 +7,7 @@ measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                publish   what may leave the office
 tables    given and own tables                            journal   run.json, log lines, bars
-content, overview, display: what is shown
+content, overview, display: what is shown         download  catalogue -> screens -> tile-dates
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cocal.classify import load_model, score_table
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
+from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
@@ -33,9 +34,10 @@ from cocal.run.tables import read_own_csv, truth_table
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 
-__all__ = ["Plan", "RunSummary", "SerialExecutor", "executor", "plan", "run"]
+__all__ = ["Plan", "RunSummary", "SerialExecutor", "dry_run", "executor", "plan", "run", "spent_this_month"]
 
 STAGES = {
+    "download": download_stage,
     "import": import_stage,
     "train": train_stage,
     "index": index_stage,
@@ -86,7 +88,7 @@ def run(
     executor
         Where to work; this process if None.
     last
-        One of import, train, index, classify, design, measure, compare, report. Features are written to disk only by
+        One of download, import, train, index, classify, design, measure, compare, report. Features are written to disk only by
         `index`, or where the configuration keeps them.
     config_path
         The YAML file, for the page's section on how to reproduce.
@@ -121,8 +123,10 @@ def run(
 def _wanted(config: RunConfig, last: str) -> list[str]:
     if last not in STAGES:
         raise UsageError(f"no stage {last!r}", ", ".join(STAGES), last)
+    if last == "download" and config.source is None:
+        raise UsageError("there is nothing to download", "`source:` and `download:`", "neither", "add them")
     if last == "index":
-        return ["import", "index"]
+        return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
     if last == "report" and config.publish:
         names.append("publish")

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from cocal.contracts import UNOBSERVED
 from cocal.run.plan import REVISIT_DAYS, Plan
+from cocal.scenes.download.units import Cost
 
 if TYPE_CHECKING:
+    from cocal.config import RunConfig
     from cocal.run import RunSummary
-
-
-log = logging.getLogger(__name__)
-
-
-class Progresses:
-    """Bars on a terminal, lines in the log elsewhere, for work that tells how far it is."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        self._bars = Progress(*columns, disable=not sys.stderr.isatty())
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Progresses:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *problem: Any) -> None:
-        self._bars.stop()
-
-    def tell(self, what: str, done: int, whole: int) -> None:
-        """`done` of `whole` parts of `what` are there."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=whole)
-        self._bars.update(self._tasks[what], completed=done)
-        log.info("%s: %d of %d", what, done, whole)
+    from cocal.scenes.download.estimate import MonthEstimate
+    from cocal.scenes.download.settings import LimitSettings
 
 
 def plan_table(plan: Plan) -> Table:
@@ -66,11 +37,53 @@ def plan_table(plan: Plan) -> Table:
         "memory per worker": f"{plan.memory_per_worker / 2**30:.2f} GiB at most",
         "disk for maps": f"{plan.disk / 2**30:.2f} GiB at most, before compression",
     }
+    if plan.tile_dates:
+        cost = plan.download
+        rows["download, upper bound"] = (
+            f"{plan.tile_dates} tile-dates, {cost.requests} requests, {cost.processing_units:,.0f} processing units, "
+            f"{cost.bytes / 1e9:,.0f} GB before compression (from the revisit time; `cocal download --dry-run` "
+            "asks the catalogue)"
+        )
     for name, value in rows.items():
         table.add_row(name, value)
     for note in plan.notes:
         table.add_row("note", Text(note))
     return table
+
+
+def download_table(months: Sequence[MonthEstimate], config: RunConfig, spent: Cost) -> Table:
+    """What a download would take, per month of imagery and in all, beside the budget and what is spent of it."""
+    assert config.download is not None
+    table = Table(title="still to be fetched, at most; nothing has been fetched for this table")
+    headers = ("month", "tile-dates", "there", "too cloudy", "requests", "processing units", "GB", "minutes")
+    for name in headers:
+        table.add_column(name, justify="left" if name == "month" else "right")
+    limits = config.download.limits
+    for m in months:
+        counts = [m.tile_dates, m.committed, m.too_cloudy]
+        table.add_row(m.month, *map(str, counts), *_cost_cells(m.total, limits))
+    total = sum((m.total for m in months), Cost())
+    counts = [sum(getattr(m, name) for m in months) for name in ("tile_dates", "committed", "too_cloudy")]
+    table.add_section()
+    table.add_row("total", *map(str, counts), *_cost_cells(total, limits))
+    budget = config.download.budget
+    bounds = (budget.requests, budget.processing_units, budget.gigabytes)
+    cells = ["unbounded" if bound is None else f"{bound:,g}" for bound in bounds]
+    table.add_row("budget of a calendar month", "", "", "", *cells, "")
+    table.add_row("spent or reserved this month", "", "", "", *_cost_cells(spent, limits)[:3], "")
+    return table
+
+
+def _cost_cells(cost: Cost, limits: LimitSettings) -> list[str]:
+    minutes = cost.requests / limits.per_minute
+    if limits.units_per_minute:
+        minutes = max(minutes, cost.processing_units / limits.units_per_minute)
+    return [
+        str(cost.requests),
+        f"{cost.processing_units:,.2f}",
+        f"{cost.bytes / 1e9:,.3f}",
+        f"{minutes:,.1f}",
+    ]
 
 
 def _number(value: float) -> str:

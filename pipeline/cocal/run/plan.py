@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import shapely
+
 from cocal.archive import Scene, list_scenes, scene_store, scenes_within
 from cocal.classify import load_model
 from cocal.config import RunConfig
@@ -19,6 +21,9 @@ from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
 from cocal.run.tiles import FeatureTask, MapTask
 from cocal.scenes import ImportTask, import_address, plan_imports
+from cocal.scenes.download import make_source
+from cocal.scenes.download.catalogue import Cell, cells_of
+from cocal.scenes.download.units import Cost
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address, library_versions, sha256_file, source_digest
 
@@ -164,44 +169,82 @@ class Plan:
     maps_new: int
     maps_reused: int
     notes: tuple[str, ...]
+    tile_dates: int
+    """Of the download, at most."""
+    download: Cost
+    """What they take, at most."""
 
 
 def plan(config: RunConfig) -> Plan:
     """What `run` would do, without doing it and without the network."""
-    base = ground(config)
+    coarse = _coarse(config)
+    base = None if coarse is not None else ground(config)
+    cells = base.tiles if base else coarse[0] if coarse else ()
     imports = import_state(config)
     pending = imports.done.count(False)
     known = None if pending else _archived(config.archive)
-    notes = [] if known is not None else ["maps count as new: they depend on scenes still to be imported"]
-    new, reused = len(base.tiles) * len(config.periods), 0
+    notes = [] if coarse is None else [coarse[1]]
+    notes += [] if known is not None else ["maps count as new: they depend on scenes still to be imported"]
+    new, reused = len(cells) * len(config.periods), 0
     sha256 = load_model(config.classify.model).card.sha256 if config.classify.model else None
-    if known is not None and sha256 is not None:
+    if known is not None and sha256 is not None and base is not None:
         reused = _reusable_maps(config, base, known, sha256)
         new -= reused
     elif config.train is not None:
         notes.append("maps count as new: this run trains its model first and reuses what then still fits")
-    tile = base.tiles[0]
-    blocks = len(tile.blocks(config.grid.block_px)) * len(base.tiles) * len(config.periods)
+    tile = cells[0]
+    blocks = len(tile.blocks(config.grid.block_px)) * len(cells) * len(config.periods)
     days = [(p.end - p.start).days + 1 for p in config.periods]
     per_tile = sum(2 * math.ceil(d / REVISIT_DAYS) for d in days)
     windows = min(len(composite_windows(config.index, p.period)) for p in config.periods)
     densest = max(1, math.ceil(per_tile / len(config.periods) / windows))
-    zones = {e: sum(t.window.epsg == e for t in base.tiles) for e in {t.window.epsg for t in base.tiles}}
+    zones = {e: sum(t.window.epsg == e for t in cells) for e in {t.window.epsg for t in cells}}
+    looks = per_tile * len(_download_cells(config, base))
     return Plan(
         name=config.name,
         tiles_per_zone=dict(sorted(zones.items())),
-        scenes_upper_bound=per_tile * len(base.tiles),
+        scenes_upper_bound=per_tile * len(cells),
         scenes_archived=None if known is None else len(known),
         imports_new=pending,
         imports_reused=imports.done.count(True),
         blocks=blocks,
-        tasks=pending + blocks + 2 * len(base.tiles) * len(config.periods) + 3,
+        tasks=pending + blocks + 2 * len(cells) * len(config.periods) + 3,
         memory_per_worker=memory_per_worker(config, densest, config.periods[0].period),
-        disk=len(base.tiles) * len(config.periods) * tile.window.width * tile.window.height * 5,
+        disk=len(cells) * len(config.periods) * tile.window.width * tile.window.height * 5,
         maps_new=new,
         maps_reused=reused,
         notes=tuple(notes),
+        tile_dates=looks,
+        download=_download_cost(config) * looks,
     )
+
+
+def _coarse(config: RunConfig) -> tuple[tuple[Tile, ...], str] | None:
+    """Tiles of `area:` and what is missing, where region files are not there yet; None where all are."""
+    missing = [str(source.path) for source in config.regions.sources if not source.path.exists()]
+    if not missing or config.area is None:
+        return None
+    found = tuple(tiles(shapely.box(*config.area), config.grid.tile_px))
+    note = (
+        f"planned on `area:`, for region files are not there: {', '.join(missing)}; supply them before a run"
+    )
+    return found, note
+
+
+def _download_cells(config: RunConfig, base: Ground | None) -> list[Cell]:
+    """The cells of the download; none where nothing is downloaded."""
+    if config.download is None:
+        return []
+    area = base.regions.area if base else shapely.box(*(config.area or ()))
+    return cells_of(area, config.download)
+
+
+def _download_cost(config: RunConfig) -> Cost:
+    """What one tile-date takes at most, of one granule. Nothing is asked of the source."""
+    if config.source is None or config.download is None:
+        return Cost()
+    window = cells_of(shapely.box(0, 0, 1e-6, 1e-6), config.download)[0].window
+    return make_source(config.source, config.download).pixel_cost(window, 1)
 
 
 def _archived(archive: Path) -> list[Scene] | None:

@@ -126,13 +126,14 @@ def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
     if not mine:
         return Facts()
     properties = item.get("properties", {})
-    claims = [*_asset_claims(path.name, mine, stated_scale), *_item_claims(path.name, properties)]
+    claims = [*asset_claims(path.name, mine, stated_scale), *item_claims(path.name, properties)]
     return Facts(tuple(claims), properties.get("platform"), (path,))
 
 
-def _asset_claims(
+def asset_claims(
     source: str, assets: Mapping[str, Mapping[str, Any]], stated_scale: float | None
 ) -> Iterator[Claim]:
+    """What the raster extension says of some assets of a STAC item (versions 1 and 2)."""
     for key, asset in assets.items():
         old = [(entry, "") for entry in asset.get("raster:bands", [])]
         new = [(entry, "raster:") for entry in [asset, *asset.get("bands", [])]]
@@ -147,7 +148,8 @@ def _asset_claims(
                 yield claim
 
 
-def _item_claims(source: str, properties: Mapping[str, Any]) -> Iterator[Claim]:
+def item_claims(source: str, properties: Mapping[str, Any]) -> Iterator[Claim]:
+    """What the properties of a STAC item say: processing baseline, Earth Search's flag."""
     baseline, claim = properties.get("s2:processing_baseline"), None
     if baseline is not None:
         claim = baseline_claim(str(baseline), f"s2:processing_baseline in {source}")

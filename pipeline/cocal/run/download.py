@@ -1,0 +1,234 @@
+"""The download stage: catalogue -> screens -> tile-dates, as jobs behind one gate, into the archive.
+
+Failures of single tile-dates are listed and the rest goes on; what no request can mend ends the stage, and
+what is fetched is kept. The next run takes up what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cocal.archive import scene_store, write_catalog
+from cocal.config import RunConfig
+from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneRefusedError, UsageError
+from cocal.run.execute import Call, Job, Outcome, SerialExecutor
+from cocal.run.journal import StageRecord
+from cocal.run.plan import Ground, ground
+from cocal.run.stages import Run
+from cocal.scenes.download import make_gate, make_source
+from cocal.scenes.download.catalogue import Cell, Granule, Look, boxes_of, cells_of, looks_of, months_of
+from cocal.scenes.download.estimate import MonthEstimate, State, estimate, is_too_cloudy
+from cocal.scenes.download.fetch import (
+    Fetch,
+    SceneSource,
+    clear_shares,
+    download_store,
+    fetch_screen,
+    fetch_tile_date,
+    is_committed,
+    screen_store,
+)
+from cocal.scenes.download.gate import Gate
+from cocal.scenes.download.settings import DownloadSettings
+from cocal.scenes.download.units import Cost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A download under way."""
+
+    run: Run
+    settings: DownloadSettings
+    source: SceneSource
+    gate: Gate
+
+    def work(self, record: StageRecord, jobs: Iterator[Job]) -> set[str]:
+        """Do the jobs; the units that failed.
+
+        Raises
+        ------
+        DownloadStoppedError, UsageError
+            No further job was begun; those that were not are listed.
+        """
+        failed: set[str] = set()
+        stop: list[CocalError] = []
+        in_a_row = 0
+
+        def begun() -> Iterator[Job]:
+            while not stop and (job := next(jobs, None)) is not None:
+                yield job
+
+        for outcome in self.run.executor.outcomes(begun()):
+            self.run.journal.outcome(record, outcome)
+            if outcome.error is not None:
+                failed.add(outcome.unit)
+            if not isinstance(outcome.error, SceneRefusedError):
+                in_a_row = in_a_row + 1 if outcome.error else 0
+            if isinstance(outcome.error, DownloadStoppedError | UsageError):
+                stop.append(outcome.error)
+            elif in_a_row >= self.settings.retry.stop_after:
+                stop.append(_down(in_a_row, outcome))
+            if stop:
+                self.gate.limiter.stop(stop[0].what)
+        if stop:
+            for job in jobs:
+                record.failed.append({"unit": job.unit, "reason": f"not begun: {stop[0].what}"})
+            raise stop[0]
+        return failed
+
+    def fetch(self, function: object, look: Look) -> Job:
+        """The job of one screen or tile-date."""
+        folder = self.settings.state if function is fetch_screen else self.run.config.archive
+        task = Fetch(look, self.source, self.gate, folder, self.settings.simulated)
+        return Job(look.unit, (Call(function, (task,)),))  # type: ignore[arg-type]
+
+
+def _down(count: int, last: Outcome) -> DownloadStoppedError:
+    return DownloadStoppedError(
+        f"{count} units failed one after the other: the service is taken to be down",
+        "answers", last.reason.splitlines()[-1] if last.reason else "",
+        "look at the service's status page and run again later; what is fetched is kept",
+    )  # fmt: skip
+
+
+def download_stage(run: Run) -> None:
+    """Fetch what the archive lacks of the periods, as far as it is worth it and may be spent."""
+    config = run.config
+    if config.source is None or config.download is None:
+        return
+    store = scene_store(config.archive)
+    store.root.mkdir(parents=True, exist_ok=True)
+    gate = make_gate(config.download)
+    gate.limiter.open()
+    with store.locked(), screen_store(config.download.state).locked():
+        store.sweep()
+        screen_store(config.download.state).sweep()
+        share = not isinstance(run.executor, SerialExecutor)
+        try:
+            with make_source(config.source, config.download).opened(gate, share) as source:
+                download = Download(run, config.download, source, gate)
+                looks = tile_dates(config, run.base, _granules(download))
+                _fetch(download, _worth_it(download, looks))
+        except DownloadStoppedError:
+            with suppress(OSError):  # a disk that is full has no room for it; the next run writes it
+                write_catalog(config.archive)
+            raise
+        write_catalog(config.archive)
+
+
+def _granules(download: Download) -> list[Granule]:
+    run, found = download.run, []
+    months = months_of((p.start, p.end) for p in run.periods)
+    with run.journal.stage("catalogue", len(months)) as record:
+        for month, listed in listings(run.config, run.base, download.source, download.gate):
+            found += listed
+            run.journal.outcome(record, Outcome(f"{month} ({len(listed)} granules)", None, None, 0.0))
+    return found
+
+
+def listings(
+    config: RunConfig, base: Ground, source: SceneSource, gate: Gate
+) -> Iterator[tuple[str, list[Granule]]]:
+    """Month by month, what the catalogue lists of the periods.
+
+    Raises
+    ------
+    DownloadStoppedError
+        It does not answer: what is missing cannot be known.
+    """
+    for span in months_of((p.period.start, p.period.end) for p in config.periods):
+        try:
+            yield f"{span[0]:%Y-%m}", source.granules(base.regions.area.bounds, span, gate)
+        except DownloadError as err:
+            raise DownloadStoppedError(err.what, err.expected, err.found, "run again later") from err
+
+
+def tile_dates(config: RunConfig, base: Ground, found: Sequence[Granule]) -> list[tuple[Cell, Look]]:
+    """Every cell of the regions on every day on which a granule touches it."""
+    assert config.download is not None
+    return list(looks_of(cells_of(base.regions.area, config.download), found, config.download.name))
+
+
+def _worth_it(download: Download, looks: Sequence[tuple[Cell, Look]]) -> Iterator[Look]:
+    """The looks whose screens say that they are worth their bands; those of a failed screen are listed."""
+    settings, journal = download.settings, download.run.journal
+    if settings.screen == "none":
+        yield from (look for _, look in looks)
+        return
+    boxes = boxes_of(looks, settings.name)
+    store = screen_store(settings.state)
+    with journal.stage("screen", len(boxes)) as record:
+        due = []
+        for box, _ in boxes:
+            if is_committed(store, box, download.source):
+                journal.reused(record, box.unit)
+            else:
+                due.append(box)
+        failed = download.work(record, (download.fetch(fetch_screen, box) for box in due))
+    by_unit = {(cell.tile.id, look.day): look for cell, look in looks}
+    for box, cells in boxes:
+        if box.unit in failed:
+            continue
+        shares = clear_shares(settings.state, box, cells, settings.screen)
+        for cell in cells:
+            if not is_too_cloudy(shares[cell.tile.id], settings):
+                yield by_unit[cell.tile.id, box.day]
+
+
+def _fetch(download: Download, wanted: Iterator[Look]) -> None:
+    """Fetch the looks that the archive lacks."""
+    looks, journal = list(wanted), download.run.journal
+    store = download_store(download.run.config.archive)
+    with journal.stage("download", len(looks)) as record:
+        due = []
+        for look in looks:
+            if is_committed(store, look, download.source):
+                journal.reused(record, look.unit)
+            else:
+                due.append(look)
+        download.work(record, (download.fetch(fetch_tile_date, look) for look in due))
+
+
+def dry_run(config: RunConfig) -> list[MonthEstimate]:
+    """What `cocal download` would take, per month. Asks the catalogue, and nothing else.
+
+    Raises
+    ------
+    UsageError
+        The configuration states no source.
+    DownloadStoppedError
+        The catalogue does not answer.
+    """
+    settings = config.download
+    if config.source is None or settings is None:
+        raise UsageError("there is nothing to download", "`source:` and `download:`", "neither", "add them")
+    base, gate = ground(config), make_gate(settings)
+    gate.limiter.open()
+    with make_source(config.source, settings).opened(gate, False) as source:
+        found = [g for _, listed in listings(config, base, source, gate) for g in listed]
+    looks = tile_dates(config, base, found)
+    shares: dict[tuple[str, object], float] = {}
+    due = []
+    if settings.screen != "none":
+        for box, cells in boxes_of(looks, settings.name):
+            if is_committed(screen_store(settings.state), box, source):
+                by_tile = clear_shares(settings.state, box, cells, settings.screen)
+                shares |= {(tile, box.day): share for tile, share in by_tile.items()}
+            else:
+                due.append(box)
+    store = download_store(config.archive)
+    states = [
+        State(cell, look, is_committed(store, look, source), shares.get((cell.tile.id, look.day)))
+        for cell, look in looks
+    ]
+    return estimate(states, due, source, settings)
+
+
+def spent_this_month(config: RunConfig) -> Cost:
+    """What the ledger of the configuration's account tells for the current month."""
+    return make_gate(config.download).ledger.spent() if config.download else Cost()

@@ -1,0 +1,157 @@
+"""What came over the wire, looked at whole before anything of it is kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
+
+from cocal.contracts import SCL_CLASSES
+from cocal.errors import OffsetError, SceneRefusedError
+from cocal.grid import Window
+from cocal.scenes.download.evalscript import LAND_BANDS
+from cocal.scenes.download.faults import Fault
+from cocal.scenes.radiometry import QUANTIFICATION, check_offset
+from cocal.store import atomic_path
+
+MEMBERS = {"bands.tif", "qa.tif", "userdata.json"}
+CORNER_TOLERANCE_M = 1e-3
+CACHE_MB = 32
+"""GDAL's cache of blocks: each is needed once."""
+SAMPLE_PX = 1_000_000
+"""The guard looks at about this many pixels per band, evenly spread."""
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """A folder for bodies that were not what they should be: the last one of each unit, and why."""
+
+    folder: Path
+
+    def keep(self, unit: str, body: bytes, reason: str) -> None:
+        """Set a damaged body aside."""
+        with atomic_path(self.folder / f"{unit}.body") as path:
+            path.write_bytes(body)
+        with atomic_path(self.folder / f"{unit}.txt") as path:
+            path.write_text(reason + "\n", encoding="utf-8")
+
+
+def read_members(body: bytes) -> dict[str, bytes]:
+    """The members of a TAR, exactly those that were asked for."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:*") as tar:
+            files = {m.name: tar.extractfile(m) for m in tar.getmembers() if m.isfile()}
+            found = {name: file.read() for name, file in files.items() if file is not None}
+    except (tarfile.TarError, OSError, EOFError, ValueError) as err:
+        raise Fault(f"the body is no whole TAR: {err}; it begins {body[:40]!r}") from None
+    if set(found) != MEMBERS:
+        raise Fault(f"the TAR holds {sorted(found)}, not {sorted(MEMBERS)}")
+    try:
+        json.loads(found["userdata.json"])
+    except ValueError as err:
+        raise Fault(f"userdata.json is not JSON: {err}") from None
+    return found
+
+
+def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) -> NDArray[Any]:
+    """All bands (band, y, x) of a GeoTIFF that must lie on `window`; every block is decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), MemoryFile(body) as memory, memory.open() as dataset:
+                _check_header(dataset, window, dtype, count, name)
+                return np.asarray(dataset.read())
+    except RasterioError as err:
+        raise Fault(
+            f"{name} cannot be decoded: {err} {err.__cause__ or ''}; it begins {body[:40]!r}"
+        ) from None
+
+
+def _check_header(dataset: Any, window: Window, dtype: str, count: int, name: str) -> None:
+    problems = []
+    if dataset.shape != window.shape or dataset.count != count:
+        problems.append(f"{dataset.count} x {dataset.shape}, not {count} x {window.shape}")
+    if set(dataset.dtypes) != {dtype}:
+        problems.append(f"of {sorted(set(dataset.dtypes))}, not {dtype}")
+    if dataset.crs is None or dataset.crs.to_epsg() != window.epsg:
+        problems.append(f"in {dataset.crs}, not EPSG:{window.epsg}")
+    corners = np.array(dataset.bounds)
+    if np.abs(corners - np.array(window.bounds)).max() > CORNER_TOLERANCE_M:
+        problems.append(f"at {tuple(corners.tolist())}, not {window.bounds}")
+    if problems:
+        raise Fault(f"{name} is " + "; ".join(problems))
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One day on one window: scenes/1 values by band, the classification, the cloud probability."""
+
+    bands: dict[str, NDArray[np.uint16]]
+    scl: NDArray[np.uint8]
+    cloud_probability: NDArray[np.uint8]
+
+
+def check_pixels(bands: NDArray[Any], scl: NDArray[Any], seen: NDArray[np.bool_]) -> None:
+    """Pass if pixels without data have none in any band, all others some in every band, and classes exist."""
+    different = sum(int((band.astype(bool) != seen).sum()) for band in bands)
+    if different:
+        raise Fault(f"bands and data mask disagree on where there is data ({different} values)")
+    if int(scl.max(initial=0)) >= len(SCL_CLASSES) or bool(scl[~seen].any()):
+        raise Fault(f"scl holds {int(scl.max())} or classes without data")
+
+
+def read_day(body: bytes, window: Window) -> Pixels:
+    """The pixels of a process response of the script ONE_DAY.
+
+    Raises
+    ------
+    Fault
+        Members, dtype, shape, CRS, bounds, content or no data are not what they must be.
+    """
+    members = read_members(body)
+    qa = read_tiff(members.pop("qa.tif"), window, "uint8", 3, "qa.tif")
+    bands = read_tiff(members.pop("bands.tif"), window, "uint16", len(LAND_BANDS), "bands.tif")
+    if not np.isin(qa[2], (0, 1)).all():
+        raise Fault(f"the data mask holds {int(qa[2].max())}")
+    seen = qa[2] == 1
+    check_pixels(bands, qa[0], seen)
+    cloud = np.where(seen, qa[1], np.uint8(255))
+    return Pixels(dict(zip(LAND_BANDS, bands, strict=True)), qa[0], cloud)
+
+
+def read_screen(body: bytes, window: Window) -> NDArray[np.uint8]:
+    """The classification (y, x) of a process response of the script SCREEN."""
+    scl = read_tiff(body, window, "uint8", 1, "the screen")[0]
+    if int(scl.max(initial=0)) >= len(SCL_CLASSES):
+        raise Fault(f"scl holds {int(scl.max())}")
+    return np.asarray(scl)
+
+
+def check_radiometry(unit: str, dn: Mapping[str, NDArray[Any]], offset: float) -> None:
+    """Pass if the data do not contradict the offset (`scenes.radiometry.check_offset`).
+
+    Raises
+    ------
+    SceneRefusedError
+        They do: the tile-date must not become hectares.
+    """
+    step = math.ceil(math.sqrt(next(iter(dn.values())).size / SAMPLE_PX))
+    try:
+        check_offset({band: values[::step, ::step] for band, values in dn.items()}, offset, QUANTIFICATION)
+    except OffsetError as err:
+        raise SceneRefusedError(
+            f"{unit}: {err.what}", err.expected, err.found,
+            "nothing can be done here: the catalogue or the service gives a wrong offset; it counts as unobserved",
+        ) from err  # fmt: skip

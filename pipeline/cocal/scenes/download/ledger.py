@@ -1,0 +1,143 @@
+"""The ledger: what was spent per calendar month, written down before a request is sent.
+
+One file a month, one line an entry, appended under a lock and synced to disk: first a reservation of what
+the request will cost at most, later what it did cost. A process killed in between leaves the reservation, so
+the ledger never tells less than was spent. A line that was cut short is one whose request was never sent.
+
+    {"id": "...", "at": "2026-11-21T22:00:00Z", "what": "...", "requests": 1, "units": 3.4, "bytes": 1200}
+    {"id": "...", "settled": true, "requests": 1, "units": 3.3, "bytes": 900}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from cocal.errors import DownloadStoppedError, InputError
+from cocal.scenes.download.settings import BudgetSettings
+from cocal.scenes.download.units import Cost
+
+GIGABYTE = 10**9
+
+
+def utc_now() -> datetime:
+    """The time by which months are told apart."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Ledger:
+    """The ledger of one account, below `folder`. Copies in several processes are one ledger."""
+
+    folder: Path
+    budget: BudgetSettings
+    now: Callable[[], datetime] = utc_now
+    _read: dict[Path, int] = field(default_factory=dict, repr=False)
+    _entries: dict[Path, dict[str, Cost]] = field(default_factory=dict, repr=False)
+    _totals: dict[Path, Cost] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"folder": self.folder, "budget": self.budget, "now": self.now,
+                "_read": {}, "_entries": {}, "_totals": {}}  # fmt: skip
+
+    @property
+    def path(self) -> Path:
+        """The file of the current month."""
+        return self.folder / f"ledger-{self.now():%Y-%m}.jsonl"
+
+    def spent(self) -> Cost:
+        """What this month took so far, reservations included."""
+        with self._locked():
+            return self._total(self.path)
+
+    def reserve(self, what: str, cost: Cost) -> tuple[Path, str]:
+        """Write down that `cost` is about to be spent; the entry to settle.
+
+        Raises
+        ------
+        DownloadStoppedError
+            The budget of this month does not cover it. Nothing is written.
+        """
+        with self._locked():
+            path = self.path
+            self._check(path, cost)
+            entry = uuid.uuid4().hex
+            moment = f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
+            self._append(path, {"id": entry, "at": moment, "what": what} | _fields(cost))
+            return path, entry
+
+    def settle(self, entry: tuple[Path, str], cost: Cost | None) -> None:
+        """Replace a reservation by what was really spent; None: it cannot be known, the reservation stays."""
+        if cost is not None:
+            with self._locked():
+                self._append(entry[0], {"id": entry[1], "settled": True} | _fields(cost))
+
+    def _locked(self) -> FileLock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / ".ledger.lock")
+
+    def _check(self, path: Path, cost: Cost) -> None:
+        spent = self._total(path)
+        for name, before, more, bound in (
+            ("processing units", spent.processing_units, cost.processing_units, self.budget.processing_units),
+            ("requests", spent.requests, cost.requests, self.budget.requests),
+            ("gigabytes", spent.bytes / GIGABYTE, cost.bytes / GIGABYTE, self.budget.gigabytes),
+        ):
+            if bound is not None and before + more > bound:
+                raise DownloadStoppedError(
+                    f"the budget of {name} for {self.now():%Y-%m} is used up",
+                    f"at most {bound:g}",
+                    f"{before:.6g} spent or reserved, the next request may take {more:.6g}",
+                    "run again next month, or raise `download.budget`; what is fetched is kept",
+                )
+
+    def _append(self, path: Path, line: dict[str, object]) -> None:
+        self._total(path)
+        with path.open("ab") as file:
+            file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _total(self, path: Path) -> Cost:
+        """The month's sum; reads only what was appended since, and drops a line that was cut short."""
+        if not path.exists():
+            return Cost()
+        entries = self._entries.setdefault(path, {})
+        total = self._totals.get(path, Cost())
+        with path.open("r+b") as file:
+            file.seek(self._read.get(path, 0))
+            text = file.read()
+            whole = text.rfind(b"\n") + 1
+            if whole < len(text):
+                file.truncate(self._read.get(path, 0) + whole)
+        for line in text[:whole].splitlines():
+            key, cost = _entry(line, path)
+            total += cost + entries.get(key, Cost()) * -1
+            entries[key] = cost
+        self._read[path] = self._read.get(path, 0) + whole
+        self._totals[path] = total
+        return total
+
+
+def _fields(cost: Cost) -> dict[str, object]:
+    return {"requests": cost.requests, "units": cost.processing_units, "bytes": cost.bytes}
+
+
+def _entry(line: bytes, path: Path) -> tuple[str, Cost]:
+    try:
+        found = json.loads(line)
+        return found["id"], Cost(int(found["requests"]), float(found["units"]), int(found["bytes"]))
+    except (ValueError, KeyError, TypeError) as err:
+        raise InputError(
+            f"the ledger {path} is damaged",
+            "one JSON entry a line",
+            repr(line[:80]),
+            "mend or move the file; without it the month counts as unspent",
+        ) from err

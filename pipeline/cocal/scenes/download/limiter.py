@@ -1,0 +1,126 @@
+"""The limiter: how many requests are under way, and what was begun in the last minute, over all workers.
+
+State is one small file under a lock, so it holds for every process that shares the folder: the workers of a
+run, and other runs beside it. The lease of a worker that was killed ends when it is found dead, or by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from cocal.errors import DownloadStoppedError
+from cocal.scenes.download.settings import LimitSettings
+
+WINDOW_S = 62.0
+"""A minute and a little: between the permit and the request's arrival some time goes by, never the same."""
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Limiter:
+    """Hands out permits below `folder`. Copies in several processes are one limiter."""
+
+    folder: Path
+    limits: LimitSettings
+    lease_s: float
+    """After so long a permit that was not given back is taken to be that of a dead worker of another machine."""
+    window_s: float = WINDOW_S
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+    @contextmanager
+    def permit(self, units: float = 0.0) -> Iterator[None]:
+        """Wait until one more request, of so many processing units, may begin; give the permit back at the end.
+
+        Raises
+        ------
+        DownloadStoppedError
+            Another worker has found out that no request will succeed.
+        """
+        mine = uuid.uuid4().hex
+        while (wait := self._try(mine, units)) > 0:
+            self.sleep(wait)
+        try:
+            yield
+        finally:
+            with self._state() as state:
+                state["leases"].pop(mine, None)
+
+    def pause(self, seconds: float) -> None:
+        """No request begins for so long: the service has asked for it."""
+        with self._state() as state:
+            state["not_before"] = max(state["not_before"], self.clock() + seconds)
+
+    def stop(self, reason: str) -> None:
+        """No request begins any more, in any worker, until `open`."""
+        with self._state() as state:
+            state["stopped"] = reason
+
+    def open(self) -> None:
+        """Let requests begin again: a new run tries what stopped the last."""
+        with self._state() as state:
+            state["stopped"] = ""
+
+    def _try(self, mine: str, units: float) -> float:
+        """Take a permit and return 0, or the seconds after which to try again."""
+        with self._state() as state:
+            if state["stopped"]:
+                raise DownloadStoppedError(state["stopped"])
+            now = self.clock()
+            state["leases"] = {k: lease for k, lease in state["leases"].items() if _alive(lease, now)}
+            state["begun"] = [b for b in state["begun"] if now - self.window_s < b[0] <= now]
+            if state["not_before"] > now:
+                return max(POLL_S, min(float(state["not_before"]) - now, 1.0))
+            if self._minute_is_full(state["begun"], units):
+                return max(POLL_S, min(float(state["begun"][0][0]) + self.window_s - now, 1.0))
+            if len(state["leases"]) >= self.limits.in_flight:
+                return POLL_S
+            state["begun"].append([now, units])
+            state["leases"][mine] = [now + self.lease_s, socket.gethostname(), os.getpid()]
+            return 0.0
+
+    def _minute_is_full(self, begun: list[list[float]], units: float) -> bool:
+        bound = self.limits.units_per_minute
+        if len(begun) >= self.limits.per_minute:
+            return True
+        return bool(begun) and bound is not None and sum(b[1] for b in begun) + units > bound
+
+    @contextmanager
+    def _state(self) -> Iterator[dict[str, Any]]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "limiter.json"
+        with FileLock(self.folder / ".limiter.lock"):
+            try:
+                state = json.loads(path.read_text(encoding="ascii"))
+            except (OSError, ValueError):
+                state = {"begun": [], "leases": {}, "not_before": 0.0, "stopped": ""}
+            yield state
+            temporary = path.with_suffix(".new")
+            temporary.write_text(json.dumps(state), encoding="ascii")
+            temporary.replace(path)
+
+
+def _alive(lease: list[Any], now: float) -> bool:
+    end, host, process = lease
+    if end <= now:
+        return False
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,288 @@
+"""A STAC API as a source of scenes: pystac-client finds the items, odc-stac reads their rasters by ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import odc.stac
+import pystac
+import rasterio
+import requests
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from rasterio.errors import RasterioError
+
+from cocal.contracts import QUALITY
+from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
+from cocal.grid import Window
+from cocal.scenes.download.body import Pixels, check_radiometry
+from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
+from cocal.scenes.download.deadline import Deadline
+from cocal.scenes.download.evalscript import LAND_BANDS
+from cocal.scenes.download.faults import Fault, Verdict
+from cocal.scenes.download.gate import Answer, Gate
+from cocal.scenes.download.settings import StacSource
+from cocal.scenes.download.units import Cost
+from cocal.scenes.metadata import asset_claims, item_claims
+from cocal.scenes.radiometry import QUANTIFICATION, explain_offset, stored_reflectance
+
+PAGE = 100
+PAGE_BYTES = 2_000_000
+SCL_M = 20
+RAGGED_SHARE = 0.01
+"""At the rim of a swath a few pixels have data in some bands only."""
+
+_SAFE = {name: f"{name}_20m" for name in ("B05", "B06", "B07", "B8A", "B11", "B12", "SCL")}
+ASSETS: tuple[Mapping[str, str], ...] = (
+    {
+        "blue": "blue", "green": "green", "red": "red", "rededge071": "rededge1", "rededge075": "rededge2",
+        "rededge078": "rededge3", "nir": "nir", "nir08": "nir08", "swir16": "swir16", "swir22": "swir22",
+        "scl": "scl", "cloud_probability": "cloud",
+    },
+    {**LAND_BANDS, "scl": "SCL"},
+    {
+        **{band: _SAFE.get(name, f"{name}_10m") for band, name in LAND_BANDS.items()},
+        "scl": "SCL_20m", "cloud_probability": "CLD_20m",
+    },
+    {name: name for name in (*LAND_BANDS, *QUALITY)},
+)  # fmt: skip
+"""Names of the assets at Earth Search, Planetary Computer, Copernicus Data Space, and by common names."""
+
+GDAL = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_USE_HEAD": "NO",
+    "GDAL_HTTP_MAX_RETRY": "0", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 64, "VSI_CACHE": "FALSE",
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+}  # fmt: skip
+"""GDAL tries nothing again by itself: the gate does, and counts. What was read badly must not be remembered."""
+
+
+def assets_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """Band of the contract: name of the asset. The cloud probability may be missing."""
+    for names in ASSETS:
+        found = {band: name for band, name in names.items() if name in item["assets"]}
+        if set(found) | {"cloud_probability"} == {*LAND_BANDS, *QUALITY}:
+            return found
+    raise SceneRefusedError(
+        f"{item['id']} lacks bands",
+        "assets named as at " + "; ".join(", ".join(names.values()) for names in ASSETS[:3]),
+        ", ".join(sorted(item["assets"])),
+        "another catalogue or collection; it counts as unobserved",
+    )
+
+
+def trimmed(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an item a worker needs."""
+    keys = ("type", "stac_version", "id", "geometry", "bbox", "collection", "properties")
+    wanted = {name for names in ASSETS for name in names.values()}
+    assets = {k: v for k, v in item["assets"].items() if k in wanted}
+    return {k: item[k] for k in keys if k in item} | {"links": [], "stac_extensions": [], "assets": assets}
+
+
+def item_offset(item: Mapping[str, Any], stated: float | None) -> tuple[float, str]:
+    """(offset in DN, what says so) of one item, by its own metadata.
+
+    `earthsearch:boa_offset_applied` is heard first, for items that carry it name an offset of -0.1 in
+    `raster:bands` whether it was removed or not (github.com/Element84/earth-search, issue 66); then
+    `raster:offset`; then the processing baseline.
+
+    Raises
+    ------
+    OffsetError
+        Nothing says it and nothing is stated, or what says it contradicts itself.
+    """
+    name, names = str(item["id"]), assets_of(item)
+    bands = {names[band]: item["assets"][names[band]] for band in LAND_BANDS}
+    about, rasters = (
+        list(item_claims(name, item["properties"])),
+        list(asset_claims(name, bands, QUANTIFICATION)),
+    )
+    odd = sorted({c.scale for c in rasters if c.scale is not None} - {QUANTIFICATION})
+    if odd:
+        raise OffsetError(f"the scale of {name}", f"{QUANTIFICATION:g}", ", ".join(f"{s:g}" for s in odd), "")
+    flagged = any(claim.about == "file" for claim in about)
+    return explain_offset(about if flagged else [*about, *rasters], stated)
+
+
+@dataclass(frozen=True)
+class StacApi:
+    """A SceneSource. Picklable."""
+
+    source: StacSource
+    read_timeout: float
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What decides the pixels besides the granules; no host, so a mirror is as good."""
+        return {"type": "stac", "collection": self.source.collection, "offset": self.source.offset}
+
+    def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
+        """The granules of some days (both included) that touch `bounds` (degrees)."""
+        start, end = span
+        cost = Cost(1, 0.0, PAGE_BYTES)
+        pages: list[dict[str, Any]] = []
+
+        def once(_: Deadline) -> Answer[Iterator[dict[str, Any]]]:
+            with self._talking():
+                client = Client.open(
+                    self.source.url, stac_io=StacApiIO(timeout=self.read_timeout, max_retries=None)
+                )
+                search = client.search(
+                    collections=[self.source.collection], bbox=list(bounds), limit=PAGE,
+                    datetime=f"{start}T00:00:00Z/{end}T23:59:59Z",
+                )  # fmt: skip
+                pages[:] = list(search.pages_as_dicts())
+                return Answer(iter(pages), Cost(1 + len(pages), 0.0, PAGE_BYTES * len(pages)))
+
+        gate.send(f"catalogue {start:%Y-%m}", cost, once)
+        items = [item for page in pages for item in page["features"]]
+        return [granule_of(item, trimmed(item)) for item in {i["id"]: i for i in items}.values()]
+
+    @contextmanager
+    def opened(self, gate: Gate, share: bool) -> Iterator[StacApi]:  # noqa: ARG002 - there is no token to share
+        """This source: nothing is to be prepared."""
+        yield self
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Errors of a search as Faults."""
+        try:
+            yield
+        except APIError as err:
+            status = int(getattr(err, "status_code", None) or 0)  # set only where there was an answer
+            again = status == 0 or status == 429 or status >= 500
+            reason = f"the catalogue answers {status}: {str(err)[:200]}"
+            raise Fault(reason, Verdict.AGAIN if again else Verdict.REFUSED, busy=status == 429) from None
+        except requests.RequestException as err:
+            raise Fault(f"no whole answer: {type(err).__name__}") from None
+        except (KeyError, TypeError, ValueError, pystac.STACError) as err:
+            raise Fault(
+                f"the catalogue's answer cannot be read: {type(err).__name__}: {str(err)[:200]}"
+            ) from None
+
+    def screen_cost(self, window: Window, granules: int) -> Cost:
+        """At most what `screen` takes: one read of 20 m pixels per granule."""
+        pixels = window.at(SCL_M).width * window.at(SCL_M).height
+        return Cost(granules, 0.0, pixels * granules)
+
+    def pixel_cost(self, window: Window, granules: int) -> Cost:
+        """At most what `pixels` takes: one read per band and granule."""
+        pixels, reads = window.width * window.height, len(LAND_BANDS) + 2
+        each = Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2))
+        return each * granules
+
+    def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]:
+        """The classification (y, x) on the look's window: of 3 x 3 pixels of 20 m the one in the middle."""
+        fine = look.window.at(SCL_M)
+        out = np.zeros(fine.shape, dtype=np.uint8)
+        for granule in look.granules:
+            scl = self._read(look.unit, granule, "scl", fine, gate)
+            out = np.where(out == 0, scl, out)
+            if out.all():
+                break
+        step = look.window.resolution // SCL_M
+        return np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
+
+    def pixels(self, look: Look, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
+        """The day on the look's window, and what the items say of its radiometry.
+
+        A pixel comes from the first granule in which every band has data, so that its bands belong together.
+        """
+        shape = look.window.shape
+        bands = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
+        scl, cloud = np.zeros(shape, dtype=np.uint8), np.full(shape, 255, dtype=np.uint8)
+        empty = np.ones(shape, dtype=bool)
+        offsets: dict[str, tuple[float, str]] = {}
+        for granule in look.granules:
+            if not empty.any():
+                break
+            offset, said = self._offset(granule)
+            values = self._granule(look, granule, gate)
+            check_radiometry(f"{look.unit} ({granule.id})", {b: values[b] for b in LAND_BANDS}, offset)
+            taken = empty & np.all([values[b] != 0 for b in LAND_BANDS], axis=0)
+            if not taken.any():
+                continue
+            for band, out in bands.items():
+                stored = stored_reflectance(values[band], 0, offset=offset, scale=QUANTIFICATION)
+                out[taken] = stored[taken]
+            scl[taken] = values["scl"][taken]
+            if "cloud_probability" in values:
+                cloud[taken] = values["cloud_probability"][taken]
+            empty &= ~taken
+            offsets[granule.id] = offset, said
+        properties = {
+            "cocal:offset_applied": {name: offset for name, (offset, _) in offsets.items()},
+            "cocal:offset_source": {name: said for name, (_, said) in offsets.items()},
+        }
+        return Pixels(bands, scl, cloud), properties
+
+    def _offset(self, granule: Granule) -> tuple[float, str]:
+        try:
+            return item_offset(granule.item, self.source.offset)
+        except CocalError as err:
+            raise SceneRefusedError(f"{granule.id}: {err.what}", err.expected, err.found, err.remedy) from err
+
+    def _granule(self, look: Look, granule: Granule, gate: Gate) -> dict[str, NDArray[Any]]:
+        """Every band of one granule on the look's window, DN as they are."""
+        names = assets_of(granule.item)
+        values = {band: self._read(look.unit, granule, band, look.window, gate) for band in names}
+        data = np.array([values[band] != 0 for band in LAND_BANDS])
+        ragged = int((data.any(axis=0) != data.all(axis=0)).sum())
+        if ragged > RAGGED_SHARE * max(1, int(data.any(axis=0).sum())):
+            raise SceneRefusedError(
+                f"{look.unit}: the bands of {granule.id} disagree on where there is data",
+                f"at most {RAGGED_SHARE:.0%} of the pixels with data in some bands only",
+                f"{ragged} pixels", "it counts as unobserved; the next run tries again",
+            )  # fmt: skip
+        return values
+
+    def _read(self, unit: str, granule: Granule, band: str, window: Window, gate: Gate) -> NDArray[Any]:
+        """One band on `window`, nearest pixel, 0 outside the granule."""
+        dtype = "uint8" if band in QUALITY else "uint16"
+        cost = Cost(1, 0.0, window.width * window.height * np.dtype(dtype).itemsize)
+        name = assets_of(granule.item)[band]
+
+        def once(_: Deadline) -> Answer[NDArray[Any]]:
+            return Answer(self._load(granule, name, window, dtype), cost)
+
+        return gate.send(f"{unit} {band} of {granule.id}", cost, once)
+
+    def _load(self, granule: Granule, name: str, window: Window, dtype: str) -> NDArray[Any]:
+        item = self._signed(pystac.Item.from_dict(dict(granule.item)))
+        box = GeoBox(window.shape, window.transform, f"EPSG:{window.epsg}")
+        timeout = {"GDAL_HTTP_TIMEOUT": self.read_timeout, "GDAL_HTTP_CONNECTTIMEOUT": self.read_timeout}
+        try:
+            with rasterio.Env(
+                **GDAL, **timeout, CPL_VSIL_CURL_NON_CACHED=f"/vsicurl/{item.assets[name].href}"
+            ):
+                found = odc.stac.load(
+                    [item], bands=[name], geobox=box, resampling="nearest", dtype=dtype, fail_on_error=True
+                )
+        except (RasterioError, OSError) as err:
+            words = re.sub(r"\?\S+", "", f"{err} {err.__cause__ or ''}")  # queries hold signatures
+            raise Fault(f"a raster cannot be read: {words[:300]}") from None
+        except (KeyError, ValueError) as err:
+            raise Fault(f"the item cannot be used: {err}", Verdict.REFUSED) from None
+        return np.asarray(found[name].values[0])
+
+    def _signed(self, item: pystac.Item) -> pystac.Item:
+        """The item with addresses that can be read: Planetary Computer wants each signed."""
+        if self.source.catalogue != "planetary-computer":
+            return item
+        try:
+            import planetary_computer
+        except ImportError as err:
+            raise InputError(
+                "Planetary Computer", "the package planetary-computer, which signs addresses", "it is not installed",
+                "pip install 'cocal[planetary]'",
+            ) from err  # fmt: skip
+        signed: pystac.Item = planetary_computer.sign(item)
+        return signed
