@@ -78,7 +78,11 @@ def published_examples_to_their_printed_digits() -> str:
     assert (round(halves["gain"], 3), round(halves["nonforest"], 4)) == (0.254, 0.0184), halves
     assert round(found["overall_accuracy"], 6) == 0.946512
     assert round(found["overall_accuracy_se"], 6) == 0.00943
-    second = answer(stehman(), "--interval", "wald")
+    sample, strata = stehman()
+    counted = strata.assign(pixels=strata["area_ha"].astype(int), pixel_area_m2=10_000).drop(
+        columns="area_ha"
+    )
+    second = answer((sample, counted), "--interval", "wald")
     frame = 100_000
     areas = {n: round(second["classes"][n]["area_ha"] / frame, 2) for n in "AC"}
     errors = {n: round(second["classes"][n]["standard_error_ha"] / frame, 3) for n in "AC"}

@@ -4,6 +4,7 @@ settings     what the configuration states
 samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
 estimators   the three kinds of classifier, their parameters
+kernel       the same answers as theirs, several times faster
 folds        spatial blocks -> folds
 validation   scores under those folds, beside null models
 train        samples with features -> Model

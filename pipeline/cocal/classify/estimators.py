@@ -26,7 +26,8 @@ _NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
 class Classifier(Protocol):
     """What a class map needs from a model (a seam: tests use a fake)."""
 
-    classes_: NDArray[Any]
+    @property
+    def classes_(self) -> NDArray[Any]: ...
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]: ...
 

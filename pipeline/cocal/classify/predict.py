@@ -123,7 +123,7 @@ def _classify_pixels(
     with one_thread():
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            answer = model.classifier.predict_proba(rows[part])
+            answer = model.predictor.predict_proba(rows[part])
             found[part] = classes[answer.argmax(axis=1)]
             certainty[part] = answer[:, column]
     crop_class[observed], probability[observed] = found, certainty

@@ -1,17 +1,12 @@
-"""An invented landscape on the border, with known truth. Everything it writes says SIMULATED.
+"""An invented border with known truth: the scenario `border-1`. Everything it writes says SIMULATED.
 
     noise      chance as a function of seed and place
-    terrain    valley, heights, border river, roads, villages
-    cover      kinds of cover: spectra and the course of the year (what is measured, what is assumed)
-    patches    stands, fields, plots and villages on absolute lattices
-    land       one window of land: patches, heights, true classes
-    sky        sun, clouds, shadows, scene classification
-    scene      land and sky to one block of one acquisition
-    survey     truth, strata, probability sample and training polygons of one block
-    places     the six invented regions
     settings   what can be chosen
-    scenes     scenes on disk
+    land/      heights, kinds of cover, patches and their history, leaves through the year, boundaries and zones
+    sensor/    canopy spectra, sky, exposures, passes, scenes on disk
+    field/     truth of a block, sample and missions, training polygons, official figures and claims
     world      the whole folder
+    workers    the same work in one process or several
     crews      invented ground and sound field records, as a Kobo export holds them
     faults     the same records with every usual fault planted and labelled
 
@@ -20,7 +15,7 @@ All of it is a function of the seed and of absolute coordinates: any block can b
 
 from __future__ import annotations
 
-from cocal.simulate.scenes import simulate_scenes
+from cocal.simulate.sensor.scenes import simulate_scenes
 from cocal.simulate.settings import SimulateSettings
 from cocal.simulate.world import simulate
 

@@ -116,14 +116,15 @@ def sound_records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> 
     """
     which = rng.integers(0, len(plots), n)
     error = np.clip(rng.lognormal(np.log(4.2), 0.3, n), 2.0, 9.0).round(1)
-    xy = np.array([place_within(rng, plots.geometry.iloc[w]) for w in which])
+    shapes, classes = plots.geometry.to_numpy(), plots["class"].to_numpy()
+    xy = np.array([place_within(rng, shapes[w]) for w in which])
     xy += rng.normal(0, 1, (n, 2)) * (error / 1.52)[:, None]
     lon, lat = transformer(EPSG, 4326).transform(xy[:, 0], xy[:, 1])
     day = pd.Timestamp(PERIOD[0]) + pd.to_timedelta(rng.integers(0, 366, n), unit="D")
     crew = rng.integers(0, 12, n)
     start = day + pd.to_timedelta(rng.integers(7 * 3600, 17 * 3600, n), unit="s")
     digits = np.where(crew == 11, 4, 7)
-    area = shapely.area(plots.geometry.to_numpy())[which] / 1e4
+    area = shapely.area(shapes)[which] / 1e4
     return pd.DataFrame(
         {
             "start": [f"{s.isoformat()}.000-04:00" for s in start],
@@ -137,7 +138,7 @@ def sound_records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> 
             LON: [f"{v:.{d}f}" for v, d in zip(lon, digits, strict=True)],
             f"{SITE}/_ubicacion_altitude": [f"{v:.1f}" for v in rng.uniform(900, 1_900, n)],
             PRECISION: np.where(rng.random(n) < 0.05, "", [f"{v:.1f}" for v in error]),
-            "cobertura": [str(rng.choice(CLASS_NAMES[plots["class"].iloc[w]])) for w in which],
+            "cobertura": [str(rng.choice(CLASS_NAMES[classes[w]])) for w in which],
             "superficie_ha": [f"{v:.2f}" for v in area],
             "comunidad": rng.choice(_PLACES, n),
             "fuente": "SIMULATED muestra",

@@ -36,6 +36,7 @@ from cocal.simulate.crews import (
     records_area,
     sound_records,
 )  # fmt: skip
+from cocal.simulate.vectors import write_vector
 
 Array = NDArray[np.float64]
 
@@ -86,8 +87,8 @@ def write_records(records: FaultyRecords, folder: Path) -> None:
     """records.csv, plots.gpkg, roads.gpkg and, apart from what the checks see, truth.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "records.csv").write_bytes(b"".join(records.lines))
-    records.plots.to_file(folder / "plots.gpkg")
-    records.roads.to_file(folder / "roads.gpkg")
+    write_vector(folder / "plots.gpkg", records.plots, "plots")
+    write_vector(folder / "roads.gpkg", records.roads, "roads")
     records.truth.to_csv(folder / "truth.csv", index=False)
 
 

@@ -7,6 +7,7 @@ from one Philox generator per chunk of an absolute lattice.
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,10 @@ def normal(seed: int, stream: str, i: Any, j: Any) -> NDArray[np.float64]:
     return np.asarray(ndtri(uniform(seed, stream, i, j) + 2.0**-54))
 
 
+@lru_cache(maxsize=4096)
 def _octaves(
     seed: int, stream: str, wavelength: float, octaves: int
-) -> list[tuple[str, float, float, float, float]]:
+) -> tuple[tuple[str, float, float, float, float], ...]:
     """(stream, wavelength, shift of x, shift of y, amplitude) of each octave; squared amplitudes sum to 1."""
     total = sum(0.25**k for k in range(octaves)) ** 0.5
     out = []
@@ -71,7 +73,7 @@ def _octaves(
                 0.5**k / total / _NODE_STD,
             )
         )
-    return out
+    return tuple(out)
 
 
 def _cells(values: Any, wavelength: float, shift: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -34,7 +34,10 @@ SCL = {
 
 @dataclass(frozen=True)
 class Sky:
-    """One day's sun and clouds. Angles in radians; azimuth clockwise from north; displacement in metres."""
+    """One day's sun and clouds. Angles in radians; azimuth clockwise from north; displacement in metres.
+
+    `shift` is the error of geolocation in places of 2.5 m to the east and south: at most half a pixel.
+    """
 
     seed: int
     day: date
@@ -43,6 +46,7 @@ class Sky:
     cover: float
     shadow_x: int
     shadow_y: int
+    shift: tuple[int, int]
 
     @property
     def stream(self) -> str:
@@ -64,6 +68,10 @@ def sky_of(seed: int, day: date) -> Sky:
     mean = CLOUDY[day.month - 1]
     draw = float(normal(seed, "sky/cover", ordinal, 0)[0])
     cover = 1 / (1 + np.exp(-(np.log(mean / (1 - mean)) + 0.9 * draw)))
+
+    def jitter(axis: int) -> int:
+        return int(np.floor(5 * uniform(seed, "sky/jitter", ordinal, axis)[0])) - 2
+
     height = 1100.0 + 1500.0 * float(uniform(seed, "sky/height", ordinal, 0)[0])
     length = height * np.tan(zenith)
     return Sky(
@@ -72,22 +80,10 @@ def sky_of(seed: int, day: date) -> Sky:
         zenith,
         azimuth,
         float(cover),
-        10 * round(-length * np.sin(azimuth) / 10),
-        10 * round(-length * np.cos(azimuth) / 10),
+        20 * round(-length * np.sin(azimuth) / 20),
+        20 * round(-length * np.cos(azimuth) / 20),
+        (jitter(0), jitter(1)),
     )
-
-
-def illumination(sky: Sky, elevation: Array, resolution: int) -> NDArray[np.float32]:
-    """(y, x) factor of terrain light on the inside of `elevation`, which has one pixel more on each side.
-
-    (cos(incidence) / cos(zenith)) ^ 0.55: what an imperfect terrain correction leaves (assumption).
-    """
-    east = (elevation[1:-1, 2:] - elevation[1:-1, :-2]) / (2 * resolution)
-    north = (elevation[:-2, 1:-1] - elevation[2:, 1:-1]) / (2 * resolution)
-    tilt = east * np.sin(sky.azimuth) + north * np.cos(sky.azimuth)
-    cosine = (np.cos(sky.zenith) - np.sin(sky.zenith) * tilt) / np.sqrt(1 + east * east + north * north)
-    light = np.clip(cosine / np.cos(sky.zenith), 0.25, 1.6) ** 0.55
-    return np.asarray(light, dtype=np.float32)
 
 
 def opacity(sky: Sky, window: Window) -> NDArray[np.float32]:

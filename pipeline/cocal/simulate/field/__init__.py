@@ -1,0 +1,1 @@
+"""What people know, say and claim of the invented land."""

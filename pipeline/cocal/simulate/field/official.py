@@ -1,0 +1,185 @@
+"""What offices publish: hectares per district and year, and eradication; and the truth beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.grid import hectares
+from cocal.simulate.field.survey import PLACES_PER_PIXEL, Surveyed
+from cocal.simulate.land.kinds import CODES, KINDS, NUMBER
+from cocal.simulate.land.places import PLACES
+from cocal.simulate.noise import normal, uniform
+from cocal.simulate.settings import STRATA, SimulateSettings
+
+DEFINITION = "productive coca on at least half of a 10 m pixel"
+OLD_DEFINITION = "coca of any age, nurseries and abandoned plots too"
+SERIES, OLD_SERIES = "SIMULATED productive coca", "SIMULATED coca of any age"
+BREAK_REGION = PLACES[1].region_id
+BROKEN_KINDS = ("nursery", "abandoned_coca")
+
+ROUNDED_TO_HA = {"PE": 1, "BO": 10}
+"""Peru publishes to 1 ha since 2018, Bolivia to 100 ha nationally; its figures by zone are finer (domain notes)."""
+
+OFFICE_ERROR, REVISION = 0.05, 0.06
+"""Relative error of an office's figure beyond the plots it missed or mistook, and of its first edition (assumptions)."""
+
+VALIDATED = {"PE": 0.85, "BO": 0.447}
+"""Share of the claimed eradication that is true: 44.7 % was validated in Bolivia in 2023 (domain notes); Peru: assumption."""
+
+Ints = NDArray[np.int64]
+
+
+def total(arrays: Sequence[Ints]) -> Ints:
+    """The exact sum of integer arrays."""
+    return np.asarray(np.stack(arrays).sum(axis=0), dtype=np.int64)
+
+
+def _ha(sixteenths: Ints | int) -> float:
+    return hectares(int(sixteenths)) / PLACES_PER_PIXEL
+
+
+def truth_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+    """region_id, region_name, country, class, truth_ha, cover_ha: what is so at the end of the year.
+
+    `truth_ha` is the area of the pixels of the class by the scheme's definition; `cover_ha` the ground that
+    the class covers, in parts of pixels. Each adds up to the region's owned area over the classes.
+    """
+    truth, kinds = total([p.truth for p in parts]), total([p.cover for p in parts])[-1]
+    keys = np.array([k.class_key for k in KINDS.values()])
+    return pd.DataFrame(
+        {
+            "region_id": place.region_id, "region_name": place.name, "country": place.country, "class": key,
+            "truth_ha": hectares(int(truth[r, c])), "cover_ha": _ha(kinds[r, keys == key].sum()), "source": "SIMULATED truth",
+        }
+        for r, place in enumerate(PLACES)
+        for c, key in enumerate(CODES)
+    )  # fmt: skip
+
+
+def kinds_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+    """region_id, kind, class, cover_ha of every kind of cover at the end of the year."""
+    kinds = total([p.cover for p in parts])[-1]
+    return pd.DataFrame(
+        {
+            "region_id": place.region_id, "kind": name, "class": kind.class_key,
+            "cover_ha": _ha(kinds[r, NUMBER[name]]), "source": "SIMULATED truth",
+        }
+        for r, place in enumerate(PLACES)
+        for name, kind in KINDS.items()
+    )  # fmt: skip
+
+
+def history_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.DataFrame:
+    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: what was so, each 31 December."""
+    coca, cover = total([p.coca for p in parts]), total([p.cover for p in parts])
+    cleared = _cleared(parts).groupby(["region", "year"])["units"].sum()
+    is_coca = np.array([k.class_key == "coca" for k in KINDS.values()])
+    return pd.DataFrame(
+        {
+            "region_id": place.region_id, "year": year, "coca_ha": hectares(int(coca[k, r])),
+            "cover_ha": _ha(cover[k, r, is_coca].sum()), "nursery_ha": _ha(cover[k, r, NUMBER["nursery"]]),
+            "cleared_ha": _ha(int(cleared.get((r, year), 0))), "source": "SIMULATED truth",
+        }
+        for r, place in enumerate(PLACES)
+        for k, year in enumerate(settings.history)
+    )  # fmt: skip
+
+
+def strata_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+    """stratum, code on strata.tif, pixels, area_ha of the strata that the sample was drawn from."""
+    units, pixels = total([p.stratum_units for p in parts]), total([p.stratum_pixels for p in parts])
+    return pd.DataFrame(
+        {
+            "stratum": STRATA,
+            "code": range(1, len(STRATA) + 1),
+            "pixels": pixels,
+            "area_ha": [hectares(int(u)) for u in units],
+            "source": "SIMULATED maps of the year before",
+        }
+    )
+
+
+def official_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.DataFrame:
+    """Invented official figures per region and year: what the office's own plots add up to, with its errors, rounded.
+
+    `coca_ha` is the present figure, `first_published_ha` that of the first edition. One region's definition changes with
+    the last year.
+    """
+    found, cover = total([p.found for p in parts]), total([p.cover for p in parts])
+    rows = []
+    for r, place in enumerate(PLACES):
+        for k, year in enumerate(settings.history):
+            value = _ha(found[k, r])
+            old = place.region_id == BREAK_REGION and year < settings.year
+            if old:
+                value += sum(_ha(cover[k, r, NUMBER[name]]) for name in BROKEN_KINDS)
+            error = [float(normal(settings.seed, f"official/{e}", r, year)[0]) for e in ("error", "edition")]
+            value *= 1 + OFFICE_ERROR * error[0]
+            step = ROUNDED_TO_HA[place.country]
+            rows.append(
+                {
+                    "region_id": place.region_id, "year": year, "coca_ha": step * round(value / step),
+                    "first_published_ha": step * round(value * (1 + REVISION * error[1]) / step),
+                    "source": "SIMULATED survey office",
+                    "definition": OLD_DEFINITION if old else DEFINITION,
+                    "reference_date": f"{year}-12-31",
+                    "series": OLD_SERIES if old else SERIES,
+                    "rounded_to_ha": step,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows).sort_values(["region_id", "year"]).reset_index(drop=True)
+
+
+def _cleared(parts: Sequence[Surveyed]) -> pd.DataFrame:
+    """Eradicated plots, their parts in several blocks added up."""
+    whole = pd.concat([p.cleared for p in parts], ignore_index=True)
+    keys = ["region", "year", "layer", "column", "row", "day"]
+    return whole.groupby(keys)["units"].sum().reset_index()
+
+
+def cleared_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+    """plot, region_id, year, cleared_on, cleared_ha: every plot that was eradicated, with its day. Hidden truth."""
+    table = _cleared(parts)
+    days = [(date(2000, 1, 1) + timedelta(days=int(d))).isoformat() for d in table["day"]]
+    return pd.DataFrame(
+        {
+            "plot": [f"SIM-P{k:05d}" for k in range(1, len(table) + 1)],
+            "region_id": [PLACES[r].region_id for r in table["region"]],
+            "year": table["year"],
+            "cleared_on": days,
+            "cleared_ha": [_ha(u) for u in table["units"]],
+            "source": "SIMULATED truth",
+        }
+    )
+
+
+def claims_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(claims, truth): what is claimed to have been eradicated per region and year, and what part of it is so.
+
+    A claim is the true hectares over the validated share, which varies, rounded to 1 ha.
+    """
+    table = _cleared(parts)
+    true = table.groupby(["region", "year"])["units"].sum()
+    plots = table.groupby(["region", "year"]).size()
+    claims, truth = [], []
+    for r, place in enumerate(PLACES):
+        for year in settings.history:
+            cleared, draw = (
+                _ha(int(true.get((r, year), 0))),
+                float(uniform(settings.seed, "claim", r, year)[0]),
+            )
+            share = VALIDATED[place.country] * (0.8 + 0.35 * draw)
+            claimed = round(cleared / share + (2.0 * draw if place.country == "BO" else 0.0))
+            key = {"region_id": place.region_id, "year": year}
+            days = {"from": f"{year}-01-01", "to": f"{year}-12-31"}
+            claims.append({**key, "claimed_ha": claimed, **days, "source": "SIMULATED eradication authority"})
+            truth.append(
+                {**key, "claimed_ha": claimed, "cleared_ha": cleared, "cleared_plots": int(plots.get((r, year), 0)),
+                 "true_share": cleared / claimed if claimed else np.nan, "source": "SIMULATED truth"}
+            )  # fmt: skip
+    return pd.DataFrame(claims), pd.DataFrame(truth)

@@ -1,0 +1,121 @@
+"""Field records of the invented year: a probability sample, and missions that went where they pleased."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.grid import transformer
+from cocal.simulate.field.official import total
+from cocal.simulate.field.sites import lowest
+from cocal.simulate.field.survey import Surveyed
+from cocal.simulate.noise import normal, uniform
+from cocal.simulate.settings import EPSG, STRATA, SimulateSettings
+
+OBSERVER_ERROR = 0.04
+"""Share of the points that one observer alone labels wrongly (assumption): two differ at about twice that."""
+
+UNREACHED, UNREACHED_FAR = 0.02, 0.20
+"""Share of points that were not reached, near and far (steep ground, no road within 1.5 km); an assumption. It
+depends on the place and not on what grows there."""
+
+CONFUSED = {
+    "coca": "other_crops", "other_crops": "coca", "forest": "regrowth", "regrowth": "forest",
+    "pasture": "regrowth", "bare": "pasture", "water": "bare",
+}  # fmt: skip
+"""What an observer who errs writes (assumption)."""
+
+MISSIONS = {True: 120, False: 80}
+"""Visits of missions to coca and to other land."""
+TAKEN_AT_ROAD = 0.15
+
+
+def sample_records(
+    parts: Sequence[Surveyed], settings: SimulateSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(records, truth): a simple random sample without replacement of the pixels of each stratum.
+
+    `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are what
+    each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
+    """
+    pixels = dict(zip(STRATA, total([p.stratum_pixels for p in parts]).tolist(), strict=True))
+    table = lowest((p.sample for p in parts), "stratum", settings.sample_sizes)
+    table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    drawn = table.groupby("stratum")["x"].size()
+    place, seed = np.arange(len(table)), settings.seed
+    reached = uniform(seed, "reached", place, 0) >= np.where(table["far"], UNREACHED_FAR, UNREACHED)
+    first, second = (_observed(seed, f"observer/{k}", table["class"].to_numpy(), place) for k in (1, 2))
+    crew = np.floor(uniform(seed, "crew", place, 0) * 6).astype(int)
+    records = _common(table, settings, "S", "SIMULATED field visit")
+    records["class"] = table["class"].where(reached, "")
+    records["cover"] = table["cover"].where(reached)
+    records["observer"] = np.where(reached, [f"SIM-crew-{k}" for k in crew], "")
+    records["first_class"] = np.where(reached, first, "")
+    records["second_observer"] = np.where(reached, [f"SIM-crew-{(k + 1) % 6}" for k in crew], "")
+    records["second_class"] = np.where(reached, second, "")
+    records["stratum"] = table["stratum"]
+    records["inclusion_probability"] = [drawn[s] / pixels[s] for s in table["stratum"]]
+    records["visited"] = reached
+    records["why_not"] = np.where(reached, "", np.where(table["far"], "steep or far from a road", "other"))
+    records["split"] = "test"
+    truth = pd.DataFrame(
+        {
+            "record_id": records["record_id"], "class": table["class"], "far": table["far"],
+            "first_wrong": first != table["class"], "second_wrong": second != table["class"],
+            "source": "SIMULATED truth",
+        }
+    )  # fmt: skip
+    return records, truth
+
+
+def mission_records(
+    parts: Sequence[Surveyed], settings: SimulateSettings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the road.
+
+    There is no stratum and no inclusion probability: no area can be estimated from them.
+    """
+    table = lowest((p.missions for p in parts), "coca", MISSIONS)
+    table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    place = np.arange(len(table))
+    off = uniform(settings.seed, "roadside", place, 0) < TAKEN_AT_ROAD
+    distance = np.where(off, 45.0, 2.0)
+    x = table["x"] + distance * normal(settings.seed, "mission/x", place, 0)
+    y = table["y"] + distance * normal(settings.seed, "mission/y", place, 0)
+    records = _common(table.assign(x=x, y=y), settings, "M", "SIMULATED mission along roads")
+    records["class"] = _observed(settings.seed, "observer/m", table["class"].to_numpy(), place)
+    records["visited"] = True
+    truth = pd.DataFrame(
+        {
+            "record_id": records["record_id"], "class": table["class"], "taken_at_road": off,
+            "wrong_class": records["class"] != table["class"], "source": "SIMULATED truth",
+        }
+    )  # fmt: skip
+    return records, truth
+
+
+def _observed(
+    seed: int, stream: str, true: NDArray[np.object_], place: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    wrong = uniform(seed, stream, place, 0) < OBSERVER_ERROR
+    return np.where(wrong, [CONFUSED[key] for key in true], true)
+
+
+def _common(table: pd.DataFrame, settings: SimulateSettings, letter: str, source: str) -> pd.DataFrame:
+    place = np.arange(len(table))
+    longitude, latitude = transformer(EPSG, 4326).transform(table["x"].to_numpy(), table["y"].to_numpy())
+    days = np.floor(uniform(settings.seed, f"visit/{letter}", place, 0) * 150).astype("timedelta64[D]")
+    accuracy = 3 + 5 * uniform(settings.seed, f"accuracy/{letter}", place, 0)
+    return pd.DataFrame(
+        {
+            "record_id": [f"SIM-{letter}{number:04d}" for number in place + 1],
+            "lon": np.round(longitude, 7),
+            "lat": np.round(latitude, 7),
+            "observed_on": np.datetime_as_string(np.datetime64(f"{settings.year}-06-01") + days, unit="D"),
+            "positional_accuracy_m": np.round(accuracy, 1),
+            "source": source,
+        }
+    )

@@ -1,0 +1,110 @@
+"""Where people go: pixels of a probability sample, and places beside roads that missions choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.grid import Window
+from cocal.simulate.land.history import is_coca
+from cocal.simulate.land.kinds import CODES
+from cocal.simulate.land.terrain import Terrain
+from cocal.simulate.noise import uniform
+from cocal.simulate.settings import STRATA
+
+ROADSIDE_M = 120.0
+MISSION_SHARE = 0.004
+"""Share of the pixels beside roads that a mission could stop at."""
+
+UNREACHABLE_SLOPE, UNREACHABLE_ROAD_M = 1.0, 1_500.0
+
+
+def sample_sites(
+    terrain: Terrain,
+    block: Window,
+    stratum: NDArray[np.uint8],
+    code: NDArray[np.uint8],
+    counts: Mapping[str, NDArray[np.uint8]],
+    sizes: Mapping[str, int],
+) -> pd.DataFrame:
+    """The pixels of each stratum with the lowest draws: enough of them for the whole sample."""
+    draw = _draws(terrain.seed, "sample", block)
+    tables = []
+    for number, name in enumerate(STRATA, start=1):
+        rows, columns = np.nonzero(stratum == number)
+        first = np.argsort(draw[rows, columns], kind="stable")[: sizes[name]]
+        r, c = rows[first], columns[first]
+        tables.append(
+            _sites(terrain, block, r, c, code, draw) | {"stratum": name, "cover": _cover(counts, code, r, c)}
+        )
+    return pd.concat([pd.DataFrame(t) for t in tables], ignore_index=True)
+
+
+def mission_sites(
+    terrain: Terrain,
+    block: Window,
+    owner: NDArray[np.int32],
+    code: NDArray[np.uint8],
+    kind: NDArray[np.int64],
+    places: NDArray[np.int32],
+) -> pd.DataFrame:
+    """Candidates of purposive missions: pixels beside roads whose whole ground is of one kind of use."""
+    draw = _draws(terrain.seed, "mission", block)
+    rows, columns = np.nonzero((draw < MISSION_SHARE * 20) & (owner >= 0))
+    near = terrain.road_distance(block.x[columns], block.y[rows]) < ROADSIDE_M
+    rows, columns = rows[near], columns[near]
+    pure = (places[:, rows, columns] == places[0, rows, columns]).all(axis=0)
+    r, c = rows[pure], columns[pure]
+    table = pd.DataFrame(_sites(terrain, block, r, c, code, draw))
+    table["coca"] = is_coca(kind[places[0, r, c]])
+    return table
+
+
+def _draws(seed: int, stream: str, block: Window) -> NDArray[np.float64]:
+    column = np.floor(block.x / block.resolution).astype(np.int64)
+    row = np.floor(block.y / block.resolution).astype(np.int64)
+    return uniform(seed, stream, column[None, :], row[:, None])
+
+
+def _sites(
+    terrain: Terrain,
+    block: Window,
+    r: NDArray[np.int64],
+    c: NDArray[np.int64],
+    code: NDArray[np.uint8],
+    draw: NDArray[np.float64],
+) -> dict[str, object]:
+    x, y = block.x[c], block.y[r]
+    far = is_far(terrain, x, y)
+    keys = np.array(list(CODES))[np.searchsorted(list(CODES.values()), code[r, c])]
+    return {"draw": draw[r, c], "x": x, "y": y, "class": keys, "far": far}
+
+
+def is_far(terrain: Terrain, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """True for points (m) that are hard to reach: steep ground, or no road within 1.5 km."""
+    steep = terrain.slope(x, y) > UNREACHABLE_SLOPE
+    return np.asarray(steep | (terrain.road_distance(x, y) > UNREACHABLE_ROAD_M))
+
+
+def _cover(
+    counts: Mapping[str, NDArray[np.uint8]],
+    code: NDArray[np.uint8],
+    r: NDArray[np.int64],
+    c: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Per cent of each pixel that its class covers."""
+    held = np.zeros(r.size)
+    for key, number in CODES.items():
+        held = np.where(code[r, c] == number, counts[key][r, c], held)
+    return np.asarray(held * (100 / 16))
+
+
+def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[Any, int]) -> pd.DataFrame:
+    """The rows with the lowest `draw` of each group `by`, `sizes` many, in a fixed order."""
+    whole = pd.concat(tables, ignore_index=True).sort_values([by, "draw", "x", "y"], kind="stable")
+    rank = whole.groupby(by).cumcount()
+    return whole[rank < whole[by].map(sizes)].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""The invented land: a function of place and day."""

@@ -1,0 +1,1 @@
+"""What a satellite makes of the invented land."""

@@ -1,0 +1,194 @@
+"""Scenes on disk: the archive of an invented year, and plain GeoTIFFs to be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window as Part
+
+from cocal.archive import SIMULATED, band_profile, band_writer, scene_item, scene_store, write_catalog
+from cocal.grid import Window
+from cocal.simulate.land.terrain import Terrain
+from cocal.simulate.sensor.canopy import BANDS
+from cocal.simulate.sensor.exposure import Ground, expose, ground
+from cocal.simulate.sensor.passes import Pass, passes
+from cocal.simulate.sensor.sky import SCL, sky_of
+from cocal.simulate.settings import SimulateSettings
+from cocal.simulate.vectors import TAGS
+from cocal.simulate.workers import in_order
+from cocal.store import address, source_digest, write_json
+
+BATCH = 18
+"""Scenes that are open at once, at most: the land of a block is made once for all of them."""
+
+_SIZES = {**BANDS, "scl": 20}
+_CACHE_MB = 64
+_CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
+
+
+def blocks(window: Window, side: int = 768) -> list[Window]:
+    """`window` cut into blocks of at most `side` pixels: whole blocks of the archive's rasters at 10 and 20 m."""
+    step = side * window.resolution
+    return [
+        replace(
+            window,
+            left=left,
+            top=top,
+            width=min(side, (window.right - left) // window.resolution),
+            height=min(side, (top - window.bottom) // window.resolution),
+        )
+        for top in range(window.top, window.bottom, -step)
+        for left in range(window.left, window.right, step)
+    ]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some items to be made by one process."""
+
+    archive: Path
+    settings: SimulateSettings
+    items: tuple[Pass, ...]
+    code: str
+
+
+def write_archive(
+    archive: Path, settings: SimulateSettings, workers: int, tell: Callable[[int, int], None]
+) -> None:
+    """Write every acquisition of the year into the archive, and its catalog. Whole scenes are kept."""
+    store, code = scene_store(archive), source_digest("simulate", "archive", "grid")
+    plan = passes(settings.seed, settings.window, settings.year, settings.acquisitions_per_month)
+    due = [p for p in plan if store.find(p.scene_id, address(_inputs(settings, p, code))) is None]
+    size = max(1, min(BATCH, -(-len(due) // workers)))
+    batches = [Batch(archive, settings, tuple(due[k : k + size]), code) for k in range(0, len(due), size)]
+    done = len(plan) - len(due)
+    for number in in_order(_make, batches, workers):
+        done += number
+        tell(done, len(plan))
+    write_catalog(archive)
+
+
+def _inputs(settings: SimulateSettings, item: Pass, code: str) -> dict[str, Any]:
+    wanted = settings.model_dump(mode="json", include={"scenario", "seed", "size_px"})
+    return {**wanted, "item": {**asdict(item), "acquired": item.acquired.isoformat()}, "code": code}
+
+
+def _make(batch: Batch) -> int:
+    """Make and commit the items of a batch, block by block; how many."""
+    store, settings = scene_store(batch.archive), batch.settings
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), ExitStack() as commits:
+        folders = [
+            commits.enter_context(store.commit(p.scene_id, _inputs(settings, p, batch.code)))
+            for p in batch.items
+        ]
+        _fill(dict(zip(batch.items, folders, strict=True)), settings)
+    return len(batch.items)
+
+
+def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
+    window, terrain = settings.window, settings.terrain
+    cloudy, valid = dict.fromkeys(folders, 0), dict.fromkeys(folders, 0)
+    with ExitStack() as files:
+        targets = {
+            (item, name): files.enter_context(
+                band_writer(
+                    folder / f"{name}.tif", window.at(size), "uint8" if name == "scl" else "uint16", **TAGS
+                )
+            )
+            for item, folder in folders.items()
+            for name, size in _SIZES.items()
+        }
+        for block in blocks(window):
+            for item, values in _exposures(ground(terrain, block), settings.seed, list(folders)):
+                cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
+                valid[item] += int((values["scl"] > 0).sum())
+                for name, size in _SIZES.items():
+                    part = raster_part(window.at(size), block.at(size))
+                    targets[item, name].write(values[name], 1, window=part)
+    for item, folder in folders.items():
+        properties = _properties(item, settings.seed, cloudy[item] / max(valid[item], 1))
+        found = scene_item(item.scene_id, item.acquired, window, _SIZES, properties)
+        write_json(folder / f"{item.scene_id}.json", found)
+
+
+def _exposures(below: Ground, seed: int, items: list[Pass]) -> Iterator[tuple[Pass, dict[str, Any]]]:
+    """What each item holds of a block, 0 where nothing was seen. Datastrips of one day are of one exposure."""
+    values: dict[str, Any] = {}
+    day = None
+    for item in items:
+        if item.day != day:
+            values, day = expose(below, sky_of(seed, item.day)), item.day
+        if item.edge is None:
+            yield item, values
+            continue
+        coarse = item.seen(below.window.at(20))
+        seen = {20: coarse, 10: np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)}
+        yield item, {name: array * seen[_SIZES[name]] for name, array in values.items()}
+
+
+def raster_part(whole: Window, part: Window) -> Part:
+    """Where `part` lies in a raster on `whole`."""
+    return Part.from_slices(*whole.slices_of(part))
+
+
+def _properties(item: Pass, seed: int, cloudy: float) -> dict[str, Any]:
+    """Item properties. The values of the archive have no offset, whatever the invented product had."""
+    sky = sky_of(seed, item.day)
+    return {
+        SIMULATED: True,
+        "title": f"SIMULATED acquisition of {item.day.isoformat()}",
+        "platform": item.platform,
+        "s2:processing_baseline": item.baseline,
+        "cocal:offset": item.offset,
+        "eo:cloud_cover": round(100 * cloudy, 2),
+        "view:sun_azimuth": round(float(np.degrees(sky.azimuth)) % 360, 3),
+        "view:sun_elevation": round(90 - float(np.degrees(sky.zenith)), 3),
+    }
+
+
+def simulate_scenes(
+    out: Path,
+    window: Window,
+    *,
+    days: Sequence[date],
+    seed: int,
+    bands: Sequence[str] = ("blue", "red", "nir", "swir16"),
+    offset: int = 0,
+) -> list[Path]:
+    """Write one plain multi-band GeoTIFF per day, to be imported like a third party's: a cheap test source.
+
+    Every band of `bands` and `scl` is on the window's own pixels of 10 m (uint16, reflectance x 10000 minus `offset`, as
+    products of baseline 04.00 and later are delivered with an offset of -1000; 0 = no data, bands described by their
+    STAC common names). The window may cross a zone meridian; its sides are whole pixels of 20 m. Returns the files,
+    named `sim-YYYYMMDD.tif`.
+    """
+    terrain = Terrain(seed, (window.left + window.right) / 2, (window.bottom + window.top) / 2)
+    names = [*bands, "scl"]
+    paths = [out / f"sim-{day:%Y%m%d}.tif" for day in days]
+    out.mkdir(parents=True, exist_ok=True)
+    profile = band_profile(window, "uint16") | {
+        "count": len(names),
+        "interleave": "band",
+        "BIGTIFF": "IF_SAFER",
+    }
+    with ExitStack() as files:
+        targets = [files.enter_context(rasterio.open(path, "w", **profile)) for path in paths]
+        for target in targets:
+            target.update_tags(**TAGS, OFFSET=str(offset))
+            target.descriptions = tuple(names)
+        for block in blocks(window):
+            below = ground(terrain, block)
+            for target, day in zip(targets, days, strict=True):
+                values = expose(below, sky_of(seed, day), bands, native=False)
+                for number, name in enumerate(names, start=1):
+                    shift = 0 if name == "scl" else -offset
+                    part = raster_part(window, block)
+                    target.write(values[name].astype(np.uint16) + np.uint16(shift), number, window=part)
+    return paths

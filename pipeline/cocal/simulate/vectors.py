@@ -1,0 +1,24 @@
+"""GeoPackages whose bytes depend on what they hold only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import pyogrio
+
+from cocal.store import atomic_path
+
+TAGS = {"SIMULATED": "yes", "DESCRIPTION": "SIMULATED, not an observation"}
+"""What every raster and vector file says of itself."""
+
+
+def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
+    """Write a GeoPackage; its date of change is fixed."""
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        with atomic_path(path) as temporary:
+            table.to_file(temporary, driver="GPKG", layer=layer, engine="pyogrio", metadata=dict(TAGS))
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
