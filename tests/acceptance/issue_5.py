@@ -41,7 +41,7 @@ COCAL = [sys.executable, "-c", "from cocal.cli import main; main()"]
 BANDS = (*NAMES, "scl")
 KILLS, SEED = 50, 7
 WORKER_MIB, PLAN_GIB = 600, 1
-ACQUISITIONS, MONTHS, RUN_PX = 1, 6, 288
+ACQUISITIONS, MONTHS, RUN_PX = 1, 4, 288
 CLASSES = ("coca", "forest", "pasture", "bare")
 
 
@@ -96,7 +96,7 @@ def both_sources_are_bit_equal_over_five_days() -> str:
 
 
 def run_land(base: Path) -> tuple[Path, list[RawGranule]]:
-    """The whole invented landscape, and its acquisitions of half a year as products of two baselines."""
+    """The whole invented landscape, and its acquisitions of some months as products of two baselines."""
     world, settings = base / "world", SimulateSettings(size_px=RUN_PX, acquisitions_per_month=ACQUISITIONS)
     simulate(world, settings)
     write_labels(world / "labels.geojson", settings.window)
@@ -129,8 +129,8 @@ def run_config(base: Path, world: Path, name: str, source: dict[str, Any] | None
     content["grid"] = {"tile_px": 192, "block_px": 96}
     content["index"] |= {"windows": "season", "features": [f"{n}.median" for n in ("NDVI", "NBR2", *NAMES)]}
     content["classify"]["min_clear"] = 1
-    for section in ("records", "estimate", "comparison"):
-        del content[section]
+    needed = ("scheme", "dem", "archive", "periods", "regions", "grid", "index", "train", "classify")
+    content = {key: content[key] for key in ("name", "runs", *needed)}
     content["train"]["model"]["parameters"]["n_estimators"] = 12
     content["train"]["model"]["validation"] = {"block_m": 480, "folds": 2, "buffer_m": 0}
     content["train"]["samples"] |= {"path": str(world / "labels.geojson"), "source": "SIMULATED squares"}

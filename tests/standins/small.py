@@ -9,12 +9,12 @@ from typing import Any
 
 import shapely
 import yaml
-from cocal.simulate.scenes import write_archive
 from granules import RawGranule, five_days
 
 from cocal.archive import Scene, list_scenes
 from cocal.grid import project
 from cocal.simulate import SimulateSettings
+from cocal.simulate.sensor.scenes import write_archive
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
 QUICK = {
@@ -34,7 +34,8 @@ class SmallLand:
 
 def make_land(folder: Path, size_px: int = 144) -> SmallLand:
     """Write the land below `folder`; the same every time."""
-    write_archive(folder / "simulated", SimulateSettings(size_px=size_px, acquisitions_per_month=1))
+    settings = SimulateSettings(size_px=size_px, acquisitions_per_month=1)
+    write_archive(folder / "simulated", settings, 1, lambda _done, _all: None)
     scenes = tuple(list_scenes(folder / "simulated"))
     write_region(folder / "region.geojson", scenes[0])
     return SmallLand(folder, scenes, tuple(five_days(scenes, folder / "granules")))
