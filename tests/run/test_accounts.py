@@ -230,6 +230,14 @@ def test_official_figures_of_groups_are_compared_and_those_of_other_places_liste
     assert claims.loc["PE-1", "cleared_mapped_ha"] == change.loc[("PE-1", "cleared"), "mapped_ha"]
 
 
+def test_the_page_says_what_missing_points_and_wrong_labels_could_change(world):
+    page = (world.root / "report" / "index.html").read_text(encoding="utf-8")
+    assert "What else could change the estimated area of coca (ha), period b." in page
+    assert "Qué más podría cambiar la superficie estimada de coca (ha), período b." in page
+    # 120 points less 7 not visited have two labels in period b
+    assert "Two observers labelled 113 points" in page
+
+
 def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(world):
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {

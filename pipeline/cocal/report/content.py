@@ -26,6 +26,9 @@ OUTSIDE = 255
 
 REGION_COLUMNS = ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent")
 COUNTRY_COLUMNS = ("country", "period", "class", "mapped_ha")
+CAVEAT_COLUMNS = (
+    "region_id", "period", "missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha",
+)  # fmt: skip
 TRUTH_COLUMNS = ("region_id", "class", "truth_ha")
 SCORE_COLUMNS = ("users", "users_se", "producers", "producers_se")
 NULL_COLUMNS = ("name", "score", "value")
@@ -123,6 +126,11 @@ class ReportContent:
     comparison : comparison/1, or None.
     truth : region_id, class, truth_ha and, where it varies, period; None unless simulated.
     map_overview, records_summary, accuracy : None where the run has none.
+    caveats : region_id, period, missing_low_ha, missing_high_ha (the estimate if no point that was not visited
+        were the target, and if all were), reference_low_ha, reference_high_ha (its interval widened by errors
+        of the observers); None where nothing is estimated.
+    observers : pairs, agree, kappa, target_positive, target_negative of the headline period; None where no
+        point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
     """
 
@@ -142,6 +150,8 @@ class ReportContent:
     reproduce: Reproduce
     simulated: bool
     notes: tuple[Words, ...] = field(default=())
+    caveats: pd.DataFrame | None = None
+    observers: Mapping[str, float] | None = None
 
 
 def _missing(name: str, table: pd.DataFrame | None, columns: tuple[str, ...]) -> list[str]:
@@ -172,6 +182,7 @@ def check_content(content: ReportContent) -> ReportContent:
     problems = _missing("region_areas", content.region_areas, REGION_COLUMNS)
     problems += _missing("countries", content.countries, COUNTRY_COLUMNS)
     problems += _missing("truth", content.truth, TRUTH_COLUMNS)
+    problems += _missing("caveats", content.caveats, CAVEAT_COLUMNS)
     if content.accuracy is not None:
         problems += _missing("accuracy.by_class", content.accuracy.by_class, SCORE_COLUMNS)
         problems += _missing("accuracy.nulls", content.accuracy.nulls, NULL_COLUMNS)

@@ -44,6 +44,10 @@ class Place:
     within_interval: bool | None = None
     why_not_comparable: str = ""
     truth_ha: float | None = None
+    missing_low_ha: float | None = None
+    missing_high_ha: float | None = None
+    reference_low_ha: float | None = None
+    reference_high_ha: float | None = None
 
     @property
     def has_interval(self) -> bool:
@@ -146,13 +150,32 @@ def _truth(content: ReportContent, period: str) -> dict[str, float]:
     return {str(k): float(v) for k, v in zip(chosen["region_id"], chosen["truth_ha"], strict=True)}
 
 
+def _doubts(content: ReportContent, period: str) -> dict[str, dict[str, Any]]:
+    """Region -> what missing points and wrong labels could make of its estimate."""
+    table = content.caveats
+    if table is None:
+        return {}
+    names = ("missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha")
+    rows = table[table["period"].astype(str) == period].to_dict("records")
+    return {str(row["region_id"]): {name: _ha(row, name) for name in names} for row in rows}
+
+
+def doubted(content: ReportContent, period: str) -> list[Place]:
+    """The regions whose estimate missing points could change, or that have a band for errors of the observers."""
+    return [
+        place
+        for place in by_region(content, period)
+        if place.reference_low_ha is not None or place.missing_low_ha != place.missing_high_ha
+    ]
+
+
 def by_region(content: ReportContent, period: str) -> list[Place]:
     """The target's figures, one per region, regions of one country together, numbered from 1."""
     target = content.scheme.target
     measured = _rows(content.areas, "region_id", period, target)
     unseen = _rows(content.areas, "region_id", period, UNOBSERVED)
     compared = _rows(content.comparison, "region_id", period, target)
-    truth = _truth(content, period)
+    truth, doubts = _truth(content, period), _doubts(content, period)
     regions = content.region_areas.to_dict("records")
     order = list(dict.fromkeys(str(r["country"]) for r in regions))
     regions.sort(key=lambda r: order.index(str(r["country"])))
@@ -172,6 +195,7 @@ def by_region(content: ReportContent, period: str) -> list[Place]:
                 truth_ha=truth.get(key),
                 **_estimate(measured.get(key)),
                 **_compared(compared.get(key)),
+                **doubts.get(key, {}),
             )
         )
     return found

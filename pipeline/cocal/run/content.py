@@ -58,6 +58,8 @@ def report_content(run: Run) -> ReportContent:
         reproduce=reproduce(run),
         simulated=run.simulated,
         notes=run.base.regions.notes,
+        caveats=read_own_csv(root / "caveats.csv") if (root / "caveats.csv").exists() else None,
+        observers=estimates.get(last.name, {}).get("observers") or None,
     )
 
 

@@ -58,7 +58,13 @@ RECOVERED = {
 }
 
 
-@pytest.mark.parametrize("name", RECOVERED)
+LONG = {"silence", "504", "502", "429 with nonsense", "another place in the body", "chunked body cut"}
+"""Like others, or slow: not in the default tests, but in the acceptance."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in RECOVERED]
+)
 def test_a_passing_fault_is_recovered_from(name, hub, one_day, tmp_path, download):
     troubles, requests, seconds = RECOVERED[name]
     hub.troubles["process"].extend(troubles)
@@ -94,7 +100,12 @@ FOR_EVER = {
 }
 
 
-@pytest.mark.parametrize("name", FOR_EVER)
+IN_DEFAULT = {"429", "HTML", "400"}
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in IN_DEFAULT else pytest.param(n, marks=pytest.mark.slow) for n in FOR_EVER]
+)
 def test_a_lasting_fault_leaves_the_tile_date_unobserved_and_listed_and_the_next_run_mends_it(
     name, hub, one_day, tmp_path, download
 ):
@@ -143,12 +154,12 @@ def test_a_used_up_quota_ends_the_run_at_once(hub, hub_config, download):
     hub.troubles["process"].extend(
         [None, Trouble(status=403, body=b'{"error": {"message": "quota used up"}}')]
     )
-    config = hub_config()
+    config = hub_config(**ONE_DAY)
     assert "quota used up" in stopped(download, config)
     assert hub.count("process") == 2
     hub.forget()
     assert download(config).failures == ()
-    assert hub.count("process") == 9
+    assert hub.count("process") == 4
 
 
 def test_a_wrong_secret_ends_the_run_before_anything_is_asked(hub, one_day, download, monkeypatch):

@@ -44,7 +44,12 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("name", PASSING)
+IN_DEFAULT = {"503", "HTML", "zeros of the right length"}
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in IN_DEFAULT else pytest.param(n, marks=pytest.mark.slow) for n in PASSING]
+)
 def test_a_passing_fault_of_a_range_read_is_recovered_from(name, api, one_day, tmp_path, download, land):
     api[1].troubles["file"].extend([None, None, PASSING[name]])
     assert download(one_day).failures == ()
@@ -54,7 +59,9 @@ def test_a_passing_fault_of_a_range_read_is_recovered_from(name, api, one_day, t
     assert np.array_equal(blue, land.granules[0].read("B02"))
 
 
-@pytest.mark.parametrize("name", ["503", "404", "HTML", "zeros of the right length"])
+@pytest.mark.parametrize(
+    "name", ["503", pytest.param("404", marks=pytest.mark.slow), "zeros of the right length"]
+)
 def test_a_lasting_fault_is_listed_and_never_becomes_pixels(name, api, one_day, tmp_path, download):
     api[1].always["file"] = PASSING[name]
     result = download(one_day)
