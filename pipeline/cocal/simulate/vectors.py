@@ -1,4 +1,4 @@
-"""GeoPackages whose bytes depend on what they hold only."""
+"""How files are written: labelled, GeoPackages whose bytes depend on what they hold only, in little memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import pyogrio
+import rasterio
 
 from cocal.store import atomic_path
 
@@ -22,3 +23,8 @@ def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
             table.to_file(temporary, driver="GPKG", layer=layer, engine="pyogrio", metadata=dict(TAGS))
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def small_cache() -> rasterio.Env:
+    """A setting in which GDAL keeps 64 MB of blocks. It reads the size once, when the first raster is opened."""
+    return rasterio.Env(GDAL_CACHEMAX=64)

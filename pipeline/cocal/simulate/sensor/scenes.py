@@ -21,7 +21,7 @@ from cocal.simulate.sensor.exposure import Ground, expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
-from cocal.simulate.vectors import TAGS
+from cocal.simulate.vectors import TAGS, small_cache
 from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
@@ -29,7 +29,6 @@ BATCH = 18
 """Scenes that are open at once, at most: the land of a block is made once for all of them."""
 
 _SIZES = {**BANDS, "scl": 20}
-_CACHE_MB = 64
 _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 
@@ -83,7 +82,7 @@ def _inputs(settings: SimulateSettings, item: Pass, code: str) -> dict[str, Any]
 def _make(batch: Batch) -> int:
     """Make and commit the items of a batch, block by block; how many."""
     store, settings = scene_store(batch.archive), batch.settings
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), ExitStack() as commits:
+    with small_cache(), ExitStack() as commits:
         folders = [
             commits.enter_context(store.commit(p.scene_id, _inputs(settings, p, batch.code)))
             for p in batch.items
