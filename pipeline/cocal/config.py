@@ -149,7 +149,10 @@ class DensitySettings(_Section):
     """Hectares per square of a grid, and when a square may be published."""
 
     cell_m: Annotated[int, Field(ge=100, multiple_of=10, description="side of a square; agencies: 1000")]
-    min_plots: Annotated[int, Field(ge=2, description="a square with fewer plots is not published")]
+    min_plots: Annotated[
+        int, Field(ge=2, description="a square with the target and fewer plots is not published")
+    ]
+    plot_ha: Annotated[float, Field(ge=0, description="smallest patch of the map that counts as a plot")]
 
 
 class WorkerSettings(_Section):

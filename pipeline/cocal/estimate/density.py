@@ -24,7 +24,12 @@ _TOUCHING = np.ones((3, 3), dtype=int)
 
 
 def cell_rows(
-    codes: NDArray[np.uint8], owner: NDArray[np.int32], units: NDArray[np.int64], *, target: int
+    codes: NDArray[np.uint8],
+    owner: NDArray[np.int32],
+    units: NDArray[np.int64],
+    *,
+    target: int,
+    plot_units: int,
 ) -> tuple[int, int, int, int, int] | None:
     """`CELL_COLUMNS` of one square; None where no region owns ground in it.
 
@@ -32,11 +37,13 @@ def cell_rows(
     ----------
     codes, owner, units : (y, x) class code, owning region (-1 none), area in 1e-6 m2.
     target : code of the target.
+    plot_units : area from which a patch of the target counts as a plot, 1e-6 m2.
 
     Returns
     -------
     The region that owns most of the square (the first of equals), its owned, unobserved and target ground
-    in 1e-6 m2, and the number of plots: patches of the target within the square, corners touching.
+    in 1e-6 m2, and the number of plots: patches of the target within the square, corners touching, that are
+    large enough to be one. What is smaller is mostly an error of the map, and hides nobody.
     """
     inside = owner >= 0
     if not inside.any():
@@ -47,12 +54,15 @@ def cell_rows(
     from scipy.ndimage import label
 
     there = inside & (codes == target)
+    patch, n_patches = label(there, structure=_TOUCHING)
+    sizes = np.zeros(n_patches + 1, dtype=np.int64)
+    np.add.at(sizes, patch[there], units[there])
     return (
         int(regions[shares.argmax()]),
         int(shares.sum()),
         int(units[inside & (codes == NO_DATA)].sum()),
         int(units[there].sum()),
-        int(label(there, structure=_TOUCHING)[1]),
+        int((sizes[1:] >= plot_units).sum()),
     )
 
 
@@ -94,7 +104,7 @@ def density_table(cells: pd.DataFrame, regions: pd.DataFrame, *, cell_m: int, pe
 def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
     """`density_table` as it may be published: without `plots`, with `notes`, some squares without hectares.
 
-    A square with 1 to `min_plots` - 1 plots is withheld. Where that leaves one withheld square in a region
+    A square that holds the target and fewer than `min_plots` plots is withheld. Where that leaves one withheld square in a region
     and period, its hectares would follow from the region's total, so a second is withheld: that with the
     least of the target, chosen among equals by the hash of its name.
 
@@ -106,7 +116,7 @@ def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
         raise UsageError(
             "density.min_plots", "2 or more", str(min_plots), "state how many plots hide each other"
         )
-    few = (table["plots"] > 0) & (table["plots"] < min_plots)
+    few = (table["mapped_ha"] > 0) & (table["plots"] < min_plots)
     notes = np.where(few, WITHHELD, "").astype(object)
     alone = few.groupby([table["region_id"], table["period"]]).transform("sum") == 1
     for _, group in table[alone].groupby(["region_id", "period"]):

@@ -169,7 +169,7 @@ def _codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
 def _read_me(run: Run) -> str:
     rule = run.config.density
     squares = "" if rule is None else (
-        f"density.csv, density.gpkg: squares of {rule.cell_m} m. A square with 1 to {rule.min_plots - 1} plots is withheld, and "
+        f"density.csv, density.gpkg: squares of {rule.cell_m} m. A square with coca and fewer than {rule.min_plots} plots of {rule.plot_ha:g} ha is withheld, and "
         "where only one square of a region is, a second one.\n"
     )  # fmt: skip
     mark = (

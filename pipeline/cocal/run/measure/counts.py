@@ -87,6 +87,7 @@ def density_cells(
     regions: Source,
     cell_m: int,
     target: int,
+    plot_units: int,
 ) -> pd.DataFrame:
     """One row per square of the grid that holds owned ground: see `cocal.estimate.density.cell_rows`.
 
@@ -104,7 +105,7 @@ def density_cells(
         left = (column * cell_m - window.left) // w.resolution
         top = (window.top - (row + 1) * cell_m) // w.resolution
         cut = slice(top, top + side), slice(left, left + side)
-        found = cell_rows(codes[cut], owner[cut], units[cut], target=target)
+        found = cell_rows(codes[cut], owner[cut], units[cut], target=target, plot_units=plot_units)
         if found is not None:
             rows.append((w.epsg, column, row, *found))
     return pd.DataFrame(rows, columns=["epsg", "column", "row", *CELL_COLUMNS]).astype("int64")

@@ -37,7 +37,8 @@ def density_stage(run: Run) -> pd.DataFrame | None:
                 if m[0].window.epsg == tile.window.epsg and _near(m[0], tile, settings.cell_m)
             )
             calls[period.name, tile.id] = Call(
-                density_cells, (tile, cells, near, source, settings.cell_m, target)
+                density_cells,
+                (tile, cells, near, source, settings.cell_m, target, round(settings.plot_ha * 10**10)),
             )
         found = counted(run, "density", calls)
         rows = pd.concat(found.values(), ignore_index=True)
