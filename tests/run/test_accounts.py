@@ -270,3 +270,5 @@ def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):
     other.edit(lambda c: (c.update(groups={}), c["legal"].update(kinds={"PA-*": "protected"})))
     with pytest.raises(InputError, match="zone 'AZ-1' has no kind"):
         run(read_config(other.config), last="measure")
+    log = json.loads((other.root / "run.json").read_text(encoding="utf-8"))
+    assert log["stages"] == {}, "it is refused before any work"

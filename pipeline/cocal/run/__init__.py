@@ -25,7 +25,7 @@ from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
-from cocal.run.measure import measure_stage
+from cocal.run.measure import check_places, measure_stage
 from cocal.run.plan import Plan, ground, plan
 from cocal.run.publish import publish_stage
 from cocal.run.results import compare_stage, report_stage
@@ -108,6 +108,8 @@ def run(
         state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
         status = "failed"
         try:
+            if "measure" in names:
+                check_places(state)
             for name in names:
                 STAGES[name](state)
             status = "done with failures" if journal.failures else "done"

@@ -7,6 +7,6 @@ change     between two periods        legal     by zone of the law        densit
 counting   exact areas of all tiles   counts    of one tile, in a worker
 """
 
-from cocal.run.measure.stage import measure_inputs, measure_stage
+from cocal.run.measure.stage import check_places, measure_inputs, measure_stage
 
-__all__ = ["measure_inputs", "measure_stage"]
+__all__ = ["check_places", "measure_inputs", "measure_stage"]

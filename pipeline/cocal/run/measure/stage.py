@@ -25,7 +25,7 @@ from cocal.run.measure.domains import (
     group_areas,
     members_of,
 )
-from cocal.run.measure.legal import legal_accounts, legal_zone, zone_stage
+from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone, zone_stage
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
 from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, library_versions, source_digest
@@ -83,6 +83,13 @@ def measure_stage(run: Run) -> None:
         if squares is not None:
             write_own_csv(folder / "density.csv", squares)
         record.made += 1
+
+
+def check_places(run: Run) -> None:
+    """Pass if groups, legal zones and limits fit the regions; InputError else, before any pixel is read."""
+    members_of(run)
+    if run.config.legal:
+        kinds_of(run)
 
 
 def count_stage(run: Run) -> dict[str, NDArray[np.int64]]:
