@@ -260,10 +260,10 @@ def _print(content: Any) -> None:
 
 
 def _print_summary(result: RunSummary) -> None:
-    from cocal.run.display import design_table, hectares_table, score_table
+    from cocal.run.display import design_table, hectares_table, score_tables
 
-    if result.scores is not None:
-        _print(score_table(result))
+    for table in score_tables(result.scores, simulated=result.simulated):
+        _print(table)
     if result.design is not None:
         _print(design_table(result))
     if result.areas is not None:
