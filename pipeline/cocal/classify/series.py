@@ -28,6 +28,23 @@ def _read_table(path: Path) -> pd.DataFrame:
         ) from err
 
 
+def labels_in(settings: SeriesSamples) -> list[str]:
+    """The labels of a table, sorted.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, or has no such column; those that there are are named.
+    """
+    table = _read_table(settings.path)
+    if settings.label_column not in table:
+        raise InputError(
+            f"the table {settings.path} has no column {settings.label_column!r}", "a column of labels",
+            f"columns {', '.join(map(str, table.columns))}", "mend `train.samples.label_column`",
+        )  # fmt: skip
+    return sorted(str(label) for label in table[settings.label_column].dropna().unique())
+
+
 def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Dataset, pd.DataFrame]:
     """The labelled time series of a long table, and one row per sample with its label and place.
 
