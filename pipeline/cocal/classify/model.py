@@ -1,7 +1,8 @@
 """A trained model, its card and its folder.
 
 models/<id>/model.skops    the estimator and what it must be fed, without pickle
-models/<id>/card.json      what it is, what it was trained on, what it is worth
+models/<id>/card.json      what it is, what it was trained on, what it is worth; sealed
+models/<id>/card.html      the same for people; never read back
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cocal.classify.artefact import digest, unpack
 from cocal.classify.estimators import Classifier, one_thread
-from cocal.classify.settings import EstimatorName
+from cocal.classify.settings import EstimatorName, ModelId
 from cocal.contracts import FEATURES
 from cocal.errors import CocalWarning, InputError, ModelMismatchError
 from cocal.scheme import ClassScheme
-from cocal.store import atomic_path, canonical_json, library_versions, write_json
+from cocal.store import address, atomic_path, canonical_json, library_versions, write_json
 
-ARTEFACT, CARD = "model.skops", "card.json"
+ARTEFACT, CARD, PAGE = "model.skops", "card.json", "card.html"
+SEAL, UNSEALED = "seal", ("seal", "libraries", "mlm")
+"""Key of the card's checksum, and the keys that it leaves out: another version of a library only warns."""
 SELF_TEST_TOLERANCE = 1e-6
 
 
@@ -72,7 +75,7 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+    id: ModelId
     simulated: bool
     contracts: dict[str, str]
     features: tuple[str, ...]
@@ -140,11 +143,21 @@ def as_json(value: Any) -> Any:
 
 
 def save_model(model: Model, folder: str | Path) -> None:
-    """Write model.skops and card.json into `folder`; equal models give equal bytes."""
+    """Write model.skops, card.json and card.html into `folder`; equal models give equal bytes."""
+    from cocal.classify.page import card_page
+
     folder = Path(folder)
     with atomic_path(folder / ARTEFACT) as temporary:
         temporary.write_bytes(model.artefact)
-    write_json(folder / CARD, model.card.model_dump(mode="json"))
+    with atomic_path(folder / PAGE) as temporary:
+        temporary.write_text(card_page(model.card), encoding="utf-8", newline="\n")
+    card = model.card.model_dump(mode="json")
+    write_json(folder / CARD, card | {SEAL: seal_of(card)})
+
+
+def seal_of(card: Mapping[str, Any]) -> str:
+    """SHA-256 of what a card says, but for the versions of libraries."""
+    return address({key: value for key, value in card.items() if key not in UNSEALED})
 
 
 def load_model(folder: str | Path) -> Model:
@@ -155,8 +168,8 @@ def load_model(folder: str | Path) -> Model:
     InputError
         A file is missing, or the card is not a card.
     ModelMismatchError
-        The artefact is altered, is a pickle, holds a type that is not allowed, contradicts its card, or no
-        longer gives the probabilities that the card states.
+        The artefact or the card is altered; the artefact is a pickle, holds a type that is not allowed,
+        contradicts its card, or no longer gives the probabilities that the card states.
 
     Warns
     -----
@@ -164,7 +177,7 @@ def load_model(folder: str | Path) -> Model:
         The model was made with another version of a library.
     """
     folder = Path(folder)
-    card = _read_card(folder)
+    card, sealed = _read_card(folder)
     try:
         artefact = (folder / ARTEFACT).read_bytes()
     except OSError as err:
@@ -186,16 +199,29 @@ def load_model(folder: str | Path) -> Model:
     classifier, contract, told = unpack(artefact)
     _check_card(card, contract, classifier)
     _run_self_test(card, classifier)
+    if not sealed:
+        raise ModelMismatchError(
+            f"the card of model {card.id} in {folder} was altered after training", f"what its {SEAL!r} was made of",
+            "another text", "restore the card, or train again",
+        )  # fmt: skip
     _warn_of_versions(card, told)
     return Model(classifier, card, artefact)
 
 
-def _read_card(folder: Path) -> ModelCard:
+def read_card(folder: str | Path) -> ModelCard:
+    """The card in `folder`, as it stands there; `load_model` tells whether it is to be believed."""
+    return _read_card(Path(folder))[0]
+
+
+def _read_card(folder: Path) -> tuple[ModelCard, bool]:
+    """The card in `folder`, and whether it is as it was sealed."""
     try:
-        return ModelCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
+        content = dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
+        sealed = content.pop(SEAL, None) == seal_of(content)
+        return ModelCard.model_validate_json(json.dumps(content)), sealed
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "mend `model:`") from err
-    except (ValidationError, UnicodeDecodeError) as err:
+    except (ValidationError, ValueError, TypeError) as err:
         raise InputError(
             f"{folder / CARD} is not a model card", "a card written by `cocal train`", str(err), "restore it"
         ) from err

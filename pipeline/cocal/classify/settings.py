@@ -11,6 +11,7 @@ from cocal.contracts import BANDS, SAR_BANDS
 
 EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
 Missing = Literal["unobserved", "native"]
+ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 
 
 class _Settings(BaseModel):
@@ -84,7 +85,7 @@ class ValidationSettings(_Settings):
 class TrainSettings(_Settings):
     """How a model is trained and what it is measured against."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    id: ModelId
     estimator: EstimatorName
     parameters: dict[str, Any] = Field(description="parameters of the scikit-learn estimator")
     seed: int = Field(ge=0, le=2**32 - 1)
