@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cocal.classify.artefact import digest, unpack
+from cocal.classify.applicability import Applicability
+from cocal.classify.artefact import digest, unpack, unpack_area
 from cocal.classify.estimators import Classifier, one_thread
 from cocal.classify.settings import EstimatorName, ModelId
 from cocal.contracts import FEATURES
@@ -70,6 +71,16 @@ class SelfTest(BaseModel):
     probabilities: tuple[tuple[float, ...], ...]
 
 
+class AreaOfApplicability(BaseModel):
+    """Where the model applies (see `applicability`); the samples that span it are in the archive."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean_distance: float
+    threshold: float
+    samples: int
+
+
 class ModelCard(BaseModel):
     """What card.json holds. `mlm` repeats the main facts under the names of the STAC MLM extension."""
 
@@ -90,6 +101,7 @@ class ModelCard(BaseModel):
     missing: Literal["drop", "native"]
     training: TrainingData
     validation: dict[str, Any]
+    applicability: AreaOfApplicability | None
     self_test: SelfTest
     cocal_version: str
     libraries: dict[str, str]
@@ -116,6 +128,14 @@ class Model:
 
         return accelerated(self.classifier)
 
+    @cached_property
+    def applicability(self) -> Applicability | None:
+        """Where the model applies; None where its samples do not tell."""
+        area, array = self.card.applicability, unpack_area(self.artefact)
+        if area is None or array is None:
+            return None
+        return Applicability(array[0], array[1], array[2:], area.mean_distance, area.threshold)
+
     @property
     def target_code(self) -> int:
         return self.card.classes[self.card.class_scheme.target]
@@ -126,6 +146,7 @@ def contract_of(
     feature_settings: Mapping[str, Any],
     scheme_sha256: str,
     classes: Mapping[str, int],
+    area: AreaOfApplicability | None = None,
 ) -> dict[str, Any]:
     """What a model must be fed and what it answers: it is sealed into the artefact's checksum."""
     return {
@@ -134,6 +155,7 @@ def contract_of(
         "feature_settings": as_json(feature_settings),
         "class_scheme_sha256": scheme_sha256,
         "classes": dict(classes),
+        "applicability": area and area.model_dump(),
     }
 
 
@@ -228,7 +250,9 @@ def _read_card(folder: Path) -> tuple[ModelCard, bool]:
 
 
 def _check_card(card: ModelCard, contract: Mapping[str, Any], classifier: Any) -> None:
-    stated = contract_of(card.features, card.feature_settings, card.class_scheme.sha256, card.classes)
+    stated = contract_of(
+        card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
+    )
     problems = differences(contract, stated)
     if classifier.n_features_in_ != len(card.features):
         problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")

@@ -108,3 +108,7 @@ class ClassifySettings(_Settings):
     missing: Missing = Field(
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
     )
+    applicability: bool = Field(
+        default=False,
+        description="write how unlike the training samples each pixel is, and the hectares where the model does not apply",
+    )
