@@ -1,8 +1,8 @@
 """The page in a real Chromium: what people see, and what must never happen."""
 
 import pytest
-from browser import PHONE, chromium, keep, violations, visit
 
+from browser import PHONE, chromium, keep, violations, visit
 from cocal.report import report
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -80,7 +80,8 @@ def test_a_telephone_shows_the_page_without_sideways_scrolling(browser, url, lan
 def test_the_page_prints_on_paper_with_its_mark(browser, url):
     with visit(browser, url) as page:
         paper = page.pdf(format="A4", prefer_css_page_size=True)
-        assert paper.startswith(b"%PDF") and paper.count(b"/Type /Page\n") > 3
+        assert paper.startswith(b"%PDF")
+        assert paper.count(b"/Type /Page\n") > 3
         page.emulate_media(media="print")
         assert page.locator(".watermark").is_visible()
         assert not page.locator(".switch").is_visible()

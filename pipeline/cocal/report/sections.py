@@ -16,6 +16,9 @@ from cocal.report.texts import Voice
 
 Row = Mapping[Hashable, Any]
 
+_SAID = ("presence of coca is not", "a protected area is not", "estimate minus limit is")
+"""How the notes of the law's table begin that the section says once for all rows (`legal_text`)."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -194,7 +197,8 @@ def _legal_row(row: Row, level: str, scribe: Scribe) -> tuple[str, ...]:
             scribe.phrase("lies", row, "limit_lies"), text_of(row, "source") or DASH,
         ]  # fmt: skip
     kind = [] if level == "kind" else [kinds]
-    return name, *kind, *figures, scribe.phrase("legal_note", row, "notes")
+    own = "; ".join(note for note in text_of(row, "notes").split("; ") if not note.startswith(_SAID))
+    return name, *kind, *figures, t.phrase("legal_note", own) if own else DASH
 
 
 def eradication_sheets(content: ReportContent, scribe: Scribe) -> list[Sheet]:

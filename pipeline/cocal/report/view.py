@@ -146,8 +146,8 @@ def _checked(content: ReportContent, places: list[Place], t: Voice) -> list[str]
     official = [p for p in places if p.official_ha is not None]
     if official:
         sources = ", ".join(dict.fromkeys(p.official_source for p in official))
-        k, n = t.number(len(official)), t.number(len(places))
-        found.append(t("checked_official", k=k, n=n, sources=sources))
+        facts = {"k": t.number(len(official)), "n": t.number(len(places)), "sources": sources}
+        found.append(t("checked_official", **facts))
     true = [p for p in places if p.truth_ha is not None]
     if true:
         found.append(t("checked_truth", k=t.number(len(true))))

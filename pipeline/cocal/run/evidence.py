@@ -42,8 +42,8 @@ def weighted_points(run: Run, matched: pd.DataFrame) -> pd.DataFrame | None:
 
 def confusion_shares(points: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     """Estimated shares of the observed area by map class (rows) and reference class (columns); they sum to 1."""
-    sums = points.groupby(["map_class", "reference_class"])["weight_ha"].sum().unstack(fill_value=0.0)
-    table = sums.reindex(index=keys, columns=keys, fill_value=0.0)
+    sums = points.groupby(["map_class", "reference_class"])["weight_ha"].sum().unstack(fill_value=0)
+    table = sums.reindex(index=keys, columns=keys, fill_value=0)
     return table / float(points["weight_ha"].sum())
 
 
