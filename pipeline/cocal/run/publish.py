@@ -108,7 +108,7 @@ def _overview(run: Run, squares: pd.DataFrame | None) -> MapOverview | None:
     pictures = tuple(
         MapPicture(
             period.name, _picture(squares[squares["period"] == period.name], bounds, side),
-            4326, bounds, _shades(), side,
+            4326, bounds, square_shades(), side,
         )
         for period in run.periods
     )  # fmt: skip
@@ -123,7 +123,7 @@ def _overview(run: Run, squares: pd.DataFrame | None) -> MapOverview | None:
     return MapOverview(pictures, outlines, ({code: f"{words}: {span}" for code, words in kind.items()},))
 
 
-def _shades() -> tuple[Shade, ...]:
+def square_shades() -> tuple[Shade, ...]:
     texts = [{"es": "sin coca en el mapa", "en": "none on the map"}]
     for low, high in pairwise([*_STEPS, np.inf]):
         span = f"{low:g} - {high:g} ha/km²" if np.isfinite(high) else f"> {low:g} ha/km²"
@@ -146,7 +146,7 @@ def _picture(squares: pd.DataFrame, bounds: tuple[float, ...], side: int) -> NDA
     lat = north - (np.arange(height) + 0.5) * (north - south) / height
     codes = np.full((height, width), OUTSIDE, dtype=np.uint8)
     known = pd.Series(
-        _codes(squares, side), index=pd.MultiIndex.from_frame(squares[["epsg", "x", "y"]].astype(int))
+        square_codes(squares, side), index=pd.MultiIndex.from_frame(squares[["epsg", "x", "y"]].astype(int))
     )
     zone = np.array([utm_epsg(v, (south + north) / 2) for v in lon])
     for epsg in np.unique(zone).tolist():
@@ -158,7 +158,7 @@ def _picture(squares: pd.DataFrame, bounds: tuple[float, ...], side: int) -> NDA
     return codes
 
 
-def _codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
+def square_codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
     density = pd.to_numeric(squares["mapped_ha"]).to_numpy(dtype=float) / (side / 1000) ** 2
     code = 1 + np.searchsorted(_STEPS, np.nan_to_num(density), side="left")
     code[np.isnan(density)] = _WITHHELD
