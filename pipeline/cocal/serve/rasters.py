@@ -10,17 +10,20 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rio_tiler.models import ImageData
 from rio_tiler.reader import part
 from shapely.geometry.base import BaseGeometry
 
 from cocal.contracts import NO_DATA, PROBABILITY_SCALE
+from cocal.errors import SceneReadError
 from cocal.grid import Tile, windows_bounds
 
 TILE_PX = 256
@@ -61,7 +64,8 @@ class Square(NamedTuple):
         """In degrees."""
         x, y = np.array([self.x, self.x + 1]) / 2**self.z, np.array([self.y + 1, self.y]) / 2**self.z
         (west, east), (south, north) = (x * 360 - 180).tolist(), _latitude(y).tolist()
-        return shapely.box(west, south, east, north)
+        outline: BaseGeometry = shapely.box(west, south, east, north)
+        return outline
 
     def degrees(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Longitude of the pixel columns' and latitude of the pixel rows' centres."""
@@ -101,12 +105,20 @@ class MapRasters:
         return out
 
 
+def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"]) -> ImageData:
+    """A GeoTIFF on `square`. Nothing else is opened: another format could name files of its own."""
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            return part(
+                source, square.metres, height=TILE_PX, width=TILE_PX, dst_crs=_MERCATOR, bounds_crs=_MERCATOR,
+                resampling_method=resampling, reproject_method=resampling,
+            )  # fmt: skip
+    except RasterioError as err:
+        raise SceneReadError(f"cannot read {path}", "a GeoTIFF as it was committed", str(err)) from err
+
+
 def _read(path: Path, name: str, square: Square) -> Codes:
-    with rasterio.open(path, driver="GTiff") as source:
-        image = part(
-            source, square.metres, height=TILE_PX, width=TILE_PX, dst_crs=_MERCATOR, bounds_crs=_MERCATOR,
-            resampling_method="nearest", reproject_method="nearest",
-        )  # fmt: skip
+    image = warped(path, square, "nearest")
     values, there = image.data[0], image.mask > 0
     if name == CLASS:
         return np.where(there & (values != NO_DATA), values, NOTHING).astype(np.uint8)

@@ -6,24 +6,15 @@ import io
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.crs import CRS
-from rio_tiler.reader import part
 
-from cocal.serve.rasters import TILE_PX, Square
-
-_MERCATOR = CRS.from_epsg(3857)
+from cocal.serve.rasters import Square, warped
 
 
 def relief(path: Path, square: Square) -> bytes:
     """Heights in the Terrarium encoding (Mapzen): (red x 256 + green + blue / 256) - 32768 m; 0 m where there is none."""
-    with rasterio.open(path, driver="GTiff") as source:
-        image = part(
-            source, square.metres, height=TILE_PX, width=TILE_PX, dst_crs=_MERCATOR, bounds_crs=_MERCATOR,
-            resampling_method="bilinear", reproject_method="bilinear",
-        )  # fmt: skip
+    image = warped(path, square, "bilinear")
     return terrarium(np.where(image.mask > 0, np.nan_to_num(image.data[0].astype(np.float64)), 0.0))
 
 

@@ -3,6 +3,7 @@
 import { el, find, replace, swatch } from "./dom.js";
 import { POINT_COLOURS } from "./style.js";
 import { NO_FIGURE } from "./paint.js";
+import { choices } from "./view.js";
 import { own, t } from "./words.js";
 
 /** Connect the elements once; `change(part)` is told what was chosen. */
@@ -28,9 +29,7 @@ export function showControls(view, house, change) {
   find("run-b").value = view.with;
   showPeriod("period", run, view.period);
   showPeriod("period-b", other, view.at);
-  const layers = ["none", ...run.layers.map((l) => l.id)];
-  showRadios("layers", "layer", layers, view.layer, { target }, change);
-  showRadios("paints", "paint", ["outline", "hectares", "width"], view.paint, {}, change);
+  showLayers(choices(run), view.layer, target.toLowerCase(), change);
   find("relief-row").hidden = !run.relief;
   find("points-row").hidden = !run.records;
   for (const id of ["relief", "points", "compare"]) find(id).checked = view[id];
@@ -47,13 +46,12 @@ function showPeriod(id, run, name) {
   find(`${id}-name`).textContent = name;
 }
 
-function showRadios(box, name, ids, chosen, words, change) {
-  const focused = find(box).contains(document.activeElement) ? document.activeElement.value : null;
-  replace(find(box), ids.map((id) =>
-    el("label", {},
-      el("input", { type: "radio", name, value: id, checked: id === chosen, onchange: () => change({ [name]: id }) }),
-      ` ${t(`${name}.${id}`, words)}`)));
-  if (focused) find(box).querySelector(`input[value="${focused}"]`)?.focus();
+function showLayers(ids, chosen, target, change) {
+  const box = find("layers");
+  const focused = box.contains(document.activeElement) ? document.activeElement.value : null;
+  const radio = (value) => el("input", { type: "radio", name: "layer", value, checked: value === chosen, onchange: () => change({ layer: value }) });
+  replace(box, ids.map((id) => el("label", {}, radio(id), ` ${t(`layer.${id}`, { target })}`)));
+  if (focused) box.querySelector(`input[value="${focused}"]`)?.focus();
 }
 
 function showSwipe(view) {
@@ -69,7 +67,7 @@ function showSwipe(view) {
 /** What the colours mean. */
 export function showLegend(view, run, painted) {
   const layer = run.layers.find((l) => l.id === view.layer);
-  const target = own(run.classes.find((c) => c.key === run.target));
+  const target = own(run.classes.find((c) => c.key === run.target)).toLowerCase();
   const list = (title, lines) => [el("h2", {}, title), el("ul", {}, lines.map((l) => el("li", {}, swatch(l.colour), ` ${l.text}`)))];
   const ground = layer?.legend.map((s) => ({ colour: s.colour, text: own(s) })) ?? [];
   if (layer && layer.id !== "density") ground.push({ colour: NO_FIGURE, text: t("not_observed") });

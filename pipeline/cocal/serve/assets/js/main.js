@@ -43,9 +43,13 @@ function moved(camera) {
   remember();
 }
 
-const remember = () => window.history.replaceState(null, "", format(view));
+function remember() {
+  window.history.replaceState(null, "", format(view));
+}
 
-const runOf = (name) => house.runs.find((r) => r.name === name);
+function runOf(name) {
+  return house.runs.find((r) => r.name === name);
+}
 
 /** Draw all of it; a newer view overtakes an older one that still waits for the server. */
 async function draw() {
@@ -74,8 +78,8 @@ async function draw() {
 /** One side of the stage: what to draw, and how its regions are painted. */
 async function side(now, name, period) {
   const run = runOf(name), figures = await get([name, period, "figures"]);
-  const target = own(run.classes.find((c) => c.key === run.target));
-  const painted = now.paint === "outline" ? null : paintRegions(now.paint, figures, target);
+  const target = own(run.classes.find((c) => c.key === run.target)).toLowerCase();
+  const painted = ["hectares", "width"].includes(now.layer) ? paintRegions(now.layer, figures, target) : null;
   const layer = run.layers.some((l) => l.id === now.layer) ? now.layer : "none";
   const ring = facts?.outline ?? null;
   const style = { run, period, layer, relief: now.relief, points: now.points, region: now.region, ring, colours: painted?.colours };
@@ -134,7 +138,9 @@ function clicked(event, map, right) {
   find("panel").scrollTop = 0;
 }
 
-const say = (text) => replace(find("message"), text);
+function say(text) {
+  replace(find("message"), text);
+}
 
 async function attempt(work) {
   try {

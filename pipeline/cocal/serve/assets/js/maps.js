@@ -22,12 +22,12 @@ export class Maps {
   /** Draw both sides; `right` is null where nothing is compared. */
   draw(left, right, camera) {
     this.left ??= this.make("map-a", left, camera);
-    this.left.setStyle(mapStyle(left), { diff: true });
+    restyle(this.left, mapStyle(left));
     find("map-b").hidden = right === null;
     if (right === null) return;
     this.right ??= this.make("map-b", right, cameraOf(this.left));
     this.right.resize();
-    this.right.setStyle(mapStyle(right), { diff: true });
+    restyle(this.right, mapStyle(right));
     this.follow(this.left, this.right);
   }
 
@@ -37,6 +37,10 @@ export class Maps {
       ? { zoom: camera[0], center: [camera[2], camera[1]] }
       : { bounds: [[west, south], [east, north]], fitBoundsOptions: { padding: 24 } };
     const map = new GLMap({ container, style: mapStyle(side), ...place, ...OPTIONS });
+    map.once("style.load", () => {
+      map.settled = true;
+      if (map.wanted) map.setStyle(map.wanted, { diff: true });
+    });
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     if (container === "map-a") this.furnish(map);
@@ -80,6 +84,12 @@ export class Maps {
   fit([west, south, east, north]) {
     this.left?.fitBounds([[west, south], [east, north]], { padding: 40, animate: false });
   }
+}
+
+/** Give a map its style; before its first one has settled there is no difference to apply, so it waits. */
+function restyle(map, style) {
+  map.wanted = style;
+  if (map.settled) map.setStyle(style, { diff: true });
 }
 
 const cameraOf = (map) => {

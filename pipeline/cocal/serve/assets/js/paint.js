@@ -11,9 +11,9 @@ export const told = (figures) => (Object.values(figures).some((f) => f.estimated
 
 const width = (f) => (f.ci_high_ha === null || !f.estimated_ha ? null : (f.ci_high_ha - f.ci_low_ha) / f.estimated_ha);
 
-/** {colours: region id -> colour, legend: [{colour, text}], title} of the chosen way to paint. */
-export function paintRegions(paint, figures, target) {
-  if (paint === "hectares") {
+/** {colours: region id -> colour, legend: [{colour, text}], title} of the way to paint that `layer` names. */
+export function paintRegions(layer, figures, target) {
+  if (layer === "hectares") {
     const kind = told(figures);
     const values = each(figures, (f) => f[`${kind}_ha`]);
     const what = kind === "estimated" ? t("estimated") : `${t("mapped")}. ${t("mapped_only")}`;

@@ -1,6 +1,6 @@
 // What is looked at, as one plain object; the part of the address after # says it, and restores it.
 
-const TEXT = ["lang", "run", "period", "layer", "paint", "with", "at", "region"];
+const TEXT = ["lang", "run", "period", "layer", "with", "at", "region"];
 const FLAGS = ["compare", "relief", "points"];
 
 /** The view that an address asks for; what it does not say, or says wrongly, is as in `usual`. */
@@ -32,12 +32,15 @@ function numbers(text, count) {
   return found.length === count && text && found.every(Number.isFinite) ? found : null;
 }
 
-/** `view` with runs, periods, layers and paints that exist. */
+/** What a run can be coloured by: its rasters, its regions, nothing. */
+export const choices = (run) => [...run.layers.map((l) => l.id), "hectares", "width", "none"];
+
+/** `view` with runs, periods and layers that exist. */
 export function settled(view, house) {
   const run = house.runs.find((r) => r.name === view.run) ?? house.runs[0];
   const other = house.runs.find((r) => r.name === view.with) ?? house.runs[house.runs.length > 1 ? 1 : 0];
   const named = (of, name, usual) => (of.periods.find((p) => p.name === name) ?? of.periods.at(usual)).name;
-  const layers = ["none", ...run.layers.map((l) => l.id)];
+  const layers = choices(run);
   return {
     ...view,
     lang: view.lang === "en" ? "en" : "es",
@@ -45,7 +48,6 @@ export function settled(view, house) {
     period: named(run, view.period, -1),
     with: other.name,
     at: named(other, view.at, other === run ? 0 : -1),
-    layer: layers.includes(view.layer) ? view.layer : layers[1] ?? "none",
-    paint: ["outline", "hectares", "width"].includes(view.paint) ? view.paint : "outline",
+    layer: layers.includes(view.layer) ? view.layer : layers[0],
   };
 }

@@ -15,16 +15,14 @@ const WORDS = {
   period: ["Período", "Period"],
   run_b: ["Corrida a la derecha", "Run on the right"],
   period_b: ["Período a la derecha", "Period on the right"],
-  ground: ["Suelo", "Ground"],
-  "layer.none": ["Nada", "Nothing"],
+  colours: ["Colores", "Colours"],
+  "layer.none": ["Solo límites", "Outlines only"],
   "layer.class": ["Clases", "Classes"],
   "layer.probability": ["Probabilidad de {target}", "Probability of {target}"],
   "layer.looks": ["Fechas despejadas", "Clear dates"],
-  "layer.density": ["{target} por km²", "{target} per km²"],
-  regions_paint: ["Regiones", "Regions"],
-  "paint.outline": ["Solo límites", "Outlines only"],
-  "paint.hectares": ["Por hectáreas", "By hectares"],
-  "paint.width": ["Por ancho del intervalo", "By width of interval"],
+  "layer.density": ["Hectáreas de {target} por km²", "Hectares of {target} per km²"],
+  "layer.hectares": ["Regiones por hectáreas de {target}", "Regions by hectares of {target}"],
+  "layer.width": ["Regiones por ancho del intervalo", "Regions by width of interval"],
   relief: ["Relieve", "Relief"],
   points: ["Puntos de campo", "Field points"],
   compare: ["Comparar lado a lado", "Compare side by side"],
@@ -114,7 +112,7 @@ export const own = (text) => text[language()];
 export function label(root) {
   document.documentElement.lang = language();
   for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
-  for (const node of root.querySelectorAll("[data-tLabel], [data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
+  for (const node of root.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
 }
 
 /** 1.234,5 in Spanish, 1,234.5 in English; little is not none: < 0,1. */
