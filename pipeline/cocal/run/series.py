@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from cocal.classify import ModelCard, load_model, read_series, save_model, train
+from cocal.classify import ModelCard, check_labels, load_model, read_series, save_model, train, write_checks
 from cocal.classify.series import labels_in
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.validation import Fitted
 from cocal.config import SeriesConfig
 from cocal.contracts import Period
 from cocal.errors import InputError
@@ -52,18 +53,22 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     with store.locked():
         store.sweep()
         if not store.find(unit, address(inputs)):
-            features = series_features(series, index, period)
+            features, looked = series_features(series, index, period), list[Fitted]()
+            table = labels.set_index("sample_id").join(features).reset_index()
             model = train(
-                labels.set_index("sample_id").join(features).reset_index(), config.train.model,
+                table, config.train.model,
                 scheme=scheme, feature_names=feature_names(index, period),
                 feature_settings=index.model_dump(mode="json"),
                 provenance={
                     "source": samples.source, "licence": samples.licence, "sample_sha256": inputs["labels"],
                     "period": f"{period.start} to {period.end}", "simulated": samples.simulated,
                 },
+                look=looked.append,
             )  # fmt: skip
             with store.commit(unit, inputs) as folder:
                 save_model(model, folder)
+                findings = check_labels(table, looked[0], period)
+                write_checks(folder, findings, looked[0], simulated=samples.simulated)
         home = store.home(unit)
         return home, load_model(home).card
 
