@@ -122,3 +122,11 @@ def test_labels_that_become_one_class_are_refused(tmp_path: Path) -> None:
 def test_a_run_with_regions_is_read_as_a_run() -> None:
     demo = Path(__file__).parents[2] / "configs" / "demo.yaml"
     assert isinstance(read_training(demo), RunConfig)
+
+
+def test_the_file_that_the_document_shows_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    config = SeriesConfig.model_validate(shown)
+    assert config.train.model.estimator == "auto"
+    assert len(config.train.samples.bands) == 11
