@@ -145,7 +145,7 @@ def _under(design: Design, problem: Problem, settings: TrainSettings, kept: list
     shares = {key: round(float((labels == key).mean()), 6) for key in problem.keys}
     return {
         "design": {
-            "kind": design.kind, **settings.validation.model_dump(), "groups_of_blocks": int(design.group.max()) + 1,
+            "kind": design.kind, **settings.validation.model_dump(mode="json"), "groups_of_blocks": int(design.group.max()) + 1,
             "names": [fold.name for fold in design.folds],
             "left_out_by_buffer": [fold.buffered for fold in design.folds],
             "target_share_in_folds": [
