@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cocal.classify.validation import score_table
+from cocal.classify.validation import ScoreTable, score_tables
 
 if TYPE_CHECKING:
     from cocal.classify.model import ModelCard
@@ -52,7 +52,7 @@ def card_sections(card: ModelCard) -> list[Section]:
             ("clase / class", "píxeles / pixels", "muestras / samples", "sin datos / dropped"),
         ),
         Section("Origen / Origin", _facts(origin)),
-        _scores(validation),
+        *(_scores(part) for part in score_tables(validation)),
         Section("Validación / Validation", _facts(validation.get("design", {}))),
         Section("Variables / Features", [[str(i), name] for i, name in enumerate(card.features, start=1)]),
         Section("Ajustes / Settings", _facts(card.feature_settings)),
@@ -85,11 +85,11 @@ def _identity(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _scores(validation: Mapping[str, Any]) -> Section:
-    table = score_table(dict(validation))
-    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    note = str(validation.get("prevalence_note", ""))
-    return Section("Aciertos / Scores", rows, [str(c) for c in table.columns], note)
+def _scores(scores: ScoreTable) -> Section:
+    """A table of scores as it is printed: never without the null models."""
+    head, _, _ = str(scores).partition("\n")
+    table = scores.summary
+    return Section("Aciertos / Scores", table.to_numpy().tolist(), [str(c) for c in table.columns], head)
 
 
 def _facts(values: Mapping[str, Any], path: str = "") -> list[list[str]]:
