@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from cocal.classify.kernel import accelerated
-from cocal.classify.validation import best_threshold
+from cocal.classify.nulls import best_threshold
 from cocal.features import FeatureSettings
 from cocal.simulate.land.kinds import CODES
 

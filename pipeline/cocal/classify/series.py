@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,8 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
         *settings.bands.values(),
         *settings.carried.values(),
     ]
-    there = ", ".join(map(str, table.columns))
-    refuse(settings, scheme, [f"no column {c!r} (there are {there})" for c in columns if c not in table])
+    there = [str(c) for c in table.columns]
+    refuse(settings, scheme, [_absent(c, there) for c in columns if c not in table])
     keys, problems = map_labels(table[settings.label_column], settings, scheme)
     long = pd.DataFrame(
         {
@@ -110,6 +111,13 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     if outside.any():
         problems.append(f"samples whose place is not in degrees: {_few(long['sample_id'][outside])}")
     return problems
+
+
+def _absent(column: str, there: list[str]) -> str:
+    lowered = {c.lower(): c for c in there}
+    near = difflib.get_close_matches(column.lower(), lowered, 1, cutoff=0.5)
+    hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
+    return f"no column {column!r} ({hint}there are {', '.join(there)})"
 
 
 def _few(names: pd.Series) -> str:
