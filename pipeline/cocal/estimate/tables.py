@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, check_table
-from cocal.store import atomic_path
+from cocal.store import atomic_path, write_csv
 
 _DECIMALS = {
     "estimated_ha": 4,
@@ -34,8 +34,7 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
         ]
     for name in shown.columns.intersection(list(_EXACT)):
         shown[name] = ["" if pd.isna(value) else f"{value:.10f}" for value in shown[name]]
-    with atomic_path(path) as temporary:
-        shown.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    write_csv(path, shown)
 
 
 def write_tables(folder: str | Path, areas: pd.DataFrame) -> list[Path]:
