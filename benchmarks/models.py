@@ -41,14 +41,16 @@ def measure(
     variants: Sequence[Variant], seeds: Sequence[int], kinds: Sequence[str] = tuple(KINDS)
 ) -> pd.DataFrame:
     """`counted` of every variant, seed and split."""
-    rows = []
+    found = pd.DataFrame()
     for seed in seeds:
+        rows = []
         for digest, wanted in {v.features.digest: v.features for v in variants}.items():
             chosen = [v for v in variants if v.features.digest == digest]
             for split in splits(seed, wanted, kinds):
                 rows += [counted(v, seed, split) for v in chosen]
+        found = kept_and(pd.concat([found, pd.DataFrame(rows)]))
         print(f"seed {seed}", file=sys.stderr, flush=True)
-    return pd.DataFrame(rows)
+    return found
 
 
 def per_land(found: pd.DataFrame) -> pd.DataFrame:
@@ -124,8 +126,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="document that holds the table between its marks")
     chosen = parser.parse_args()
     fresh = measure([v for v in VARIANTS if v.name in chosen.variants], chosen.seeds, chosen.kinds)
-    found = kept_and(fresh)
-    text = table(found[found["seed"].isin(chosen.seeds)])
+    text = table(fresh[fresh["seed"].isin(chosen.seeds)])
     print(text, flush=True)
     if chosen.write:
         write_between(chosen.write, "models", text)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from border import Bools, Pixels, demo_features
+from border import TRAINING, Bools, Pixels, demo_features
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from cocal.classify.calibration import at_prior
+from cocal.classify.calibration import best_threshold as best_threshold_of
 from cocal.classify.kernel import accelerated
 from cocal.classify.nulls import best_threshold
 from cocal.features import FeatureSettings
@@ -45,19 +48,6 @@ class Variant:
     null: bool = False
 
 
-def probabilities(estimator: object, pixels: Pixels) -> tuple[Bools, NDArray[np.float64]]:
-    """(coca is the likeliest class, probability of coca) of each pixel."""
-    found = accelerated(estimator).predict_proba(pixels.x)
-    classes = estimator.classes_.tolist()
-    return found.argmax(axis=1) == classes.index(COCA), found[:, classes.index(COCA)]
-
-
-def forest(train: Pixels, test: Pixels, seed: int) -> Answer:
-    """The plain forest: the likeliest class."""
-    chosen = RandomForestClassifier(60, min_samples_leaf=2, random_state=seed)
-    return Answer(*probabilities(chosen.fit(train.x, train.code), test))
-
-
 def last_map(train: Pixels, test: Pixels, seed: int) -> Answer:
     """Persistence: what the office mapped a year before."""
     return Answer(test.office[:, 0], test.office[:, 0].astype(float))
@@ -71,18 +61,101 @@ def historical_mean(train: Pixels, test: Pixels, seed: int) -> Answer:
 
 def one_index(train: Pixels, test: Pixels, seed: int) -> Answer:
     """The one feature and threshold that are best where it was trained."""
-    rules = [(*best_threshold(column, train.coca), at) for at, column in enumerate(train.x.T)]
+    rules = [(*best_threshold(column, train.coca), at) for at, column in enumerate(train.x[:, OWN].T)]
     threshold, above, _, at = max(rules, key=lambda rule: rule[2])
-    said = test.x[:, at] >= threshold if above else test.x[:, at] <= threshold
+    column = test.x[:, OWN[at]]
+    said = column >= threshold if above else column <= threshold
     return Answer(said, np.full(said.size, np.nan))
 
 
 DEMO = demo_features()
-PLAIN = Variant("plain forest", DEMO, forest, null=True)
+WIDE = demo_features(
+    *(f"{name}~mean5" for name in ("NDVI.p10", "NDVI.median", "NDVI.std", "NDVI.h1_cos", "CIRE.amplitude", "NDMI.median",
+                                   "NBR2.median", "BSI.p90", "swir16.median", "rededge071.median")),
+    *(f"{name}~std5" for name in ("NDVI.median", "swir16.median")),
+    *(f"{name}~mean15" for name in ("NDVI.std", "CIRE.amplitude", "BSI.p90")),
+)  # fmt: skip
+OWN = [at for at, name in enumerate(WIDE.features) if "~" not in name]
+
+
+@lru_cache(maxsize=4)
+def fitted(train: Pixels, seed: int, around: bool) -> RandomForestClassifier:
+    """The forest of a split on the pixels' own features, or on those of their surroundings too; kept for the next variant."""
+    chosen = RandomForestClassifier(60, min_samples_leaf=2, random_state=seed, oob_score=True)
+    return chosen.fit(train.x if around else train.x[:, OWN], train.code)
+
+
+@lru_cache(maxsize=4)
+def asked(train: Pixels, test: Pixels, seed: int, around: bool) -> tuple[Bools, NDArray[np.float64]]:
+    """(coca is the likeliest class, probability of coca) of the tested pixels."""
+    estimator = fitted(train, seed, around)
+    found = accelerated(estimator).predict_proba(test.x if around else np.ascontiguousarray(test.x[:, OWN]))
+    column = estimator.classes_.tolist().index(COCA)
+    return found.argmax(axis=1) == column, found[:, column]
+
+
+def map_weights(train: Pixels) -> NDArray[np.float64]:
+    """What each training pixel stands for on the map: of `TRAINING` drawn by chance all that are not coca are there."""
+    drawn_by_chance = max(1, min(TRAINING, train.code.size) - int((~train.coca).sum()))
+    return np.where(train.coca, drawn_by_chance / train.coca.sum(), 1.0)
+
+
+def prior_of(train: Pixels, pixels: Pixels) -> NDArray[np.float64]:
+    """How probable coca is where last year's map has it, and elsewhere: as often as in the training pixels."""
+    weight, mapped = map_weights(train), train.office[:, 0]
+    there, elsewhere = (
+        (weight * train.coca)[where].sum() / max(1, weight[where].sum()) for where in (mapped, ~mapped)
+    )
+    return np.where(pixels.office[:, 0], there, elsewhere)
+
+
+def recipe(*, around: bool = False, before: bool = False, threshold: bool = False) -> Recipe:
+    """The forest with some of: surroundings, last year's map as prior, a threshold of best F1 on the training pixels.
+
+    The threshold is chosen on each training pixel's probability from the trees that did not see it, at the prevalence of
+    the map. Without it coca is what is likeliest; a prior alone is called from one half.
+    """
+
+    def answer(train: Pixels, test: Pixels, seed: int) -> Answer:
+        said, probability = asked(train, test, seed, around)
+        estimator = fitted(train, seed, around)
+        held_out = estimator.oob_decision_function_[:, estimator.classes_.tolist().index(COCA)]
+        if not (before or threshold):
+            return Answer(said, probability)
+        trained, weight = float(train.coca.mean()), map_weights(train)
+        prevalence = float((weight * train.coca).sum() / weight.sum())
+        prior = (prior_of(train, train), prior_of(train, test)) if before else (prevalence, prevalence)
+        known = ~np.isnan(held_out)
+        mine = at_prior(held_out, trained, prior[0])[known]
+        cut, _ = best_threshold_of(mine, train.coca[known], weight[known]) if threshold else (0.5, 0.0)
+        final = at_prior(probability, trained, prior[1])
+        return Answer(final >= cut, final)
+
+    return answer
+
+
+PLAIN = Variant("plain forest", WIDE, recipe(), null=True)
 
 VARIANTS: tuple[Variant, ...] = (
-    Variant("last year's map", DEMO, last_map, null=True),
-    Variant("mean of four years' maps", DEMO, historical_mean, null=True),
-    Variant("one index", DEMO, one_index, null=True),
+    Variant("last year's map", WIDE, last_map, null=True),
+    Variant("mean of four years' maps", WIDE, historical_mean, null=True),
+    Variant("one index", WIDE, one_index, null=True),
     PLAIN,
+    Variant("plain forest + threshold", WIDE, recipe(threshold=True)),
+    Variant("plain forest + surroundings", WIDE, recipe(around=True)),
+    Variant("plain forest + last year's map", WIDE, recipe(before=True)),
+    Variant(
+        "surroundings + threshold (full without last year's map)", WIDE, recipe(around=True, threshold=True)
+    ),
+    Variant(
+        "last year's map + threshold (full without surroundings)", WIDE, recipe(before=True, threshold=True)
+    ),
+    Variant(
+        "surroundings + last year's map (full without threshold)", WIDE, recipe(around=True, before=True)
+    ),
+    Variant(
+        "full: surroundings, last year's map, threshold",
+        WIDE,
+        recipe(around=True, before=True, threshold=True),
+    ),
 )

@@ -11,10 +11,12 @@ import pytest
 import rasterio
 from small_world import DAYS, make_world
 
+from cocal.classify.settings import PriorSettings
 from cocal.config import read_config
 from cocal.grid import Window
 from cocal.regions import owned, read_regions
 from cocal.run.measure.applicability import with_applicability
+from cocal.run.prior import prior_of
 
 UNSEEN = "bare"
 
@@ -87,3 +89,25 @@ def test_the_table_without_counts_outside_has_no_note():
         "a; 25.0 % of the mapped hectares lie where the model does not apply",
         "",
     ]
+
+
+def test_an_earlier_map_moves_the_class_where_it_speaks_and_is_part_of_the_address(world, done, tmp_path):
+    """The earlier map has coca everywhere in the west, nothing in the east, and ends before the last rows."""
+    west = world.copied(tmp_path / "west")
+    window, path = west.window, west.folder / "before.tif"
+    codes = np.where(np.arange(window.width) < window.width // 2, 1, 3)[None, :] * np.ones(
+        (window.height - 9, 1)
+    )
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "width": window.width, "height": window.height - 9,
+               "crs": f"EPSG:{window.epsg}", "transform": window.transform}  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(codes.astype(np.uint8), 1)
+    found = prior_of(window, PriorSettings(elsewhere=0.01, where_mapped=0.9, unseen=0.2, map=path, code=1))
+    assert (np.unique(found[:-9, : window.width // 2]), np.unique(found[-9:])) == (0.9, 0.2)
+    assert np.unique(found[:-9, window.width // 2 :]) == 0.01
+    before = {p.parent.name for p in west.root.glob("maps/*/*/*/class.tif")}
+    prior = {"map": "before.tif", "code": 1, "where_mapped": 0.999, "elsewhere": 0.001, "unseen": 0.001}
+    west.edit(lambda c: c["classify"].update(prior=prior, threshold=0.5))
+    done(west, last="measure")
+    after = {p.parent.name for p in west.root.glob("maps/*/*/*/class.tif")} - before
+    assert len(after) == len(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,31 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.classify.applicability import UNKNOWN
+from cocal.classify.calibration import at_prior, trained_share
 from cocal.classify.estimators import one_thread
-from cocal.classify.model import Model
+from cocal.classify.model import Model, ModelCard
 from cocal.classify.settings import Missing
 from cocal.contracts import CLASSMAP, NO_DATA, UNOBSERVED, check_classmap, check_features
 from cocal.errors import ModelMismatchError
 from cocal.scheme import ClassScheme
+
+Decide = Callable[
+    [NDArray[np.float64], int, NDArray[np.float64]], tuple[NDArray[np.intp], NDArray[np.float64]]
+]
 
 ROWS_AT_ONCE = 65_536
 """Pixels handed to the estimator in one call: bounds the memory, changes no result."""
 
 
 def classify(
-    features: xr.Dataset, model: Model, *, min_clear: int, missing: Missing, applicability: bool = False
+    features: xr.Dataset,
+    model: Model,
+    *,
+    min_clear: int,
+    missing: Missing,
+    prior: NDArray[np.float64] | None = None,
+    threshold: float | None = None,
+    applicability: bool = False,
 ) -> xr.Dataset:
     """The class map of `features`.
 
@@ -39,6 +52,12 @@ def classify(
         Clear dates needed.
     missing : {"unobserved", "native"}
         What a missing feature means; "native" needs a model trained with missing features.
+    prior : (y, x) float64, optional
+        How probable the target is before the features are looked at (see `calibration`); left out: its share
+        among the training samples.
+    threshold : float, optional
+        From this probability on a pixel is the target, below it the likeliest of the other classes; left out:
+        the likeliest class.
     applicability : bool
         Add how unlike the model's training samples each pixel is (see `applicability`).
 
@@ -65,13 +84,19 @@ def classify(
         _classify_pixels,
         chosen,
         features["n_clear"],
-        input_core_dims=[["feature"], []],
+        xr.full_like(features["n_clear"], np.nan, dtype=np.float64)
+        if prior is None
+        else xr.DataArray(prior, dims=("y", "x")),
+        input_core_dims=[["feature"], [], []],
         output_core_dims=[[], []],
-        kwargs={"model": model, "min_clear": min_clear, "native": missing == "native"},
+        kwargs={
+            "model": model, "min_clear": min_clear, "native": missing == "native",
+            "decide": _likeliest if prior is None and threshold is None else _decider(model.card, threshold),
+        },
         dask="parallelized",
         output_dtypes=[np.uint8, np.float32],
         keep_attrs=False,
-    )
+    )  # fmt: skip
     card, scheme = model.card, model.card.class_scheme
     target = next(c for c in scheme.classes if c.key == scheme.target)
     crop_class.attrs = {"long_name": "class", "units": "1", **class_flags(scheme)}
@@ -136,8 +161,45 @@ def _check_fit(features: xr.Dataset, model: Model, missing: Missing, applicabili
         )  # fmt: skip
 
 
+def _likeliest(
+    answer: NDArray[np.float64], column: int, _: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """(number of the class, probability of the target) of each row of (row, class) probabilities."""
+    return answer.argmax(axis=1), answer[:, column]
+
+
+def _decider(card: ModelCard, threshold: float | None) -> Decide:
+    """As `_likeliest`, with the probability of the target at a prior (NaN: as trained) and from a threshold on."""
+    scheme, weight = card.class_scheme, card.parameters.get("class_weight")
+    trained = trained_share(card.training.pixels, weight, scheme.target)
+
+    def decide(
+        answer: NDArray[np.float64], column: int, prior: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        before = answer[:, column]
+        target = np.where(np.isnan(prior), before, at_prior(before, trained, prior))
+        rest = answer.copy()
+        rest[:, column] = -1.0
+        other = rest.argmax(axis=1)
+        if threshold is None:
+            share = rest.max(axis=1) / np.maximum(1 - before, np.finfo(float).tiny)
+            is_target = target >= (1 - target) * share
+        else:
+            is_target = target >= threshold
+        return np.where(is_target, column, other), target
+
+    return decide
+
+
 def _classify_pixels(
-    values: NDArray[np.float32], n_clear: NDArray[np.uint16], *, model: Model, min_clear: int, native: bool
+    values: NDArray[np.float32],
+    n_clear: NDArray[np.uint16],
+    prior: NDArray[np.float64],
+    *,
+    model: Model,
+    min_clear: int,
+    native: bool,
+    decide: Decide,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """(class, probability) of pixels (..., feature); what is not finite is missing."""
     crop_class = np.full(n_clear.shape, NO_DATA, dtype=np.uint8)
@@ -149,12 +211,12 @@ def _classify_pixels(
     rows = np.where(finite[observed], values[observed], np.float32(np.nan))
     classes = np.asarray(model.classifier.classes_)
     column = int(np.flatnonzero(classes == model.target_code)[0])
+    known = prior[observed]
     found, certainty = np.empty(len(rows), dtype=np.uint8), np.empty(len(rows), dtype=np.float32)
     with one_thread():
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            answer = model.predictor.predict_proba(rows[part])
-            found[part] = classes[answer.argmax(axis=1)]
-            certainty[part] = answer[:, column]
+            best, certainty[part] = decide(model.predictor.predict_proba(rows[part]), column, known[part])
+            found[part] = classes[best]
     crop_class[observed], probability[observed] = found, certainty
     return crop_class, probability

@@ -170,6 +170,28 @@ class TrainSettings(_Settings):
         return self.estimator
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class PriorSettings(_Settings):
+    """How probable the target is before the images of the period are looked at."""
+
+    elsewhere: Share = Field(
+        description="where the earlier map shows another class; without a map: everywhere"
+    )
+    where_mapped: Share | None = Field(None, description="where the earlier map shows the target")
+    unseen: Share | None = Field(None, description="where the earlier map has code 0, or ends")
+    map: Path | None = Field(None, description="raster of class codes: an earlier map, last year's best")
+    code: int | None = Field(None, ge=1, le=254, description="code of the target in that raster")
+
+    @model_validator(mode="after")
+    def _whole(self) -> PriorSettings:
+        given = [value is not None for value in (self.map, self.code, self.where_mapped, self.unseen)]
+        if any(given) and not all(given):
+            raise ValueError("give `map`, `code`, `where_mapped` and `unseen` together, or none of them")
+        return self
+
+
 class ClassifySettings(_Settings):
     """How a model is applied."""
 
@@ -179,6 +201,12 @@ class ClassifySettings(_Settings):
     min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
     missing: Missing = Field(
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
+    )
+    prior: PriorSettings | None = Field(
+        None, description="moves the target's probability from its share among the samples to what is stated"
+    )
+    threshold: Share | None = Field(
+        None, description="probability from which a pixel is the target; left out: the likeliest class"
     )
     applicability: bool = Field(
         default=False,

@@ -15,7 +15,6 @@ from cocal.classify.applicability import Applicability, applicability_of
 from cocal.classify.artefact import digest, pack
 from cocal.classify.distil import distil, student
 from cocal.classify.estimators import Classifier, fit
-from cocal.classify.folds import spatial_folds
 from cocal.classify.model import (
     ARTEFACT,
     AreaOfApplicability,
@@ -83,7 +82,8 @@ def train(
     table, dropped = _usable(samples, settings, feature_names, scheme.target)
     _refuse_blank(table, settings, feature_names)
     problem = problem_of(table, scheme.target, feature_names)
-    settings, selection = choose(settings, problem, block_design(table, settings, scheme.target))
+    design = block_design(table, settings, scheme.target)
+    settings, selection = choose(settings, problem, design)
     validation, fitted = validated(table, settings, target=scheme.target, feature_names=feature_names)
     if look is not None:
         look(fitted)
@@ -98,7 +98,7 @@ def train(
             settings = settings.model_copy(update={"estimator": "random_forest"})
     present = set(table["label"])
     classes = {key: code for key, code in scheme.codes.items() if key in present}
-    area = _area(classifier, values, table, settings, scheme.target)
+    area = applicability_of(classifier, values, design.folds)
     stated = None if area is None else _stated(area)
     contract = contract_of(feature_names, feature_settings, scheme.sha256, classes, stated)
     artefact = pack(classifier, contract, None if area is None else area.array)
@@ -129,18 +129,6 @@ def train(
         sha256=digest(artefact),
     )
     return Model(classifier, card, artefact)
-
-
-def _area(
-    classifier: Classifier,
-    values: NDArray[np.float32],
-    table: pd.DataFrame,
-    settings: TrainSettings,
-    target: str,
-) -> Applicability | None:
-    """Where the model applies, by the folds of its validation."""
-    folds, _ = spatial_folds(table, settings.validation, target=target, seed=settings.seed)
-    return applicability_of(classifier, values, folds)
 
 
 def _stated(area: Applicability) -> AreaOfApplicability:

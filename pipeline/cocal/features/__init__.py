@@ -6,6 +6,7 @@ composite  one value per window            ordering   sorting and percentiles ov
 indices    the table of spectral indices   fill       rules for missing windows
 temporal   statistics over the windows     harmonics  harmonic regression
 terrain    elevation and slope             stack      all of it for rasters;  series: for tables
+neighbours mean and spread around a pixel
 """
 
 from cocal.features.composite import Composite, composite, empty_composite

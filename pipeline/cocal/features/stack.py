@@ -21,8 +21,9 @@ from cocal.features.composite import Composite, composite, empty_composite, row_
 from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import Feature
+from cocal.features.neighbours import own_features, surrounded, with_neighbours
 from cocal.features.ordering import blend
-from cocal.features.settings import FeatureSettings, bands_needed, needs_dem
+from cocal.features.settings import FeatureSettings, bands_needed, needs_dem, reach_px
 from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
 from cocal.features.windows import centre_days, composite_windows, period_days, select_features
@@ -59,7 +60,7 @@ def index(
     check_scenes(scenes, bands_needed(settings))
     window = window_of(scenes)
     days = scenes["time"].values.astype("datetime64[D]")
-    composites = []
+    composites, reach = [], reach_px(settings)
     for _, start, end in composite_windows(settings, period):
         within = np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end)))
         chosen = (
@@ -67,10 +68,9 @@ def index(
             if within.size
             else empty_composite(settings, window.shape)
         )
-        composites.append(replace(chosen, inputs=()))
-    dataset = features_from_composites(
-        composites, settings, period, window, None if dem is None else np.asarray(dem)
-    )
+        composites.append(surrounded(replace(chosen, inputs=()), reach))
+    heights = None if dem is None else np.pad(np.asarray(dem, np.float32), reach, constant_values=np.nan)
+    dataset = features_from_composites(composites, settings, period, window, heights)
     dataset.attrs |= {
         "inputs": list(scenes.attrs.get("inputs", [])),
         "simulated": int(scenes.attrs.get("simulated", 0)),
@@ -90,8 +90,8 @@ def features_from_composites(
     Parameters
     ----------
     composites
-        One for each of `composite_windows(settings, period)`, in that order, all on `window` or on
-        `window.expanded(n)` for one n.
+        One for each of `composite_windows(settings, period)`, in that order, all on `window.expanded(n)` for one n
+        that is at least `reach_px(settings)`.
     settings, period
         As for `index`.
     window
@@ -109,6 +109,8 @@ def features_from_composites(
     InputError
         If elevation or slope is asked for and `dem` is None.
     """
+    if reach := reach_px(settings):
+        return _with_surroundings(composites, settings, period, window, dem, reach)
     chosen = select_features(settings, period)
     if needs_dem(settings) and dem is None:
         raise InputError(
@@ -127,6 +129,22 @@ def features_from_composites(
     for c in cropped:
         n_clear += c.n_clear
     return check_features(_dataset(out, n_clear, window, chosen, settings, cropped))
+
+
+def _with_surroundings(
+    composites: Sequence[Composite],
+    settings: FeatureSettings,
+    period: Period,
+    window: Window,
+    dem: NDArray[Any] | None,
+    reach: int,
+) -> xr.Dataset:
+    """The features of a period where some are of a pixel's surroundings, `reach` pixels far."""
+    wide = features_from_composites(composites, own_features(settings), period, window.expanded(reach), dem)
+    chosen, names = select_features(settings, period), [str(name) for name in wide["feature"].values]
+    out = with_neighbours(wide["features"].values, names, chosen, reach)
+    n_clear = _centre(wide["n_clear"].values, window.shape)
+    return check_features(_dataset(out, n_clear, window, chosen, settings, composites))
 
 
 def _dataset(

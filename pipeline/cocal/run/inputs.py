@@ -51,6 +51,8 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found["dem"] = config.dem
     if "train" in stages and config.train:
         found["train.samples.path"] = config.train.samples.path
+    if "classify" in stages and config.classify.prior:
+        found["classify.prior.map"] = config.classify.prior.map
     if "design" in stages and config.design:
         rules = config.design.strata
         files = [*rasters_needed(rules), *(z.path for z in zones_needed(rules))]

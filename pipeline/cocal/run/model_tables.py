@@ -34,7 +34,8 @@ def _f1(card: ModelCard) -> str:
     """F1 of the target in the validation, and the best of the null models."""
     target = card.class_scheme.target
     every = {"model": card.validation["model"], **card.validation["null_models"]}
-    f1 = {name: result["pooled"]["classes"][target]["f1"] or 0.0 for name, result in every.items()}
+    pooled = {name: result["pooled"] for name, result in every.items() if "pooled" in result}
+    f1 = {name: scores["classes"][target]["f1"] or 0.0 for name, scores in pooled.items()}
     mine = f1.pop("model")
     best = max(f1, key=lambda name: f1[name])
     return f"{mine:.3f} (null {best}: {f1[best]:.3f})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,11 @@ def feature_unit(config: RunConfig, tile: Tile, task: FeatureTask) -> Unit:
     return Unit(f"features/{task.period.name}/{tile.id}/{address(inputs)[:12]}", inputs)
 
 
+@lru_cache(maxsize=4)
+def _sha256(path: Path | None) -> str | None:
+    return None if path is None else sha256_file(path)
+
+
 def map_unit(config: RunConfig, tile: Tile, task: MapTask, features: dict[str, Any]) -> Unit:
     """The class map of one tile. The address is part of the path: two models never share a file."""
     inputs = features | {
@@ -112,7 +117,8 @@ def map_unit(config: RunConfig, tile: Tile, task: MapTask, features: dict[str, A
         "model": task.model_sha256,
         "classify": config.classify.model_dump(mode="json", exclude={"model"}),
         "scheme": task.scheme.sha256,
-        "code_classify": source_digest("classify", "scheme"),
+        "prior_map": config.classify.prior and _sha256(config.classify.prior.map),
+        "code_classify": source_digest("classify", "scheme", "run/prior"),
     }
     return Unit(f"maps/{task.features.period.name}/{tile.id}/{address(inputs)[:12]}", inputs)
 

@@ -33,6 +33,7 @@ from cocal.features import (
     read_dem,
 )
 from cocal.grid import Tile, Window, owned_by_zone
+from cocal.run.prior import prior_of
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore
 
@@ -99,6 +100,8 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         model,
         min_clear=rules.min_clear,
         missing=rules.missing,
+        prior=prior_of(block, rules.prior) if rules.prior else None,
+        threshold=rules.threshold,
         applicability=rules.applicability,
     )
     own = owned_by_zone(block)
