@@ -116,7 +116,7 @@ def test_an_estimator_without_a_kernel_answers_itself_with_a_warning() -> None:
     assert kernel_of(wide) is None
 
 
-def test_ranks_of_extreme_values_and_thresholds_count_the_thresholds_below_them() -> None:
+def test_a_rank_is_above_that_of_a_threshold_where_the_value_is_above_it() -> None:
     leaf, cuts = np.array([1, -1, -1]), (-3.4e38, -1e-45, 0.0, 1e-45, 1.0, 3.4e38, np.inf)
     made = trees.flatten(
         [
@@ -129,5 +129,7 @@ def test_ranks_of_extreme_values_and_thresholds_count_the_thresholds_below_them(
     )
     asked = np.array([[-np.inf, -3.4e38, -1.0, -0.0, 0.0, 2e-45, 1.0, np.inf]], dtype=np.float32)
     found, missing = rank(made.ranks, asked)
-    assert found[0, 0].tolist() == [sum(cut < float(v) for cut in cuts) for v in asked[0]]
+    of_node = made.nodes[made.start[:-1]] & np.uint64(0xFFFFFFFF)
+    for cut, own in zip(cuts, of_node, strict=True):
+        assert (found[0, 0] > own).tolist() == [float(value) > cut for value in asked[0]]
     assert not missing

@@ -31,6 +31,7 @@ class Fake:
         return X[:, :3].astype(np.float64)
 
 
+@pytest.mark.filterwarnings("ignore::cocal.classify.kernel.KernelWarning")  # a fake has no kernel
 def test_the_class_is_the_likeliest_and_of_equal_ones_the_lowest_code(
     model: Model, features: xr.Dataset
 ) -> None:
