@@ -81,9 +81,34 @@ def _stage_command(last: str, summary: str) -> None:
         app.command("report")(command)
 
 
+@app.command()
+def train(
+    config: Config,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train the model that the configuration describes, from places on images or from a table of time series."""
+    from cocal.config import SeriesConfig, read_training
+
+    settings = read_training(config)
+    if not isinstance(settings, SeriesConfig):
+        _run(config, "train", serial, scheduler, workers, verbose)
+        return
+    from cocal.classify import score_tables as tables
+    from cocal.run.display import score_tables
+    from cocal.run.series import train_series
+
+    _log_to_stderr(verbose)
+    folder, card = train_series(settings)
+    for table in score_tables(tables(card.validation), simulated=card.simulated):
+        _print(table)
+    _print(f"model {card.id} ({card.estimator}, {len(card.features)} features): {folder}")
+
+
 for _stage, _summary in (
     ("import", "Bring scenes into the archive, radiometry decided and verified."),
-    ("train", "Train the model that the configuration describes."),
     ("index", "Write masked, composited features of every tile to disk."),
     ("classify", "Map every tile: class and probability."),
     ("design", "Draw a sample for field work: strata, points, forms, and the interval to expect."),
@@ -260,10 +285,10 @@ def _print(content: Any) -> None:
 
 
 def _print_summary(result: RunSummary) -> None:
-    from cocal.run.display import design_table, hectares_table, score_table
+    from cocal.run.display import design_table, hectares_table, score_tables
 
-    if result.scores is not None:
-        _print(score_table(result))
+    for table in score_tables(result.scores, simulated=result.simulated):
+        _print(table)
     if result.design is not None:
         _print(design_table(result))
     if result.areas is not None:

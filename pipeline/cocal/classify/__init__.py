@@ -5,8 +5,13 @@ samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
 estimators   the three kinds of classifier, their parameters
 kernel       the same answers as theirs, several times faster; trees, walk: its arrays, its compiled part
-folds        spatial blocks -> folds
-validation   scores under those folds, beside null models
+folds        spatial blocks, regions, years -> folds
+scoring      what predictions are worth for a rare class, with intervals over blocks
+nulls        the null models
+validation   scores under those folds, beside the null models
+tune         the estimator and its parameters, chosen under the same blocks
+sizes        how small a forest may be
+distil       a small forest in place of a large model
 train        samples with features -> Model
 model        Model, its card and its folder: save, load, check
 artefact     the skops archive: canonical bytes, checksum, allow-list
@@ -21,7 +26,7 @@ from cocal.classify.samples import Samples, read_samples, sample_pixels
 from cocal.classify.series import read_series
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
 from cocal.classify.train import train
-from cocal.classify.validation import score_table
+from cocal.classify.validation import ScoreTable, score_tables
 
 __all__ = [
     "ClassifySettings",
@@ -29,6 +34,7 @@ __all__ = [
     "ModelCard",
     "SampleSettings",
     "Samples",
+    "ScoreTable",
     "TrainSettings",
     "check_model",
     "classify",
@@ -37,7 +43,7 @@ __all__ = [
     "read_series",
     "sample_pixels",
     "save_model",
-    "score_table",
+    "score_tables",
     "train",
     "write_class_map",
 ]

@@ -2,6 +2,7 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
+series    a table of labelled time series -> a model, without area and images
 tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
 measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cocal.classify import load_model, score_table
+from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
@@ -67,7 +68,7 @@ class RunSummary:
     areas: pd.DataFrame | None
     regions: pd.DataFrame | None
     truth: pd.Series[float] | None
-    scores: pd.DataFrame | None
+    scores: tuple[ScoreTable, ...]
     page: Path | None
     design: pd.DataFrame | None
 
@@ -155,7 +156,11 @@ def _summary(state: Run, last: str) -> RunSummary:
         areas=areas,
         regions=read_own_csv(root / "regions.csv") if measured else None,
         truth=truth,
-        scores=score_table(load_model(state.require_model()).card.validation) if last == "train" else None,
+        scores=_scores(state) if last == "train" else (),
         page=root / "report" / "index.html" if last == "report" else None,
         design=read_own_csv(root / FOLDER / EXPECTED) if last == "design" else None,
     )
+
+
+def _scores(state: Run) -> tuple[ScoreTable, ...]:
+    return tuple(score_tables(load_model(state.require_model()).card.validation))
