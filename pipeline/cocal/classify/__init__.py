@@ -14,6 +14,8 @@ sizes        how small a forest may be
 distil       a small forest in place of a large model
 train        samples with features -> Model
 model        Model, its card and its folder: save, load, check
+page         the card for people: card.html
+collection   a folder of models: list, find, verify, keep
 artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item

@@ -12,6 +12,7 @@ from cocal.contracts import BANDS, SAR_BANDS
 EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
 AUTO: Literal["auto"] = "auto"
 Missing = Literal["unobserved", "native"]
+ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 
 
 class _Settings(BaseModel):
@@ -134,7 +135,7 @@ class TuneSettings(_Settings):
 class TrainSettings(_Settings):
     """How a model is trained and what it is measured against."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    id: ModelId
     estimator: EstimatorName | Literal["auto"] = Field(
         description="auto: of three, the one with the best macro F1 under the blocks"
     )
@@ -178,4 +179,8 @@ class ClassifySettings(_Settings):
     min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
     missing: Missing = Field(
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
+    )
+    applicability: bool = Field(
+        default=False,
+        description="write how unlike the training samples each pixel is, and the hectares where the model does not apply",
     )

@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.classify.applicability import Applicability, applicability_of
 from cocal.classify.artefact import digest, pack
 from cocal.classify.distil import distil, student
 from cocal.classify.estimators import Classifier, fit
+from cocal.classify.folds import spatial_folds
 from cocal.classify.model import (
     ARTEFACT,
+    AreaOfApplicability,
     Model,
     ModelCard,
     Provenance,
@@ -90,8 +93,10 @@ def train(
             settings = settings.model_copy(update={"estimator": "random_forest"})
     present = set(table["label"])
     classes = {key: code for key, code in scheme.codes.items() if key in present}
-    contract = contract_of(feature_names, feature_settings, scheme.sha256, classes)
-    artefact = pack(classifier, contract)
+    area = _area(classifier, values, table, settings, scheme.target)
+    stated = None if area is None else _stated(area)
+    contract = contract_of(feature_names, feature_settings, scheme.sha256, classes, stated)
+    artefact = pack(classifier, contract, None if area is None else area.array)
     origin = Provenance.model_validate(as_json(provenance))
     card = ModelCard(
         id=settings.id,
@@ -109,6 +114,7 @@ def train(
         missing=settings.missing,
         training=_training_data(table, dropped, origin),
         validation=validation,
+        applicability=stated,
         self_test=self_test_of(classifier, _spread(values)),
         cocal_version=metadata.version("cocal"),
         libraries=library_versions(),
@@ -118,6 +124,22 @@ def train(
         sha256=digest(artefact),
     )
     return Model(classifier, card, artefact)
+
+
+def _area(
+    classifier: Classifier,
+    values: NDArray[np.float32],
+    table: pd.DataFrame,
+    settings: TrainSettings,
+    target: str,
+) -> Applicability | None:
+    """Where the model applies, by the folds of its validation."""
+    folds, _ = spatial_folds(table, settings.validation, target=target, seed=settings.seed)
+    return applicability_of(classifier, values, folds)
+
+
+def _stated(area: Applicability) -> AreaOfApplicability:
+    return AreaOfApplicability(mean_distance=area.scale, threshold=area.threshold, samples=len(area.samples))
 
 
 def _check(samples: pd.DataFrame, feature_names: Sequence[str], scheme: ClassScheme) -> None:

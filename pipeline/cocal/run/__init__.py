@@ -7,8 +7,9 @@ tiles     the fused work of one block and one tile        mosaic    maps of seve
 measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                publish   what may leave the office
+files     Excel, GeoPackage, Parquet; stac               evidence  what the sample says of the map
 tables    given and own tables                            journal   run.json, log lines, bars
-content, overview, display: what is shown         download  catalogue -> screens -> tile-dates
+content, pictures, overview, display: what is shown         download  catalogue -> screens -> tile-dates
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
 from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
+from cocal.run.files import files_stage
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
 from cocal.run.measure import check_places, measure_stage
@@ -47,6 +49,7 @@ STAGES = {
     "measure": measure_stage,
     "compare": compare_stage,
     "report": report_stage,
+    "files": files_stage,
     "publish": publish_stage,
 }
 
@@ -131,8 +134,8 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last == "index":
         return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
-    if last == "report" and config.publish:
-        names.append("publish")
+    if last == "report":
+        names += ["files", "publish"] if config.publish else ["files"]
     if last == "design":
         return [n for n in names if n != "index"]
     return [n for n in names if n != "design" and (n != "index" or "features" in config.keep)]
