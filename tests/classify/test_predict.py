@@ -127,7 +127,7 @@ def test_blocks_chunks_and_batches_give_the_same_map_as_the_whole(
     lazy = classify(features.chunk({"feature": 2, "y": 9, "x": 8}), model, min_clear=1, missing="unobserved")
     assert lazy["crop_class"].chunks is not None
     xr.testing.assert_identical(lazy.compute(scheduler="synchronous"), whole)
-    monkeypatch.setattr(predict, "ROWS_AT_ONCE", 13)
+    monkeypatch.setattr(predict, "STRIP_PIXELS", 13)
     xr.testing.assert_identical(classify(features, model, min_clear=1, missing="unobserved"), whole)
 
 

@@ -16,12 +16,18 @@ from cocal.contracts import CLASSMAP, NO_DATA, UNOBSERVED, check_classmap, check
 from cocal.errors import ModelMismatchError
 from cocal.scheme import ClassScheme
 
-ROWS_AT_ONCE = 65_536
-"""Pixels handed to the estimator in one call: bounds the memory, changes no result."""
+STRIP_PIXELS = 8_192
+"""Pixels handed to the model in one call: bounds the memory, changes no result."""
 
 
 def classify(
-    features: xr.Dataset, model: Model, *, min_clear: int, missing: Missing, applicability: bool = False
+    features: xr.Dataset,
+    model: Model,
+    *,
+    min_clear: int,
+    missing: Missing,
+    applicability: bool = False,
+    reference: bool = False,
 ) -> xr.Dataset:
     """The class map of `features`.
 
@@ -41,6 +47,8 @@ def classify(
         What a missing feature means; "native" needs a model trained with missing features.
     applicability : bool
         Add how unlike the model's training samples each pixel is (see `applicability`).
+    reference : bool
+        Let scikit-learn predict, not the kernel; the result is the same.
 
     Returns
     -------
@@ -58,7 +66,9 @@ def classify(
     check_features(features)
     names = list(model.card.features)
     _check_fit(features, model, missing, applicability)
-    chosen = features["features"].sel(feature=names)
+    chosen = features["features"]
+    if chosen["feature"].values.tolist() != names:
+        chosen = chosen.sel(feature=names)
     if chosen.chunks is not None:
         chosen = chosen.chunk({"feature": -1})
     crop_class, probability = xr.apply_ufunc(
@@ -67,7 +77,12 @@ def classify(
         features["n_clear"],
         input_core_dims=[["feature"], []],
         output_core_dims=[[], []],
-        kwargs={"model": model, "min_clear": min_clear, "native": missing == "native"},
+        kwargs={
+            "model": model,
+            "min_clear": min_clear,
+            "native": missing == "native",
+            "reference": reference,
+        },
         dask="parallelized",
         output_dtypes=[np.uint8, np.float32],
         keep_attrs=False,
@@ -137,24 +152,31 @@ def _check_fit(features: xr.Dataset, model: Model, missing: Missing, applicabili
 
 
 def _classify_pixels(
-    values: NDArray[np.float32], n_clear: NDArray[np.uint16], *, model: Model, min_clear: int, native: bool
+    values: NDArray[np.float32],
+    n_clear: NDArray[np.uint16],
+    *,
+    model: Model,
+    min_clear: int,
+    native: bool,
+    reference: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """(class, probability) of pixels (..., feature); what is not finite is missing."""
-    crop_class = np.full(n_clear.shape, NO_DATA, dtype=np.uint8)
-    probability = np.full(n_clear.shape, np.nan, dtype=np.float32)
-    finite = np.isfinite(values)
-    observed = n_clear >= min_clear
-    if not native:
-        observed &= finite.all(axis=-1)
-    rows = np.where(finite[observed], values[observed], np.float32(np.nan))
+    """(class, probability) of pixels (..., feature), strip by strip; what is not finite is missing."""
+    crop_class = np.full(n_clear.size, NO_DATA, dtype=np.uint8)
+    probability = np.full(n_clear.size, np.nan, dtype=np.float32)
+    predictor = model.classifier if reference else model.predictor
     classes = np.asarray(model.classifier.classes_)
     column = int(np.flatnonzero(classes == model.target_code)[0])
-    found, certainty = np.empty(len(rows), dtype=np.uint8), np.empty(len(rows), dtype=np.float32)
+    columns, seen = np.moveaxis(values, -1, 0).reshape(values.shape[-1], -1), n_clear.ravel() >= min_clear
     with one_thread():
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            answer = model.predictor.predict_proba(rows[part])
-            found[part] = classes[answer.argmax(axis=1)]
-            certainty[part] = answer[:, column]
-    crop_class[observed], probability[observed] = found, certainty
-    return crop_class, probability
+        for start in range(0, n_clear.size, STRIP_PIXELS):
+            strip = slice(start, start + STRIP_PIXELS)
+            finite, observed = np.isfinite(columns[:, strip]), seen[strip]
+            if not native:
+                observed = observed & finite.all(axis=0)
+            if observed.any():
+                chosen = np.compress(observed, columns[:, strip], axis=1)
+                chosen[~np.compress(observed, finite, axis=1)] = np.nan
+                answer = predictor.predict_proba(chosen.T)
+                crop_class[strip][observed] = classes[answer.argmax(axis=1)]
+                probability[strip][observed] = answer[:, column]
+    return crop_class.reshape(n_clear.shape), probability.reshape(n_clear.shape)
