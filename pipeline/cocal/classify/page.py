@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cocal.classify.validation import score_table
+from cocal.classify.validation import score_tables
 
 if TYPE_CHECKING:
     from cocal.classify.model import ModelCard
@@ -52,7 +52,7 @@ def card_sections(card: ModelCard) -> list[Section]:
             ("clase / class", "píxeles / pixels", "muestras / samples", "sin datos / dropped"),
         ),
         Section("Origen / Origin", _facts(origin)),
-        _scores(validation),
+        *_scores(validation),
         Section("Validación / Validation", _facts(validation.get("design", {}))),
         Section("Variables / Features", [[str(i), name] for i, name in enumerate(card.features, start=1)]),
         Section("Ajustes / Settings", _facts(card.feature_settings)),
@@ -85,11 +85,15 @@ def _identity(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _scores(validation: Mapping[str, Any]) -> Section:
-    table = score_table(dict(validation))
-    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+def _scores(validation: Mapping[str, Any]) -> list[Section]:
     note = str(validation.get("prevalence_note", ""))
-    return Section("Aciertos / Scores", rows, [str(c) for c in table.columns], note)
+    sections = []
+    for table in score_tables(dict(validation)):
+        summary = table.summary
+        rows = [[_cell(value) for value in row] for row in summary.itertuples(index=False)]
+        title = f"Aciertos / Scores: {table.validation['design']['kind']}"
+        sections.append(Section(title, rows, [str(c) for c in summary.columns], note))
+    return sections
 
 
 def _facts(values: Mapping[str, Any], path: str = "") -> list[list[str]]:

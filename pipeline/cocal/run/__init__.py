@@ -14,6 +14,7 @@ content, pictures, overview, display: what is shown         download  catalogue 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,11 @@ def run(
         store.sweep()
         base = ground(config)
         check_inputs(config, base.scheme, names)
-        facts = {"run": config.name, "config_sha256": sha256_file(config_path) if config_path else None}
+        facts = {
+            "run": config.name,
+            "config": os.path.relpath(config_path, store.root) if config_path else None,
+            "config_sha256": sha256_file(config_path) if config_path else None,
+        }
         journal = Journal(store.root / "run.json", facts)
         state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
         status = "failed"
