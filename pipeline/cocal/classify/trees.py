@@ -52,7 +52,8 @@ class Ranks:
 
     `cuts` float32, ascending per feature, those of feature f from `first[f]` to `first[f + 1]`, infinities at the end. Bucket
     b of feature f is where (value - low[f]) * scale[f] rounds down to b; `start[table[f] + b]` cuts lie in buckets before
-    it, and no bucket of f holds 2 ** steps[f] cuts.
+    it, and no bucket of f holds 2 ** steps[f] cuts. `dtype` is the smallest unsigned type that holds every rank and, beyond
+    them, the mark of a missing value.
     """
 
     cuts: NDArray[np.float32]
@@ -62,11 +63,7 @@ class Ranks:
     start: NDArray[np.uint32]
     table: NDArray[np.int64]
     steps: NDArray[np.int64]
-
-    @property
-    def dtype(self) -> Any:
-        """The smallest unsigned type that holds every rank and, beyond them, the mark of a missing value."""
-        return np.uint16 if np.diff(self.first).max() < 65_535 else np.uint32
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +171,7 @@ def _ranks(trees: Sequence[Tree], n_features: int) -> Ranks:
         np.concatenate([start for _, _, start in tables]),
         np.cumsum([0, *(len(start) for _, _, start in tables)]),
         np.array(steps),
+        np.dtype(np.uint16 if max(map(len, cuts)) < 65_535 else np.uint32),
     )
 
 
