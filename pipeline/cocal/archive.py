@@ -352,5 +352,8 @@ def _merge_day(scenes: Sequence[Scene], window: Window, out: Mapping[str, NDArra
             if name not in QUALITY:
                 whole &= array != NO_DATA
         for name, array in values.items():
-            out[name][whole] = array[whole]
+            array *= whole  # what is not taken adds nothing to a pixel that holds nothing yet
+            out[name][...] |= array
         empty &= ~whole
+        if not empty.any():
+            return

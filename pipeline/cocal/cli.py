@@ -17,6 +17,7 @@ import typer
 from cocal.errors import CocalError, UsageError
 
 if TYPE_CHECKING:
+    from cocal.config import RunConfig
     from cocal.run import RunSummary
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     help="From satellite images and field records to hectares per region, with intervals.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
@@ -33,6 +35,10 @@ Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask s
 Workers = Annotated[int | None, typer.Option(min=1, help="local workers (default: one per core)")]
 Models = Annotated[Path, typer.Option("--in", help="folder of models")]
 HERE = Path("models")
+Memory = Annotated[
+    str | None, typer.Option(help="at most this per worker, such as 2GiB: smaller blocks, or refused")
+]
+Reference = Annotated[bool, typer.Option("--reference", help="without kernels: slower, the same result")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="more log lines")]
 
 
@@ -44,14 +50,15 @@ def _log_to_stderr(verbose: bool) -> None:
 
 
 def _run(
-    config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool
-) -> None:
+    config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool,
+    memory: str | None = None, reference: bool = False,
+) -> None:  # fmt: skip
     """Do the stages up to `last` and print how they ended; exit code 1 if something failed."""
     from cocal.config import read_config
     from cocal.run import executor, run
 
     _log_to_stderr(verbose)
-    settings = read_config(config)
+    settings = _with_options(read_config(config), memory, reference)
     local = settings.local
     with executor(
         serial=serial,
@@ -65,6 +72,17 @@ def _run(
         raise typer.Exit(1)
 
 
+def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> RunConfig:
+    from cocal.run.memory import fit_memory, parse_size
+
+    if memory is not None:
+        settings = fit_memory(settings, parse_size(memory))
+    if reference:
+        local = settings.local.model_copy(update={"reference": True})
+        settings = settings.model_copy(update={"local": local})
+    return settings
+
+
 def _stage_command(last: str, summary: str) -> None:
     """Register `cocal NAME CONFIG`: the run up to this stage, reusing what is committed."""
 
@@ -74,8 +92,10 @@ def _stage_command(last: str, summary: str) -> None:
         scheduler: Scheduler = None,
         workers: Workers = None,
         verbose: Verbose = False,
+        memory: Memory = None,
+        reference: Reference = False,
     ) -> None:
-        _run(config, last, serial, scheduler, workers, verbose)
+        _run(config, last, serial, scheduler, workers, verbose, memory, reference)
 
     command.__doc__ = summary
     app.command("run" if last == "report" else last)(command)
@@ -145,6 +165,14 @@ def download(
     settings = read_config(config)
     months = ask(settings)
     _print(download_table(months, settings, spent_this_month(settings)))
+
+
+@app.command()
+def warm() -> None:
+    """Compile the kernels, once per installation; else the first run does it."""
+    from cocal.run.warm import warm as compile_kernels
+
+    _print(f"kernels ready after {compile_kernels():.1f} s")
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +9,9 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from cocal.classify.kernel import accelerated, fast
+from cocal.classify import trees
+from cocal.classify.kernel import KernelWarning, accelerated, kernel_of
+from cocal.classify.walk import rank
 
 KINDS = {
     "forest": lambda seed: RandomForestClassifier(7, random_state=seed, n_jobs=1),
@@ -41,17 +41,36 @@ def test_every_probability_is_that_of_the_estimator(
     x, y = samples(seed, n, n_features, n_classes)
     estimator = KINDS[kind](seed).fit(x, y)
     other = np.concatenate([x, samples(seed + 1, 40, n_features, n_classes)[0]])[-asked:]
-    np.testing.assert_array_equal(fast(estimator).predict_proba(other), estimator.predict_proba(other))
+    np.testing.assert_array_equal(kernel_of(estimator).predict_proba(other), estimator.predict_proba(other))
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_pixels_with_a_missing_feature_are_answered_by_the_estimator(kind: str) -> None:
-    x, y = samples(3, 300, 6, 3)
-    x[np.random.default_rng(4).random(x.shape) < 0.1] = np.nan
-    estimator = KINDS[kind](1).fit(x, y)
-    np.testing.assert_array_equal(accelerated(estimator).predict_proba(x), estimator.predict_proba(x))
-    gone = np.full((3, 6), np.nan, dtype=np.float32)
-    np.testing.assert_array_equal(accelerated(estimator).predict_proba(gone), estimator.predict_proba(gone))
+@settings(max_examples=20, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 1000), n_classes=st.sampled_from([2, 3, 8]),
+    trained=st.booleans(), share=st.sampled_from([0.02, 0.4, 1.0]),
+)  # fmt: skip
+def test_a_missing_feature_sends_a_pixel_where_the_estimator_sends_it(
+    kind: str, seed: int, n_classes: int, trained: bool, share: float
+) -> None:
+    x, y = samples(seed, 200, 6, n_classes)
+    holes = np.where(np.random.default_rng(seed).random(x.shape) < share, np.float32(np.nan), x)
+    training = np.where(np.arange(len(x))[:, None] % 2, holes, x) if trained else x
+    estimator = KINDS[kind](1).fit(training, y)
+    np.testing.assert_array_equal(kernel_of(estimator).predict_proba(holes), estimator.predict_proba(holes))
+
+
+def test_forests_with_three_hundred_features_and_with_more_thresholds_than_sixteen_bits() -> None:
+    x, y = samples(11, 400, 300, 3)
+    wide = RandomForestClassifier(5, random_state=0).fit(x, y)
+    np.testing.assert_array_equal(kernel_of(wide).predict_proba(x), wide.predict_proba(x))
+    x, y = samples(12, 70_000, 2, 2)
+    many = ExtraTreesClassifier(3, max_features=1, random_state=0).fit(x[:, 1:], y)
+    kernel = kernel_of(many)
+    assert max(one.tree_.node_count for one in many.estimators_) > 65_536
+    assert kernel.trees.ranks.dtype == np.uint32
+    asked = x[:500, 1:].copy()
+    asked[::7] = np.nan
+    np.testing.assert_array_equal(kernel.predict_proba(asked), many.predict_proba(asked))
 
 
 def test_values_on_a_threshold_and_beside_it_go_where_the_estimator_sends_them() -> None:
@@ -62,37 +81,55 @@ def test_values_on_a_threshold_and_beside_it_go_where_the_estimator_sends_them()
     estimator = RandomForestClassifier(5, bootstrap=False, random_state=0).fit(x, y)
     assert np.float64(eight) < estimator.estimators_[0].tree_.threshold[0] < np.float64(after)
     extreme = np.array([[eight], [after], [3e38], [-3e38], [0.0]], dtype=np.float32)
-    np.testing.assert_array_equal(fast(estimator).predict_proba(extreme), estimator.predict_proba(extreme))
+    np.testing.assert_array_equal(
+        kernel_of(estimator).predict_proba(extreme), estimator.predict_proba(extreme)
+    )
 
 
 def test_trees_of_one_leaf_and_trees_of_many_thousand_nodes() -> None:
     x, y = samples(5, 40, 3, 2)
     stump = RandomForestClassifier(3, min_samples_leaf=40, random_state=0).fit(x, y)
     assert stump.estimators_[0].tree_.node_count == 1
-    np.testing.assert_array_equal(fast(stump).predict_proba(x), stump.predict_proba(x))
+    np.testing.assert_array_equal(kernel_of(stump).predict_proba(x), stump.predict_proba(x))
     x, y = samples(6, 40_000, 4, 3)
     deep = ExtraTreesClassifier(1, random_state=0).fit(x[:, 1:2], y)
     assert deep.estimators_[0].tree_.node_count > 65_536 / 2
     asked = samples(7, 500, 4, 3)[0][:, 1:2]
-    np.testing.assert_array_equal(fast(deep).predict_proba(asked), deep.predict_proba(asked))
+    np.testing.assert_array_equal(kernel_of(deep).predict_proba(asked), deep.predict_proba(asked))
 
 
 def test_the_answer_for_a_pixel_does_not_depend_on_the_others() -> None:
     x, y = samples(8, 200, 9, 3)
-    kernel = fast(KINDS["forest"](2).fit(x, y))
+    kernel = kernel_of(KINDS["forest"](2).fit(x, y))
     whole = kernel.predict_proba(x)
     single = np.concatenate([kernel.predict_proba(x[i : i + 1]) for i in range(0, 200, 7)])
     np.testing.assert_array_equal(single, whole[::7])
     assert kernel.predict_proba(x[:0]).shape == (0, 3)
 
 
-def test_an_estimator_without_a_kernel_answers_itself_and_the_log_says_so(caplog) -> None:
+def test_an_estimator_without_a_kernel_answers_itself_with_a_warning() -> None:
     x, y = samples(9, 60, 2, 2)
     other = LogisticRegression().fit(x, y)
-    with caplog.at_level(logging.WARNING):
+    with pytest.warns(KernelWarning, match="no kernel for LogisticRegression"):
         assert accelerated(other) is other
-    assert "no kernel for LogisticRegression" in caplog.text
-    wide = RandomForestClassifier(1, random_state=0, max_features=1).fit(
-        np.eye(1030, dtype=np.float32), np.arange(1030) % 2
+    wide = RandomForestClassifier(1, random_state=0).fit(np.eye(1100, dtype=np.float32), np.arange(1100) % 2)
+    assert kernel_of(wide) is None
+
+
+def test_a_rank_is_above_that_of_a_threshold_where_the_value_is_above_it() -> None:
+    leaf, cuts = np.array([1, -1, -1]), (-3.4e38, -1e-45, 0.0, 1e-45, 1.0, 3.4e38, np.inf)
+    made = trees.flatten(
+        [
+            trees.Tree(
+                leaf, np.array([2, -1, -1]), np.zeros(3, int), np.full(3, t), np.zeros(3, bool), np.eye(3), -1
+            )
+            for t in cuts
+        ],
+        1,
     )
-    assert fast(wide) is None or wide.estimators_[0].tree_.feature.max() < 1024
+    asked = np.array([[-np.inf, -3.4e38, -1.0, -0.0, 0.0, 2e-45, 1.0, np.inf]], dtype=np.float32)
+    found, missing = rank(made.ranks, asked)
+    of_node = made.nodes[made.start[:-1]] & np.uint64(0xFFFFFFFF)
+    for cut, own in zip(cuts, of_node, strict=True):
+        assert (found[0, 0] > own).tolist() == [float(value) > cut for value in asked[0]]
+    assert not missing

@@ -31,6 +31,7 @@ class Fake:
         return X[:, :3].astype(np.float64)
 
 
+@pytest.mark.filterwarnings("ignore::cocal.classify.kernel.KernelWarning")  # a fake has no kernel
 def test_the_class_is_the_likeliest_and_of_equal_ones_the_lowest_code(
     model: Model, features: xr.Dataset
 ) -> None:
@@ -126,7 +127,7 @@ def test_blocks_chunks_and_batches_give_the_same_map_as_the_whole(
     lazy = classify(features.chunk({"feature": 2, "y": 9, "x": 8}), model, min_clear=1, missing="unobserved")
     assert lazy["crop_class"].chunks is not None
     xr.testing.assert_identical(lazy.compute(scheduler="synchronous"), whole)
-    monkeypatch.setattr(predict, "ROWS_AT_ONCE", 13)
+    monkeypatch.setattr(predict, "STRIP_PIXELS", 13)
     xr.testing.assert_identical(classify(features, model, min_clear=1, missing="unobserved"), whole)
 
 

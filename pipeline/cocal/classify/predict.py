@@ -22,8 +22,8 @@ Decide = Callable[
     [NDArray[np.float64], int, NDArray[np.float64]], tuple[NDArray[np.intp], NDArray[np.float64]]
 ]
 
-ROWS_AT_ONCE = 65_536
-"""Pixels handed to the estimator in one call: bounds the memory, changes no result."""
+STRIP_PIXELS = 8_192
+"""Pixels handed to the model in one call: bounds the memory, changes no result."""
 
 
 def classify(
@@ -35,6 +35,7 @@ def classify(
     prior: NDArray[np.float64] | None = None,
     threshold: float | None = None,
     applicability: bool = False,
+    reference: bool = False,
 ) -> xr.Dataset:
     """The class map of `features`.
 
@@ -60,6 +61,8 @@ def classify(
         the likeliest class.
     applicability : bool
         Add how unlike the model's training samples each pixel is (see `applicability`).
+    reference : bool
+        Let scikit-learn predict, not the kernel; the result is the same.
 
     Returns
     -------
@@ -77,7 +80,9 @@ def classify(
     check_features(features)
     names = list(model.card.features)
     _check_fit(features, model, missing, applicability)
-    chosen = features["features"].sel(feature=names)
+    chosen = features["features"]
+    if chosen["feature"].values.tolist() != names:
+        chosen = chosen.sel(feature=names)
     if chosen.chunks is not None:
         chosen = chosen.chunk({"feature": -1})
     crop_class, probability = xr.apply_ufunc(
@@ -90,7 +95,7 @@ def classify(
         input_core_dims=[["feature"], [], []],
         output_core_dims=[[], []],
         kwargs={
-            "model": model, "min_clear": min_clear, "native": missing == "native",
+            "model": model, "min_clear": min_clear, "native": missing == "native", "reference": reference,
             "decide": _likeliest if prior is None and threshold is None else _decider(model.card, threshold),
         },
         dask="parallelized",
@@ -200,23 +205,26 @@ def _classify_pixels(
     min_clear: int,
     native: bool,
     decide: Decide,
+    reference: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """(class, probability) of pixels (..., feature); what is not finite is missing."""
-    crop_class = np.full(n_clear.shape, NO_DATA, dtype=np.uint8)
-    probability = np.full(n_clear.shape, np.nan, dtype=np.float32)
-    finite = np.isfinite(values)
-    observed = n_clear >= min_clear
-    if not native:
-        observed &= finite.all(axis=-1)
-    rows = np.where(finite[observed], values[observed], np.float32(np.nan))
+    """(class, probability) of pixels (..., feature), strip by strip; what is not finite is missing."""
+    crop_class = np.full(n_clear.size, NO_DATA, dtype=np.uint8)
+    probability = np.full(n_clear.size, np.nan, dtype=np.float32)
+    predictor = model.classifier if reference else model.predictor
     classes = np.asarray(model.classifier.classes_)
     column = int(np.flatnonzero(classes == model.target_code)[0])
-    known = prior[observed]
-    found, certainty = np.empty(len(rows), dtype=np.uint8), np.empty(len(rows), dtype=np.float32)
+    columns, seen = np.moveaxis(values, -1, 0).reshape(values.shape[-1], -1), n_clear.ravel() >= min_clear
+    known = prior.ravel()
     with one_thread():
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            best, certainty[part] = decide(model.predictor.predict_proba(rows[part]), column, known[part])
-            found[part] = classes[best]
-    crop_class[observed], probability[observed] = found, certainty
-    return crop_class, probability
+        for start in range(0, n_clear.size, STRIP_PIXELS):
+            strip = slice(start, start + STRIP_PIXELS)
+            finite, observed = np.isfinite(columns[:, strip]), seen[strip]
+            if not native:
+                observed = observed & finite.all(axis=0)
+            if observed.any():
+                chosen = np.compress(observed, columns[:, strip], axis=1)
+                chosen[~np.compress(observed, finite, axis=1)] = np.nan
+                best, certainty = decide(predictor.predict_proba(chosen.T), column, known[strip][observed])
+                crop_class[strip][observed] = classes[best]
+                probability[strip][observed] = certainty
+    return crop_class.reshape(n_clear.shape), probability.reshape(n_clear.shape)

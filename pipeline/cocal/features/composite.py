@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.contracts import NO_DATA
+from cocal.features.kernels import percentile_of_dates
 from cocal.features.mask import clear_mask
 from cocal.features.ordering import Ranks, count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings, bands_needed
@@ -43,7 +44,7 @@ def row_strips(shape: tuple[int, ...]) -> Iterator[slice]:
     yield from (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 
 
-def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
+def composite(scenes: xr.Dataset, settings: FeatureSettings, *, reference: bool = False) -> Composite:
     """The composite of all dates in `scenes`: the dates of one window.
 
     A pixel-date counts if every band of `settings.reflectance_bands` is valid and the mask calls it clear, so
@@ -56,6 +57,8 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
         scenes/1 with dims (time, y, x), numpy or dask; zero dates are allowed.
     settings
         Mask, composite and the features, which say what bands are needed.
+    reference
+        Compute with numpy alone; the result is the same to the bit.
 
     Returns
     -------
@@ -72,7 +75,8 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
     for stack in stacks.values():
         clear &= stack != NO_DATA
     inputs = tuple(str(i) for i in scenes.attrs.get("inputs", ()))
-    return reduce_dates(stacks, clear, settings, inputs=inputs, simulated=bool(scenes.attrs.get("simulated")))
+    simulated = bool(scenes.attrs.get("simulated"))
+    return reduce_dates(stacks, clear, settings, reference=reference, inputs=inputs, simulated=simulated)
 
 
 def empty_composite(settings: FeatureSettings, shape: tuple[int, ...]) -> Composite:
@@ -85,6 +89,8 @@ def reduce_dates(
     stacks: Mapping[str, NDArray[np.uint16]],
     clear: NDArray[np.bool_],
     settings: FeatureSettings,
+    *,
+    reference: bool = False,
     **origin: Any,
 ) -> Composite:
     """The composite of (time, ...) uint16 digital numbers over the dates that are `clear`."""
@@ -96,6 +102,13 @@ def reduce_dates(
         there = clear[:, rows]
         count = count_time(there)
         n_clear[rows] = count
+        if percent is not None and len(there) and not reference:
+            flat, seen, counted = count.shape, there.reshape(len(there), -1), count.ravel()
+            for name, stack in stacks.items():
+                dates = stack[:, rows].reshape(seen.shape)
+                found = percentile_of_dates(dates, seen, counted, percent, np.float32(REFLECTANCE_SCALE))
+                bands[name][rows] = found.reshape(flat)
+            continue
         where = None if percent is None else ranks(count, percent, len(there))
         for name, stack in stacks.items():
             bands[name][rows] = _reduce(stack[:, rows], there, count, where)

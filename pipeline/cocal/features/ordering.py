@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,18 +103,33 @@ def ranks(count: NDArray[np.uint16], percent: int, length: int) -> Ranks:
     return _ranks(count.tobytes(), count.shape, percent, length)
 
 
+class RankTable(NamedTuple):
+    """`Ranks` by how many values are there: a place for each count from 0 to the length of the stack."""
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    weight: NDArray[np.float32]
+    absent: NDArray[np.float32]
+
+
+@lru_cache(maxsize=512)
+def rank_table(percent: int, length: int) -> RankTable:
+    """Where the percentile of a stack of `length` lies, for each count."""
+    last = np.maximum(np.arange(length + 1) - 1, 0)
+    whole, hundredths = np.divmod(last * percent, 100)
+    absent = np.where(np.arange(length + 1) == 0, np.nan, 0.0).astype(np.float32)
+    return RankTable(whole, np.minimum(whole + 1, last), (hundredths / 100).astype(np.float32), absent)
+
+
 @lru_cache(maxsize=16)
 def _ranks(counted: bytes, shape: tuple[int, ...], percent: int, length: int) -> Ranks:
     """`ranks`, kept for the next variable: most variables of a strip are missing in the same windows."""
     count = np.frombuffer(counted, dtype=np.uint16).reshape(shape)
-    last = np.maximum(np.arange(length + 1) - 1, 0)
-    whole, hundredths = np.divmod(last * percent, 100)
+    table = rank_table(percent, length)
     plane = np.arange(count.size, dtype=np.intp).reshape(count.shape)
     stride = np.intp(count.size)
-    high = np.minimum(whole + 1, last)[count] * stride + plane if hundredths.any() else None
-    weight = (hundredths / 100).astype(np.float32)[count]
-    absent = np.where(np.arange(length + 1) == 0, np.nan, 0.0).astype(np.float32)[count]
-    return Ranks(whole[count] * stride + plane, high, weight, absent)
+    high = table.high[count] * stride + plane if table.weight.any() else None
+    return Ranks(table.low[count] * stride + plane, high, table.weight[count], table.absent[count])
 
 
 def pick(ordered: NDArray[Any], where: Ranks) -> NDArray[np.float32]:
@@ -130,6 +145,7 @@ def pick(ordered: NDArray[Any], where: Ranks) -> NDArray[np.float32]:
     return np.asarray(value)
 
 
+@lru_cache(maxsize=512)
 def percent_of(statistic: str) -> int | None:
     """The percentile that a statistic's name asks for: p10 -> 10, median -> 50; None for others."""
     named = {"min": 0, "median": 50, "max": 100}

@@ -20,9 +20,9 @@ from cocal.errors import InputError
 from cocal.features.composite import Composite, composite, empty_composite, row_strips
 from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
+from cocal.features.kernels import FastCourse, put
 from cocal.features.names import Feature
 from cocal.features.neighbours import own_features, surrounded, with_neighbours
-from cocal.features.ordering import blend
 from cocal.features.settings import FeatureSettings, bands_needed, needs_dem, reach_px
 from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
@@ -84,6 +84,8 @@ def features_from_composites(
     period: Period,
     window: Window,
     dem: NDArray[Any] | None = None,
+    *,
+    reference: bool = False,
 ) -> xr.Dataset:
     """The features of a period on `window`.
 
@@ -98,6 +100,8 @@ def features_from_composites(
         The pixels wanted.
     dem
         (y, x) elevation in metres on `window.expanded(n)`, n >= 1 for slope without missing edges.
+    reference
+        Compute with numpy alone; the result is the same to the bit.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def features_from_composites(
     out = np.empty((len(chosen), *window.shape), dtype=np.float32)
     for rows in row_strips(window.shape):
         strip = [{name: values[rows] for name, values in c.bands.items()} for c in cropped]
-        out[:, rows] = temporal_features(strip, chosen, settings, period)
+        out[:, rows] = temporal_features(strip, chosen, settings, period, reference=reference)
     for i, feature in enumerate(chosen):
         if feature.is_terrain and dem is not None:
             surface = slope_degrees(dem, window.resolution) if feature.name == "slope" else dem
@@ -178,6 +182,8 @@ def temporal_features(
     chosen: Sequence[Feature],
     settings: FeatureSettings,
     period: Period,
+    *,
+    reference: bool = False,
 ) -> Array:
     """(feature, ...) float32 values of `chosen` from the composites' bands; terrain features are left NaN.
 
@@ -188,24 +194,28 @@ def temporal_features(
     days, length = centre_days(windows, period), period_days(period)
     position = {window.name: i for i, window in enumerate(windows)}
     shape = next(iter(composites[0].values())).shape
-    out = np.full((len(chosen), *shape), np.nan, dtype=np.float32)
+    out = np.full((len(chosen), int(np.prod(shape))), np.nan, dtype=np.float32)
+    bands = {
+        name: np.stack([own[name] for own in composites]).reshape(len(windows), -1) for name in composites[0]
+    }
+    make = Course if reference else FastCourse
     for variable in settings.variables:
-        series = np.stack([variable_of(bands, variable) for bands in composites])
+        series = variable_of(bands, variable)
         courses: dict[str, Course] = {}
         for i, feature in enumerate(chosen):
             if feature.variable != variable:
                 continue
             rule = settings.find_rule(feature.name) or "none"
             if rule not in courses:
-                courses[rule] = Course(fill_gaps(series, days, rule), days, length)
+                courses[rule] = make(fill_gaps(series, days, rule), days, length)
             course = courses[rule]
             value = (
                 course.series[position[feature.window]]
                 if feature.window is not None
                 else course.statistic(feature.statistic or "")
             )
-            out[i] = blend(np.isnan(value), np.float32(np.nan), value)  # one NaN: equal values, equal bytes
-    return out
+            put(value, out[i])
+    return out.reshape(len(chosen), *shape)
 
 
 def variable_of(bands: Mapping[str, Array], variable: str) -> Array:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from cocal.classify import ScoreTable
 from cocal.contracts import UNOBSERVED
-from cocal.run.plan import REVISIT_DAYS, Plan
+from cocal.run.memory import REVISIT_DAYS
+from cocal.run.plan import Plan
 from cocal.scenes.download.units import Cost
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from cocal.classify import load_model
 from cocal.config import RunConfig
 from cocal.contracts import CLASSMAP, FEATURES, Period
 from cocal.errors import InputError
-from cocal.features import bands_needed, composite_windows, feature_names, halo_px
+from cocal.features import halo_px
 from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
+from cocal.run.memory import REVISIT_DAYS, worker_bound
 from cocal.run.tiles import FeatureTask, MapTask
 from cocal.scenes import ImportTask, import_address, plan_imports
 from cocal.scenes.download import make_source
@@ -26,11 +27,6 @@ from cocal.scenes.download.catalogue import Cell, cells_of
 from cocal.scenes.download.units import Cost
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address, library_versions, sha256_file, source_digest
-
-REVISIT_DAYS = 5
-"""Sentinel-2 revisit with two satellites (ESA, Sentinel-2 User Handbook, 2015, section 1)."""
-
-_PROCESS_BYTES = 400 * 2**20
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def scenes_of(scenes: Iterable[Scene], tile: Tile, period: Period, halo: int) ->
 
 def feature_task(config: RunConfig, scenes: Sequence[Scene], period: Period) -> FeatureTask:
     """The features of `scenes` in a period as this configuration states them."""
-    return FeatureTask(period, tuple(scenes), config.index, config.dem)
+    return FeatureTask(period, tuple(scenes), config.index, config.dem, config.local.reference)
 
 
 def feature_inputs(config: RunConfig, task: FeatureTask) -> dict[str, Any]:
@@ -89,6 +85,7 @@ def feature_inputs(config: RunConfig, task: FeatureTask) -> dict[str, Any]:
         "dem": sha256_file(config.dem) if config.dem else None,
         "code": source_digest("features", "archive", "grid", "contracts", "run/tiles"),
         "versions": library_versions(),
+        **({"reference": True} if task.reference else {}),
     }
 
 
@@ -144,20 +141,6 @@ def import_state(config: RunConfig) -> ImportState:
     return ImportState(tasks, inputs, done)
 
 
-def memory_per_worker(config: RunConfig, scenes_per_window: int, period: Period) -> int:
-    """Bytes that one worker needs at most: the process, one window of scenes, composites, features.
-
-    scenes: uint16 per band and date, twice (read and sorted); composites: float32 per variable and
-    window; features: float32; classifier: float64 probabilities and its copy of the features.
-    """
-    side = config.grid.block_px + 2 * halo_px(config.index)
-    windows = len(composite_windows(config.index, period))
-    bands, features = len(bands_needed(config.index)), len(feature_names(config.index, period))
-    scenes = 2 * 2 * bands * scenes_per_window
-    composites = 4 * windows * (bands + features)
-    return _PROCESS_BYTES + side * side * (scenes + composites + 12 * features + 8 * 16)
-
-
 @dataclass(frozen=True)
 class Plan:
     """The answer of `cocal plan`."""
@@ -202,8 +185,6 @@ def plan(config: RunConfig) -> Plan:
     blocks = len(tile.blocks(config.grid.block_px)) * len(cells) * len(config.periods)
     days = [(p.end - p.start).days + 1 for p in config.periods]
     per_tile = sum(2 * math.ceil(d / REVISIT_DAYS) for d in days)
-    windows = min(len(composite_windows(config.index, p.period)) for p in config.periods)
-    densest = max(1, math.ceil(per_tile / len(config.periods) / windows))
     zones = {e: sum(t.window.epsg == e for t in cells) for e in {t.window.epsg for t in cells}}
     looks = per_tile * len(_download_cells(config, base))
     return Plan(
@@ -215,7 +196,7 @@ def plan(config: RunConfig) -> Plan:
         imports_reused=imports.done.count(True),
         blocks=blocks,
         tasks=pending + blocks + 2 * len(cells) * len(config.periods) + 3,
-        memory_per_worker=memory_per_worker(config, densest, config.periods[0].period),
+        memory_per_worker=worker_bound(config),
         disk=len(cells) * len(config.periods) * tile.window.width * tile.window.height * 5,
         maps_new=new,
         maps_reused=reused,

@@ -48,6 +48,8 @@ class FeatureTask:
     scenes: tuple[Scene, ...]
     settings: FeatureSettings
     dem: Path | None
+    reference: bool = False
+    """Whether everything is computed without kernels."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def _block_features(block: Window, task: FeatureTask) -> xr.Dataset:
     for _, start, end in composite_windows(task.settings, task.period):
         scenes = scenes_within(task.scenes, outer, start, end)
         if scenes:
-            composites.append(composite(read_scenes(scenes, outer, bands), task.settings))
+            read = read_scenes(scenes, outer, bands)
+            composites.append(composite(read, task.settings, reference=task.reference))
         else:
             composites.append(empty_composite(task.settings, outer.shape))
     dem = read_dem(task.dem, outer) if task.dem else None
-    dataset = features_from_composites(composites, task.settings, task.period, block, dem)
+    dataset = features_from_composites(
+        composites, task.settings, task.period, block, dem, reference=task.reference
+    )
     return check_features(dataset)
 
 
@@ -103,6 +108,7 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         prior=prior_of(block, rules.prior) if rules.prior else None,
         threshold=rules.threshold,
         applicability=rules.applicability,
+        reference=task.features.reference,
     )
     own = owned_by_zone(block)
     for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan), ("dissimilarity", UNKNOWN)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -203,7 +204,7 @@ def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataF
         near = tuple(s for s in task.scenes if s.window.intersection(outer) is not None)
         rows = np.floor((window.top - group["y"].to_numpy()) / RESOLUTION).astype(np.int64)
         columns = np.floor((group["x"].to_numpy() - window.left) / RESOLUTION).astype(np.int64)
-        own = FeatureTask(task.period, near, task.settings, task.dem)
+        own = replace(task, scenes=near)
         unit = f"samples {window.epsg} {window.left} {window.top}"
         jobs.append(Job(unit, (Call(sample_features, (window, rows, columns, own)),)))
         members[unit] = group.index

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from serve import Trouble
+from loopback import Trouble
 
 from cocal.archive import list_scenes
 from cocal.errors import DownloadStoppedError

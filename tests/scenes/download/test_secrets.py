@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from hub import SECRET
-from serve import Trouble
+from loopback import Trouble
 
 from cocal.errors import CocalError
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from serve import Trouble
+from loopback import Trouble
 from small import write_config
 from stac import stac_api
 

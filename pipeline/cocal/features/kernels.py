@@ -1,0 +1,211 @@
+"""The compiled work on one strip of pixels: composites and statistics over windows.
+
+Each function does what the reference beside it does (`composite.reduce_dates`, `temporal.Course`), operation by operation in the
+same type and order, so the answers are equal to the bit: tests compare them, `--reference` runs without them. Loops run
+over the pixels of a plane inside and over dates outside, which the compiler turns into vector instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from cocal.features.names import STATISTICS
+from cocal.features.ordering import comparators, rank_table
+from cocal.features.temporal import DAYS_PER_YEAR, Course, Series
+
+Pairs = NDArray[np.int64]
+
+
+@lru_cache(maxsize=512)
+def _pairs(length: int) -> Pairs:
+    return np.array(comparators(length), dtype=np.int64).reshape(-1, 2)
+
+
+def percentile_of_dates(
+    stack: NDArray[np.uint16],
+    there: NDArray[np.bool_],
+    count: NDArray[np.uint16],
+    percent: int,
+    scale: np.float32,
+) -> NDArray[np.float32]:
+    """(pixel) percentile of (date, pixel) digital numbers that are there, over `scale`; NaN where none is."""
+    out = np.empty(stack.shape[1], dtype=np.float32)
+    _percentile_of_dates(
+        stack, there, count, _pairs(len(stack)), *rank_table(percent, len(stack)), scale, out
+    )
+    return out
+
+
+class FastCourse(Course):
+    """A `Course` of (window, pixel) values by the compiled functions; harmonic terms are the reference's."""
+
+    def __init__(self, series: Series, days: Sequence[float], length_days: int) -> None:
+        self.series, self.days, self.length_days = np.ascontiguousarray(series), days, length_days
+
+    @cached_property
+    def count(self) -> NDArray[np.uint16]:  # type: ignore[override]
+        """(pixel) windows that are there."""
+        count = np.empty(self.series.shape[1], dtype=np.uint16)
+        _count(self.series, count)
+        return count
+
+    @cached_property
+    def _ordered(self) -> Series:
+        ordered = np.empty_like(self.series)
+        _sort(self.series, _pairs(len(self.series)), ordered)
+        return ordered
+
+    @cached_property
+    def _moments(self) -> tuple[Series, Series, Series, Series]:
+        """(mean, std, lowest day, trend)."""
+        found = np.empty((4, self.series.shape[1]), dtype=np.float32)
+        _moments(self.series, self.count, np.array(self.days, dtype=np.float64), found)
+        mean, std, lowest_day, trend = found
+        return mean, std, lowest_day, trend
+
+    def percentile(self, percent: int) -> Series:
+        """As `Course.percentile`."""
+        out = np.empty(self.series.shape[1], dtype=np.float32)
+        _pick(self._ordered, self.count, *rank_table(percent, len(self.series)), out)
+        return out
+
+    def mean(self) -> Series:
+        """As `Course.mean`."""
+        return self._moments[0]
+
+    def std(self) -> Series:
+        """As `Course.std`."""
+        return self._moments[1]
+
+    def lowest_day(self) -> Series:
+        """As `Course.lowest_day`."""
+        return self._moments[2]
+
+    def trend(self) -> Series:
+        """As `Course.trend`."""
+        return self._moments[3]
+
+
+@njit(cache=True, error_model="numpy")
+def put(values: Series, out: Series) -> None:
+    """Copy `values` to `out`, every NaN as the same NaN: equal values, equal bytes."""
+    for p in range(out.size):
+        out[p] = values[p] if values[p] == values[p] else np.float32(np.nan)
+
+
+@njit(cache=True, error_model="numpy")
+def _exchange(planes: NDArray[Any], pairs: Pairs) -> None:
+    """Sort (time, pixel) along time by the network of `pairs`."""
+    for c in range(pairs.shape[0]):
+        low, high = planes[pairs[c, 0]], planes[pairs[c, 1]]
+        for p in range(low.size):
+            a, b = low[p], high[p]
+            low[p] = a if a < b else b
+            high[p] = b if a < b else a
+
+
+@njit(cache=True, error_model="numpy")
+def _percentile_of_dates(
+    stack: NDArray[np.uint16],
+    there: NDArray[np.bool_],
+    count: NDArray[np.uint16],
+    pairs: Pairs,
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    weight: NDArray[np.float32],
+    absent: NDArray[np.float32],
+    scale: np.float32,
+    out: NDArray[np.float32],
+) -> None:
+    planes = np.empty(stack.shape, dtype=np.uint16)
+    for t in range(stack.shape[0]):
+        plane, values, seen = planes[t], stack[t], there[t]
+        for p in range(values.size):
+            plane[p] = values[p] if seen[p] else np.uint16(65535)
+    _exchange(planes, pairs)
+    _pick(planes, count, low, high, weight, absent, out)
+    for p in range(out.size):
+        out[p] /= scale
+
+
+@njit(cache=True, error_model="numpy")
+def _pick(
+    ordered: NDArray[Any],
+    count: NDArray[np.uint16],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    weight: NDArray[np.float32],
+    absent: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """`ordering.pick` with the ranks of each count from a table."""
+    between = weight.any()
+    for p in range(out.size):
+        n = count[p]
+        value = np.float32(ordered[low[n], p])
+        if between:
+            value += (np.float32(ordered[high[n], p]) - value) * weight[n]
+        out[p] = value + absent[n]
+
+
+@njit(cache=True, error_model="numpy")
+def _count(series: Series, count: NDArray[np.uint16]) -> None:
+    count[:] = 0
+    for w in range(series.shape[0]):
+        values = series[w]
+        for p in range(values.size):
+            count[p] += np.uint16(values[p] == values[p])
+
+
+@njit(cache=True, error_model="numpy")
+def _sort(series: Series, pairs: Pairs, ordered: Series) -> None:
+    """`ordering.sort_time`: missing windows become infinite, -0.0 becomes 0.0."""
+    for w in range(series.shape[0]):
+        values, plane = series[w], ordered[w]
+        for p in range(values.size):
+            plane[p] = values[p] + np.float32(0.0) if values[p] == values[p] else np.float32(np.inf)
+    _exchange(ordered, pairs)
+
+
+@njit(cache=True, error_model="numpy")
+def _moments(series: Series, count: NDArray[np.uint16], days: NDArray[np.float64], found: Series) -> None:
+    """Mean, standard deviation, lowest day and trend of each pixel, summed window after window in float64."""
+    windows, n = series.shape
+    mean, centre = np.zeros(n), np.zeros(n)
+    square, spread, moment = np.zeros(n), np.zeros(n), np.zeros(n)
+    lowest, day = np.full(n, np.float32(np.inf)), np.full(n, np.float32(np.nan))
+    for w in range(windows):
+        values, when = series[w], np.float32(days[w])
+        for p in range(n):
+            there = values[p] == values[p]
+            mean[p] += np.float64(values[p]) if there else 0.0
+            centre[p] += days[w] if there else 0.0
+            day[p] = when if values[p] < lowest[p] else day[p]
+            lowest[p] = values[p] if values[p] < lowest[p] else lowest[p]
+    for p in range(n):
+        mean[p] /= np.float64(count[p])
+        centre[p] /= np.float64(count[p])
+    for w in range(windows):
+        values = series[w]
+        for p in range(n):
+            there = values[p] == values[p]
+            apart = np.float64(values[p]) - mean[p] if there else 0.0
+            since = days[w] - centre[p]
+            square[p] += apart * apart
+            spread[p] += since * since if there else 0.0
+            moment[p] += apart * since
+    for p in range(n):
+        found[0, p] = np.float32(mean[p])
+        found[1, p] = np.float32(np.sqrt(square[p] / np.float64(count[p])))
+        found[2, p] = day[p]
+        slope = DAYS_PER_YEAR * moment[p] / spread[p]
+        found[3, p] = np.float32(slope) if count[p] >= _TREND_WINDOWS else np.float32(np.nan)
+
+
+_TREND_WINDOWS = STATISTICS["trend"]
