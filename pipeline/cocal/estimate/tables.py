@@ -21,15 +21,19 @@ _DECIMALS = {
 }
 
 
+_EXACT = ("mapped_ha", "outside_ha", "doubt_ha")
+
+
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    """UTF-8, comma, decimal point, line feeds; `mapped_ha` in full, other figures to stated decimals."""
+    """UTF-8, comma, decimal point, line feeds; counted hectares in full, other figures to stated decimals."""
     shown = table.copy()
     for name in shown.columns.intersection(list(_DECIMALS)):
         places = _DECIMALS[name]
         shown[name] = [
             "" if pd.isna(value) else f"{value:.{places}f}" for value in shown[name].astype("float64")
         ]
-    shown["mapped_ha"] = ["" if pd.isna(value) else f"{value:.10f}" for value in shown["mapped_ha"]]
+    for name in shown.columns.intersection(list(_EXACT)):
+        shown[name] = ["" if pd.isna(value) else f"{value:.10f}" for value in shown[name]]
     write_csv(path, shown)
 
 

@@ -2,6 +2,7 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
+series    a table of labelled time series -> a model, without area and images
 tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
 measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
@@ -13,12 +14,13 @@ content, pictures, overview, display: what is shown         download  catalogue 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from cocal.classify import load_model, score_table
+from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
@@ -70,7 +72,7 @@ class RunSummary:
     areas: pd.DataFrame | None
     regions: pd.DataFrame | None
     truth: pd.Series[float] | None
-    scores: pd.DataFrame | None
+    scores: tuple[ScoreTable, ...]
     page: Path | None
     design: pd.DataFrame | None
 
@@ -106,7 +108,11 @@ def run(
         store.sweep()
         base = ground(config)
         check_inputs(config, base.scheme, names)
-        facts = {"run": config.name, "config_sha256": sha256_file(config_path) if config_path else None}
+        facts = {
+            "run": config.name,
+            "config": os.path.relpath(config_path, store.root) if config_path else None,
+            "config_sha256": sha256_file(config_path) if config_path else None,
+        }
         journal = Journal(store.root / "run.json", facts)
         state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
         status = "failed"
@@ -158,7 +164,11 @@ def _summary(state: Run, last: str) -> RunSummary:
         areas=areas,
         regions=read_own_csv(root / "regions.csv") if measured else None,
         truth=truth,
-        scores=score_table(load_model(state.require_model()).card.validation) if last == "train" else None,
+        scores=_scores(state) if last == "train" else (),
         page=root / "report" / "index.html" if last == "report" else None,
         design=read_own_csv(root / FOLDER / EXPECTED) if last == "design" else None,
     )
+
+
+def _scores(state: Run) -> tuple[ScoreTable, ...]:
+    return tuple(score_tables(load_model(state.require_model()).card.validation))

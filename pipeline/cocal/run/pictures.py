@@ -150,13 +150,12 @@ def density_picture(run: Run, period: Period, squares: pd.DataFrame) -> MapPictu
     """Hectares of the target per km2 in squares; NaN is withheld."""
     own, side = squares[squares["period"] == period.name], int(squares["side_m"].iloc[0])
     bounds = _extent(run)
-    codes = _square_codes(own, bounds, side)
-    return MapPicture(
-        period.name, codes, 4326, bounds, shades=_density_shades(), kind="density", square_m=side
-    )
+    codes = _drawn_squares(own, bounds, side)
+    return MapPicture(period.name, codes, 4326, bounds, shades=square_shades(), kind="density", square_m=side)
 
 
-def _density_shades() -> tuple[Shade, ...]:
+def square_shades() -> tuple[Shade, ...]:
+    """What the codes of `square_codes` mean, with a colour for each."""
     texts = [{"es": "nada en el mapa", "en": "none on the map"}]
     for low, high in pairwise([*_STEPS, np.inf]):
         texts.append(_span(f"{low:g} – {high:g} ha/km²" if np.isfinite(high) else f"> {low:g} ha/km²"))
@@ -169,7 +168,7 @@ def _density_shades() -> tuple[Shade, ...]:
     return (*shades, Shade(_WITHHELD, "#9aa5b1", withheld), Shade(_NOT_SEEN, "#dfe3e8", unseen))
 
 
-def _square_codes(squares: pd.DataFrame, bounds: Bounds, side: int) -> NDArray[np.uint8]:
+def _drawn_squares(squares: pd.DataFrame, bounds: Bounds, side: int) -> NDArray[np.uint8]:
     """(y, x) code of the square that holds the middle of each picture cell; `OUTSIDE` where there is none."""
     west, south, east, north = bounds
     stretch = float(np.cos(np.radians((south + north) / 2)))
@@ -179,7 +178,7 @@ def _square_codes(squares: pd.DataFrame, bounds: Bounds, side: int) -> NDArray[n
     lat = north - (np.arange(height) + 0.5) * (north - south) / height
     codes = np.full((height, width), OUTSIDE, dtype=np.uint8)
     known = pd.Series(
-        _shade_of(squares, side), index=pd.MultiIndex.from_frame(squares[["epsg", "x", "y"]].astype(int))
+        square_codes(squares, side), index=pd.MultiIndex.from_frame(squares[["epsg", "x", "y"]].astype(int))
     )
     zone = np.array([utm_epsg(v, (south + north) / 2) for v in lon])
     for epsg in np.unique(zone).tolist():
@@ -191,7 +190,8 @@ def _square_codes(squares: pd.DataFrame, bounds: Bounds, side: int) -> NDArray[n
     return codes
 
 
-def _shade_of(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
+def square_codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
+    """The code of each square of `side` metres: none, a step of hectares per km2, withheld, or not observed."""
     density = pd.to_numeric(squares["mapped_ha"]).to_numpy(dtype=float) / (side / 1000) ** 2
     code = 1 + np.searchsorted(_STEPS, np.nan_to_num(density), side="left")
     code[np.isnan(density)] = _WITHHELD

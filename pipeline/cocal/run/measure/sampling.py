@@ -187,6 +187,8 @@ def frame_of(sample: pd.DataFrame) -> pd.DataFrame:
     nothing to any class, so that estimates cover the regions' observed ground only.
     """
     frame = sample[sample["status"] != NOT_VISITED].copy()
+    if frame.empty:
+        return frame
     dark = frame["status"].isin([DARK, OUTSIDE_MAP, OUTSIDE_REGIONS])
     frame.loc[dark, ["map_class", "reference_class"]] = UNOBSERVED
     frame.loc[frame["status"] == UNCERTAIN, "map_class"] = UNCERTAIN

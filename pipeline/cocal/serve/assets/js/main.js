@@ -1,0 +1,152 @@
+// The page: one view, drawn from top to bottom whenever it changes.
+
+import { get } from "./api.js";
+import { connect, showControls, showLegend } from "./controls.js";
+import { find, replace } from "./dom.js";
+import { Maps } from "./maps.js";
+import { paintRegions } from "./paint.js";
+import { showList, showPoint, showRegion } from "./panel.js";
+import { showPixel } from "./pixel.js";
+import { format, parse, settled } from "./view.js";
+import { label, own, speak, t } from "./words.js";
+
+const PIXEL_ZOOM = 11;
+const USUAL = { relief: true, points: false, compare: false, swipe: 50, camera: null, pixel: null, region: "" };
+
+const house = await get(["house"]);
+const lang = navigator.language.startsWith("en") ? "en" : "es";
+const maps = new Maps(moved, clicked);
+let view = settled(parse(window.location.hash, { ...USUAL, lang }), house);
+let facts = null;
+const choice = {};
+
+connect(house, change);
+window.addEventListener("hashchange", () => {
+  if (window.location.hash === format(view)) return;
+  view = settled(parse(window.location.hash, { ...USUAL, lang: view.lang }), house);
+  if (view.camera) maps.look(view.camera);
+  draw();
+});
+find("controls").open = window.innerWidth > 700;
+await draw();
+document.documentElement.dataset.ready = "1";
+
+function change(part) {
+  if ("run" in part || "period" in part) facts = null;
+  view = settled({ ...view, ...part }, house);
+  if (part.compare) view.swipe = 50;
+  draw();
+}
+
+function moved(camera) {
+  view = { ...view, camera };
+  remember();
+}
+
+function remember() {
+  window.history.replaceState(null, "", format(view));
+}
+
+function runOf(name) {
+  return house.runs.find((r) => r.name === name);
+}
+
+/** Draw all of it; a newer view overtakes an older one that still waits for the server. */
+async function draw() {
+  const now = view, run = runOf(now.run);
+  remember();
+  speak(now.lang);
+  label(document.body);
+  document.title = `cocal · ${t("title")}`;
+  find("simulated").hidden = !house.runs.some((r) => r.simulated);
+  find("profile").textContent = t(house.restricted ? "restricted" : "public");
+  find("sources").textContent = t("sources", { files: run.sources.join(", ") });
+  const failed = run.periods.find((p) => p.name === now.period).failed;
+  find("failed").hidden = failed === 0;
+  find("failed").textContent = t("failed", { n: failed });
+  showControls(now, house, change);
+  await attempt(async () => {
+    const sides = [await side(now, now.run, now.period), now.compare ? await side(now, now.with, now.at) : null];
+    if (now !== view && now.lang !== view.lang) return;
+    maps.draw(sides[0].style, sides[1]?.style ?? null, now.camera);
+    maps.label();
+    showLegend(now, run, sides[0].painted);
+    await showFigures(now, run, sides[0].figures);
+  });
+}
+
+/** One side of the stage: what to draw, and how its regions are painted. */
+async function side(now, name, period) {
+  const run = runOf(name), figures = await get([name, period, "figures"]);
+  const target = own(run.classes.find((c) => c.key === run.target)).toLowerCase();
+  const painted = ["hectares", "width"].includes(now.layer) ? paintRegions(now.layer, figures, target) : null;
+  const layer = run.layers.some((l) => l.id === now.layer) ? now.layer : "none";
+  const ring = facts?.outline ?? null;
+  const style = { run, period, layer, relief: now.relief, points: now.points, region: now.region, ring, colours: painted?.colours };
+  return { style, painted, figures };
+}
+
+async function showFigures(now, run, figures) {
+  const places = (await get([run.name, "regions"])).features.map((f) => f.properties);
+  if (now !== view) return;
+  showList(find("list"), places, figures, (id) => change({ region: id }));
+  const place = places.find((p) => p.id === now.region);
+  find("region").hidden = !place;
+  if (place) {
+    const region = await get([run.name, now.period, "region"], { id: place.id });
+    if (now === view && region) showRegion(find("region"), region, place, run, now.period, () => change({ region: "" }));
+  }
+  await showYear(now, run);
+}
+
+/** The chosen pixel of the view, asked for once. */
+async function showYear(now, run) {
+  find("pixel").hidden = !(now.pixel && run.pixels);
+  if (!now.pixel || !run.pixels) return;
+  if (!facts) {
+    say(t("waiting"));
+    const [lng, lat] = now.pixel;
+    const found = await get([run.name, now.period, "pixel"], { lng, lat });
+    if (now.pixel !== view.pixel || now.period !== view.period || now.run !== view.run) return;
+    say(found ? "" : t("no_pixel"));
+    find("pixel").hidden = !found;
+    if (!found) return;
+    facts = found;
+    draw();
+    return;
+  }
+  showPixel(find("pixel"), facts, run, choice, () => { facts = null; change({ pixel: null }); });
+}
+
+function clicked(event, map, right) {
+  const at = (layer) => (map.getLayer(layer) ? map.queryRenderedFeatures(event.point, { layers: [layer] })[0] : undefined);
+  const run = runOf(right ? view.with : view.run);
+  const part = { region: at("regions")?.properties.id ?? "", pixel: null };
+  const point = at("points");
+  find("point").hidden = !point;
+  if (point) {
+    const place = point.properties;
+    const status = typeof place.status === "string" ? JSON.parse(place.status) : place.status;
+    showPoint(find("point"), { ...place, status: own(status) }, run, () => { find("point").hidden = true; });
+  }
+  facts = null;
+  delete choice.beside;
+  say("");
+  if (run.pixels && !right && map.getZoom() >= PIXEL_ZOOM) part.pixel = [event.lngLat.lng, event.lngLat.lat].map((v) => Number(v.toFixed(6)));
+  else if (run.pixels && !right) say(t("zoom_in"));
+  change(part);
+  find("panel").scrollTop = 0;
+}
+
+function say(text) {
+  replace(find("message"), text);
+}
+
+async function attempt(work) {
+  try {
+    await work();
+  } catch (err) {
+    say(t("trouble", { what: err.message }));
+    if (!(err instanceof Error && /^\d+$/.test(err.message))) throw err;
+  }
+}

@@ -1,0 +1,73 @@
+// Figures beside the map: the chosen region's table, a field point, the list of all regions.
+
+import { el, replace } from "./dom.js";
+import { told } from "./paint.js";
+import { hectares, own, percent, span, t } from "./words.js";
+
+const closer = (onClose) => el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: onClose }, "×");
+
+/** The table of one region: all classes with intervals, and what the target is set beside. */
+export function showRegion(node, region, place, run, period, onClose) {
+  const names = Object.fromEntries([...run.classes.map((c) => [c.key, own(c)]), ["unobserved", t("not_observed")]]);
+  const main = region.classes.find((c) => c.class === run.target);
+  node.hidden = false;
+  replace(
+    node,
+    el("h2", {}, el("bdi", {}, place.name), closer(onClose)),
+    el("p", {}, own(place.country), " · ", t("unobserved_share", { share: percent(main ? 1 - main.observed_fraction : null) })),
+    el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("table_of", { period }) },
+      el("table", {},
+        el("caption", {}, t("table_of", { period })),
+        el("thead", {}, el("tr", {}, ["class", "mapped", "estimated", "interval"].map((k) => el("th", { scope: "col" }, t(k))))),
+        el("tbody", {}, region.classes.map((c) => row(names[c.class] ?? c.class, c, c.class === run.target))))),
+    method(main),
+    region.compared.map((c) => el("p", {}, official(c))),
+  );
+}
+
+function row(name, c, strong) {
+  return el("tr", { class: strong ? "target" : null }, el("th", { scope: "row" }, name),
+    [hectares(c.mapped_ha), hectares(c.estimated_ha), span(c.ci_low_ha, c.ci_high_ha)].map((v) => el("td", { class: "number" }, v)));
+}
+
+function method(main) {
+  if (!main) return null;
+  if (main.estimated_ha === null) return el("p", { class: "small" }, t("mapped_only"));
+  const words = { estimator: own(main.estimator), interval: own(main.interval), level: percent(main.confidence, 0), n: main.n_reference };
+  return el("p", { class: "small" }, t("method", words), own(main.notes) ? ` · ${own(main.notes)}` : "");
+}
+
+function official(c) {
+  const verdict = c.within === null ? "" : ` · ${t(c.within ? "within" : "outside")}`;
+  return [t("official", { ha: hectares(c.official_ha), source: c.source }), verdict, own(c.why) ? ` · ${own(c.why)}` : ""].join("");
+}
+
+export function showPoint(node, point, run, onClose) {
+  const names = Object.fromEntries(run.classes.map((c) => [c.key, own(c)]));
+  node.hidden = false;
+  replace(
+    node,
+    el("h2", {}, el("bdi", {}, t("point", { id: point.id })), closer(onClose)),
+    el("p", {}, t("point_seen", { date: point.observed_on, class: names[point.field] ?? "—" })),
+    el("p", {}, t("says", { class: names[point.map] ?? "—" }), " · ", point.status),
+  );
+}
+
+/** All regions with the target's figures: what the map shows, for those who cannot see or point at it. */
+export function showList(node, places, figures, onChoose) {
+  const kind = told(figures);
+  const columns = kind === "estimated" ? ["estimated", "interval"] : ["mapped"];
+  const cells = (f) => [hectares(f[`${kind}_ha`]), ...(kind === "estimated" ? [span(f.ci_low_ha, f.ci_high_ha)] : [])];
+  replace(
+    node,
+    el("h2", {}, t("regions")),
+    el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("regions") },
+      el("table", {},
+        el("thead", {}, el("tr", {}, ["region", ...columns].map((k) => el("th", { scope: "col" }, t(k))))),
+        el("tbody", {}, places.filter((p) => p.id in figures).map((p) =>
+          el("tr", {},
+            el("th", { scope: "row" }, el("button", { type: "button", class: "link", onclick: () => onChoose(p.id) }, el("bdi", {}, p.name))),
+            cells(figures[p.id]).map((v) => el("td", { class: "number" }, v))))))),
+    kind === "mapped" ? el("p", { class: "small" }, t("mapped_only")) : null,
+  );
+}

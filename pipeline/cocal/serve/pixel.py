@@ -1,0 +1,164 @@
+"""One pixel's year: its indices on clear dates, beside what the map's pixels of a class show around it.
+
+The class's usual curve is that of the pixels which the map of the same period gives that class, within 640 m: on each date the
+median and the middle four fifths of those that were clear. They share the pixel's dates, air and altitude, so what differs is the
+cover. It is a comparison with the map, not with the ground; the page says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from cocal.archive import Scene, read_raster, read_scene, read_scenes, scene_store, scenes_within
+from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
+from cocal.errors import SceneReadError
+from cocal.features import INDICES, FeatureSettings, bands_needed, clear_mask, compute_index, halo_px
+from cocal.grid import Tile, Window, project, transformer, utm_epsg
+from cocal.serve.rasters import CLASS, LOOKS, PROBABILITY
+from cocal.serve.runs import ShownRun
+from cocal.store import Manifest
+
+REACH_PX = 64
+"""Pixels around the one asked for that a class's curve is made of."""
+
+LEAST_PIXELS = 5
+"""Fewer clear pixels of a class on a date say nothing of what is usual."""
+
+_SCALE = np.float32(10_000)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A pixel of 10 m, the tile whose map holds it, and that map's folder."""
+
+    pixel: Window
+    tile: Tile
+    folder: Path
+
+
+def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) -> Place | None:
+    """The mapped pixel that holds a point; None where no map of the period does."""
+    epsg = utm_epsg(longitude, latitude)
+    x, y = transformer(4326, epsg).transform(longitude, latitude)
+    for tile, folder in run.maps[period].items():
+        w = tile.window
+        if w.epsg == epsg and w.left <= x < w.right and w.bottom < y <= w.top:
+            side = w.resolution
+            left = w.left + int((x - w.left) // side) * side
+            top = w.top - int((w.top - y) // side) * side
+            return Place(Window(epsg, left, top, 1, 1, side), tile, folder)
+    return None
+
+
+def pixel_facts(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
+    """What the map says of the pixel, and its year beside the classes around it."""
+    code, probability, looks = (
+        int(read_raster(place.folder / name, place.pixel, place.pixel.resolution, dtype)[0, 0])
+        for name, dtype in ((CLASS, "uint8"), (PROBABILITY, "uint16"), (LOOKS, "uint16"))
+    )
+    ring = shapely.get_coordinates(project(shapely.box(*place.pixel.bounds), place.pixel.epsg, 4326))
+    return {
+        "class": next((c.key for c in run.scheme.classes if c.code == code), None),
+        "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
+        "looks": looks,
+        "outline": ring.tolist(),
+        "reach_m": REACH_PX * place.pixel.resolution,
+        **pixel_year(run, period, place),
+    }
+
+
+def pixel_year(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
+    """Dates, and per index the pixel's values and the classes' curves on them; null = not clear, too few."""
+    settings = FeatureSettings.model_validate(_made_of(place)["index"])
+    around = place.pixel.expanded(REACH_PX)
+    outer = around.expanded(halo_px(settings))
+    scenes = scenes_within(_scenes(run, place), outer, period.start, period.end)
+    cube = read_scenes(scenes, outer, bands_needed(settings))
+    clear = _clear(cube, settings)
+    near = slice(halo_px(settings), halo_px(settings) + around.height)
+    clear = clear[:, near, near]
+    codes = _codes(run, period, around)
+    curves = {}
+    for name in index_names(settings):
+        bands = {b: cube[b].values[:, near, near].astype(np.float32) / _SCALE for b in INDICES[name].bands}
+        values = np.where(clear, compute_index(name, bands), np.nan)
+        curves[name] = {
+            "pixel": _numbers(values[:, REACH_PX, REACH_PX]),
+            "classes": {c.key: class_curve(values, codes == c.code) for c in run.scheme.classes},
+        }
+    return {
+        "dates": [str(d)[:10] for d in cube["time"].values],
+        "pixels": {c.key: int((codes == c.code).sum()) for c in run.scheme.classes},
+        "indices": curves,
+    }
+
+
+def index_names(settings: FeatureSettings) -> list[str]:
+    """The indices that the run's features are made of."""
+    return [name for name in settings.variables if name in INDICES]
+
+
+def class_curve(values: NDArray[np.floating[Any]], members: NDArray[np.bool_]) -> dict[str, list[Any]] | None:
+    """Per date the 10th, 50th and 90th percentile of (time, y, x) `values` over (y, x) `members`.
+
+    NaN is not clear; a date with fewer than `LEAST_PIXELS` members has none. None without any such date.
+    """
+    rows = []
+    for plane in values:
+        found = plane[members & ~np.isnan(plane)]
+        few = found.size < LEAST_PIXELS
+        rows.append([np.nan] * 3 if few else np.percentile(found.astype(np.float64), [10, 50, 90]).tolist())
+    low, middle, high = np.array(rows, dtype=float).reshape(-1, 3).T
+    if np.isnan(middle).all():
+        return None
+    return {"low": _numbers(low), "middle": _numbers(middle), "high": _numbers(high)}
+
+
+def _clear(cube: Any, settings: FeatureSettings) -> NDArray[np.bool_]:
+    """(time, y, x) clear and valid in every band, as the composites take it."""
+    clear = np.ones(cube[settings.reflectance_bands[0]].shape, dtype=bool)
+    if settings.mask is not None:
+        offered = cube["cloud_probability"].values if "cloud_probability" in cube else None
+        clear = clear_mask(cube["scl"].values, settings.mask, offered)
+    for band in settings.reflectance_bands:
+        clear &= cube[band].values != NO_DATA
+    return clear
+
+
+def _codes(run: ShownRun, period: Period, window: Window) -> NDArray[np.uint8]:
+    """(y, x) classes of the period's maps on a window of one zone."""
+    out = np.zeros(window.shape, dtype=np.uint8)
+    for tile, folder in run.maps[period.name].items():
+        common = window.intersection(tile.window)
+        if common is not None:
+            out[window.slices_of(common)] = read_raster(folder / CLASS, common, common.resolution, "uint8")
+    return out
+
+
+def _made_of(place: Place) -> dict[str, Any]:
+    manifest = Manifest.read(place.folder / "manifest.json")
+    assert manifest is not None
+    return manifest.inputs
+
+
+def _scenes(run: ShownRun, place: Place) -> list[Scene]:
+    """The scenes that made the map, as they were then."""
+    wanted, store = _made_of(place)["scenes"], scene_store(run.config.archive)
+    read = (read_scene(store.home(name)) for name in wanted)
+    found = [s for s in read if s is not None and s.address == wanted[s.id]]
+    if len(found) < len(wanted):
+        raise SceneReadError(
+            "scenes of the map are no longer in the archive", f"{len(wanted)} scenes", f"{len(found)} of them",
+            "import them again",
+        )  # fmt: skip
+    return found
+
+
+def _numbers(values: Any) -> list[float | None]:
+    return [None if np.isnan(v) else round(float(v), 4) for v in values]

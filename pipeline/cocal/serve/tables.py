@@ -1,0 +1,143 @@
+"""What a run's tables say, as JSON values: outlines, hectares, comparisons, field points."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+import shapely
+
+from cocal.errors import UsageError
+from cocal.fieldwork import read_records
+from cocal.report.texts import Voice
+from cocal.run.tables import given_sha256, read_own_csv
+from cocal.serve.runs import ShownRun
+
+FIGURES = (
+    "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction", "n_reference",
+    "confidence",
+)  # fmt: skip
+_SIMPLER = 5e-5
+"""Degrees, about 5 m: outlines are for looking at."""
+
+
+def plain(value: Any) -> Any:
+    """A cell as JSON holds it: None where nothing is known."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)) or value is pd.NA:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+class RunTables:
+    """The tables of one run, read once."""
+
+    def __init__(self, run: ShownRun) -> None:
+        self.run = run
+        self._areas = read_own_csv(run.tables / "hectares.csv")
+        compared = run.tables / "comparison.csv"
+        self._compared = read_own_csv(compared) if compared.exists() else None
+        self._voices = {"es": Voice("es", run.scheme), "en": Voice("en", run.scheme)}
+
+    def both(self, namespace: str, text: Any) -> dict[str, str]:
+        """Words of another room in both languages."""
+        words = "" if plain(text) is None else str(text)
+        return {language: voice.phrase(namespace, words) for language, voice in self._voices.items()}
+
+    def outlines(self) -> dict[str, Any]:
+        """The regions as GeoJSON: id, name, country."""
+        regions = self.run.regions
+        shapes = shapely.set_precision(shapely.simplify(regions.geometries, _SIMPLER), 1e-6)
+        rows = regions.table[["region_id", "region_name", "country"]].to_dict("records")
+        features = [
+            {
+                "type": "Feature",
+                "id": number,
+                "properties": {
+                    "id": row["region_id"],
+                    "name": row["region_name"],
+                    "country": self.both("country", row["country"]),
+                },
+                "geometry": json.loads(shapely.to_geojson(shape)),
+            }
+            for number, (row, shape) in enumerate(zip(rows, shapes, strict=True))
+        ]
+        return {"type": "FeatureCollection", "features": features}
+
+    def figures(self, period: str) -> dict[str, dict[str, Any]]:
+        """Region id -> hectares of the target with their interval."""
+        rows = self._of(self._areas, period)
+        rows = rows[rows["class"] == self.run.scheme.target]
+        return {str(row["region_id"]): self._figures(row) for row in rows.to_dict("records")}
+
+    def region(self, period: str, region_id: str) -> dict[str, Any] | None:
+        """All classes of one region, and what its target is set beside; None if there is no such region."""
+        rows = self._of(self._areas, period)
+        rows = rows[rows["region_id"] == region_id]
+        if rows.empty:
+            return None
+        return {
+            "id": region_id,
+            "classes": [{"class": r["class"], **self._figures(r)} for r in rows.to_dict("records")],
+            "compared": self._comparisons(period, region_id),
+        }
+
+    def _comparisons(self, period: str, region_id: str) -> list[dict[str, Any]]:
+        if self._compared is None:
+            return []
+        rows = self._of(self._compared, period)
+        rows = rows[(rows["region_id"] == region_id) & rows["official_ha"].notna()]
+        return [
+            {
+                "official_ha": plain(row["official_ha"]),
+                "source": "" if plain(row["official_source"]) is None else str(row["official_source"]),
+                "within": plain(row["within_interval"]),
+                "why": self.both("why", row["why_not_comparable"]),
+            }
+            for row in rows.to_dict("records")
+        ]
+
+    def _figures(self, row: Any) -> dict[str, Any]:
+        words = {key: self.both(key, row[key]) for key in ("estimator", "interval")}
+        return {key: plain(row[key]) for key in FIGURES} | words | {"notes": self.both("why", row["notes"])}
+
+    def _of(self, table: pd.DataFrame, period: str) -> pd.DataFrame:
+        return table[table["period"].astype(str) == period]
+
+    def points(self, period: str) -> dict[str, Any]:
+        """The field records matched in a period as GeoJSON. For the restricted profile only.
+
+        Raises
+        ------
+        UsageError
+            The file of records is not the one that the run read.
+        """
+        records = self.run.config.records
+        if records is None or not self.run.restricted:
+            raise UsageError("field points are not shown here", "the restricted profile", "another")
+        if given_sha256(records.path, "records.path") != self.run.made_of["records"][0]:
+            raise UsageError(
+                "the field records changed since the run", "the file that the run read", str(records.path.name),
+                "run it again",
+            )  # fmt: skip
+        places = read_records(records, self.run.scheme).set_index("record_id")
+        matched = self._of(read_own_csv(self.run.root / "records.csv"), period)
+        features = []
+        for row in matched.to_dict("records"):
+            place = places.loc[row["record_id"]]
+            point = place.geometry.representative_point()
+            features.append(
+                {
+                    "type": "Feature",
+                    "properties": {
+                        "id": row["record_id"],
+                        "observed_on": str(place["observed_on"])[:10],
+                        "field": plain(row["reference_class"]),
+                        "map": plain(row["map_class"]),
+                        "status": self.both("status", row["status"]),
+                    },
+                    "geometry": {"type": "Point", "coordinates": [point.x, point.y]},
+                }
+            )
+        return {"type": "FeatureCollection", "features": features}

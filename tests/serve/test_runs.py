@@ -1,0 +1,126 @@
+"""What may be shown: a finished run, whole, of one make."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+
+import pytest
+from offering import offered
+
+from cocal import cli
+from cocal.errors import InputError, UsageError
+from cocal.serve import make_app, open_run
+from cocal.serve.guard import check_binding
+
+
+def command(monkeypatch, capsys, *arguments):
+    """Exit code of `cocal serve ARGUMENTS`, and what it says."""
+    monkeypatch.setattr(sys, "argv", ["cocal", "serve", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return end.value.code, capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_refused_with_exit_code_2(tmp_path, monkeypatch, capsys):
+    code, said = command(monkeypatch, capsys, tmp_path)
+    assert code == 2
+    assert "not the folder of a run" in said
+    assert "name the folder that `cocal run` printed" in said
+
+
+def test_a_run_that_is_under_way_is_refused(land):
+    log = land.root / "run.json"
+    log.write_text(json.dumps(json.loads(log.read_text()) | {"status": "running"}))
+    with pytest.raises(InputError, match="not finished"):
+        open_run(land.root, restricted=True)
+
+
+def test_a_run_whose_hectares_were_edited_is_refused(land):
+    with (land.root / "hectares.csv").open("a") as table:
+        table.write("\n")
+    with pytest.raises(InputError, match=r"missing or altered"):
+        open_run(land.root, restricted=True)
+
+
+def test_a_map_that_was_altered_is_refused(land):
+    next(land.root.glob("maps/*/*/*/class.tif")).write_bytes(b"")
+    with pytest.raises(InputError, match="missing or altered"):
+        open_run(land.root, restricted=True)
+
+
+def test_regions_that_changed_since_the_run_are_refused(land):
+    path = land.folder / "regions.geojson"
+    path.write_text(path.read_text().replace("PE-2 (simulated)", "Another"))
+    with pytest.raises(UsageError, match=r"`regions:` changed since the run"):
+        open_run(land.root, restricted=True)
+
+
+def test_a_run_without_a_public_folder_is_refused_to_the_public_only(land):
+    (land.root / "manifests" / "publish.json").unlink()
+    with pytest.raises(InputError, match="publish: true"):
+        open_run(land.root, restricted=False)
+    assert open_run(land.root, restricted=True).restricted
+
+
+def test_public_tables_of_an_earlier_run_are_refused(land):
+    path = land.root / "public" / "hectares.csv"
+    text = path.read_text()
+    path.write_text(text.replace("1", "2", 1))
+    with pytest.raises(InputError, match="earlier run"):
+        open_run(land.root, restricted=False)
+
+
+def test_the_configuration_may_stand_for_the_folder(land):
+    assert open_run(land.config, restricted=True).root == land.root
+
+
+def test_two_runs_of_one_name_are_refused(land):
+    one = open_run(land.root, restricted=True)
+    with pytest.raises(UsageError, match="same name"):
+        make_app([one, one], restricted=True, token=None, local=True)
+
+
+def test_a_port_that_is_taken_is_refused_with_exit_code_2(land, monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = command(monkeypatch, capsys, land.root, "--restricted", "--port", port)
+    assert code == 2
+    assert f"port {port} of 127.0.0.1 is taken" in said
+    assert "--port 0" in said
+
+
+def test_elsewhere_than_loopback_a_token_is_needed_before_anything_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("COCAL_SERVE_TOKEN", raising=False)
+    code, said = command(monkeypatch, capsys, tmp_path, "--host", "0.0.0.0")
+    assert code == 2
+    assert "COCAL_SERVE_TOKEN" in said
+
+
+@pytest.mark.parametrize("token", ["short", "n" * 19, "ñ" * 20])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token):
+    with pytest.raises(UsageError, match="too short to be secret, or not ASCII"):
+        check_binding("0.0.0.0", token)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
+def test_on_loopback_no_token_is_needed(host):
+    check_binding(host, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", "127.0.0.1.example.org", ""])
+def test_every_other_host_is_elsewhere(host):
+    with pytest.raises(UsageError, match="a token"):
+        check_binding(host, None)
+
+
+def test_a_tile_that_failed_is_told_as_ground_not_observed(land):
+    path = land.root / "manifests" / "measure.json"
+    manifest = json.loads(path.read_text())
+    first = next(name for name in manifest["inputs"]["maps"] if name.startswith("all/"))
+    manifest["inputs"]["maps"][first] = "failed"
+    path.write_text(json.dumps(manifest))
+    with offered(land.root, restricted=True) as server:
+        periods = server.ask("/data/house").json()["runs"][0]["periods"]
+    assert {p["name"]: p["failed"] for p in periods} == {"january": 0, "all": 1}
