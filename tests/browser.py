@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_play
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, PHONE = (1280, 900), (390, 844)
+PATIENCE_MS = 120_000
 QUIET = (
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--disable-gpu",
@@ -71,6 +72,7 @@ def visit(
         extra_http_headers=headers,
     )
     try:
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         found = faults(page, url)
         page.goto(url, wait_until="load")

@@ -29,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[Path, typer.Argument(help="YAML file that describes the run")]
+Config = Annotated[
+    Path, typer.Argument(help="YAML file that describes the run, or the folder of one that was made")
+]
 Serial = Annotated[bool, typer.Option("--serial", help="work in this process, without Dask")]
 Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
 Workers = Annotated[int | None, typer.Option(min=1, help="local workers (default: one per core)")]
@@ -55,9 +57,10 @@ def _run(
 ) -> None:  # fmt: skip
     """Do the stages up to `last` and print how they ended; exit code 1 if something failed."""
     from cocal.config import read_config
-    from cocal.run import executor, run
+    from cocal.run import configuration_of, executor, run
 
     _log_to_stderr(verbose)
+    config = configuration_of(config)
     settings = _with_options(read_config(config), memory, reference)
     local = settings.local
     with executor(

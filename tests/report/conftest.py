@@ -302,6 +302,18 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         "change": pd.DataFrame(change),
         "legal": pd.DataFrame(legal),
         "eradication": pd.DataFrame([claim]),
+        "applicability": pd.DataFrame(
+            {
+                "region_name": ["San Pedro"],
+                "period": last,
+                "observed_ha": 9_000.0,
+                "outside_ha": 90.0,
+                "outside_fraction": 0.01,
+                "mapped_ha": 10.0,
+                "mapped_outside_ha": 1.0,
+                "expected_ha": 12.0,
+            }
+        ),
         "official": pd.DataFrame({"region_id": "r0", "when": [2021.0, 2022.0], "official_ha": [10.0, 15.0]}),
         "calibration": pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.05, 0.7], "n": [90, 30]}),
     }

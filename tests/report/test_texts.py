@@ -13,7 +13,7 @@ from cocal.scheme import read_scheme
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
-    "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.",
+    "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.", "note.",
 )  # fmt: skip
 
 

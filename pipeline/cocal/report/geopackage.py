@@ -38,7 +38,7 @@ def write_geopackage(
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _MOMENT})
     try:
         for name, frame in layers.items():
-            pyogrio.write_dataframe(frame, path, driver="GPKG", layer=name)
+            pyogrio.write_dataframe(frame, path, driver="GPKG", layer=name, VERSION="1.3")
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     with closing(sqlite3.connect(path)) as base, base:

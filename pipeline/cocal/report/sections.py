@@ -173,32 +173,28 @@ def legal_sheets(content: ReportContent, period: str, scribe: Scribe) -> list[Sh
 def _legal_columns(level: str) -> tuple[Column, ...]:
     common = (
         Column("estimated_short", strong=True), Column("interval_any"), Column("mapped_short"),
-        Column("observed_share"),
     )  # fmt: skip
     limit = (Column("limit"), Column("over_limit"), Column("limit_lies"), Column("source", text=True))
-    more = {"zone": (Column("kind"),), "kind": (), "limit": (Column("kind"),)}[level]
-    last = limit if level == "limit" else ()
-    return (Column(f"legal_{level}"), *more, *common, *last, Column("remarks", text=True))
+    more = () if level == "kind" else (Column("kind", text=True),)
+    last = limit if level == "limit" else (Column("observed_share"), Column("remarks", text=True))
+    return (Column(f"legal_{level}"), *more, *common, *last)
 
 
 def _legal_row(row: Row, level: str, scribe: Scribe) -> tuple[str, ...]:
     t = scribe.t
-    kinds = " + ".join(t.phrase("kind", kind) for kind in str(row["kind"]).split("+"))
+    kinds = [] if level == "kind" else [" + ".join(t.phrase("kind", k) for k in str(row["kind"]).split("+"))]
     name = t.phrase("kind", str(row["name"]))
-    figures = [
-        scribe.ha(row, "estimated_ha"), scribe.sure(row), scribe.ha(row, "mapped_ha"),
-        t.percent(ha_of(row, "observed_fraction")),
-    ]  # fmt: skip
+    figures = (scribe.ha(row, "estimated_ha"), scribe.sure(row), scribe.ha(row, "mapped_ha"))
     if level == "limit":
         over = scribe.signed(row, "over_limit_ha")
         between = scribe.interval(row, "over_limit_low_ha", "over_limit_high_ha")
-        figures += [
-            scribe.ha(row, "limit_ha"), over if between == DASH else f"{over} [{between}]",
+        return (
+            name, *kinds, *figures, scribe.ha(row, "limit_ha"), over if between == DASH else f"{over} [{between}]",
             scribe.phrase("lies", row, "limit_lies"), text_of(row, "source") or DASH,
-        ]  # fmt: skip
-    kind = [] if level == "kind" else [kinds]
+        )  # fmt: skip
     own = "; ".join(note for note in text_of(row, "notes").split("; ") if not note.startswith(_SAID))
-    return name, *kind, *figures, t.phrase("legal_note", own) if own else DASH
+    remarks = t.phrase("legal_note", own) if own else DASH
+    return name, *kinds, *figures, t.percent(ha_of(row, "observed_fraction")), remarks
 
 
 def eradication_sheets(content: ReportContent, scribe: Scribe) -> list[Sheet]:
@@ -225,3 +221,24 @@ def eradication_sheets(content: ReportContent, scribe: Scribe) -> list[Sheet]:
         Column("why", text=True),
     )  # fmt: skip
     return [Sheet("eradication", scribe.t("eradication_caption"), columns, tuple(rows))]
+
+
+def applicability_sheets(content: ReportContent, period: str, scribe: Scribe) -> list[Sheet]:
+    """Where the model knows the ground's kind and where not; empty where the run did not ask."""
+    table = content.applicability
+    if table is None or table.empty:
+        return []
+    rows = tuple(
+        (
+            str(row["region_name"]), scribe.ha(row, "observed_ha"), scribe.ha(row, "outside_ha"),
+            scribe.t.percent(ha_of(row, "outside_fraction")), scribe.ha(row, "mapped_ha"),
+            scribe.ha(row, "mapped_outside_ha"), scribe.ha(row, "expected_ha"),
+        )
+        for row in table[table["period"].astype(str) == period].to_dict("records")
+    )  # fmt: skip
+    columns = (
+        Column("region"), Column("observed_ground"), Column("outside_ground"), Column("outside_share", strong=True),
+        Column("mapped_short"), Column("mapped_outside"), Column("expected_by_model"),
+    )  # fmt: skip
+    caption = scribe.t("applicability_caption", target=scribe.t.target, period=period)
+    return [Sheet("applicability", caption, columns, rows)]

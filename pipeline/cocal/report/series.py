@@ -24,6 +24,7 @@ _PANEL_IN, _GAP_IN, _LEGEND_IN = 1.25, 0.62, 0.3
 _OWN: dict[str, Any] = {"color": drawing.ESTIMATE, "marker": "o", "markersize": 5, "markeredgewidth": 1.2}
 _MAPPED: dict[str, Any] = {
     "color": drawing.MAPPED, "marker": "D", "markersize": 5, "markerfacecolor": "none", "linestyle": "none",
+    "clip_on": False,
 }  # fmt: skip
 _OFFICIAL: dict[str, Any] = {
     "color": drawing.OFFICIAL, "marker": "s", "markersize": 3.5, "linewidth": 1.0, "linestyle": ":",

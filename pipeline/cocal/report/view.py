@@ -19,6 +19,7 @@ from cocal.report.numbers import DASH, decimals_for
 from cocal.report.sections import (
     Scribe,
     Sheet,
+    applicability_sheets,
     change_sheets,
     eradication_sheets,
     group_sheets,
@@ -132,6 +133,7 @@ def _further(content: ReportContent, scribe: Scribe) -> dict[str, list[Sheet]]:
         "groups": group_sheets(content, period, scribe),
         "legal": legal_sheets(content, period, scribe),
         "eradication": eradication_sheets(content, scribe),
+        "applicability": applicability_sheets(content, period, scribe),
     }
 
 

@@ -28,7 +28,7 @@ from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.files import files_stage
 from cocal.run.inputs import check_inputs
-from cocal.run.journal import Journal
+from cocal.run.journal import Journal, configuration_of
 from cocal.run.measure import check_places, measure_stage
 from cocal.run.plan import Plan, ground, plan
 from cocal.run.publish import publish_stage
@@ -38,7 +38,17 @@ from cocal.run.tables import read_own_csv, truth_table
 from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 
-__all__ = ["Plan", "RunSummary", "SerialExecutor", "dry_run", "executor", "plan", "run", "spent_this_month"]
+__all__ = [
+    "Plan",
+    "RunSummary",
+    "SerialExecutor",
+    "configuration_of",
+    "dry_run",
+    "executor",
+    "plan",
+    "run",
+    "spent_this_month",
+]
 
 STAGES = {
     "download": download_stage,

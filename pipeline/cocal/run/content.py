@@ -57,16 +57,25 @@ def report_content(run: Run) -> ReportContent:
         failures=tuple(run.journal.failures),
         reproduce=reproduce(run),
         simulated=run.simulated,
-        notes=run.base.regions.notes,
+        notes=_notes(run),
         caveats=_table(root, "caveats"),
         observers=estimates.get(last.name, {}).get("observers") or None,
         groups=_table(root, "groups"),
         change=_table(root, "change"),
         legal=_table(root, "legal"),
         eradication=_table(root, "eradication"),
+        applicability=_table(root, "applicability"),
         official=official_series(run),
         calibration=_calibration(weighted, points, run.base.scheme.target),
     )
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    """What is worth knowing of the regions, files by their names: where they lie on this machine is nobody's business."""
+    found = list(run.base.regions.notes)
+    for source in run.config.regions.sources:
+        found = [note.replace(str(source.path), source.path.name) for note in found]
+    return tuple(found)
 
 
 def _table(root: Path, name: str) -> pd.DataFrame | None:
