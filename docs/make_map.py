@@ -16,14 +16,17 @@ OUT = Path(__file__).parent / "images" / "map.png"
 
 def main(run: Path) -> None:
     """Open the run, click its middle, keep what is on the screen."""
-    with offered(run, restricted=True) as server, webgl_chromium() as browser:
-        with open_map(browser, f"{server.url}#lang=en") as page:
-            wait_for_colour(page, "#d95f02")
-            click_middle(page)
-            page.wait_for_selector("#pixel svg circle")
-            page.wait_for_selector("#region tr.target")
-            page.wait_for_timeout(2000)
-            page.screenshot(path=OUT)
+    with (
+        offered(run, restricted=True) as server,
+        webgl_chromium() as browser,
+        open_map(browser, f"{server.url}#lang=en") as page,
+    ):
+        wait_for_colour(page, "#d95f02")
+        click_middle(page)
+        page.wait_for_selector("#pixel svg circle")
+        page.wait_for_selector("#region tr.target")
+        page.wait_for_timeout(2000)
+        page.screenshot(path=OUT)
 
 
 if __name__ == "__main__":

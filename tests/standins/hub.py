@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from py_mini_racer import MiniRacer
 from rasterio.io import MemoryFile
 from rasterio.transform import from_bounds
+
 from serve import Reply, StandIn, Trouble
 
 CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from granules import RawGranule
+
 from serve import Reply, StandIn, Trouble
 
 

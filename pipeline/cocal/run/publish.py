@@ -124,6 +124,7 @@ def _overview(run: Run, squares: pd.DataFrame | None) -> MapOverview | None:
 
 
 def square_shades() -> tuple[Shade, ...]:
+    """Colour and words of each code of `square_codes`."""
     texts = [{"es": "sin coca en el mapa", "en": "none on the map"}]
     for low, high in pairwise([*_STEPS, np.inf]):
         span = f"{low:g} - {high:g} ha/km²" if np.isfinite(high) else f"> {low:g} ha/km²"
@@ -159,6 +160,7 @@ def _picture(squares: pd.DataFrame, bounds: tuple[float, ...], side: int) -> NDA
 
 
 def square_codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
+    """A code per square of `side` metres: hectares per km2 in steps, withheld, not seen."""
     density = pd.to_numeric(squares["mapped_ha"]).to_numpy(dtype=float) / (side / 1000) ** 2
     code = 1 + np.searchsorted(_STEPS, np.nan_to_num(density), side="left")
     code[np.isnan(density)] = _WITHHELD

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from serve import Trouble
 
 from cocal.archive import list_scenes
 from cocal.errors import DownloadStoppedError
+from serve import Trouble
 
 ONE_DAY = {"tile_px": 288}
 ATTEMPTS = 4

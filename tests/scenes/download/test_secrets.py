@@ -4,9 +4,9 @@ import logging
 
 import pytest
 from hub import SECRET
-from serve import Trouble
 
 from cocal.errors import CocalError
+from serve import Trouble
 
 
 def searched(folder, secrets):
