@@ -1,10 +1,20 @@
 import json
 import multiprocessing
 
+import pandas as pd
 import pytest
 
 from cocal.errors import UsageError
-from cocal.store import LocalStore, Manifest, address, atomic_path, source_digest, write_json
+from cocal.store import (
+    LocalStore,
+    Manifest,
+    address,
+    atomic_path,
+    given_back,
+    source_digest,
+    write_csv,
+    write_json,
+)
 
 
 def commit(store, unit, inputs, **files):
@@ -115,3 +125,14 @@ def test_a_second_process_is_refused_while_a_folder_is_in_use(tmp_path):
 def test_the_source_digest_tells_rooms_apart():
     assert source_digest("grid") != source_digest("store")
     assert len(source_digest("grid", "store")) == 64
+
+
+def test_texts_of_a_csv_are_no_formulas_and_come_back_as_they_were(tmp_path):
+    texts = ['=HYPERLINK("x")', "+51 984", "-", "@a", "\tb", "'c", "'=d", "-12.5", "+3", "1e-3", "plain"]
+    table = pd.DataFrame({"name": texts, "n": range(len(texts))})
+    path = tmp_path / "a.csv"
+    write_csv(path, table)
+    cells = pd.read_csv(path, dtype=str, keep_default_na=False)["name"].tolist()
+    assert cells[-4:] == ["-12.5", "+3", "1e-3", "plain"]
+    assert all(cell.startswith("'") for cell in cells[:-4])
+    assert given_back(pd.read_csv(path, dtype={"name": str}))["name"].tolist() == texts

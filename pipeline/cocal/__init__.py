@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from cocal.config import read_config
     from cocal.contracts import Period
     from cocal.estimate import compare, estimate_areas, measure
-    from cocal.features import FeatureSettings, feature_names, index, series_features
+    from cocal.features import FeatureSettings, composite, feature_names, index, series_features
     from cocal.regions import read_regions
     from cocal.run.execute import executor
+    from cocal.run.notebook import FinishedRun, indices, open_run, open_scenes, plot_hectares, plot_map
     from cocal.run.plan import plan
     from cocal.scenes import import_scenes
     from cocal.scheme import read_scheme
 
 __all__ = [
-    "FeatureSettings", "Period", "check_model", "compare", "estimate_areas", "executor", "feature_names",
-    "import_scenes", "index", "list_scenes", "load_model", "measure", "plan", "read_config", "read_regions",
+    "FeatureSettings", "FinishedRun", "Period", "check_model", "compare", "composite", "estimate_areas",
+    "executor", "feature_names", "import_scenes", "index", "indices", "list_scenes", "load_model", "measure",
+    "open_run", "open_scenes", "plan", "plot_hectares", "plot_map", "read_config", "read_regions",
     "read_samples", "read_scenes", "read_scheme", "sample_pixels", "save_model", "series_features", "train",
 ]  # fmt: skip
 __dir__ = __all__.copy
@@ -28,7 +30,8 @@ _ROOMS = {
     "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period", "scenes": "import_scenes",
     "classify": "check_model load_model read_samples sample_pixels save_model train",
     "estimate": "compare estimate_areas measure", "regions": "read_regions", "scheme": "read_scheme",
-    "features": "FeatureSettings feature_names index series_features", "run": "executor plan",
+    "features": "FeatureSettings composite feature_names index series_features", "run": "executor plan",
+    "run.notebook": "FinishedRun indices open_run open_scenes plot_hectares plot_map",
 }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ Config = Annotated[Path, typer.Argument(help="YAML file that describes the run")
 Serial = Annotated[bool, typer.Option("--serial", help="work in this process, without Dask")]
 Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
 Workers = Annotated[int | None, typer.Option(min=1, help="local workers (default: one per core)")]
+Models = Annotated[Path, typer.Option("--in", help="folder of models")]
+HERE = Path("models")
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="more log lines")]
 
 
@@ -81,9 +83,34 @@ def _stage_command(last: str, summary: str) -> None:
         app.command("report")(command)
 
 
+@app.command()
+def train(
+    config: Config,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train the model that the configuration describes, from places on images or from a table of time series."""
+    from cocal.config import SeriesConfig, read_training
+
+    settings = read_training(config)
+    if not isinstance(settings, SeriesConfig):
+        _run(config, "train", serial, scheduler, workers, verbose)
+        return
+    from cocal.classify import score_tables as tables
+    from cocal.run.display import score_tables
+    from cocal.run.series import train_series
+
+    _log_to_stderr(verbose)
+    folder, card = train_series(settings)
+    for table in score_tables(tables(card.validation), simulated=card.simulated):
+        _print(table)
+    _print(f"model {card.id} ({card.estimator}, {len(card.features)} features): {folder}")
+
+
 for _stage, _summary in (
     ("import", "Bring scenes into the archive, radiometry decided and verified."),
-    ("train", "Train the model that the configuration describes."),
     ("index", "Write masked, composited features of every tile to disk."),
     ("classify", "Map every tile: class and probability."),
     ("design", "Draw a sample for field work: strata, points, forms, and the interval to expect."),
@@ -279,6 +306,58 @@ def _records_app() -> typer.Typer:
 app.add_typer(_records_app(), name="records")
 
 
+def _models_app() -> typer.Typer:
+    """`cocal models`: exit code of `verify`: 0 all hold, 1 one is refused."""
+    models = typer.Typer(help="Trained models: what there is, what each is worth, whether it is whole.")
+
+    @models.command("list")
+    def list_(folder: Models = HERE) -> None:
+        """What the cards say, unverified."""
+        from cocal.classify.collection import list_models
+        from cocal.run.model_tables import models_table
+
+        _print(models_table(list_models(folder)))
+
+    @models.command()
+    def show(model: Annotated[str, typer.Argument(help="id, or folder")], folder: Models = HERE) -> None:
+        """All of a card: samples, scores beside null models, features, settings, checksums."""
+        from cocal.classify.collection import find_model
+        from cocal.classify.model import load_model
+        from cocal.run.model_tables import card_tables
+
+        for table in card_tables(load_model(find_model(model, folder)).card):
+            _print(table)
+
+    @models.command()
+    def verify(
+        model: Annotated[list[str] | None, typer.Argument(help="ids or folders; left out: all")] = None,
+        folder: Models = HERE,
+    ) -> None:
+        """Load each model: checksums, types, card, and the probabilities on the card computed anew."""
+        from cocal.classify.collection import find_model, list_models, verify_models
+        from cocal.run.model_tables import verdict_lines
+
+        folders = [find_model(m, folder) for m in model] if model else [f.folder for f in list_models(folder)]
+        verdicts = verify_models(folders)
+        _print("\n".join(verdict_lines(verdicts)) or f"no model in {folder}")
+        if any(v.refusal for v in verdicts):
+            raise typer.Exit(1)
+
+    @models.command()
+    def keep(
+        model: Annotated[Path, typer.Argument(help="folder: runs/NAME/model/...")], folder: Models = HERE
+    ) -> None:
+        """Verify a model that a run has trained and copy it to models/<id>/."""
+        from cocal.classify.collection import keep_model
+
+        _print(str(keep_model(model, folder)))
+
+    return models
+
+
+app.add_typer(_models_app(), name="models")
+
+
 def _print(content: Any) -> None:
     from rich.console import Console
 
@@ -286,10 +365,10 @@ def _print(content: Any) -> None:
 
 
 def _print_summary(result: RunSummary) -> None:
-    from cocal.run.display import design_table, hectares_table, score_table
+    from cocal.run.display import design_table, hectares_table, score_tables
 
-    if result.scores is not None:
-        _print(score_table(result))
+    for table in score_tables(result.scores, simulated=result.simulated):
+        _print(table)
     if result.design is not None:
         _print(design_table(result))
     if result.areas is not None:

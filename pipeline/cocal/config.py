@@ -9,12 +9,12 @@ import difflib
 import typing
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
+from cocal.classify.settings import ClassifySettings, SampleSettings, SeriesSamples, TrainSettings
 from cocal.contracts import Period
 from cocal.errors import ConfigError, InputError
 from cocal.estimate import ESTIMATORS, INTERVALS
@@ -68,6 +68,43 @@ class TrainSection(_Section):
     samples: SampleSettings
     model: TrainSettings
     period: str | None = Field(None, description="name of the period that the labels refer to")
+    previous_maps: tuple[Path, ...] = Field(
+        (), description="class maps of the years before, last first (class codes of the scheme): null models"
+    )
+
+
+class SeriesSection(_Section):
+    """A table of labelled time series, and how to train."""
+
+    samples: SeriesSamples
+    model: TrainSettings
+
+
+class SeriesConfig(_Section):
+    """A model from a table of labelled time series alone: no area, no image."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    runs: Path = Field(description="folder that holds the folders of runs")
+    scheme: Path | None = Field(None, description="left out: the labels of the table are the classes")
+    target: str | None = Field(None, description="the label that validation looks after, without a scheme")
+    period: PeriodSettings | None = Field(
+        None, description="left out: the first to the last date of the table"
+    )
+    index: FeatureSettings | None = Field(None, description="left out: see docs/models.md")
+    train: SeriesSection
+
+    @model_validator(mode="after")
+    def _one_of(self) -> SeriesConfig:
+        if (self.scheme is None) == (self.target is None):
+            raise ValueError("give either `scheme:` or, to make one from the labels, `target:`")
+        if self.scheme is None and self.train.samples.labels is not None:
+            raise ValueError("train.samples.labels: needs `scheme:`; without it the labels are the classes")
+        return self
+
+    @property
+    def root(self) -> Path:
+        """The folder of this run."""
+        return self.runs / self.name
 
 
 Range = Annotated[tuple[float, float], Field(description="low and high end, within 0 to 1")]
@@ -255,6 +292,9 @@ class RunConfig(_Section):
         return self.runs / self.name
 
 
+_Config = TypeVar("_Config", RunConfig, SeriesConfig)
+
+
 def read_config(path: str | Path) -> RunConfig:
     """The configuration in a YAML file.
 
@@ -266,6 +306,27 @@ def read_config(path: str | Path) -> RunConfig:
         It is not YAML, or keys are unknown, missing or wrong: all are listed with their path.
     """
     path = Path(path)
+    return _read(path, _content(path), RunConfig)
+
+
+def read_training(path: str | Path) -> RunConfig | SeriesConfig:
+    """What `cocal train` is given: a run, or a table of time series without `regions` and `archive`.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As `read_config`.
+    """
+    path = Path(path)
+    content = _content(path)
+    section = content.get("train")
+    samples = section.get("samples") if isinstance(section, dict) else None
+    series = isinstance(samples, dict) and samples.get("kind") == "series"
+    alone = series and not {"regions", "archive"} & set(content)
+    return _read(path, content, SeriesConfig) if alone else _read(path, content, RunConfig)
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
@@ -274,18 +335,23 @@ def read_config(path: str | Path) -> RunConfig:
         ) from err
     try:
         content = yaml.safe_load(text)
-        if not isinstance(content, dict):
-            raise ConfigError(f"configuration {path}", "keys and values", f"{type(content).__name__}")
-        config = RunConfig.model_validate(content)
     except yaml.YAMLError as err:
         raise ConfigError(f"configuration {path} is not YAML", "", str(err)) from err
+    if not isinstance(content, dict):
+        raise ConfigError(f"configuration {path}", "keys and values", f"{type(content).__name__}")
+    return content
+
+
+def _read(path: Path, content: dict[str, Any], model: type[_Config]) -> _Config:
+    try:
+        config = model.model_validate(content)
     except ValidationError as err:
-        lines = "\n".join(f"    {line}" for line in describe_problems(err, RunConfig))
+        lines = "\n".join(f"    {line}" for line in describe_problems(err, model))
         raise ConfigError(
             f"configuration {path} cannot be used; {err.error_count()} problem(s):\n{lines}",
             remedy="mend these keys; docs/configuration.md describes each",
         ) from err
-    absolute: RunConfig = _absolute(config, path.resolve().parent)
+    absolute: _Config = _absolute(config, path.resolve().parent)
     return absolute
 
 

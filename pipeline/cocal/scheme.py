@@ -28,7 +28,8 @@ class ClassScheme(BaseModel):
     """Classes, the target among them and its definition. Code 0 is always 'not observed'.
 
     `definition` says in words what counts as the target: productive, nursery, under shade, pruned,
-    abandoned; minimum cover; assessment unit; the date or window it refers to.
+    abandoned; minimum cover; assessment unit; the date or window it refers to. `definition_es` is the same
+    in Spanish, for readers: a translation makes no other scheme.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class ClassScheme(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
     target: str
     definition: dict[str, str]
+    definition_es: dict[str, str] = Field(default_factory=dict)
     classes: tuple[CropClass, ...]
 
     @model_validator(mode="after")
@@ -47,6 +49,9 @@ class ClassScheme(BaseModel):
                 raise ValueError(f"{field} used twice: {', '.join(doubled)}")
         if self.target not in self.keys:
             raise ValueError(f"target {self.target!r} is not one of the classes {', '.join(self.keys)}")
+        unknown = sorted(set(self.definition_es) - set(self.definition))
+        if unknown:
+            raise ValueError(f"definition_es has {', '.join(unknown)}, which definition does not have")
         if "unobserved" in self.keys:
             raise ValueError("'unobserved' is reserved for code 0")
         return self
@@ -63,7 +68,7 @@ class ClassScheme(BaseModel):
     @property
     def sha256(self) -> str:
         """Identity of the scheme: tables and models with different schemes do not mix."""
-        return address(self.model_dump(mode="json"))
+        return address(self.model_dump(mode="json", exclude={"definition_es"}))
 
 
 def read_scheme(path: str | Path) -> ClassScheme:

@@ -14,22 +14,28 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
 from cocal.errors import UsageError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MANIFEST = "manifest.json"
 STAGING = ".staging"
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
 PACKAGE = Path(__file__).parent
+_STARTS = "=+-@\t\r'"
+_FORMULA = re.compile(r"[=+\-@\t\r']")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
 def canonical_json(value: Any) -> str:
@@ -105,6 +111,36 @@ def sweep_temporaries(folder: Path) -> None:
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink()
+
+
+def write_csv(path: str | Path, table: pd.DataFrame) -> None:
+    """UTF-8, comma, line feeds. A text that a spreadsheet would take for a formula gets a ' before it."""
+    with atomic_path(path) as temporary:
+        inert(table).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def inert(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with a ' before texts that begin like a formula and are no number; see `given_back`.
+
+    The characters are those of OWASP, "CSV Injection": = + - @ tab, carriage return; and ' itself.
+    """
+    return _texts(
+        table, lambda text: f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    )
+
+
+def given_back(table: pd.DataFrame) -> pd.DataFrame:
+    """The table that `inert` was made of."""
+    return _texts(table, lambda text: text[1:] if text[:1] == "'" and _FORMULA.match(text[1:]) else text)
+
+
+def _texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    new = {
+        str(name): [change(v) if isinstance(v, str) else v for v in table[name]]
+        for name in table.columns
+        if any(isinstance(v, str) and v[:1] in _STARTS for v in table[name])
+    }
+    return table.assign(**new)
 
 
 def write_json(path: str | Path, value: Any) -> None:

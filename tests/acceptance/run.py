@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 
 
 def issues_up_to(last: int) -> list[int]:
-    found = sorted(int(p.stem.removeprefix("issue_")) for p in HERE.glob("issue_*.py"))
+    found = sorted(
+        int(p.stem.removeprefix("issue_")) for p in HERE.glob("issue_*.py") if p.stem.count("_") == 1
+    )
     return [n for n in found if n <= last]
 
 

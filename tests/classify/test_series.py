@@ -94,7 +94,9 @@ def test_every_problem_of_a_table_is_told_at_once(tmp_path: Path, scheme: ClassS
 
 def test_a_missing_column_names_those_that_there_are(tmp_path: Path, scheme: ClassScheme) -> None:
     TABLE.drop(columns="B08").to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(InputError, match=r"no column 'B08' \(there are id, day, B04, class, lon, lat\)"):
+    with pytest.raises(
+        InputError, match=r"no column 'B08' \(did you mean 'B04'\? there are id, day, B04, class, lon, lat\)"
+    ):
         read_series(rule(tmp_path / "t.csv"), scheme)
 
 

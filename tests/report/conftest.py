@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -25,6 +26,8 @@ from cocal.report import (
     Reproduce,
 )
 from cocal.scheme import read_scheme
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
 NAMES = (
@@ -212,6 +215,7 @@ def build(
     simulated: bool = True,
     n_periods: int = 1,
     names: list[tuple[str, str]] | None = None,
+    further: bool = False,
     **changes: object,
 ) -> ReportContent:
     scheme = read_scheme(SCHEME)
@@ -263,7 +267,44 @@ def build(
         simulated=simulated,
         notes=({"es": "El paisaje es inventado.", "en": "The landscape is invented."},),
     )
+    changes = (_further(areas, periods) if further else {}) | changes
     return replace(content, **changes)  # type: ignore[arg-type]
+
+
+def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, object]:
+    """Groups, change, legal zones, claims, an official series and a calibration, invented."""
+    last = periods[-1].name
+    figures = {"estimated_ha": 12.5, "ci_low_ha": 4.0, "ci_high_ha": 30.0}
+    change = [
+        {"region_id": region, "region_name": name, "country": "PE", "from_period": "2022", "to_period": last}
+        | {"quantity": quantity, "mapped_ha": 10.0, "seen_twice_ha": 9_000.0, "notes": notes} | given
+        for region, name in (("r0", "San Pedro"), (np.nan, np.nan))
+        for quantity, given, notes in (
+            ("cleared", figures, ""), ("new", figures, ""), ("net", figures, ""), ("replanted", {}, "from the maps only"),
+        )
+    ]  # fmt: skip
+    over = {"limit_ha": 55.0, "over_limit_ha": -42.5, "over_limit_low_ha": -51.0, "over_limit_high_ha": -25.0}
+    place = {"period": last, "mapped_ha": 10.0, "observed_fraction": 0.9, "source": "", "notes": ""}
+    legal = [
+        {"level": "zone", "id": "z1", "name": "Parque <b>", "kind": "protected"} | place | figures,
+        {"level": "kind", "id": "outside", "name": "outside", "kind": "outside"} | place,
+        {"level": "limit", "id": "l1", "name": "l1", "kind": "authorised+protected"} | place | figures | over
+        | {"limit_lies": "above the interval", "source": "Ley inventada"},
+    ]  # fmt: skip
+    claim = {
+        "region_id": "r0", "from_period": "2022", "to_period": last, "source": "autoridad inventada",
+        "claimed_ha": 20.0, "validated_ha": 9.0, "cleared_mapped_ha": 10.0, "claimed_minus_seen_ha": 10.0,
+        "within_interval": pd.NA, "why_not_comparable": "the days of the clearings are not stated",
+    }  # fmt: skip
+    own = areas[areas["region_id"] == "r0"]
+    return {
+        "groups": own.assign(region_id="PE", region_name="PE"),
+        "change": pd.DataFrame(change),
+        "legal": pd.DataFrame(legal),
+        "eradication": pd.DataFrame([claim]),
+        "official": pd.DataFrame({"region_id": "r0", "when": [2021.0, 2022.0], "official_ha": [10.0, 15.0]}),
+        "calibration": pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.05, 0.7], "n": [90, 30]}),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,19 @@
 import re
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import cocal.report
+from cocal.report.content import Kind
 from cocal.report.texts import LANGUAGES, Voice, texts
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
-    "definition.",
+    "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.",
 )  # fmt: skip
 
 
@@ -38,7 +40,17 @@ def test_every_text_of_the_dictionary_is_used():
         path.read_text(encoding="utf-8") for path in [*ROOM.glob("*.py"), *ROOM.glob("assets/*.j2")]
     )
     made = {f"records_{key}_caption" for key in ("status", "stratum")}
-    made |= {"headline_caption_estimated", "headline_caption_mapped"}
+    made |= {
+        "headline_caption_estimated",
+        "headline_caption_mapped",
+        "statement_public",
+        "statement_restricted",
+    }
+    made |= {f"{kind}_{part}" for kind in get_args(Kind) for part in ("caption", "alt")}
+    made |= {f"legal_{level}{part}" for level in ("zone", "kind", "limit") for part in ("", "_caption")}
+    made |= {
+        f"{key}_{part}" for key in ("change", "legal", "groups", "eradication") for part in ("text", "note")
+    }
     made |= set(re.findall(r'"(\w+)_title"', source))
     from_sections = set(re.findall(r'"(\w+)"', source))
     unused = [
@@ -72,3 +84,26 @@ def test_an_interval_without_both_ends_is_a_dash(voices):
     assert es.interval(None, 1480.0, 0) == "\N{EM DASH}"
     assert es.level(0.95) == "95\N{NO-BREAK SPACE}%"
     assert es.level(0.975) == "97,5\N{NO-BREAK SPACE}%"
+
+
+def test_a_reason_with_figures_is_told_with_the_numbers_of_the_language(voices):
+    es, en = voices
+    reason = "more was cleared than stood: 1,234.5 ha mapped at the first map; no interval: n too small"
+    assert es.phrase("eradication", reason) == (
+        "se despejó más de lo que había: 1.234,5 ha mapeadas en el primer mapa; sin intervalo: n insuficiente"
+    )
+    assert en.phrase("eradication", reason) == reason
+    days = "date differs: the official figure is of 2023-12-31, the map of 2024-01-01 to 2024-12-31"
+    assert es.phrase("why", days).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
+
+
+def test_hostile_words_within_a_reason_stay_words(voices):
+    es, _ = voices
+    assert es.phrase("why", "coverage of the official figure: {x} <b>").endswith(": {x} <b>")
+
+
+def test_the_scheme_is_told_in_spanish_and_stays_the_same_scheme(voices):
+    es, en = voices
+    assert es.definition["counts"].startswith("coca productiva")
+    assert en.definition["counts"].startswith("productive coca")
+    assert es.scheme.model_copy(update={"definition_es": {}}).sha256 == es.scheme.sha256

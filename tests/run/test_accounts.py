@@ -242,7 +242,7 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {
         "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv", "comparison.csv",
-        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv", "density.gpkg",
+        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv", "hectares.gpkg", "hectares.xlsx",
     }  # fmt: skip
     restricted = read_own_csv(world.root / "density.csv").set_index(["cell_id", "period"])
     shown = read_own_csv(public / "density.csv").set_index(["cell_id", "period"])
@@ -252,7 +252,7 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     assert "plots" not in shown
     kept = shown["mapped_ha"].dropna()
     assert (restricted.loc[kept.index, "mapped_ha"] == kept).all()
-    squares = pyogrio.read_dataframe(public / "density.gpkg")
+    squares = pyogrio.read_dataframe(public / "hectares.gpkg", layer="density")
     assert squares["simulated"].all()
     assert len(squares) == len(shown)
     page = (public / "index.html").read_text(encoding="utf-8")

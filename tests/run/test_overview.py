@@ -22,7 +22,7 @@ def test_each_cell_of_the_picture_shows_the_pixel_that_owns_its_centre(tmp_path)
     maps = {tile: written(tmp_path, tile, array) for tile, array in values.items()}
     extent = (-72.06, -13.05, -71.94, -13.01)
     picture = overview(maps, extent, longest_px=200)
-    height, width = picture.codes.shape
+    height, width = picture.values.shape
     assert max(height, width) == 200
     for row, column in generator.integers(0, (height, width), (300, 2)):
         lon = extent[0] + (column + 0.5) * (extent[2] - extent[0]) / width
@@ -31,10 +31,10 @@ def test_each_cell_of_the_picture_shows_the_pixel_that_owns_its_centre(tmp_path)
         x, y = transformer(4326, tile.window.epsg).transform(lon, lat)
         i, j = int((tile.window.top - y) // 10), int((x - tile.window.left) // 10)
         inside = 0 <= i < SIDE and 0 <= j < SIDE
-        assert picture.codes[row, column] == (values[tile][i, j] if inside else 0)
+        assert picture.values[row, column] == (values[tile][i, j] if inside else 0)
 
 
 def test_ground_without_a_map_is_not_observed(tmp_path):
     maps = {EAST: written(tmp_path, EAST, np.full((SIDE, SIDE), 3, np.uint8))}
     picture = overview(maps, (-70.0, -14.0, -69.9, -13.9), longest_px=50)
-    assert (picture.codes == 0).all()
+    assert (picture.values == 0).all()

@@ -5,10 +5,17 @@ samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
 estimators   the three kinds of classifier, their parameters
 kernel       the same answers as theirs, several times faster
-folds        spatial blocks -> folds
-validation   scores under those folds, beside null models
+folds        spatial blocks, regions, years -> folds
+scoring      what predictions are worth for a rare class, with intervals over blocks
+nulls        the null models
+validation   scores under those folds, beside the null models
+tune         the estimator and its parameters, chosen under the same blocks
+sizes        how small a forest may be
+distil       a small forest in place of a large model
 train        samples with features -> Model
 model        Model, its card and its folder: save, load, check
+page         the card for people: card.html
+collection   a folder of models: list, find, verify, keep
 artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
@@ -21,7 +28,7 @@ from cocal.classify.samples import Samples, read_samples, sample_pixels
 from cocal.classify.series import read_series
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
 from cocal.classify.train import train
-from cocal.classify.validation import score_table
+from cocal.classify.validation import ScoreTable, score_tables
 
 __all__ = [
     "ClassifySettings",
@@ -29,6 +36,7 @@ __all__ = [
     "ModelCard",
     "SampleSettings",
     "Samples",
+    "ScoreTable",
     "TrainSettings",
     "check_model",
     "classify",
@@ -37,7 +45,7 @@ __all__ = [
     "read_series",
     "sample_pixels",
     "save_model",
-    "score_table",
+    "score_tables",
     "train",
     "write_class_map",
 ]

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cocal.classify.estimators import ESTIMATORS
 from cocal.errors import ModelMismatchError
 from cocal.store import canonical_json
 
-SCHEMA, CONTRACT = "schema.json", "cocal.json"
+SCHEMA, CONTRACT, AREA = "schema.json", "cocal.json", "applicability.npy"
 
 ALLOWED_TYPES = frozenset(
     {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
@@ -32,8 +35,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN = (BadZipFile, zlib.error, ValueError, OSError)
 
 
-def pack(estimator: Any, contract: Mapping[str, Any]) -> bytes:
-    """The estimator as a skops archive with `contract` in it; equal bytes for equal models."""
+def pack(estimator: Any, contract: Mapping[str, Any], area: NDArray[np.float32] | None = None) -> bytes:
+    """The estimator as a skops archive with `contract` and `area` in it; equal bytes for equal models."""
     import skops.io
 
     members: dict[str, bytes] = {}
@@ -44,6 +47,10 @@ def pack(estimator: Any, contract: Mapping[str, Any]) -> bytes:
             members[new] = source.read(old)
     members[SCHEMA] = canonical_json(schema).encode()
     members[CONTRACT] = canonical_json(contract).encode()
+    if area is not None:
+        array = io.BytesIO()
+        np.save(array, area, allow_pickle=False)
+        members[AREA] = array.getvalue()
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as target:
         for name, data in members.items():
@@ -89,6 +96,15 @@ def digest(data: bytes) -> str:
             "restore the file, or train again",
         ) from err  # fmt: skip
     return total.hexdigest()
+
+
+def unpack_area(data: bytes) -> NDArray[np.float32] | None:
+    """The array that `pack` was given as `area`; None where it was given none."""
+    with ZipFile(io.BytesIO(data)) as archive:
+        if AREA not in archive.namelist():
+            return None
+        found: NDArray[np.float32] = np.load(io.BytesIO(archive.read(AREA)), allow_pickle=False)
+        return found
 
 
 def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:

@@ -47,7 +47,7 @@ def build(settings: TrainSettings) -> Any:
     InputError
         A parameter is not one of the estimator's; the allowed ones are listed.
     """
-    kind = ESTIMATORS[settings.estimator]
+    kind = ESTIMATORS[settings.chosen]
     allowed = set(kind().get_params()) - _NOT_FOR_CONFIG
     unknown = sorted(set(settings.parameters) - allowed)
     if unknown:

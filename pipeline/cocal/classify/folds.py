@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,15 @@ EQUAL_AREA = 6933
 
 GEOCENTRIC = 4978
 
+SAME_PLACES = ("year",)
+"""What may be left out although the same places train and test: another time."""
+
 
 @dataclass(frozen=True)
 class Fold:
     """Row numbers of a table: what trains, what is tested, how many rows the buffer takes out."""
 
-    number: int
+    name: str
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     buffered: int
@@ -108,16 +112,10 @@ def spatial_folds(
     group = spatial_blocks(table, settings.block_m)
     labels = table["label"].to_numpy()
     dealt = deal(group, pd.factorize(table["label"], sort=True)[0].astype(np.int64), settings.folds, seed)
-    ecef = np.column_stack(
-        transformer(4326, GEOCENTRIC).transform(*_longitude_latitude(table), np.zeros(len(table)))
-    )
-    folds = [_fold(number, dealt, ecef, settings.buffer_m) for number in range(settings.folds)]
-    problems = [
-        f"fold {fold.number + 1} {words} {_lacking(labels[rows], target)}"
-        for fold in folds
-        for words, rows in (("trains", fold.train), ("tests", fold.test))
-        if _lacking(labels[rows], target)
-    ]
+    ecef = _geocentric(table)
+    names = [str(number + 1) for number in range(settings.folds)]
+    folds = [_fold(name, dealt == number, ecef, settings.buffer_m) for number, name in enumerate(names)]
+    problems = _problems(folds, labels, target)
     if problems:
         holding = len(np.unique(group[labels == target]))
         raise InputError(
@@ -129,12 +127,62 @@ def spatial_folds(
     return folds, group
 
 
-def _fold(number: int, dealt: NDArray[np.int64], ecef: NDArray[np.float64], buffer_m: float) -> Fold:
-    test, train = np.flatnonzero(dealt == number), np.flatnonzero(dealt != number)
+def folds_by(
+    table: pd.DataFrame, column: str, settings: ValidationSettings, *, target: str
+) -> tuple[list[Fold], NDArray[np.int64]]:
+    """One fold for each value of `column`: a region, a year, a side of the border; and the group of blocks.
+
+    Rows nearer than `buffer_m` to a tested row do not train it, nor rows of a block that holds a tested row of
+    the same time: where all values of `column` share their blocks, as years do, the place may train and test.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two values, or a fold would train or test without the target or any other class.
+    """
+    group, labels, values = spatial_blocks(table, settings.block_m), table["label"].to_numpy(), table[column]
+    ecef, folds = _geocentric(table), []
+    names = sorted({str(v) for v in values.dropna()})
+    for name in names:
+        tested = (values.astype(str) == name).to_numpy()
+        fold = _fold(name, tested, ecef, settings.buffer_m if column not in SAME_PLACES else 0.0)
+        if column not in SAME_PLACES:
+            own = np.isin(group[fold.train], group[fold.test])
+            fold = Fold(name, fold.train[~own], fold.test, fold.buffered + int(own.sum()))
+        folds.append(fold)
+    problems = _problems(folds, labels, target)
+    if len(names) < 2:
+        problems.append(f"{len(names)} values: {', '.join(names)}")
+    if problems:
+        raise InputError(
+            f"validation that leaves out one {column} at a time is not possible with these samples",
+            f"class {target!r} and at least one other in the training and test part of each fold",
+            "; ".join(problems),
+            f"samples in each {column}, wider groups, or leave it out of `validation.leave_out`",
+        )
+    return folds, group
+
+
+def _problems(folds: Sequence[Fold], labels: NDArray[np.object_], target: str) -> list[str]:
+    return [
+        f"fold {fold.name} {words} {_lacking(labels[rows], target)}"
+        for fold in folds
+        for words, rows in (("trains", fold.train), ("tests", fold.test))
+        if _lacking(labels[rows], target)
+    ]
+
+
+def _geocentric(table: pd.DataFrame) -> NDArray[np.float64]:
+    places = transformer(4326, GEOCENTRIC).transform(*_longitude_latitude(table), np.zeros(len(table)))
+    return np.column_stack(places)
+
+
+def _fold(name: str, tested: NDArray[np.bool_], ecef: NDArray[np.float64], buffer_m: float) -> Fold:
+    test, train = np.flatnonzero(tested), np.flatnonzero(~tested)
     if buffer_m and test.size and train.size:
         far = cKDTree(ecef[test]).query(ecef[train], distance_upper_bound=buffer_m)[0] >= buffer_m
-        return Fold(number, train[far], test, int((~far).sum()))
-    return Fold(number, train, test, 0)
+        return Fold(name, train[far], test, int((~far).sum()))
+    return Fold(name, train, test, 0)
 
 
 def _lacking(labels: NDArray[np.object_], target: str) -> str:

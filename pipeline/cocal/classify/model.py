@@ -1,7 +1,8 @@
 """A trained model, its card and its folder.
 
 models/<id>/model.skops    the estimator and what it must be fed, without pickle
-models/<id>/card.json      what it is, what it was trained on, what it is worth
+models/<id>/card.json      what it is, what it was trained on, what it is worth; sealed
+models/<id>/card.html      the same for people; never read back
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cocal.classify.artefact import digest, unpack
+from cocal.classify.applicability import Applicability
+from cocal.classify.artefact import digest, unpack, unpack_area
 from cocal.classify.estimators import Classifier, one_thread
-from cocal.classify.settings import EstimatorName
+from cocal.classify.settings import EstimatorName, ModelId
 from cocal.contracts import FEATURES
 from cocal.errors import CocalWarning, InputError, ModelMismatchError
 from cocal.scheme import ClassScheme
-from cocal.store import atomic_path, canonical_json, library_versions, write_json
+from cocal.store import address, atomic_path, canonical_json, library_versions, write_json
 
-ARTEFACT, CARD = "model.skops", "card.json"
+ARTEFACT, CARD, PAGE = "model.skops", "card.json", "card.html"
+SEAL, UNSEALED = "seal", ("seal", "libraries", "mlm")
+"""Key of the card's checksum, and the keys that it leaves out: another version of a library only warns."""
 SELF_TEST_TOLERANCE = 1e-6
 
 
@@ -67,12 +71,22 @@ class SelfTest(BaseModel):
     probabilities: tuple[tuple[float, ...], ...]
 
 
+class AreaOfApplicability(BaseModel):
+    """Where the model applies (see `applicability`); the samples that span it are in the archive."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean_distance: float
+    threshold: float
+    samples: int
+
+
 class ModelCard(BaseModel):
     """What card.json holds. `mlm` repeats the main facts under the names of the STAC MLM extension."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+    id: ModelId
     simulated: bool
     contracts: dict[str, str]
     features: tuple[str, ...]
@@ -87,6 +101,7 @@ class ModelCard(BaseModel):
     missing: Literal["drop", "native"]
     training: TrainingData
     validation: dict[str, Any]
+    applicability: AreaOfApplicability | None
     self_test: SelfTest
     cocal_version: str
     libraries: dict[str, str]
@@ -113,6 +128,14 @@ class Model:
 
         return accelerated(self.classifier)
 
+    @cached_property
+    def applicability(self) -> Applicability | None:
+        """Where the model applies; None where its samples do not tell."""
+        area, array = self.card.applicability, unpack_area(self.artefact)
+        if area is None or array is None:
+            return None
+        return Applicability(array[0], array[1], array[2:], area.mean_distance, area.threshold)
+
     @property
     def target_code(self) -> int:
         return self.card.classes[self.card.class_scheme.target]
@@ -123,6 +146,7 @@ def contract_of(
     feature_settings: Mapping[str, Any],
     scheme_sha256: str,
     classes: Mapping[str, int],
+    area: AreaOfApplicability | None = None,
 ) -> dict[str, Any]:
     """What a model must be fed and what it answers: it is sealed into the artefact's checksum."""
     return {
@@ -131,6 +155,7 @@ def contract_of(
         "feature_settings": as_json(feature_settings),
         "class_scheme_sha256": scheme_sha256,
         "classes": dict(classes),
+        "applicability": area and area.model_dump(),
     }
 
 
@@ -140,11 +165,21 @@ def as_json(value: Any) -> Any:
 
 
 def save_model(model: Model, folder: str | Path) -> None:
-    """Write model.skops and card.json into `folder`; equal models give equal bytes."""
+    """Write model.skops, card.json and card.html into `folder`; equal models give equal bytes."""
+    from cocal.classify.page import card_page
+
     folder = Path(folder)
     with atomic_path(folder / ARTEFACT) as temporary:
         temporary.write_bytes(model.artefact)
-    write_json(folder / CARD, model.card.model_dump(mode="json"))
+    with atomic_path(folder / PAGE) as temporary:
+        temporary.write_text(card_page(model.card), encoding="utf-8", newline="\n")
+    card = model.card.model_dump(mode="json")
+    write_json(folder / CARD, card | {SEAL: seal_of(card)})
+
+
+def seal_of(card: Mapping[str, Any]) -> str:
+    """SHA-256 of what a card says, but for the versions of libraries."""
+    return address({key: value for key, value in card.items() if key not in UNSEALED})
 
 
 def load_model(folder: str | Path) -> Model:
@@ -155,8 +190,8 @@ def load_model(folder: str | Path) -> Model:
     InputError
         A file is missing, or the card is not a card.
     ModelMismatchError
-        The artefact is altered, is a pickle, holds a type that is not allowed, contradicts its card, or no
-        longer gives the probabilities that the card states.
+        The artefact or the card is altered; the artefact is a pickle, holds a type that is not allowed,
+        contradicts its card, or no longer gives the probabilities that the card states.
 
     Warns
     -----
@@ -164,7 +199,7 @@ def load_model(folder: str | Path) -> Model:
         The model was made with another version of a library.
     """
     folder = Path(folder)
-    card = _read_card(folder)
+    card, sealed = _read_card(folder)
     try:
         artefact = (folder / ARTEFACT).read_bytes()
     except OSError as err:
@@ -186,23 +221,38 @@ def load_model(folder: str | Path) -> Model:
     classifier, contract, told = unpack(artefact)
     _check_card(card, contract, classifier)
     _run_self_test(card, classifier)
+    if not sealed:
+        raise ModelMismatchError(
+            f"the card of model {card.id} in {folder} was altered after training", f"what its {SEAL!r} was made of",
+            "another text", "restore the card, or train again",
+        )  # fmt: skip
     _warn_of_versions(card, told)
     return Model(classifier, card, artefact)
 
 
-def _read_card(folder: Path) -> ModelCard:
+def read_card(folder: str | Path) -> ModelCard:
+    """The card in `folder`, as it stands there; `load_model` tells whether it is to be believed."""
+    return _read_card(Path(folder))[0]
+
+
+def _read_card(folder: Path) -> tuple[ModelCard, bool]:
+    """The card in `folder`, and whether it is as it was sealed."""
     try:
-        return ModelCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
+        content = dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
+        sealed = content.pop(SEAL, None) == seal_of(content)
+        return ModelCard.model_validate_json(json.dumps(content)), sealed
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "mend `model:`") from err
-    except (ValidationError, UnicodeDecodeError) as err:
+    except (ValidationError, ValueError, TypeError) as err:
         raise InputError(
             f"{folder / CARD} is not a model card", "a card written by `cocal train`", str(err), "restore it"
         ) from err
 
 
 def _check_card(card: ModelCard, contract: Mapping[str, Any], classifier: Any) -> None:
-    stated = contract_of(card.features, card.feature_settings, card.class_scheme.sha256, card.classes)
+    stated = contract_of(
+        card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
+    )
     problems = differences(contract, stated)
     if classifier.n_features_in_ != len(card.features):
         problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")

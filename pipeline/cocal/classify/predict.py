@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from cocal.classify.applicability import UNKNOWN
 from cocal.classify.estimators import one_thread
 from cocal.classify.model import Model
 from cocal.classify.settings import Missing
@@ -19,7 +20,9 @@ ROWS_AT_ONCE = 65_536
 """Pixels handed to the estimator in one call: bounds the memory, changes no result."""
 
 
-def classify(features: xr.Dataset, model: Model, *, min_clear: int, missing: Missing) -> xr.Dataset:
+def classify(
+    features: xr.Dataset, model: Model, *, min_clear: int, missing: Missing, applicability: bool = False
+) -> xr.Dataset:
     """The class map of `features`.
 
     A pixel is observed where it has at least `min_clear` clear dates and, unless `missing` is "native", all
@@ -36,6 +39,8 @@ def classify(features: xr.Dataset, model: Model, *, min_clear: int, missing: Mis
         Clear dates needed.
     missing : {"unobserved", "native"}
         What a missing feature means; "native" needs a model trained with missing features.
+    applicability : bool
+        Add how unlike the model's training samples each pixel is (see `applicability`).
 
     Returns
     -------
@@ -45,13 +50,14 @@ def classify(features: xr.Dataset, model: Model, *, min_clear: int, missing: Mis
     Raises
     ------
     ModelMismatchError
-        A feature of the model is missing, or it was not trained for missing features.
+        A feature of the model is missing, it was not trained for missing features, or it does not tell where
+        it applies.
     ContractError
         `features` is not features/1.
     """
     check_features(features)
     names = list(model.card.features)
-    _check_fit(features, model, missing)
+    _check_fit(features, model, missing, applicability)
     chosen = features["features"].sel(feature=names)
     if chosen.chunks is not None:
         chosen = chosen.chunk({"feature": -1})
@@ -84,7 +90,29 @@ def classify(features: xr.Dataset, model: Model, *, min_clear: int, missing: Mis
     kept = {k: v for k, v in features.attrs.items() if k not in attrs}
     coords = {str(name): features[name] for name in features.coords if "feature" not in features[name].dims}
     data = {"crop_class": crop_class.variable, "probability": probability.variable}
-    return check_classmap(xr.Dataset(data, coords=coords, attrs=kept | attrs))
+    found = xr.Dataset(data, coords=coords, attrs=kept | attrs)
+    if applicability:
+        found = found.assign(dissimilarity=_dissimilarity(chosen, crop_class, model))
+    return check_classmap(found)
+
+
+def _dissimilarity(chosen: xr.DataArray, crop_class: xr.DataArray, model: Model) -> xr.Variable:
+    """How unlike the training samples each observed pixel is."""
+    area = model.applicability
+
+    def pixels(values: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        steps = np.full(codes.shape, UNKNOWN, dtype=np.uint8)
+        if area is not None:
+            observed = codes != NO_DATA
+            steps[observed] = area.steps(values[observed])
+        return steps
+
+    found: xr.DataArray = xr.apply_ufunc(
+        pixels, chosen, crop_class, input_core_dims=[["feature"], []], dask="parallelized", output_dtypes=[np.uint8]
+    )  # fmt: skip
+    words = "dissimilarity from the training samples, 100 = threshold of the area of applicability"
+    found.attrs = {"long_name": words, "units": "0.01"}
+    return found.variable
 
 
 def class_flags(scheme: ClassScheme) -> dict[str, Any]:
@@ -93,12 +121,14 @@ def class_flags(scheme: ClassScheme) -> dict[str, Any]:
     return {"flag_values": list(codes.values()), "flag_meanings": " ".join(codes)}
 
 
-def _check_fit(features: xr.Dataset, model: Model, missing: Missing) -> None:
+def _check_fit(features: xr.Dataset, model: Model, missing: Missing, applicability: bool) -> None:
     offered = {str(name) for name in features["feature"].values}
     lacking = [name for name in model.card.features if name not in offered]
     problems = [f"features missing here: {', '.join(lacking)}"] if lacking else []
     if missing == "native" and model.card.missing != "native":
         problems.append("`missing: native`, but it was trained on complete samples only (`missing: drop`)")
+    if applicability and model.card.applicability is None:
+        problems.append("`applicability: true`, but its samples do not tell where it applies")
     if problems:
         raise ModelMismatchError(
             f"model {model.card.id} cannot classify these features", "the features and the rule it was trained with",

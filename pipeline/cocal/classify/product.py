@@ -4,6 +4,7 @@
 <folder>/class.tif.aux.xml  the classes' names for GDAL and QGIS
 <folder>/probability.tif    uint16, 10000 = 1, 65535 = not observed
 <folder>/n_clear.tif        uint16 clear dates
+<folder>/dissimilarity.tif  uint8, 100 = threshold of the area of applicability, 255 = not observed; where it was asked for
 <folder>/<item id>.json     STAC item, relative links only
 """
 
@@ -23,6 +24,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
+from cocal.classify.applicability import UNKNOWN
 from cocal.contracts import (
     NO_DATA,
     PROBABILITY_NO_DATA,
@@ -38,6 +40,7 @@ from cocal.scheme import ClassScheme
 from cocal.store import write_json
 
 CLASS, PROBABILITY, N_CLEAR = "class.tif", "probability.tif", "n_clear.tif"
+DISSIMILARITY = "dissimilarity.tif"
 UNOBSERVED_COLOUR = "#d9d9d9"
 
 _COG = {
@@ -111,6 +114,14 @@ def write_class_map(
         nodata=PROBABILITY_NO_DATA,
     )
     _write_cog(folder / N_CLEAR, n_clear.values, window, tags | {"content": "clear dates"})
+    if "dissimilarity" in classmap:
+        _write_cog(
+            folder / DISSIMILARITY,
+            classmap["dissimilarity"].values,
+            window,
+            tags | {"content": "dissimilarity from the training samples; above 100 the model does not apply"},
+            nodata=UNKNOWN,
+        )
     item = class_map_item(classmap, scheme=scheme, item_id=item_id, period=period)
     write_json(folder / f"{item_id}.json", item)
     return folder / f"{item_id}.json"
@@ -218,7 +229,7 @@ def class_map_item(
             "cocal:simulated": simulated,
         },
         "links": [],
-        "assets": _assets(window, scheme),
+        "assets": _assets(window, scheme, "dissimilarity" in classmap),
     }
 
 
@@ -234,7 +245,7 @@ def _lineage(attrs: dict[Any, Any], scheme: ClassScheme) -> str:
     )
 
 
-def _assets(window: Window, scheme: ClassScheme) -> dict[str, Any]:
+def _assets(window: Window, scheme: ClassScheme, applicability: bool) -> dict[str, Any]:
     common = {
         "type": "image/tiff; application=geotiff; profile=cloud-optimized",
         "proj:shape": list(window.shape),
@@ -257,6 +268,11 @@ def _assets(window: Window, scheme: ClassScheme) -> dict[str, Any]:
         "data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0,
         "spatial_resolution": resolution,
     }  # fmt: skip
+    dissimilarity = {
+        "href": f"./{DISSIMILARITY}", "title": "dissimilarity from the training samples, 100 = threshold",
+        "roles": ["metadata"], **common,
+        "raster:bands": [{"data_type": "uint8", "nodata": UNKNOWN, "spatial_resolution": resolution}],
+    }  # fmt: skip
     return {
         "class": {
             "href": f"./{CLASS}", "title": "class", "roles": ["data"], **common,
@@ -271,4 +287,5 @@ def _assets(window: Window, scheme: ClassScheme) -> dict[str, Any]:
             "href": f"./{N_CLEAR}", "title": "clear dates", "roles": ["metadata"], **common,
             "raster:bands": [{"data_type": "uint16", "spatial_resolution": resolution}],
         },
+        **({"dissimilarity": dissimilarity} if applicability else {}),
     }  # fmt: skip

@@ -92,7 +92,9 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
             f"cannot read labels from {settings.path}", "a vector file (GeoPackage, GeoJSON, Shapefile)",
             str(err), "mend `samples.path` or `samples.layer`",
         ) from err  # fmt: skip
-    columns = [c for c in (settings.label_column, settings.id_column) if c is not None]
+    columns = [
+        c for c in (settings.label_column, settings.id_column, *settings.carried.values()) if c is not None
+    ]
     problems = [f"no column {c!r} (there are {', '.join(table.columns)})" for c in columns if c not in table]
     if not isinstance(table, gpd.GeoDataFrame):
         problems.append("no geometry")
@@ -106,7 +108,11 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
         problems.append(f"ids that occur twice: {', '.join(doubled)}")
     refuse(settings, scheme, problems)
     kept = gpd.GeoDataFrame(
-        {"sample_id": names.to_numpy(), "label": keys.to_numpy()},
+        {
+            "sample_id": names.to_numpy(),
+            "label": keys.to_numpy(),
+            **{own: table[column].to_numpy() for own, column in settings.carried.items()},
+        },
         geometry=table.geometry.to_numpy(),
         crs=table.crs,
     )
@@ -151,7 +157,7 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     -------
     DataFrame: epsg (zone that owns the pixel's centre); row, col (int, lattice indices: the pixel covers
     [col, col + 1) x [row, row + 1) times `resolution`, row counting northward); x, y (its centre, m);
-    label (class key); sample_id.
+    label (class key); sample_id; what the settings carry along (`groups`, `labelled_on`, `origin`).
 
     Raises
     ------
@@ -195,7 +201,8 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
         )
     cell = ["epsg", "row", "col"]
     _refuse_contradictions(pixels, cell, settings)
-    return pixels.drop_duplicates(cell).reset_index(drop=True)[list(PIXEL_COLUMNS)]
+    pixels = pixels.drop_duplicates(cell).reset_index(drop=True)[list(PIXEL_COLUMNS)]
+    return pixels.join(table.set_index("sample_id")[list(settings.carried)], on="sample_id")
 
 
 def _joined(values: pd.Series) -> str:

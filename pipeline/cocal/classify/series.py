@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,23 @@ def _read_table(path: Path) -> pd.DataFrame:
         ) from err
 
 
+def labels_in(settings: SeriesSamples) -> list[str]:
+    """The labels of a table, sorted.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, or has no such column; those that there are are named.
+    """
+    table = _read_table(settings.path)
+    if settings.label_column not in table:
+        raise InputError(
+            f"the table {settings.path} has no column {settings.label_column!r}", "a column of labels",
+            f"columns {', '.join(map(str, table.columns))}", "mend `train.samples.label_column`",
+        )  # fmt: skip
+    return sorted(str(label) for label in table[settings.label_column].dropna().unique())
+
+
 def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Dataset, pd.DataFrame]:
     """The labelled time series of a long table, and one row per sample with its label and place.
 
@@ -52,15 +70,17 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
         settings.label_column,
         *place,
         *settings.bands.values(),
+        *settings.carried.values(),
     ]
-    there = ", ".join(map(str, table.columns))
-    refuse(settings, scheme, [f"no column {c!r} (there are {there})" for c in columns if c not in table])
+    there = [str(c) for c in table.columns]
+    refuse(settings, scheme, [_absent(c, there) for c in columns if c not in table])
     keys, problems = map_labels(table[settings.label_column], settings, scheme)
     long = pd.DataFrame(
         {
             "sample_id": table[settings.id_column].astype(str),
             "time": pd.to_datetime(table[settings.date_column], errors="coerce", format="ISO8601"),
             "label": keys,
+            **{own: table[column].to_numpy() for own, column in settings.carried.items()},
         }
     )
     numbers = {**{v: k for k, v in place.items()}, **settings.bands}
@@ -69,11 +89,11 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
         broken = int((long[name].isna() & table[column].notna()).sum())
         if broken:
             problems.append(f"{broken} cells of column {column!r} are not numbers")
-    refuse(settings, scheme, problems + _series_problems(long))
-    return _cube(long, settings), _places(long)
+    refuse(settings, scheme, problems + _series_problems(long, list(settings.carried)))
+    return _cube(long, settings), _places(long, list(settings.carried))
 
 
-def _series_problems(long: pd.DataFrame) -> list[str]:
+def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     problems = []
     if long.empty:
         problems.append("the table has no rows")
@@ -82,7 +102,8 @@ def _series_problems(long: pd.DataFrame) -> list[str]:
     doubled = long.duplicated(["sample_id", "time"])
     if doubled.any():
         problems.append(f"samples with two rows for one date: {_few(long['sample_id'][doubled])}")
-    for columns, words in ((["label"], "two labels"), (["lon", "lat"], "two places")):
+    told = [([name], f"two values of {name}") for name in carried]
+    for columns, words in ((["label"], "two labels"), (["lon", "lat"], "two places"), *told):
         ways = long.drop_duplicates(["sample_id", *columns])["sample_id"]
         if ways.duplicated().any():
             problems.append(f"samples with {words}: {_few(ways[ways.duplicated()])}")
@@ -90,6 +111,13 @@ def _series_problems(long: pd.DataFrame) -> list[str]:
     if outside.any():
         problems.append(f"samples whose place is not in degrees: {_few(long['sample_id'][outside])}")
     return problems
+
+
+def _absent(column: str, there: list[str]) -> str:
+    lowered = {c.lower(): c for c in there}
+    near = difflib.get_close_matches(column.lower(), lowered, 1, cutoff=0.5)
+    hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
+    return f"no column {column!r} ({hint}there are {', '.join(there)})"
 
 
 def _few(names: pd.Series) -> str:
@@ -117,8 +145,9 @@ def _cube(long: pd.DataFrame, settings: SeriesSamples) -> xr.Dataset:
     )
 
 
-def _places(long: pd.DataFrame) -> pd.DataFrame:
-    one = long.drop_duplicates("sample_id")[["sample_id", "label", "lon", "lat"]].reset_index(drop=True)
+def _places(long: pd.DataFrame, carried: list[str]) -> pd.DataFrame:
+    kept = ["sample_id", "label", "lon", "lat", *carried]
+    one = long.drop_duplicates("sample_id")[kept].reset_index(drop=True)
     points = list(zip(one["lon"], one["lat"], strict=True))
     epsg = [utm_epsg(*point) for point in points]
     xy = [transformer(4326, code).transform(*point) for code, point in zip(epsg, points, strict=True)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cocal.contracts import BANDS, SAR_BANDS
 
 EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
+AUTO: Literal["auto"] = "auto"
 Missing = Literal["unobserved", "native"]
+ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 
 
 class _Settings(BaseModel):
@@ -26,6 +28,39 @@ class _Labels(_Settings):
     source: str = Field(min_length=1, description="who made the labels, how; goes to the model card")
     licence: str = Field(min_length=1)
     simulated: bool = False
+    groups: dict[str, str] = Field(
+        {},
+        description="what may be left out in validation (year, side ...): column of the file that tells it",
+    )
+    labelled_on_column: str | None = Field(None, description="the day that a label speaks of, ISO 8601")
+    origin_column: str | None = Field(None, description="where a label comes from, label by label")
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """Columns of the file that go with each sample: own name -> column."""
+        told = {"labelled_on": self.labelled_on_column, "origin": self.origin_column}
+        return self.groups | {name: column for name, column in told.items() if column is not None}
+
+    @field_validator("groups")
+    @classmethod
+    def _own_names(cls, groups: dict[str, str]) -> dict[str, str]:
+        taken = {
+            "label",
+            "sample_id",
+            "epsg",
+            "x",
+            "y",
+            "row",
+            "col",
+            "lon",
+            "lat",
+            "geometry",
+            "origin",
+            "labelled_on",
+        }
+        if strange := sorted(set(groups) & taken):
+            raise ValueError(f"names that samples have already: {', '.join(strange)}")
+        return groups
 
 
 class PolygonSamples(_Labels):
@@ -79,14 +114,32 @@ class ValidationSettings(_Settings):
     buffer_m: float = Field(
         ge=0, description="training samples nearer than this to a test sample are left out; 0: none"
     )
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="scores too with one value at a time left out: region, country, or a name of `samples.groups`",
+    )
+    map_prevalence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="the target's share of the map; its scores are weighted to it. Left out: as sampled",
+    )
+
+
+class TuneSettings(_Settings):
+    """A search over parameters by successive halving, under the blocks that validate."""
+
+    budget: int = Field(ge=3, description="models that may be fitted in the search")
 
 
 class TrainSettings(_Settings):
     """How a model is trained and what it is measured against."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-    estimator: EstimatorName
-    parameters: dict[str, Any] = Field(description="parameters of the scikit-learn estimator")
+    id: ModelId
+    estimator: EstimatorName | Literal["auto"] = Field(
+        description="auto: of three, the one with the best macro F1 under the blocks"
+    )
+    parameters: dict[str, Any] = Field({}, description="parameters of the scikit-learn estimator")
     seed: int = Field(ge=0, le=2**32 - 1)
     missing: Literal["drop", "native"] = Field(
         description="drop: samples with a missing feature do not train; native: the estimator handles them"
@@ -95,6 +148,26 @@ class TrainSettings(_Settings):
         description="feature of the one-index null model; 'best': chosen within each training fold"
     )
     validation: ValidationSettings
+    tune: TuneSettings | None = None
+    distil: bool = Field(
+        False,
+        description="save a smaller forest in place of this one where its accuracy is as good within 0.005",
+    )
+
+    @model_validator(mode="after")
+    def _chosen_or_given(self) -> TrainSettings:
+        if self.estimator == AUTO and self.parameters:
+            raise ValueError("`estimator: auto` chooses the parameters too: leave `parameters` out")
+        if self.tune is not None and self.parameters:
+            raise ValueError("`tune` chooses the parameters: leave `parameters` out")
+        return self
+
+    @property
+    def chosen(self) -> EstimatorName:
+        """The estimator, once it is chosen."""
+        if self.estimator == AUTO:
+            raise RuntimeError("choose the estimator before it is fitted")
+        return self.estimator
 
 
 class ClassifySettings(_Settings):
@@ -106,4 +179,8 @@ class ClassifySettings(_Settings):
     min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
     missing: Missing = Field(
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
+    )
+    applicability: bool = Field(
+        default=False,
+        description="write how unlike the training samples each pixel is, and the hectares where the model does not apply",
     )

@@ -11,10 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.classify.applicability import Applicability, applicability_of
 from cocal.classify.artefact import digest, pack
+from cocal.classify.distil import distil, student
 from cocal.classify.estimators import Classifier, fit
+from cocal.classify.folds import spatial_folds
 from cocal.classify.model import (
     ARTEFACT,
+    AreaOfApplicability,
     Model,
     ModelCard,
     Provenance,
@@ -23,8 +27,10 @@ from cocal.classify.model import (
     contract_of,
     self_test_of,
 )
-from cocal.classify.settings import TrainSettings
-from cocal.classify.validation import validate
+from cocal.classify.settings import AUTO, TrainSettings
+from cocal.classify.sizes import size_curve
+from cocal.classify.tune import choose
+from cocal.classify.validation import block_design, problem_of, validated
 from cocal.contracts import CLASSMAP, FEATURES
 from cocal.errors import InputError
 from cocal.scheme import ClassScheme
@@ -73,14 +79,24 @@ def train(
     _check(samples, feature_names, scheme)
     table, dropped = _usable(samples, settings, feature_names, scheme.target)
     _refuse_blank(table, settings, feature_names)
-    validation = validate(table, settings, target=scheme.target, feature_names=feature_names)
-    values = table[list(feature_names)].to_numpy(np.float32)
+    problem = problem_of(table, scheme.target, feature_names)
+    settings, selection = choose(settings, problem, block_design(table, settings, scheme.target))
+    validation, fitted = validated(table, settings, target=scheme.target, feature_names=feature_names)
+    validation |= {"selection": selection, "sizes": size_curve(fitted, settings.seed)}
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
-    classifier = fit(settings, values, codes)
+    values, classifier = problem.values, fit(settings, problem.values, codes)
+    if settings.distil:
+        size, validation["distilled_from"] = distil(fitted, settings)
+        if size:
+            validation["distilled_from"]["sha256"] = digest(pack(classifier, {}))
+            classifier = student(classifier, values, **size, seed=settings.seed)
+            settings = settings.model_copy(update={"estimator": "random_forest"})
     present = set(table["label"])
     classes = {key: code for key, code in scheme.codes.items() if key in present}
-    contract = contract_of(feature_names, feature_settings, scheme.sha256, classes)
-    artefact = pack(classifier, contract)
+    area = _area(classifier, values, table, settings, scheme.target)
+    stated = None if area is None else _stated(area)
+    contract = contract_of(feature_names, feature_settings, scheme.sha256, classes, stated)
+    artefact = pack(classifier, contract, None if area is None else area.array)
     origin = Provenance.model_validate(as_json(provenance))
     card = ModelCard(
         id=settings.id,
@@ -92,12 +108,13 @@ def train(
         class_scheme_sha256=scheme.sha256,
         classes=classes,
         classes_not_in_training=tuple(key for key in scheme.keys if key not in present),
-        estimator=settings.estimator,
+        estimator=settings.chosen,
         parameters=_parameters(classifier),
         seed=settings.seed,
         missing=settings.missing,
         training=_training_data(table, dropped, origin),
         validation=validation,
+        applicability=stated,
         self_test=self_test_of(classifier, _spread(values)),
         cocal_version=metadata.version("cocal"),
         libraries=library_versions(),
@@ -107,6 +124,22 @@ def train(
         sha256=digest(artefact),
     )
     return Model(classifier, card, artefact)
+
+
+def _area(
+    classifier: Classifier,
+    values: NDArray[np.float32],
+    table: pd.DataFrame,
+    settings: TrainSettings,
+    target: str,
+) -> Applicability | None:
+    """Where the model applies, by the folds of its validation."""
+    folds, _ = spatial_folds(table, settings.validation, target=target, seed=settings.seed)
+    return applicability_of(classifier, values, folds)
+
+
+def _stated(area: Applicability) -> AreaOfApplicability:
+    return AreaOfApplicability(mean_distance=area.scale, threshold=area.threshold, samples=len(area.samples))
 
 
 def _check(samples: pd.DataFrame, feature_names: Sequence[str], scheme: ClassScheme) -> None:
@@ -148,7 +181,7 @@ def _usable(
 def _refuse_blank(table: pd.DataFrame, settings: TrainSettings, feature_names: Sequence[str]) -> None:
     """scikit-learn cannot bin a feature without any value; its own message would not name it."""
     blank = [name for name in feature_names if table[name].isna().all()]
-    if blank and settings.estimator == "hist_gradient_boosting":
+    if blank and settings.estimator in ("hist_gradient_boosting", AUTO):
         raise InputError(
             "hist_gradient_boosting cannot train on features that no sample has", "a value in some sample",
             f"none in {len(table)} samples for {', '.join(blank)}",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, check_table
-from cocal.store import atomic_path
+from cocal.store import atomic_path, write_csv
 
 _DECIMALS = {
     "estimated_ha": 4,
@@ -21,17 +21,20 @@ _DECIMALS = {
 }
 
 
+_EXACT = ("mapped_ha", "outside_ha", "doubt_ha")
+
+
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    """UTF-8, comma, decimal point, line feeds; `mapped_ha` in full, other figures to stated decimals."""
+    """UTF-8, comma, decimal point, line feeds; counted hectares in full, other figures to stated decimals."""
     shown = table.copy()
     for name in shown.columns.intersection(list(_DECIMALS)):
         places = _DECIMALS[name]
         shown[name] = [
             "" if pd.isna(value) else f"{value:.{places}f}" for value in shown[name].astype("float64")
         ]
-    shown["mapped_ha"] = ["" if pd.isna(value) else f"{value:.10f}" for value in shown["mapped_ha"]]
-    with atomic_path(path) as temporary:
-        shown.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    for name in shown.columns.intersection(list(_EXACT)):
+        shown[name] = ["" if pd.isna(value) else f"{value:.10f}" for value in shown[name]]
+    write_csv(path, shown)
 
 
 def write_tables(folder: str | Path, areas: pd.DataFrame) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,12 @@ from cocal.scheme import ClassScheme
 
 Words = str | Mapping[str, str]
 """A text as it is in both languages, or one per language: `{"es": ..., "en": ...}`."""
+
+Kind = Literal["map", "density", "probability", "observations", "sample"]
+"""What a picture shows; the page's dictionary has words for each."""
+
+PUBLIC_KINDS = ("density", "observations")
+"""Pictures that show no plot and no place of field work."""
 
 TOTAL = "total"
 """In `ReportContent.countries`: the country of the rows that speak of the whole area."""
@@ -45,11 +51,12 @@ class Shade:
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """A decimated class map: `codes` (y, x) uint8, first row north, in one CRS.
+    """A decimated map: `codes` (y, x) uint8, first row north, in one CRS.
 
     `bounds` is (west, south, east, north) in units of the CRS: metres of a UTM zone, or degrees (4326).
-    `shades`: what the codes mean where they are not the classes of the scheme but the density of the target
-    in squares of `square_m`.
+    `shades`: what the codes mean where they are not the classes of the scheme but, by `kind`, the density
+    of the target in squares of `square_m`, its probability, or the number of observations. `points`: x and
+    y in the units of the CRS, and visited, of the sample; in the restricted profile only.
     """
 
     period: str
@@ -57,7 +64,9 @@ class MapPicture:
     epsg: int
     bounds: tuple[float, float, float, float]
     shades: tuple[Shade, ...] = ()
+    kind: Kind = "map"
     square_m: int | None = None
+    points: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +122,7 @@ class Reproduce:
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """Everything on the page. There is no place in it for the coordinates of a field record.
+    """Everything on the page. Coordinates of field records are in `points` of a restricted picture only.
 
     Parameters
     ----------
@@ -132,6 +141,11 @@ class ReportContent:
     observers : pairs, agree, kappa, target_positive, target_negative of the headline period; None where no
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
+    groups : areas/1 with groups in the place of regions; None where the run has none.
+    change, legal, eradication : the run's tables of these names; None where the run has none.
+    official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
+    calibration : predicted, observed (fractions), n: the map's probability held against the sample.
+    profile : "public" pages hold PUBLIC_KINDS of pictures only.
     """
 
     run_name: str
@@ -152,6 +166,13 @@ class ReportContent:
     notes: tuple[Words, ...] = field(default=())
     caveats: pd.DataFrame | None = None
     observers: Mapping[str, float] | None = None
+    groups: pd.DataFrame | None = None
+    change: pd.DataFrame | None = None
+    legal: pd.DataFrame | None = None
+    eradication: pd.DataFrame | None = None
+    official: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    profile: Literal["public", "restricted"] = "restricted"
 
 
 def _missing(name: str, table: pd.DataFrame | None, columns: tuple[str, ...]) -> list[str]:
@@ -183,6 +204,9 @@ def check_content(content: ReportContent) -> ReportContent:
     problems += _missing("countries", content.countries, COUNTRY_COLUMNS)
     problems += _missing("truth", content.truth, TRUTH_COLUMNS)
     problems += _missing("caveats", content.caveats, CAVEAT_COLUMNS)
+    if content.profile == "public" and content.map_overview is not None:
+        shown = {p.kind for p in content.map_overview.pictures}
+        problems += [f"a picture of {kind} in a public page" for kind in sorted(shown - {*PUBLIC_KINDS})]
     if content.accuracy is not None:
         problems += _missing("accuracy.by_class", content.accuracy.by_class, SCORE_COLUMNS)
         problems += _missing("accuracy.nulls", content.accuracy.nulls, NULL_COLUMNS)

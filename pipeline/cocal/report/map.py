@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
@@ -102,6 +104,7 @@ def map_figure(
         bottom = layout.total - layout.head - ground
         axes = _add_ground(figure, picture, voice, (_MARGIN, bottom, width, ground))
         _draw_regions(axes, picture, overview, labels)
+        _draw_points(axes, picture)
         _draw_scale_bar(axes, picture, voice)
         _draw_north(axes)
         _put_legend(figure, legend, shape.columns, top=bottom - 0.04)
@@ -200,6 +203,24 @@ def _draw_regions(
         _write(axes, *label).set_zorder(6)
 
 
+_POINTS: tuple[tuple[bool, str, str, str], ...] = (
+    (True, "point_visited", "o", "#ffffff"),
+    (False, "point_missed", "X", "#ffd54f"),
+)
+"""Visited or not, words, marker, face: told apart by shape, not by colour alone."""
+
+
+def _draw_points(axes: Axes, picture: MapPicture) -> None:
+    if picture.points is None:
+        return
+    for visited, _, marker, face in _POINTS:
+        own = picture.points[picture.points["visited"] == visited]
+        axes.scatter(
+            own["x"], own["y"], s=9 if visited else 20, marker=marker, facecolor=face, edgecolor=drawing.INK,
+            linewidth=0.5, zorder=5,
+        )  # fmt: skip
+
+
 def scale_bar_metres(width_m: float) -> float:
     """The largest 1, 2 or 5 times a power of ten that is at most a quarter of the picture's width."""
     room = width_m / 4
@@ -250,21 +271,25 @@ def _meanings(picture: MapPicture, voice: Voice) -> list[tuple[int, str, str]]:
     return [(c.code, c.colour, voice.class_name(c.key)) for c in voice.scheme.classes]
 
 
-def _legend_handles(picture: MapPicture, voice: Voice) -> list[Patch]:
+def _legend_handles(picture: MapPicture, voice: Voice) -> list[Artist]:
     """The classes that the picture shows, in the scheme's order, and ground without a class."""
     present = set(np.unique(picture.codes).tolist())
     edge: dict[str, Any] = {"edgecolor": drawing.MUTED, "linewidth": 0.4}
-    handles = [
+    handles: list[Artist] = [
         Patch(facecolor=colour, label=drawing.plain(words), **edge)
         for code, colour, words in _meanings(picture, voice)
         if code in present
     ]
     if 0 in present:
         handles.append(Patch(facecolor=NOT_OBSERVED_COLOUR, label=voice("unobserved"), **edge))
+    if picture.points is not None:
+        look: dict[str, Any] = {"linestyle": "none", "markeredgecolor": drawing.INK, "markersize": 5}
+        for _, key, marker, face in _POINTS:
+            handles.append(Line2D([], [], marker=marker, markerfacecolor=face, label=voice(key), **look))
     return handles
 
 
-def _put_legend(figure: Figure, handles: list[Patch], columns: int, *, top: float) -> None:
+def _put_legend(figure: Figure, handles: list[Artist], columns: int, *, top: float) -> None:
     legend = figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.0, top / figure.get_figheight()),
         ncols=columns, frameon=False, fontsize=8, handlelength=1.1, handleheight=0.9, columnspacing=1.4,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 Language = Literal["es", "en"]
 
 MINUS, NBSP, DASH = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{EM DASH}"
+_NUMBER = re.compile(r"(?<![\w.,-])\d{1,3}(?:(?:,\d{3})+|\d*)(?:\.\d+)?(?![\w.-])")
 _SWAP = str.maketrans({",": ".", ".": ","})
 
 
@@ -44,6 +46,11 @@ def signed(value: float, language: Language, decimals: int) -> str:
 def percent(fraction: float, language: Language, decimals: int = 1) -> str:
     """A fraction of 1 in per cent: "12,3 %" in Spanish, "12.3%" in English."""
     return number(100 * fraction, language, decimals) + (f"{NBSP}%" if language == "es" else "%")
+
+
+def localised(text: str, language: Language) -> str:
+    """`text` with the numbers in it, written the English way, written the way of the language."""
+    return text if language == "en" else _NUMBER.sub(lambda found: found[0].translate(_SWAP), text)
 
 
 def decimals_for(values: Iterable[float | None]) -> int:

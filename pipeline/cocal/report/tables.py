@@ -86,20 +86,21 @@ def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
 
 
-def _value(row: Mapping[Hashable, Any] | None, column: str) -> Any:
+def value_of(row: Mapping[Hashable, Any] | None, column: str) -> Any:
     """A cell, with NaN and NA turned into None; None where the row or column is not there."""
     found = None if row is None else row.get(column)
     return None if found is None or pd.isna(found) else found
 
 
-def _ha(row: Mapping[Hashable, Any] | None, column: str) -> float | None:
+def ha_of(row: Mapping[Hashable, Any] | None, column: str) -> float | None:
     """A cell as a number; areas may come as Decimal, exact to the last cell."""
-    found = _value(row, column)
+    found = value_of(row, column)
     return None if found is None else float(found)
 
 
-def _text(row: Mapping[Hashable, Any] | None, column: str) -> str:
-    found = _value(row, column)
+def text_of(row: Mapping[Hashable, Any] | None, column: str) -> str:
+    """A cell as text; "" where there is nothing."""
+    found = value_of(row, column)
     return "" if found is None else str(found)
 
 
@@ -114,29 +115,29 @@ def _rows(
 
 
 def _estimate(row: Mapping[Hashable, Any] | None) -> dict[str, Any]:
-    n_reference = _value(row, "n_reference")
+    n_reference = value_of(row, "n_reference")
     return {
-        "mapped_ha": _ha(row, "mapped_ha"),
-        "estimated_ha": _ha(row, "estimated_ha"),
-        "standard_error_ha": _ha(row, "standard_error_ha"),
-        "low_ha": _ha(row, "ci_low_ha"),
-        "high_ha": _ha(row, "ci_high_ha"),
-        "confidence": _ha(row, "confidence"),
+        "mapped_ha": ha_of(row, "mapped_ha"),
+        "estimated_ha": ha_of(row, "estimated_ha"),
+        "standard_error_ha": ha_of(row, "standard_error_ha"),
+        "low_ha": ha_of(row, "ci_low_ha"),
+        "high_ha": ha_of(row, "ci_high_ha"),
+        "confidence": ha_of(row, "confidence"),
         "n_reference": None if n_reference is None else int(n_reference),
-        "interval": _text(row, "interval"),
-        "estimator": _text(row, "estimator"),
+        "interval": text_of(row, "interval"),
+        "estimator": text_of(row, "estimator"),
     }
 
 
 def _compared(row: Mapping[Hashable, Any] | None) -> dict[str, Any]:
-    within = _value(row, "within_interval")
+    within = value_of(row, "within_interval")
     return {
-        "field_ha": _ha(row, "field_ha"),
-        "official_ha": _ha(row, "official_ha"),
-        "official_source": _text(row, "official_source"),
-        "difference_ha": _ha(row, "difference_ha"),
+        "field_ha": ha_of(row, "field_ha"),
+        "official_ha": ha_of(row, "official_ha"),
+        "official_source": text_of(row, "official_source"),
+        "difference_ha": ha_of(row, "difference_ha"),
         "within_interval": None if within is None else bool(within),
-        "why_not_comparable": _text(row, "why_not_comparable"),
+        "why_not_comparable": text_of(row, "why_not_comparable"),
     }
 
 
@@ -157,7 +158,7 @@ def _doubts(content: ReportContent, period: str) -> dict[str, dict[str, Any]]:
         return {}
     names = ("missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha")
     rows = table[table["period"].astype(str) == period].to_dict("records")
-    return {str(row["region_id"]): {name: _ha(row, name) for name in names} for row in rows}
+    return {str(row["region_id"]): {name: ha_of(row, name) for name in names} for row in rows}
 
 
 def doubted(content: ReportContent, period: str) -> list[Place]:
@@ -182,7 +183,7 @@ def by_region(content: ReportContent, period: str) -> list[Place]:
     found = []
     for index, region in enumerate(regions, start=1):
         key, owned = str(region["region_id"]), float(region["owned_ha"])
-        unobserved = _ha(unseen.get(key), "mapped_ha")
+        unobserved = ha_of(unseen.get(key), "mapped_ha")
         found.append(
             Place(
                 number=index,
@@ -217,7 +218,7 @@ def by_country(content: ReportContent, period: str) -> list[Place]:
             continue
         inside = [r for r in regions if country in (r.country, TOTAL)]
         owned = sum(r.owned_ha or 0.0 for r in inside)
-        unobserved = _ha(unseen.get(country), "mapped_ha")
+        unobserved = ha_of(unseen.get(country), "mapped_ha")
         found.append(
             Place(
                 number=index,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -25,6 +27,18 @@ def texts() -> dict[str, dict[str, str]]:
     return found
 
 
+@lru_cache
+def _patterns(namespace: str) -> list[tuple[re.Pattern[str], str]]:
+    """The keys of a namespace, most words first: as what a text must be to fit, and as they stand."""
+    keys = [key for key in texts() if key.startswith(f"{namespace}.")]
+    keys.sort(key=lambda key: -len(re.sub(r"\{\w+\}", "", key)))
+    found = []
+    for key in keys:
+        text = re.escape(key.removeprefix(f"{namespace}."))
+        found.append((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", text), re.DOTALL), key))
+    return found
+
+
 @dataclass(frozen=True)
 class Voice:
     """One language: its sentences, its numbers, its names of classes and countries."""
@@ -43,11 +57,17 @@ class Voice:
     def phrase(self, namespace: str, text: str) -> str:
         """Words of another room as people read them; what the dictionary does not hold stays as it is.
 
-        Looked up as `namespace.text`; "one; two" part by part, "head: rest" by its head.
+        Looked up as `namespace.text`; "one; two" part by part, "head: rest" by its head. A key with
+        `{places}` fits any text there, and numbers in it are written the way of the language.
         """
         return "; ".join(self._part(namespace, part) for part in text.split("; "))
 
     def _part(self, namespace: str, text: str) -> str:
+        for pattern, key in _patterns(namespace):
+            found = pattern.fullmatch(text)
+            if found:
+                values = {name: numbers.localised(v, self.language) for name, v in found.groupdict().items()}
+                return texts()[key][self.language].format(**values)
         head, colon, rest = text.partition(": ")
         for known, kept in ((text, ""), (head, colon + rest)):
             entry = texts().get(f"{namespace}.{known}")
@@ -66,6 +86,12 @@ class Voice:
     def target(self) -> str:
         """The target class, in lower case as it stands within a sentence."""
         return self.class_name(self.scheme.target).lower()
+
+    @property
+    def definition(self) -> Mapping[str, str]:
+        """What counts as the target, in this language where the scheme has it."""
+        scheme = self.scheme
+        return scheme.definition | (scheme.definition_es if self.language == "es" else {})
 
     def ha(self, value: float | None, decimals: int) -> str:
         """Hectares without the unit; a dash where there is no value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from typing import Any
 
 from cocal.contracts import Period
@@ -15,15 +16,29 @@ from cocal.report.drawing import NARROW, WIDE
 from cocal.report.figures import hectares_figures
 from cocal.report.map import map_figure, pixel_metres
 from cocal.report.numbers import DASH, decimals_for
+from cocal.report.sections import (
+    Scribe,
+    Sheet,
+    change_sheets,
+    eradication_sheets,
+    group_sheets,
+    latest_change,
+    legal_sheets,
+)
+from cocal.report.series import calibration_figure, lines, series_figures
 from cocal.report.tables import Place
 from cocal.report.texts import Voice
+
+_SECTIONS = (
+    "headline", "figure", "map", "comparison", "change", "groups", "legal", "eradication", "classes", "unseen",
+    "accuracy", "model", "method", "reproduce",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _ClassRows:
     """A table of all classes, worded."""
 
-    number: int
     caption: str
     period: str
     mapped: bool
@@ -43,7 +58,7 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "field": any(p.field_ha is not None for p in places),
         "truth": any(p.truth_ha is not None for p in places),
     }
-    numbers = _numbers(content, has["truth"])
+    further = _further(content, Scribe(t, decimals))
     groups = {c: [p for p in places if p.country == c] for c in dict.fromkeys(p.country for p in places)}
     return {
         "t": t,
@@ -52,13 +67,17 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "dates": _dates(period, t),
         "decimals": decimals,
         "unseen_decimals": decimals_for(p.owned_ha for p in places),
-        "numbers": numbers,
-        "sections": _sections(content),
+        "table_number": count(1).__next__,
+        "figure_number": count(1).__next__,
+        "map_number": count(1).__next__,
+        "sections": _sections(content, further),
+        "further": further,
+        "checked": _checked(content, places, t),
         "places": places,
         "groups": list(groups.items()),
         "n_regions": t.number(len(places)),
         "countries": countries,
-        "lead": _lead(countries, places, period.name, t, decimals),
+        "lead": _lead(content, countries, places, t, decimals),
         "estimated": estimated,
         "estimators": _estimators(places),
         "interval_header": _interval_header(places, t),
@@ -68,14 +87,16 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "series": _series(content),
         "compared": tables.compared(content),
         "doubted": tables.doubted(content, period.name),
-        "class_tables": _class_tables(content, t, numbers["classes"]),
+        "class_tables": _class_tables(content, t),
         "unseen": lambda place: _unseen(place, t),
         "colours": {c.key: c.colour for c in content.scheme.classes},
         "charts": _charts(content, places, t),
+        "series_charts": _series_charts(content, t),
+        "calibration": _calibration(content, t),
         "maps": _maps(content, t),
         "card": card_facts(content.model_card, t),
         "scores": card_scores(content.model_card, t),
-        "definition": [(t.phrase("definition", k), v) for k, v in content.scheme.definition.items()],
+        "definition": [(t.phrase("definition", k), v) for k, v in t.definition.items()],
         **_formats(t),
     }
 
@@ -95,50 +116,42 @@ def _formats(t: Voice) -> dict[str, Callable[..., str]]:
     }
 
 
-def _sections(content: ReportContent) -> list[str]:
-    shown = [
-        "headline",
-        "figure",
-        "map",
-        "comparison",
-        "classes",
-        "unseen",
-        "accuracy",
-        "model",
-        "method",
-        "reproduce",
-    ]
-    if content.map_overview is None or not content.map_overview.pictures:
-        shown.remove("map")
-    return shown
+def _sections(content: ReportContent, tables: Mapping[str, list[Sheet]]) -> list[str]:
+    """The sections that this page has, in their order."""
+    drawn = content.map_overview is not None and len(content.map_overview.pictures) > 0
+    left_out = {key for key, sheets in tables.items() if not sheets and key != "change"}
+    left_out |= set() if drawn else {"map"}
+    return [key for key in _SECTIONS if key not in left_out]
 
 
-def _numbers(content: ReportContent, truth: bool) -> dict[str, int]:
-    """The number of each table, in the order of the page; `classes` is the first of its tables."""
-    by_class = [tables.by_class(content, p.name) for p in content.periods]
-    class_tables = sum(1 + _estimates_more(content, table) for table in by_class)
-    records, accuracy = content.records_summary, content.accuracy
-    shown: list[tuple[str, int]] = [
-        ("headline", 1),
-        ("comparison", len(tables.compared(content)) > 0),
-        ("truth", truth),
-        ("classes", class_tables),
-        ("periods", len(content.periods) > 1),
-        ("unseen", 1),
-        ("status", records is not None and len(records.by_status) > 0),
-        ("stratum", records is not None and len(records.by_stratum) > 0),
-        ("caveats", len(tables.doubted(content, content.periods[-1].name)) > 0),
-        ("counts", accuracy is not None),
-        ("proportions", accuracy is not None and accuracy.proportions is not None),
-        ("scores", accuracy is not None),
-        ("nulls", accuracy is not None and accuracy.nulls is not None),
-        ("model", 1),
-    ]
-    found, following = {}, 1
-    for key, count in shown:
-        found[key] = following
-        following += int(count)
-    return found
+def _further(content: ReportContent, scribe: Scribe) -> dict[str, list[Sheet]]:
+    """The tables of each section that has them by the shape of `sections`."""
+    period = content.periods[-1].name
+    return {
+        "change": change_sheets(content, scribe),
+        "groups": group_sheets(content, period, scribe),
+        "legal": legal_sheets(content, period, scribe),
+        "eradication": eradication_sheets(content, scribe),
+    }
+
+
+def _checked(content: ReportContent, places: list[Place], t: Voice) -> list[str]:
+    """Against what the figures of the period were checked."""
+    found = []
+    records = content.records_summary
+    if records is not None:
+        matched, n = records.by_status.get("matched", 0), sum(records.by_status.values())
+        facts = {"matched": t.number(matched), "n": t.number(n), "design": t.words(records.design)}
+        found.append(t("checked_records", **facts))
+    official = [p for p in places if p.official_ha is not None]
+    if official:
+        sources = ", ".join(dict.fromkeys(p.official_source for p in official))
+        facts = {"k": t.number(len(official)), "n": t.number(len(places)), "sources": sources}
+        found.append(t("checked_official", **facts))
+    true = [p for p in places if p.truth_ha is not None]
+    if true:
+        found.append(t("checked_truth", k=t.number(len(true))))
+    return found or [t("checked_nothing")]
 
 
 def _dates(period: Period, t: Voice) -> str:
@@ -148,8 +161,11 @@ def _dates(period: Period, t: Voice) -> str:
     return t("dates", name=period.name, start=words(period.start), end=words(period.end))
 
 
-def _lead(countries: list[Place], places: list[Place], period: str, t: Voice, decimals: int) -> str:
-    """The result in one or two sentences: the whole area's row, or the sum of the map's counts."""
+def _lead(
+    content: ReportContent, countries: list[Place], places: list[Place], t: Voice, decimals: int
+) -> str:
+    """The result in a few sentences: the whole area's row or the map's counts, the unseen, the change."""
+    period = content.periods[-1].name
     total = next((c for c in countries if c.key == TOTAL), None)
     counted = [p.mapped_ha for p in places if p.mapped_ha is not None]
     if not counted:
@@ -176,7 +192,12 @@ def _lead(countries: list[Place], places: list[Place], period: str, t: Voice, de
     owned = sum(p.owned_ha or 0.0 for p in places)
     unseen = sum(p.unobserved_ha or 0.0 for p in places)
     share = t.percent(unseen / owned) if owned else DASH
-    return " ".join([text, t("lead_unobserved", share=share, ha=t.ha(unseen, decimals_for([owned])))])
+    found = [text, t("lead_unobserved", share=share, ha=t.ha(unseen, decimals_for([owned])))]
+    changed = latest_change(content)
+    if changed is not None:
+        figure = Scribe(t, decimals).figure(changed)
+        found.append(t("lead_change", first=changed["from_period"], figure=figure))
+    return " ".join(found)
 
 
 def _unseen(place: Place, t: Voice) -> str:
@@ -202,19 +223,16 @@ def _series(content: ReportContent) -> list[tuple[Place, ...]]:
     return list(zip(*(tables.by_region(content, p.name) for p in content.periods), strict=True))
 
 
-def _class_tables(content: ReportContent, t: Voice, first: int) -> list[_ClassRows]:
+def _class_tables(content: ReportContent, t: Voice) -> list[_ClassRows]:
     """Per period the mapped hectares of all classes, then the estimates if they go beyond the target."""
     found: list[_ClassRows] = []
     for period in content.periods:
         table = tables.by_class(content, period.name)
         mapped = _mapped_rows(content, table, t)
-        found.append(
-            _ClassRows(first + len(found), "classes_caption", period.name, True, table.classes, mapped)
-        )
+        found.append(_ClassRows("classes_caption", period.name, True, table.classes, mapped))
         if _estimates_more(content, table):
             rows = _estimated_rows(table, t)
-            number, caption = first + len(found), "classes_estimated_caption"
-            found.append(_ClassRows(number, caption, period.name, False, table.estimated, rows))
+            found.append(_ClassRows("classes_estimated_caption", period.name, False, table.estimated, rows))
     return found
 
 
@@ -260,6 +278,24 @@ def _charts(content: ReportContent, places: list[Place], t: Voice) -> list[dict[
     return [dict(zip(drawn, map(drawing.svg_uri, shapes), strict=True)) for shapes in pictures]
 
 
+def _series_charts(content: ReportContent, t: Voice) -> list[dict[str, str]]:
+    foot = t("figure_foot", run=content.run_name, period=content.periods[-1].name)
+    found = lines(content)
+    drawn = {
+        shape.name: series_figures(found, t, shape, simulated=content.simulated, foot=foot)
+        for shape in (WIDE, NARROW)
+    }
+    pictures = zip(*drawn.values(), strict=True)
+    return [dict(zip(drawn, map(drawing.svg_uri, shapes), strict=True)) for shapes in pictures]
+
+
+def _calibration(content: ReportContent, t: Voice) -> dict[str, str] | None:
+    if content.calibration is None or content.calibration.empty:
+        return None
+    shapes = (WIDE, NARROW)
+    return {shape.name: drawing.svg_uri(calibration_figure(content, t, shape)) for shape in shapes}
+
+
 def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
     overview = content.map_overview
     if overview is None:
@@ -271,7 +307,6 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
             shape.name: map_figure(picture, overview, places, t, shape, simulated=content.simulated)
             for shape in (WIDE, NARROW)
         }
-        caption, alt = ("density_caption", "density_alt") if picture.square_m else ("map_caption", "map_alt")
         words = {
             "period": picture.period,
             "metres": t.number(picture.square_m or round(pixel_metres(picture))),
@@ -280,8 +315,8 @@ def _maps(content: ReportContent, t: Voice) -> list[dict[str, Any]]:
         }
         found.append(
             {
-                "caption": t(caption, **words),
-                "alt": t(alt, **words),
+                "caption": t(f"{picture.kind}_caption", **words),
+                "alt": t(f"{picture.kind}_alt", **words),
                 "shapes": {name: drawing.png_uri(figure) for name, figure in drawn.items()},
             }
         )

@@ -2,12 +2,14 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
+series    a table of labelled time series -> a model, without area and images
 tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
 measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                publish   what may leave the office
+files     Excel, GeoPackage, Parquet; stac               evidence  what the sample says of the map
 tables    given and own tables                            journal   run.json, log lines, bars
-content, overview, display: what is shown         download  catalogue -> screens -> tile-dates
+content, pictures, overview, display: what is shown         download  catalogue -> screens -> tile-dates
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cocal.classify import load_model, score_table
+from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.design import EXPECTED, FOLDER, design_stage
 from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
+from cocal.run.files import files_stage
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal
 from cocal.run.measure import check_places, measure_stage
@@ -47,6 +50,7 @@ STAGES = {
     "measure": measure_stage,
     "compare": compare_stage,
     "report": report_stage,
+    "files": files_stage,
     "publish": publish_stage,
 }
 
@@ -68,7 +72,7 @@ class RunSummary:
     areas: pd.DataFrame | None
     regions: pd.DataFrame | None
     truth: pd.Series[float] | None
-    scores: pd.DataFrame | None
+    scores: tuple[ScoreTable, ...]
     page: Path | None
     design: pd.DataFrame | None
 
@@ -135,8 +139,8 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
     if last == "index":
         return ["download", "import", "index"]
     names = list(STAGES)[: list(STAGES).index(last) + 1]
-    if last == "report" and config.publish:
-        names.append("publish")
+    if last == "report":
+        names += ["files", "publish"] if config.publish else ["files"]
     if last == "design":
         return [n for n in names if n != "index"]
     return [n for n in names if n != "design" and (n != "index" or "features" in config.keep)]
@@ -160,7 +164,11 @@ def _summary(state: Run, last: str) -> RunSummary:
         areas=areas,
         regions=read_own_csv(root / "regions.csv") if measured else None,
         truth=truth,
-        scores=score_table(load_model(state.require_model()).card.validation) if last == "train" else None,
+        scores=_scores(state) if last == "train" else (),
         page=root / "report" / "index.html" if last == "report" else None,
         design=read_own_csv(root / FOLDER / EXPECTED) if last == "design" else None,
     )
+
+
+def _scores(state: Run) -> tuple[ScoreTable, ...]:
+    return tuple(score_tables(load_model(state.require_model()).card.validation))

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import shapely
 
 from cocal import accuracy
-from cocal.contracts import UNOBSERVED, Period
+from cocal.contracts import UNOBSERVED
 from cocal.report import (
-    OUTSIDE,
     Accuracy,
-    MapOverview,
-    MapPicture,
     RecordsSummary,
     ReportContent,
     Reproduce,
 )
-from cocal.run.overview import overview
-from cocal.run.tables import read_own_csv, truth_table
+from cocal.run.evidence import calibration, confusion_shares, sample_points, weighted_points
+from cocal.run.pictures import restricted_overview
+from cocal.run.tables import read_given_csv, read_own_csv, truth_table
 from cocal.store import library_versions
 
 if TYPE_CHECKING:
@@ -41,6 +38,9 @@ def report_content(run: Run) -> ReportContent:
     estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8"))
     last = run.periods[-1]
     card = json.loads((run.require_model() / "card.json").read_text(encoding="utf-8"))
+    own = None if matched is None else matched[matched["period"] == last.name]
+    points = None if own is None or own.empty else sample_points(run, own, last)
+    weighted = None if own is None or own.empty else weighted_points(run, own)
     return ReportContent(
         run_name=config.name,
         periods=tuple(run.periods),
@@ -51,48 +51,52 @@ def report_content(run: Run) -> ReportContent:
         comparison=pd.read_parquet(root / "comparison.parquet"),
         truth=truth_table(run),
         model_card={key: card[key] for key in _CARD},
-        map_overview=map_overview(run),
+        map_overview=restricted_overview(run, points),
         records_summary=None if matched is None else records_summary(run, matched),
-        accuracy=None if matched is None else map_accuracy(run, matched, estimates.get(last.name), last),
+        accuracy=None if own is None else map_accuracy(run, own, estimates.get(last.name), weighted),
         failures=tuple(run.journal.failures),
         reproduce=reproduce(run),
         simulated=run.simulated,
         notes=run.base.regions.notes,
-        caveats=read_own_csv(root / "caveats.csv") if (root / "caveats.csv").exists() else None,
+        caveats=_table(root, "caveats"),
         observers=estimates.get(last.name, {}).get("observers") or None,
+        groups=_table(root, "groups"),
+        change=_table(root, "change"),
+        legal=_table(root, "legal"),
+        eradication=_table(root, "eradication"),
+        official=official_series(run),
+        calibration=_calibration(weighted, points, run.base.scheme.target),
     )
 
 
-def map_overview(run: Run) -> MapOverview:
-    """The decimated map of each period, with the ground outside all regions masked."""
-    regions = run.base.regions
-    extent = tuple(float(v) for v in regions.area.bounds)
-    pictures = []
-    for period in run.periods:
-        maps = {
-            tile: run.store.home(unit.name) / "class.tif"
-            for (name, tile), unit in run.maps.items()
-            if name == period.name and unit is not None
-        }
-        picture = overview(maps, extent)  # type: ignore[arg-type]
-        height, width = picture.codes.shape
-        west, south, east, north = extent
-        lon = west + (np.arange(width) + 0.5) * (east - west) / width
-        lat = north - (np.arange(height) + 0.5) * (north - south) / height
-        shapely.prepare(regions.area)
-        inside = shapely.contains_xy(regions.area, *np.meshgrid(lon, lat))
-        codes = np.where(inside, picture.codes, OUTSIDE).astype(np.uint8)
-        pictures.append(MapPicture(period.name, codes, 4326, (west, south, east, north)))
-    outlines = dict(zip(regions.table["region_id"], regions.geometries, strict=True))
-    return MapOverview(tuple(pictures), outlines, tuple(_sources(run)))
+def _table(root: Path, name: str) -> pd.DataFrame | None:
+    path = root / f"{name}.csv"
+    return read_own_csv(path) if path.exists() else None
 
 
-def _sources(run: Run) -> list[str]:
-    platforms = sorted({str(s.properties.get("platform", "unknown platform")) for s in run.scenes})
-    days = [s.day for s in run.scenes]
-    kind = "SIMULATED scenes" if run.simulated else "Scenes"
-    found = [f"{kind}: {', '.join(platforms)}, {min(days)} to {max(days)}, {len(run.scenes)} items"]
-    return found + [f"Regions: {source.path.name}" for source in run.config.regions.sources]
+def _calibration(
+    weighted: pd.DataFrame | None, points: pd.DataFrame | None, target: str
+) -> pd.DataFrame | None:
+    if weighted is None or points is None or weighted.empty:
+        return None
+    return calibration(weighted, points.set_index("record_id")["probability"], target)
+
+
+def official_series(run: Run) -> pd.DataFrame | None:
+    """region_id, when (years: 2024.0 is the first moment of 2024), official_ha of all that is given; None if nothing."""
+    settings = run.config.comparison
+    if settings is None or settings.official is None:
+        return None
+    table = read_given_csv(settings.official, "comparison.official")
+    if "year" not in table.columns:
+        return None
+    day = pd.to_datetime(
+        table["reference_date"] if "reference_date" in table.columns else table["year"] + "-12-31",
+        errors="coerce", format="ISO8601",
+    ).fillna(pd.to_datetime(table["year"] + "-12-31", errors="coerce"))  # fmt: skip
+    when = day.dt.year + day.dt.dayofyear / 366
+    found = table.assign(when=when, official_ha=table["coca_ha"].astype(float))
+    return found.dropna(subset=["when"])[["region_id", "when", "official_ha"]]
 
 
 def records_summary(run: Run, matched: pd.DataFrame) -> RecordsSummary:
@@ -111,10 +115,10 @@ def records_summary(run: Run, matched: pd.DataFrame) -> RecordsSummary:
 
 
 def map_accuracy(
-    run: Run, matched: pd.DataFrame, estimate: dict[str, Any] | None, period: Period
+    run: Run, own: pd.DataFrame, estimate: dict[str, Any] | None, weighted: pd.DataFrame | None
 ) -> Accuracy | None:
-    """Map against matched records of the headline period."""
-    rows = matched[(matched["status"] == "matched") & (matched["period"].astype(str) == period.name)]
+    """Map against the matched records of the headline period; proportions where points have weights."""
+    rows = own[own["status"] == "matched"]
     if rows.empty:
         return None
     keys = list(run.base.scheme.keys)
@@ -130,7 +134,7 @@ def map_accuracy(
     overall = None if estimate is None or unseen else estimate["overall_accuracy"]
     return Accuracy(
         counts=pd.DataFrame(counts, index=keys, columns=keys),
-        proportions=None,
+        proportions=None if weighted is None else confusion_shares(weighted, tuple(keys)),
         by_class=by_class,
         overall=overall,
         overall_se=None if overall is None or estimate is None else estimate["overall_accuracy_se"],

@@ -46,7 +46,7 @@ from cocal.fieldwork.design import (
 from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
 from cocal.run.execute import Call, Job
 from cocal.run.mosaic import maps_in_reach
-from cocal.run.tables import given_sha256
+from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, source_digest
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def write_tables(run: Run, frame: Frame, n: Ints, predict: Callable[..., Any], f
     strata = strata_table(frame, n, [format_ha(int(u)) for u in frame.units])
     expected = expected_table(run, frame, n, predict)
     for table, name in ((strata, STRATA), (expected, EXPECTED)):
-        table.to_csv(folder / name, index=False, lineterminator="\n", encoding="utf-8")
+        write_own_csv(folder / name, table)
 
 
 def write_crew_files(run: Run, sample: pd.DataFrame, folder: Path, *, version: str) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from cocal.classify import ScoreTable
 from cocal.contracts import UNOBSERVED
 from cocal.run.plan import REVISIT_DAYS, Plan
 from cocal.scenes.download.units import Cost
@@ -136,13 +137,17 @@ def design_table(result: RunSummary) -> Table:
     return table
 
 
-def score_table(result: RunSummary) -> Table:
-    """Scores of the model under its spatial blocks; the null models always stand beside it."""
-    assert result.scores is not None
-    title = "scores under spatial blocks, null models below"
-    table = Table(title=title + (" - SIMULATED" if result.simulated else ""))
-    for name in result.scores.columns:
-        table.add_column(str(name).replace("_", " "))
-    for row in result.scores.itertuples(index=False):
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+def score_tables(scores: Sequence[ScoreTable], *, simulated: bool) -> list[Table]:
+    """Scores of a model under each of its designs; the null models always stand below it."""
+    return [_score_table(part, simulated=simulated) for part in scores]
+
+
+def _score_table(scores: ScoreTable, *, simulated: bool) -> Table:
+    head, _, _ = str(scores).partition("\n")
+    table = Table(title=f"{head}; 95 % over blocks" + (" - SIMULATED" if simulated else ""))
+    summary = scores.summary
+    for name in summary.columns:
+        table.add_column(str(name))
+    for row in summary.itertuples(index=False):
+        table.add_row(*(Text(str(cell)) for cell in row))
     return table

@@ -105,10 +105,15 @@ def report_stage(run: Run) -> None:
         "truth": content.truth is not None
         and run.config.comparison
         and given_sha256(run.config.comparison.truth, "truth"),
+        "official": given_sha256(
+            run.config.comparison.official if run.config.comparison else None, "comparison.official"
+        ),
         "reproduce": asdict(content.reproduce),
         "sources": content.map_overview and content.map_overview.sources,
         "model": content.model_card,
         "failures": content.failures,
-        "code": source_digest("report", "accuracy", "run/content", "run/overview", "run/tables"),
+        "code": source_digest(
+            "report", "accuracy", "run/content", "run/evidence", "run/pictures", "run/overview", "run/tables"
+        ),
     }
     run.one_unit("report", inputs, lambda folder: report(folder / "report", content))

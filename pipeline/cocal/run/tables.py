@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cocal.errors import InputError
-from cocal.store import sha256_file
+from cocal.store import given_back, sha256_file, write_csv
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run
@@ -47,7 +47,7 @@ def read_own_csv(path: Path) -> pd.DataFrame:
         "to_period",
     )
     text = dict.fromkeys(names, str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))
 
 
 def truth_table(run: Run) -> pd.DataFrame | None:
@@ -77,4 +77,4 @@ def write_own_csv(path: Path, table: pd.DataFrame) -> None:
         for name in table.columns
         if any(isinstance(v, Decimal) for v in table[name])
     }
-    table.assign(**exact).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    write_csv(path, table.assign(**exact))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
 from cocal.classify import Model, classify, load_model, write_class_map
+from cocal.classify.applicability import UNKNOWN
 from cocal.classify.settings import ClassifySettings
 from cocal.contracts import NO_DATA, Period, check_classmap, check_features, grid_coords, window_of
 from cocal.features import (
@@ -93,10 +94,17 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
     features = block_features(block, task.features)
     model = _model(task.model_folder, task.model_sha256)
     rules = task.classify
-    dataset = classify(features, model, min_clear=rules.min_clear, missing=rules.missing)
+    dataset = classify(
+        features,
+        model,
+        min_clear=rules.min_clear,
+        missing=rules.missing,
+        applicability=rules.applicability,
+    )
     own = owned_by_zone(block)
-    for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan)):
-        dataset[name].values[~own] = elsewhere
+    for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan), ("dissimilarity", UNKNOWN)):
+        if name in dataset:
+            dataset[name].values[~own] = elsewhere
     n_clear = features["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(features["n_clear"].attrs)
     return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
 

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from cocal.archive import check_unchanged
 from cocal.classify import load_model, read_samples, read_series, sample_pixels, save_model, train
+from cocal.classify.nulls import PREVIOUS
 from cocal.classify.settings import SeriesSamples
 from cocal.config import RunConfig, TrainSection
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
 from cocal.features import feature_names, halo_px, series_features
-from cocal.grid import Window
+from cocal.grid import Window, transformer
+from cocal.regions import Regions, owned
 from cocal.run.execute import Call, Job, Outcome
 from cocal.run.plan import feature_inputs, feature_task
 from cocal.run.tiles import FeatureTask, sample_features
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
     from cocal.run.stages import Run
 
 RESOLUTION = 10
+OWN_GROUPS = ("region", "country")
+"""What may be left out in validation because the regions tell it; the samples' own `groups` come beside."""
 
 
 def train_stage(run: Run) -> None:
@@ -38,7 +45,7 @@ def train_stage(run: Run) -> None:
     period = next(p for p in run.periods if section.period in (None, p.name))
     scenes = tuple(s for s in run.scenes if period.start <= s.day <= period.end)
     task = feature_task(run.config, scenes, period)
-    inputs = training_inputs(run.config, section, task, run.base.scheme.sha256)
+    inputs = training_inputs(run.config, section, task, run.base.scheme.sha256, run.base.regions.sha256)
     unit = f"model/{address(inputs)[:12]}"
     run.model_folder = run.store.home(unit)
     if run.store.find(unit, address(inputs)):
@@ -46,6 +53,7 @@ def train_stage(run: Run) -> None:
             run.journal.reused(record, unit)
         return
     table = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
+    table = with_places(table, run, section)
     with run.journal.stage("train", 1) as record:
         began = time.monotonic()
         model = train(
@@ -67,16 +75,19 @@ def _is_series(section: TrainSection) -> bool:
 
 
 def training_inputs(
-    config: RunConfig, section: TrainSection, task: FeatureTask, scheme_sha256: str
+    config: RunConfig, section: TrainSection, task: FeatureTask, scheme_sha256: str, regions_sha256: str
 ) -> dict[str, Any]:
     """What makes the model: labels, settings, scheme, and the features at the labelled places."""
     stated = section.model_dump(mode="json")
     stated["samples"].pop("path")
+    stated.pop("previous_maps")
     features = feature_inputs(config, task)
     if _is_series(section):
         features |= {"scenes": {}, "dem": None}
     return {
         "labels": _labels_sha256(section.samples.path),
+        "previous_maps": [_labels_sha256(path) for path in section.previous_maps],
+        "regions": regions_sha256 if set(section.model.validation.leave_out) & set(OWN_GROUPS) else None,
         "train": stated,
         "min_clear": config.classify.min_clear,
         "scheme": scheme_sha256,
@@ -110,6 +121,57 @@ def _series_table(run: Run, section: TrainSection, period: Period) -> pd.DataFra
     series, labels = read_series(section.samples, run.base.scheme)
     features = series_features(series, run.config.index, period)
     return labels.set_index("sample_id").join(features).reset_index()
+
+
+def with_places(table: pd.DataFrame, run: Run, section: TrainSection) -> pd.DataFrame:
+    """`table` with the region and country of each row, where they are left out in turn, and its class on earlier maps."""
+    wanted = [n for n in OWN_GROUPS if n in section.model.validation.leave_out and n not in table]
+    if wanted:
+        owner = _owners(table, run.base.regions)
+        for name, column in zip(OWN_GROUPS, ("region_id", "country"), strict=True):
+            if name in wanted:
+                values = run.base.regions.table[column].to_numpy(dtype=object)
+                table[name] = [values[number] if number >= 0 else None for number in owner]
+    keys = {code: key for key, code in run.base.scheme.codes.items()}
+    for number, path in enumerate(section.previous_maps, 1):
+        table[f"{PREVIOUS}{number}"] = [keys.get(code) for code in codes_at(path, table)]
+    return table
+
+
+def _owners(table: pd.DataFrame, regions: Regions) -> NDArray[np.int64]:
+    """(row) number of the region that owns each sample's pixel, -1 outside all."""
+    owner = np.full(len(table), -1, dtype=np.int64)
+    side = 96 * RESOLUTION
+    keys = [table["epsg"], np.floor(table["x"] / side), np.floor(table["y"] / side)]
+    for key, rows in table.groupby(keys).indices.items():
+        epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
+        window = Window(epsg, column * side, (row + 1) * side, 96, 96)
+        at = table.iloc[rows]
+        down = ((window.top - at["y"].to_numpy()) // RESOLUTION).astype(np.int64)
+        along = ((at["x"].to_numpy() - window.left) // RESOLUTION).astype(np.int64)
+        owner[rows] = owned(regions, window)[down, along]
+    return owner
+
+
+def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
+    """(row) class code of a map at each sample's place; 0 where the map does not show it."""
+    codes = np.zeros(len(table), dtype=np.int64)
+    try:
+        with rasterio.open(path) as source:
+            epsg = source.crs.to_epsg()
+            for zone, rows in table.groupby("epsg").indices.items():
+                places = table.iloc[rows][["x", "y"]].to_numpy()
+                if zone != epsg:
+                    places = np.column_stack(transformer(int(str(zone)), epsg).transform(*places.T))
+                codes[rows] = [value[0] for value in source.sample(places)]
+    except (RasterioError, AttributeError) as err:
+        raise InputError(
+            f"earlier map {path}",
+            "a raster of class codes with a CRS",
+            str(err),
+            "mend `train.previous_maps`",
+        ) from err
+    return codes
 
 
 def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataFrame:

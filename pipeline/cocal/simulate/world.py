@@ -66,9 +66,7 @@ def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: T
         },
     )
     regions = _write_places(out, settings)
-    parts = _survey_all(out, settings, regions, workers, tell)
-    _write_tables(out, parts, settings)
-    write_vector(out / "training.gpkg", training_table(parts, settings), "training")
+    _write_tables(out, _survey_all(out, settings, regions, workers, tell), settings)
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
     write_archive(out / "archive", settings, workers, lambda done, whole: tell("scenes", done, whole))
 
@@ -159,6 +157,7 @@ def _write_tables(out: Path, parts: list[Surveyed], settings: SimulateSettings) 
     for name, table in tables.items():
         with atomic_path(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
+    write_vector(out / "training.gpkg", training_table(parts, settings), "training")
 
 
 def training_table(parts: list[Surveyed], settings: SimulateSettings) -> gpd.GeoDataFrame:

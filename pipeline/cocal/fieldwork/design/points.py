@@ -19,6 +19,7 @@ import pyogrio
 from cocal.fieldwork.design.draw import MAIN
 from cocal.fieldwork.design.texts import CHOICES, FIELDS, VISIT
 from cocal.scheme import ClassScheme
+from cocal.store import write_csv as write_inert
 
 SAMPLE_COLUMNS = (
     "point_id", "role", "order", "stratum", "region_id", "inclusion_probability", "map_class", "lon", "lat",
@@ -45,7 +46,7 @@ def number_points(table: pd.DataFrame) -> pd.DataFrame:
 
 def write_csv(path: Path, sample: pd.DataFrame) -> None:
     """The whole sample, restricted: positions and strata."""
-    sample.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    write_inert(path, sample)
 
 
 def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:

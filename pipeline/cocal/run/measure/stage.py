@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cocal.estimate import mapped_table, region_areas, with_estimates, write_tables
 from cocal.fieldwork import RecordSettings, agreement, read_records, recorded_hectares, response_table
 from cocal.run.execute import Call
+from cocal.run.measure.applicability import applicability_stage, applicability_table, with_applicability
 from cocal.run.measure.change import change_stage, change_table
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import tile_counts
@@ -73,9 +74,9 @@ def measure_stage(run: Run) -> None:
             run.journal.reused(record, "measure")
         return
     counts, changes = count_stage(run), change_stage(run)
-    zones, squares = zone_stage(run), density_stage(run)
+    zones, squares, beyond = zone_stage(run), density_stage(run), applicability_stage(run)
     with run.journal.stage("measure", 1) as record, run.store.commit(":measure", inputs) as folder:
-        matched = write_measures(run, counts, folder)
+        matched = write_measures(run, counts, beyond, folder)
         if changes is not None:
             write_own_csv(folder / "change.csv", change_table(run, changes, matched))
         if zones is not None:
@@ -105,8 +106,13 @@ def count_stage(run: Run) -> dict[str, NDArray[np.int64]]:
     return totals
 
 
-def write_measures(run: Run, counts: dict[str, NDArray[np.int64]], folder: Path) -> dict[str, pd.DataFrame]:
-    """Write the tables of hectares and records into `folder`; the matched records by period."""
+def write_measures(
+    run: Run, counts: dict[str, NDArray[np.int64]], beyond: dict[str, NDArray[np.int64]], folder: Path
+) -> dict[str, pd.DataFrame]:
+    """Write the tables of hectares and records into `folder`; the matched records by period.
+
+    `beyond`: per period what `applicability_stage` found, if anything.
+    """
     base, members = run.base, members_of(run)
     matched = matched_records(run)
     parts: dict[str, list[pd.DataFrame]] = {
@@ -128,10 +134,15 @@ def write_measures(run: Run, counts: dict[str, NDArray[np.int64]], folder: Path)
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
             areas = with_estimates(areas, seen(found))
+        if period.name in beyond:
+            areas = with_applicability(areas, beyond[period.name], base.scheme)
         hectares.append(areas)
         parts["countries"].append(nations.drop(columns=["region_id", "region_name"]))
         parts["groups"].append(groups)
-    write_tables(folder, pd.concat(hectares, ignore_index=True))
+    every = pd.concat(hectares, ignore_index=True)
+    write_tables(folder, every)
+    if beyond:
+        write_own_csv(folder / "applicability.csv", applicability_table(every, base.scheme.target))
     write_own_csv(folder / "regions.csv", region_areas(counts[run.periods[0].name], base.regions.table))
     for name, tables in parts.items():
         if tables and (name != "groups" or members):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.windows import Window as Part
 
 from cocal.archive import SIMULATED, band_profile, band_writer, scene_item, scene_store, write_catalog
@@ -19,14 +20,17 @@ from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.sensor.exposure import Ground, expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
-from cocal.simulate.sensor.sky import SCL, sky_of
+from cocal.simulate.sensor.sky import SCL, Sky, sky_of
 from cocal.simulate.settings import SimulateSettings
 from cocal.simulate.vectors import TAGS, small_cache
 from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
-BATCH = 18
+BATCH = 12
 """Scenes that are open at once, at most: the land of a block is made once for all of them."""
+
+PART_PX = 384
+"""Side of the parts in which a block is computed, so that what is needed for a while only stays small."""
 
 _SIZES = {**BANDS, "scl": 20}
 _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
@@ -105,7 +109,7 @@ def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
             for name, size in _SIZES.items()
         }
         for block in blocks(window):
-            for item, values in _exposures(ground(terrain, block), settings.seed, list(folders)):
+            for item, values in _exposures(terrain, block, settings.seed, list(folders)):
                 cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
                 valid[item] += int((values["scl"] > 0).sum())
                 for name, size in _SIZES.items():
@@ -117,19 +121,33 @@ def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
         write_json(folder / f"{item.scene_id}.json", found)
 
 
-def _exposures(below: Ground, seed: int, items: list[Pass]) -> Iterator[tuple[Pass, dict[str, Any]]]:
+def _exposures(
+    terrain: Terrain, block: Window, seed: int, items: list[Pass]
+) -> Iterator[tuple[Pass, dict[str, Any]]]:
     """What each item holds of a block, 0 where nothing was seen. Datastrips of one day are of one exposure."""
+    below = [ground(terrain, part) for part in blocks(block, PART_PX)]
     values: dict[str, Any] = {}
     day = None
     for item in items:
         if item.day != day:
-            values, day = expose(below, sky_of(seed, item.day)), item.day
+            values, day = _whole(below, block, sky_of(seed, item.day)), item.day
         if item.edge is None:
             yield item, values
             continue
-        coarse = item.seen(below.window.at(20))
+        coarse = item.seen(block.at(20))
         seen = {20: coarse, 10: np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)}
         yield item, {name: array * seen[_SIZES[name]] for name, array in values.items()}
+
+
+def _whole(below: Sequence[Ground], block: Window, sky: Sky) -> dict[str, NDArray[Any]]:
+    """One day's values of `block`, exposed part by part."""
+    whole: dict[str, NDArray[Any]] = {}
+    for part in below:
+        for name, values in expose(part, sky).items():
+            frame = block.at(_SIZES[name])
+            target = whole.setdefault(name, np.empty(frame.shape, dtype=values.dtype))
+            target[frame.slices_of(part.window.at(_SIZES[name]))] = values
+    return whole
 
 
 def raster_part(whole: Window, part: Window) -> Part:

@@ -1,0 +1,136 @@
+"""What each way to make a map is worth on border-1: regions left out, years left out, ten lands.
+
+python benchmarks/models.py --seeds 7 8 --kinds region      # a look
+python benchmarks/models.py --variants "plain forest"       # these again, the others as they were found last
+python benchmarks/models.py --write docs/models.md          # the table into the document
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from border import KEPT, KINDS, Split, splits
+from marks import write_between
+from scipy.stats import t as student
+from sklearn.metrics import average_precision_score
+from variants import PLAIN, VARIANTS, Answer, Variant
+
+SEEDS = tuple(range(7, 17))
+FOUND = KEPT / "found.csv"
+KEY = ["variant", "seed", "kind", "left_out"]
+
+
+def counted(variant: Variant, seed: int, split: Split) -> dict[str, object]:
+    """One row: what a variant called coca in what was left out, against the truth."""
+    answer: Answer = variant.answer(split.train, split.test, seed)
+    coca, known = split.test.coca, not np.isnan(answer.probability).any()
+    return {
+        "variant": variant.name, "seed": seed, "kind": split.kind, "left_out": split.left_out, "pixels": coca.size,
+        "coca": int(coca.sum()), "said": int(answer.said.sum()), "hits": int((answer.said & coca).sum()),
+        "average_precision": average_precision_score(coca, answer.probability) if known and coca.any() else np.nan,
+        "brier": float(((answer.probability - coca) ** 2).mean()) if known else np.nan,
+    }  # fmt: skip
+
+
+def measure(
+    variants: Sequence[Variant], seeds: Sequence[int], kinds: Sequence[str] = tuple(KINDS)
+) -> pd.DataFrame:
+    """`counted` of every variant, seed and split."""
+    rows = []
+    for seed in seeds:
+        for digest, wanted in {v.features.digest: v.features for v in variants}.items():
+            chosen = [v for v in variants if v.features.digest == digest]
+            for split in splits(seed, wanted, kinds):
+                rows += [counted(v, seed, split) for v in chosen]
+        print(f"seed {seed}", file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def per_land(found: pd.DataFrame) -> pd.DataFrame:
+    """Per variant, kind and seed: F1 of coca over all that was left out, and counted / true pixels."""
+    sums = found.groupby(["variant", "kind", "seed"], sort=False)[["coca", "said", "hits"]].sum()
+    mean = found.groupby(["variant", "kind", "seed"], sort=False)[["average_precision", "brier"]].mean()
+    sums["f1"] = 2 * sums["hits"] / (sums["coca"] + sums["said"])
+    sums["users"], sums["producers"] = sums["hits"] / sums["said"], sums["hits"] / sums["coca"]
+    sums["ratio"] = sums["said"] / sums["coca"]
+    return sums.join(mean).reset_index()
+
+
+def interval(values: pd.Series) -> tuple[float, float]:
+    """95 % interval of the mean over lands, which are independent draws (Student's t)."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+def table(found: pd.DataFrame) -> str:
+    """The scores of all variants as a table for people; the nulls always stand in it."""
+    lands = per_land(found)
+    lacking = {v.name for v in VARIANTS if v.null} - set(lands["variant"])
+    if lacking:
+        raise SystemExit(f"no table without the null models; measure {', '.join(sorted(lacking))}")
+    parts = []
+    for kind, words in KINDS.items():
+        part = lands[lands["kind"] == kind].set_index("seed")
+        if part.empty:
+            continue
+        plain = part[part["variant"] == PLAIN.name]["f1"]
+        parts += [
+            f"**{words}**, lands {', '.join(map(str, sorted(plain.index)))}:", "",
+            "| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | producer's | AP | Brier | counted / true |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        for variant in VARIANTS:
+            rows = part[part["variant"] == variant.name]
+            if rows.empty:
+                continue
+            f1, more = rows["f1"], (rows["f1"] - plain).dropna()
+            cells = [
+                f"{variant.name}{' (null)' if variant.null else ''}",
+                "{:.3f} [{:.3f}, {:.3f}]".format(f1.mean(), *interval(f1)),
+                "" if variant is PLAIN else "{:+.3f} [{:+.3f}, {:+.3f}]".format(more.mean(), *interval(more)),
+                "" if variant is PLAIN else f"{int((more > 0).sum())} of {len(more)}",
+                *(f"{rows[c].mean():.3f}" for c in ("users", "producers")),
+                *("" if rows[c].isna().all() else f"{rows[c].mean():.{d}f}" for c, d in (("average_precision", 3), ("brier", 4))),
+                f"{rows['ratio'].mean():.2f}",
+            ]  # fmt: skip
+            parts.append("| " + " | ".join(cells) + " |")
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def kept_and(found: pd.DataFrame) -> pd.DataFrame:
+    """`found` with what was found before for other variants and seeds; kept for the next time."""
+    if FOUND.exists():
+        before = pd.read_csv(FOUND, dtype={"left_out": str})
+        found = pd.concat([before, found]).drop_duplicates(KEY, keep="last")
+    found = found[found["variant"].isin([v.name for v in VARIANTS])]
+    found.to_csv(FOUND, index=False)
+    return found
+
+
+def main() -> int:
+    names = [v.name for v in VARIANTS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=tuple(KINDS))
+    parser.add_argument("--variants", nargs="*", choices=names, default=names)
+    parser.add_argument("--write", type=Path, help="document that holds the table between its marks")
+    chosen = parser.parse_args()
+    fresh = measure([v for v in VARIANTS if v.name in chosen.variants], chosen.seeds, chosen.kinds)
+    found = kept_and(fresh)
+    text = table(found[found["seed"].isin(chosen.seeds)])
+    print(text, flush=True)
+    if chosen.write:
+        write_between(chosen.write, "models", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Where a model applies: how unlike its training samples a pixel is.
+
+Meyer and Pebesma 2021, Predicting into unknown space? Methods in Ecology and Evolution 12:1620,
+doi:10.1111/2041-210X.13650. Features are standardised and weighted by their importance in the model. The
+dissimilarity index of a pixel is the distance to the nearest training sample over the mean distance of training
+samples from each other. The model applies where it is not above the threshold: the upper whisker of the index of the
+training samples themselves, each measured to the samples that trained when it was tested.
+
+Approximations: of more than `MOST` training samples that many, evenly taken, stand for all; the mean distance is that of
+up to `PAIRED` of them; an index is that of a near sample, not always of the nearest, so it may be too large, but it is on the
+right side of the threshold always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cocal.classify.folds import Fold
+from cocal.classify.nearest import Balls, balls
+
+MOST, PAIRED = 10_000, 2_000
+WHISKER = 1.5
+"""Interquartile ranges above the upper quartile (Tukey 1977, Exploratory Data Analysis)."""
+
+ROWS_AT_ONCE = 65_536
+STEPS, UNLIKE, UNKNOWN = 100, 254, 255
+"""On disk: index / threshold x 100, rounded up; 254 = at least 2.54, or a feature is missing; 255 = not observed."""
+_ROUNDED = 1e-3
+"""Hundredths that float32 may add to an index that is the threshold."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Applicability:
+    """The samples that span where a model applies.
+
+    `mean`, `weight` (feature): a feature counts as (value - mean) * weight; `samples` (sample, feature) in that
+    space; `scale`: the mean distance between training samples; `threshold` of the index.
+    """
+
+    mean: Floats
+    weight: Floats
+    samples: Floats
+    scale: float
+    threshold: float
+
+    @cached_property
+    def _balls(self) -> Balls:
+        return balls(self.samples)
+
+    def index(self, values: Floats) -> Floats:
+        """(row) dissimilarity index of (row, feature); NaN where a feature is not finite.
+
+        On the right side of the threshold always, and never too small (see `nearest`).
+        """
+        out = np.full(len(values), np.nan, dtype=np.float32)
+        known = _complete(values)
+        whole = known.all()
+        for start in range(0, len(values), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            rows = values[part] if whole else values[part][known[part]]
+            placed = _placed(rows, self.mean, self.weight)
+            found = self._balls.distances(placed, self.scale * self.threshold) / np.float32(self.scale)
+            out[part][slice(None) if whole else known[part]] = found
+        return out
+
+    def steps(self, values: Floats) -> NDArray[np.uint8]:
+        """(row) uint8 index over threshold in hundredths, rounded up: the model applies up to 100."""
+        share = self.index(values).astype(np.float64) * (STEPS / self.threshold)
+        whole = np.ceil(np.where(np.isnan(share), UNLIKE, np.minimum(share - _ROUNDED, UNLIKE)))
+        return np.asarray(whole.astype(np.uint8))
+
+    @property
+    def array(self) -> Floats:
+        """(2 + sample, feature): mean, weight, samples; what the model's archive holds of the area."""
+        return np.concatenate([self.mean[None], self.weight[None], self.samples])
+
+
+def _placed(values: Floats, mean: Floats, weight: Floats) -> Floats:
+    return np.asarray((values - mean) * weight, dtype=np.float32)
+
+
+def importance(estimator: Any, n_features: int) -> NDArray[np.float64]:
+    """(feature) how much each feature counts in a fitted estimator, 1 on average.
+
+    Forests: mean decrease of impurity. Boosted trees: sum of the gains of a feature's splits. All equal where no
+    tree splits.
+    """
+    if hasattr(estimator, "feature_importances_"):
+        found = np.asarray(estimator.feature_importances_, dtype=np.float64)
+    else:
+        found = np.zeros(n_features)
+        for predictor in (p for iteration in estimator._predictors for p in iteration):
+            split = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            np.add.at(found, split["feature_idx"].astype(np.int64), np.maximum(split["gain"], 0.0))
+    mean = found.mean()
+    return found / mean if mean > 0 else np.ones(n_features)
+
+
+def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> Applicability | None:
+    """Where an estimator trained on (sample, feature) `values` applies; None if no sample has all features.
+
+    `folds` are those of its validation: what is tested in a fold is measured to what trains in it.
+    """
+    known = _complete(values)
+    known[np.flatnonzero(known)[~_evenly(int(known.sum()), MOST)]] = False
+    if not known.any():
+        return None
+    centre, spread = _moments(values[known])
+    weights = importance(estimator, values.shape[1]) / np.where(spread > 0, spread, 1.0)
+    mean, weight = centre.astype(np.float32), np.where(spread > 0, weights, 0.0).astype(np.float32)
+    placed = _placed(np.where(known[:, None], values, mean), mean, weight)
+    scale = mean_distance(placed[known])
+    apart = [
+        balls(placed[train]).distances(placed[test])
+        for train, test in ((f.train[known[f.train]], f.test[known[f.test]]) for f in folds)
+        if train.size and test.size
+    ]
+    if not apart or scale <= 0:
+        return None
+    threshold = upper_whisker(np.concatenate(apart) / np.float32(scale))
+    return Applicability(mean, weight, placed[known], scale, threshold)
+
+
+def _evenly(n: int, most: int) -> NDArray[np.bool_]:
+    """(n) True for `most` of n, evenly taken; for all where there are no more."""
+    chosen = np.zeros(n, dtype=bool)
+    chosen[np.linspace(0, n - 1, min(n, most)).astype(np.int64)] = True
+    return chosen
+
+
+def _complete(values: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values).all(axis=1))
+
+
+def _moments(values: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean, standard deviation) of each column, summed row after row."""
+    mean = np.cumsum(values, axis=0, dtype=np.float64)[-1] / len(values)
+    square = np.cumsum((values - mean) ** 2, axis=0)[-1] / len(values)
+    return mean, np.sqrt(square)
+
+
+def mean_distance(points: Floats) -> float:
+    """Mean distance between up to `PAIRED` of (point, feature), evenly taken, each pair once."""
+    chosen = points[_evenly(len(points), PAIRED)].astype(np.float64)
+    total = 0.0
+    for at in range(1, len(chosen)):
+        squares = np.zeros(at)
+        for feature in range(points.shape[1]):
+            squares += (chosen[:at, feature] - chosen[at, feature]) ** 2
+        total += float(np.cumsum(np.sqrt(squares))[-1])
+    pairs = len(chosen) * (len(chosen) - 1) // 2
+    return total / pairs if pairs else 0.0
+
+
+def upper_whisker(values: NDArray[Any]) -> float:
+    """The largest value up to the upper quartile plus 1.5 interquartile ranges (quartiles: definition 7)."""
+    low, high = np.quantile(values.astype(np.float64), [0.25, 0.75])
+    return float(values[values <= high + WHISKER * (high - low)].max())

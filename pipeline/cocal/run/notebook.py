@@ -1,0 +1,207 @@
+"""What a notebook asks for: a finished run opened, scenes opened, indices of them, pictures."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from cocal.archive import list_scenes, read_scenes
+from cocal.contracts import NO_DATA, UNOBSERVED
+from cocal.errors import InputError
+from cocal.features.indices import INDICES, compute_index
+from cocal.grid import Window
+from cocal.run.tables import read_own_csv
+from cocal.scheme import ClassScheme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_REFLECTANCE = 10_000
+_SHOWN = (
+    "region_name", "country", "period", "mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
+    "notes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class FinishedRun:
+    """A run on disk, read only. `areas` is areas/1; `facts` what run.json tells."""
+
+    folder: Path
+    facts: dict[str, Any]
+    areas: pd.DataFrame
+    target: str
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.facts.get("simulated"))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names that `table` takes."""
+        return tuple(sorted(path.stem for path in self.folder.glob("*.csv")))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the run by its name: comparison, countries, groups, change, legal, regions ...
+
+        Raises
+        ------
+        InputError
+            The run has no such table.
+        """
+        if name not in self.tables:
+            raise InputError(
+                f"table {name!r} of {self.folder}", ", ".join(self.tables), "none", "name one of them"
+            )
+        return read_own_csv(self.folder / f"{name}.csv")
+
+    def hectares(self) -> pd.DataFrame:
+        """The target's hectares: a row per region and period, mapped, estimated with its interval, seen share."""
+        own = self.areas[self.areas["class"] == self.target]
+        numbers = ["mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction"]
+        return own.astype(dict.fromkeys(numbers, float))[list(_SHOWN)].reset_index(drop=True)
+
+    def maps(self) -> dict[str, Path]:
+        """Period/tile -> folder with class.tif, probability.tif and n_clear.tif; tiles that failed are left out."""
+        found = self.facts.get("maps", {}).items()
+        return {key: self.folder / unit for key, unit in found if unit is not None}
+
+    def __repr__(self) -> str:
+        n, periods = self.areas["region_id"].nunique(), ", ".join(self.areas["period"].unique())
+        mark = " SIMULATED" if self.simulated else ""
+        return f"<run {self.facts['run']!r}{mark}: {self.facts['status']}; {n} regions, periods {periods}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.hectares().round(1).to_html(index=False)}"
+
+
+def open_run(folder: str | Path) -> FinishedRun:
+    """The finished run in `folder`, as `runs/demo`.
+
+    Raises
+    ------
+    InputError
+        No run in the folder that has got as far as its hectares.
+    """
+    root = Path(folder)
+    try:
+        facts = json.loads((root / "run.json").read_text(encoding="utf-8"))
+        areas = pd.read_parquet(root / "hectares.parquet")
+        target = read_own_csv(root / "comparison.csv")["class"].iloc[0]
+    except (OSError, ValueError) as err:
+        raise InputError(
+            f"run {root}", "a folder of a finished run", str(err), "do `cocal run CONFIG` first"
+        ) from err
+    return FinishedRun(root, facts, areas, str(target))
+
+
+def open_scenes(
+    archive: str | Path, bands: Sequence[str], *, start: date, end: date, window: Window | None = None
+) -> xr.Dataset:
+    """scenes/1 of an archive from `start` to `end`, both included; `window` None is that of the first scene.
+
+    Raises
+    ------
+    InputError
+        No scene in those days, or a band that the archive does not have.
+    """
+    found = [s for s in list_scenes(archive) if start <= s.day <= end]
+    if not found:
+        raise InputError(f"scenes of {archive}", f"some from {start} to {end}", "none", "ask for other days")
+    at = window or found[0].window
+    return read_scenes([s for s in found if s.window.epsg == at.epsg], at, bands)
+
+
+def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Spectral indices of each date, (time, y, x) float32; NaN where a band is missing. Clouds stay in.
+
+    Parameters
+    ----------
+    scenes : Dataset
+        scenes/1 with the bands that the indices need.
+    names : sequence of str
+        Keys of `cocal.features.INDICES`.
+
+    Raises
+    ------
+    InputError
+        An index that is not known, or a band that is not there.
+    """
+    unknown = [name for name in names if name not in INDICES]
+    needed = {band for name in names if name in INDICES for band in INDICES[name].bands}
+    missing = sorted(needed - set(map(str, scenes.data_vars)))
+    if unknown or missing:
+        raise InputError(
+            "indices", "known names, and their bands among the scenes",
+            f"unknown {unknown}, bands missing {missing}", "see docs/indices.md",
+        )  # fmt: skip
+    bands = {
+        band: np.where(scenes[band] == NO_DATA, np.nan, scenes[band] / _REFLECTANCE).astype(np.float32)
+        for band in needed
+    }
+    dims = ("time", "y", "x")
+    found = {
+        n: (dims, compute_index(n, bands), {"long_name": INDICES[n].long_name, "units": "1"}) for n in names
+    }
+    return xr.Dataset(found, coords=scenes.coords, attrs=dict(scenes.attrs))
+
+
+def plot_map(classmap: xr.Dataset, scheme: ClassScheme, *, language: str = "en") -> Figure:
+    """A figure of classmap/1 in the scheme's colours, with a legend; simulated maps say so."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    from cocal.report.drawing import style
+    from cocal.report.map import NOT_OBSERVED_COLOUR
+
+    colours = {0: NOT_OBSERVED_COLOUR} | {c.code: c.colour for c in scheme.classes}
+    palette = ListedColormap([colours.get(code, "#ffffff") for code in range(256)])
+    names = {c.code: c.name_es if language == "es" else c.name_en for c in scheme.classes}
+    present = sorted(set(np.unique(classmap["crop_class"].values).tolist()))
+    with style():
+        figure = Figure(figsize=(6, 5), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(classmap["crop_class"].values, cmap=palette, vmin=0, vmax=255, interpolation="nearest")
+        axes.set_axis_off()
+        if classmap.attrs.get("simulated"):
+            axes.set_title("SIMULATED, not an observation", fontsize=9)
+        handles = [
+            Patch(facecolor=colours[c], label=names.get(c, UNOBSERVED)) for c in present if c in colours
+        ]
+        figure.legend(handles=handles, loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
+def plot_hectares(run: FinishedRun) -> Figure:
+    """A figure of the target's hectares of the last period: estimates with intervals beside the map's counts."""
+    from matplotlib.figure import Figure
+
+    from cocal.report.drawing import ESTIMATE, MAPPED, plain, style
+
+    table = run.hectares()
+    own = table[table["period"] == table["period"].iloc[-1]].reset_index(drop=True)
+    with style():
+        figure = Figure(figsize=(7, 1 + 0.35 * len(own)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.hlines(own.index, own["ci_low_ha"], own["ci_high_ha"], color=ESTIMATE, linewidth=2.4)
+        axes.plot(own["estimated_ha"], own.index, "o", color=ESTIMATE, label="estimated, with interval")
+        axes.plot(own["mapped_ha"], own.index, "D", color=MAPPED, markerfacecolor="none", label="mapped")
+        labels = axes.set_yticks(own.index, [plain(name) for name in own["region_name"]])
+        for tick in labels:
+            tick.label1.set_parse_math(False)
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        mark = " - SIMULATED, not an observation" if run.simulated else ""
+        axes.set_title(f"hectares of {run.target}, {own['period'].iloc[0]}{mark}", fontsize=9)
+        axes.legend(fontsize=8, frameon=False)
+    return figure

@@ -1,0 +1,89 @@
+"""Hectares where the model does not apply, on a small land whose model never saw one of its covers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from small_world import DAYS, make_world
+
+from cocal.config import read_config
+from cocal.grid import Window
+from cocal.regions import owned, read_regions
+from cocal.run.measure.applicability import with_applicability
+
+UNSEEN = "bare"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, done):
+    """The land, mapped by a model whose labels lack the bare fields."""
+    world = make_world(tmp_path_factory.mktemp("beyond") / "world", 96, DAYS[:2])
+    labels = gpd.read_file(world.folder / "labels.geojson")
+    column = next(c for c in labels.columns if set(labels[c].astype(str)) >= {"coca", UNSEEN})
+    labels[labels[column] != UNSEEN].to_file(world.folder / "labels.geojson", driver="GeoJSON")
+    world.edit(lambda c: c["classify"].update(applicability=True))
+    assert done(world, last="measure").failures == ()
+    return world
+
+
+def test_hectares_outside_and_in_doubt_stand_beside_the_mapped_ones(world):
+    table = pd.read_parquet(world.root / "hectares.parquet")
+    assert (table["outside_ha"] <= table["mapped_ha"]).all()
+    assert (table["doubt_ha"] <= table["mapped_ha"]).all()
+    unseen = table[table["class"] == "unobserved"]
+    assert (unseen["outside_ha"] == 0).all()
+    marked = table["notes"].str.contains("where the model does not apply")
+    assert (marked == (table["outside_ha"] > 0)).all()
+    assert marked.any()
+    csv = pd.read_csv(world.root / "hectares.csv", dtype=str)
+    assert [Decimal(v) for v in csv["outside_ha"]] == table["outside_ha"].tolist()
+
+
+def test_the_share_outside_is_that_of_the_rasters(world):
+    """Counted again, pixel by pixel, from the files."""
+    outside = observed = 0
+    regions = read_regions(read_config(world.config).regions)
+    for path in sorted(world.root.glob("maps/*/*/*/dissimilarity.tif")):
+        with rasterio.open(path) as unlike, rasterio.open(path.with_name("class.tif")) as classes:
+            value, code = unlike.read(1), classes.read(1)
+            left, top, (height, width) = unlike.bounds.left, unlike.bounds.top, unlike.shape
+            window = Window(unlike.crs.to_epsg(), round(left), round(top), width, height)
+        assert ((value == 255) == (code == 0)).all()
+        mine = owned(regions, window) >= 0
+        outside += int(((value > 100) & (code > 0) & mine).sum())
+        observed += int(((code > 0) & mine).sum())
+    table = pd.read_csv(world.root / "applicability.csv")
+    pixel_ha = 100 / 10_000
+    assert table["outside_ha"].sum() == pytest.approx(outside * pixel_ha, rel=0.01)
+    assert table["observed_ha"].sum() == pytest.approx(observed * pixel_ha, rel=0.01)
+    assert ((table["expected_ha"] >= 0) & (table["outside_fraction"] <= 1)).all()
+
+
+def test_a_quarter_of_the_land_is_a_cover_that_no_label_has_and_is_found(world):
+    table = pd.read_csv(world.root / "applicability.csv")
+    assert 0.15 < table["outside_ha"].sum() / table["observed_ha"].sum() < 0.4
+    assert np.isfinite(table["outside_fraction"]).all()
+
+
+def test_the_table_without_counts_outside_has_no_note():
+    areas = pd.DataFrame(
+        {"class": ["coca", "unobserved"], "mapped_ha": [Decimal(2), Decimal(0)], "notes": ["a", ""]}
+    )
+
+    class Scheme:
+        codes = {"coca": 1}  # noqa: RUF012
+
+    counts = np.zeros((2, 1, 256), dtype=np.int64)
+    counts[0, 0, 1], counts[1, 0, 1] = 5 * 10**9, 10**9
+    found = with_applicability(areas, counts, Scheme())
+    assert found["outside_ha"].tolist() == [Decimal("0.5"), Decimal(0)]
+    assert found["doubt_ha"].tolist() == [Decimal("0.1"), Decimal(0)]
+    assert found["notes"].tolist() == [
+        "a; 25.0 % of the mapped hectares lie where the model does not apply",
+        "",
+    ]
