@@ -94,7 +94,7 @@ def official_series(run: Run) -> pd.DataFrame | None:
         table["reference_date"] if "reference_date" in table.columns else table["year"] + "-12-31",
         errors="coerce", format="ISO8601",
     ).fillna(pd.to_datetime(table["year"] + "-12-31", errors="coerce"))  # fmt: skip
-    when = day.dt.year + day.dt.dayofyear / 366
+    when = day.dt.year + day.dt.day_of_year / 366
     found = table.assign(when=when, official_ha=table["coca_ha"].astype(float))
     return found.dropna(subset=["when"])[["region_id", "when", "official_ha"]]
 
