@@ -22,7 +22,7 @@ from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import parent_table, region_table, zone_table
-from cocal.simulate.sensor.scenes import blocks, raster_part, write_archive
+from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
 from cocal.simulate.vectors import TAGS, small_cache, write_vector
 from cocal.simulate.workers import in_order
@@ -110,7 +110,7 @@ def _survey_all(
 ) -> list[Surveyed]:
     """Survey block by block, writing the rasters; what stays in memory are small tables."""
     window, parts = settings.window, []
-    whole = blocks(window)
+    whole = blocks(window, PART_PX)
     with small_cache(), ExitStack() as files:
         rasters = {
             name: files.enter_context(_raster(out / f"{name}.tif", settings, d))
