@@ -78,7 +78,7 @@ async function draw() {
 
 function sourcesOf(run) {
   const years = run.periods.flatMap((p) => [p.start, p.end]).map((day) => day.slice(0, 4)).sort();
-  const imagery = t(run.simulated ? "invented" : "imagery", { from: years[0], to: years.at(-1) });
+  const imagery = t(run.simulated ? "invented" : "imagery", { years: [...new Set([years[0], years.at(-1)])].join("–") });
   return `${imagery} ${t("sources", { files: run.sources.join(", ") })}`;
 }
 
