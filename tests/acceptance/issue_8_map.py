@@ -20,7 +20,7 @@ for _folder in ("tests", "tests/run", "tests/serve"):
 from map_page import click_middle, open_map, view, wait_for_colour, webgl_chromium  # noqa: E402
 from offering import Server  # noqa: E402
 from playwright.sync_api import Browser, Page  # noqa: E402
-from shown_land import HOSTILE, finished_land  # noqa: E402
+from shown_land import HOSTILE, blank_pages, finished_land  # noqa: E402
 from small_world import SmallWorld  # noqa: E402
 from test_requests import TRAVERSALS  # noqa: E402
 
@@ -41,13 +41,14 @@ def _kept() -> tempfile.TemporaryDirectory[str]:
 @cache
 def land() -> SmallWorld:
     """Two finished runs of two periods each: two models of one archive."""
-    world = finished_land(Path(_kept().name) / "world", 180)
+    world = finished_land(Path(_kept().name) / "world", 180, page=True)
     config = yaml.safe_load(world.config.read_text(encoding="utf-8"))
     config["name"] = "trees"
     config["train"]["model"] |= {"id": "trees", "estimator": "extra_trees"}
     other = world.folder / "trees.yaml"
     other.write_text(yaml.safe_dump(config), encoding="utf-8")
-    assert run(read_config(other), config_path=other).failures == ()
+    with blank_pages():
+        assert run(read_config(other), config_path=other).failures == ()
     return world
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from small_world import DAYS, SmallWorld, make_world
 
@@ -32,11 +35,23 @@ def name_hostile(world: SmallWorld) -> None:
     path.write_text(json.dumps(regions), encoding="utf-8")
 
 
-def finished_land(folder: Path, size_px: int = 96) -> SmallWorld:
-    """The land with a finished run on it."""
+def finished_land(folder: Path, size_px: int = 96, *, page: bool = False) -> SmallWorld:
+    """The land with a finished run on it. The report's page, which costs most, is left blank unless `page`: the map reads none of it."""
     world = make_world(folder, size_px, DAYS[1:3])
     world.edit(two_periods)
     name_hostile(world)
-    summary = run(read_config(world.config), config_path=world.config)
-    assert summary.failures == ()
+    config = read_config(world.config)
+    with nullcontext() if page else blank_pages():
+        assert run(config, config_path=world.config).failures == ()
     return world
+
+
+@contextmanager
+def blank_pages() -> Iterator[None]:
+    with patch("cocal.report.report", write_blank), patch("cocal.run.publish.report", write_blank):
+        yield
+
+
+def write_blank(out: Path, content: object) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "index.html").write_text("", encoding="utf-8")

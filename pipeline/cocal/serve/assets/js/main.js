@@ -24,6 +24,7 @@ connect(house, change);
 window.addEventListener("hashchange", () => {
   if (window.location.hash === format(view)) return;
   view = settled(parse(window.location.hash, { ...USUAL, lang: view.lang }), house);
+  facts = null;
   if (view.camera) maps.look(view.camera);
   draw();
 });
@@ -39,7 +40,7 @@ function change(part) {
 }
 
 function moved(camera) {
-  view = { ...view, camera };
+  view.camera = camera; // in place: a view that still waits for the server stays the one to be drawn
   remember();
 }
 
@@ -60,19 +61,25 @@ async function draw() {
   document.title = `cocal · ${t("title")}`;
   find("simulated").hidden = !house.runs.some((r) => r.simulated);
   find("profile").textContent = t(house.restricted ? "restricted" : "public");
-  find("sources").textContent = t("sources", { files: run.sources.join(", ") });
+  find("sources").textContent = sourcesOf(run);
   const failed = run.periods.find((p) => p.name === now.period).failed;
   find("failed").hidden = failed === 0;
   find("failed").textContent = t("failed", { n: failed });
   showControls(now, house, change);
   await attempt(async () => {
     const sides = [await side(now, now.run, now.period), now.compare ? await side(now, now.with, now.at) : null];
-    if (now !== view && now.lang !== view.lang) return;
+    if (now !== view) return;
     maps.draw(sides[0].style, sides[1]?.style ?? null, now.camera);
     maps.label();
     showLegend(now, run, sides[0].painted);
     await showFigures(now, run, sides[0].figures);
   });
+}
+
+function sourcesOf(run) {
+  const years = run.periods.flatMap((p) => [p.start, p.end]).map((day) => day.slice(0, 4)).sort();
+  const imagery = t(run.simulated ? "invented" : "imagery", { years: [...new Set([years[0], years.at(-1)])].join("–") });
+  return `${imagery} ${t("sources", { files: run.sources.join(", ") })}`;
 }
 
 /** One side of the stage: what to draw, and how its regions are painted. */

@@ -34,6 +34,8 @@ const WORDS = {
   agrees: ["Campo y mapa coinciden", "Field and map agree"],
   differs: ["Campo y mapa difieren", "Field and map differ"],
   not_compared: ["Punto sin cotejo", "Point not compared"],
+  imagery: ["Imágenes: contiene datos modificados de Copernicus Sentinel {years}.", "Images: contains modified Copernicus Sentinel data {years}."],
+  invented: ["Imágenes: SIMULADAS, {years}.", "Images: SIMULATED, {years}."],
   sources: [
     "Límites: {files}. Fondo: sin mapa base; relieve del modelo de elevación de la corrida. MapLibre GL JS (BSD-3).",
     "Boundaries: {files}. Background: no base map; relief from the run's elevation model. MapLibre GL JS (BSD-3).",
