@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 
 from cocal.config import RunConfig, SeriesConfig, read_training
 from cocal.errors import ConfigError, InputError
-from cocal.run.series import train_series
+from cocal.run.series import in_one_year, train_series
 
 DAYS = pd.date_range("2020-01-05", "2020-12-20", periods=12).strftime("%Y-%m-%d")
 MODEL = {
@@ -122,3 +123,32 @@ def test_labels_that_become_one_class_are_refused(tmp_path: Path) -> None:
 def test_a_run_with_regions_is_read_as_a_run() -> None:
     demo = Path(__file__).parents[2] / "configs" / "demo.yaml"
     assert isinstance(read_training(demo), RunConfig)
+
+
+def test_samples_of_several_years_are_moved_to_one() -> None:
+    # a: 2018-03-01 and 2018-09-01; b the same days of 2020, after 29 February; c on other days of 2021
+    days = np.array(["2018-03-01", "2018-09-01", "2020-03-01", "2020-09-01", "2021-04-01", "2021-05-01"])
+    values = np.full((6, 3), np.nan, dtype=np.float32)
+    for sample in range(3):
+        values[2 * sample : 2 * sample + 2, sample] = [sample, sample + 0.5]
+    cube = xr.Dataset(
+        {"red": (("time", "sample"), values)},
+        coords={"time": days.astype("datetime64[ns]"), "sample": ["a", "b", "c"]},
+    )
+    moved = in_one_year(cube)
+    assert moved["time"].values.astype("datetime64[D]").astype(str).tolist() == [
+        "2018-03-01", "2018-04-01", "2018-05-01", "2018-09-01",
+    ]  # fmt: skip
+    assert moved["red"].sel(sample="b").values.tolist() == pytest.approx(
+        [1, np.nan, np.nan, 1.5], nan_ok=True
+    )
+    one = cube.isel(time=slice(2), sample=slice(1))
+    assert in_one_year(one) is one
+
+
+def test_the_file_that_the_document_shows_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    config = SeriesConfig.model_validate(shown)
+    assert config.train.model.estimator == "auto"
+    assert len(config.train.samples.bands) == 11

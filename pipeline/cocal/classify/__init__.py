@@ -9,6 +9,7 @@ folds        spatial blocks, regions, years -> folds
 scoring      what predictions are worth for a rare class, with intervals over blocks
 nulls        the null models
 validation   scores under those folds, beside the null models
+checks       labels that deserve a second look; check_page: as a page
 tune         the estimator and its parameters, chosen under the same blocks
 sizes        how small a forest may be
 distil       a small forest in place of a large model
@@ -21,6 +22,8 @@ predict      features/1 -> classmap/1
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
 
+from cocal.classify.check_page import write_checks
+from cocal.classify.checks import check_labels
 from cocal.classify.model import Model, ModelCard, check_model, load_model, save_model
 from cocal.classify.predict import classify
 from cocal.classify.product import write_class_map
@@ -38,6 +41,7 @@ __all__ = [
     "Samples",
     "ScoreTable",
     "TrainSettings",
+    "check_labels",
     "check_model",
     "classify",
     "load_model",
@@ -47,5 +51,6 @@ __all__ = [
     "save_model",
     "score_tables",
     "train",
+    "write_checks",
     "write_class_map",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -29,7 +29,7 @@ from cocal.classify.model import (
 from cocal.classify.settings import AUTO, TrainSettings
 from cocal.classify.sizes import size_curve
 from cocal.classify.tune import choose
-from cocal.classify.validation import block_design, problem_of, validated
+from cocal.classify.validation import Fitted, block_design, problem_of, validated
 from cocal.contracts import CLASSMAP, FEATURES
 from cocal.errors import InputError
 from cocal.scheme import ClassScheme
@@ -48,6 +48,7 @@ def train(
     feature_names: Sequence[str],
     feature_settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    look: Callable[[Fitted], None] | None = None,
 ) -> Model:
     """A model trained on all samples, with the scores that spatial blocks and null models give it.
 
@@ -68,6 +69,8 @@ def train(
         What made the features, whole; a run with other settings is refused.
     provenance : mapping
         source, licence, period, sample_sha256, simulated, and what else is worth knowing.
+    look : callable
+        Is shown the models of the spatial blocks, as the label checks need them.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def train(
     design = block_design(table, settings, scheme.target)
     settings, selection = choose(settings, problem, design)
     validation, fitted = validated(table, settings, target=scheme.target, feature_names=feature_names)
+    if look is not None:
+        look(fitted)
     validation |= {"selection": selection, "sizes": size_curve(fitted, settings.seed)}
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
     values, classifier = problem.values, fit(settings, problem.values, codes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from cocal.classify import ModelCard, load_model, read_series, save_model, train
+from cocal.classify import ModelCard, check_labels, load_model, read_series, save_model, train, write_checks
 from cocal.classify.series import labels_in
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.validation import Fitted
 from cocal.config import SeriesConfig
 from cocal.contracts import Period
 from cocal.errors import InputError
@@ -21,6 +24,8 @@ from cocal.features import FeatureSettings, feature_names, series_features
 from cocal.features.indices import INDICES
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address, sha256_file, source_digest
+
+log = logging.getLogger(__name__)
 
 USUAL_INDICES = ("NDVI", "EVI2", "NDMI", "MNDWI", "NBR", "NBR2", "BSI", "CIRE")
 USUAL_STATISTICS = (".p10", ".median", ".p90", ".std", ".amplitude")
@@ -39,6 +44,7 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     samples = config.train.samples
     scheme, samples = _scheme(config, samples)
     series, labels = read_series(samples, scheme)
+    series = series if config.period else in_one_year(series)
     period = config.period.period if config.period else _whole(series)
     index = config.index or usual_features(series)
     stated = config.train.model_dump(mode="json")
@@ -52,18 +58,22 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     with store.locked():
         store.sweep()
         if not store.find(unit, address(inputs)):
-            features = series_features(series, index, period)
+            features, looked = series_features(series, index, period), list[Fitted]()
+            table = labels.set_index("sample_id").join(features).reset_index()
             model = train(
-                labels.set_index("sample_id").join(features).reset_index(), config.train.model,
+                table, config.train.model,
                 scheme=scheme, feature_names=feature_names(index, period),
                 feature_settings=index.model_dump(mode="json"),
                 provenance={
                     "source": samples.source, "licence": samples.licence, "sample_sha256": inputs["labels"],
                     "period": f"{period.start} to {period.end}", "simulated": samples.simulated,
                 },
+                look=looked.append,
             )  # fmt: skip
             with store.commit(unit, inputs) as folder:
                 save_model(model, folder)
+                findings = check_labels(table, looked[0], period)
+                write_checks(folder, findings, looked[0], simulated=samples.simulated)
         home = store.home(unit)
         return home, load_model(home).card
 
@@ -71,6 +81,41 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
 def _whole(series: xr.Dataset) -> Period:
     first, last = pd.to_datetime(series["time"].values[[0, -1]]).date
     return Period("series", first, last)
+
+
+def _own_days(series: xr.Dataset) -> list[NDArray[np.datetime64]]:
+    """The days of each sample that has two or more."""
+    days = series["time"].values.astype("datetime64[D]")
+    there = np.any([~np.isnan(series[name].values) for name in series.data_vars], axis=0)
+    found = [days[column] for column in there.T if column.sum() > 1]
+    if not found:
+        raise InputError(
+            "the table has no time series", "samples with two dates or more", "one date each", "add dates"
+        )
+    return found
+
+
+def in_one_year(series: xr.Dataset) -> xr.Dataset:
+    """Series of several years side by side, each moved by whole years to the earliest; others as they are.
+
+    A table whose samples together span half as long again as the longest of them tells of several years, each
+    sample of its own.
+    """
+    own = _own_days(series)
+    whole = max(days[-1] for days in own) - min(days[0] for days in own)
+    if whole <= 1.5 * max(days[-1] - days[0] for days in own):
+        return series
+    there = np.any([~np.isnan(series[name].values) for name in series.data_vars], axis=0)
+    times = pd.DatetimeIndex(series["time"].values)
+    begun = times.year.to_numpy()[there.argmax(axis=0)]
+    parts = []
+    for year in np.unique(begun):
+        part = series.isel(sample=np.flatnonzero(begun == year)).dropna("time", how="all")
+        moved = pd.DatetimeIndex(part["time"].values) - pd.DateOffset(years=int(year - begun.min()))
+        parts.append(part.assign_coords(time=moved.values.astype("datetime64[ns]")).drop_duplicates("time"))
+    log.warning("samples of %s years: each is moved by whole years to %s", len(parts), begun.min())
+    merged = xr.concat(parts, "sample", join="outer").sortby("time")
+    return merged.sel(sample=series["sample"].values)
 
 
 def _scheme(config: SeriesConfig, samples: SeriesSamples) -> tuple[ClassScheme, SeriesSamples]:
@@ -112,9 +157,9 @@ def usual_features(series: xr.Dataset) -> FeatureSettings:
     Windows are as long as the dates are apart, so that a regular table keeps each of its dates; more than
     `MOST_WINDOWS` of them are put together by month. A window without a value takes the nearest.
     """
-    days = np.unique(series["time"].values.astype("datetime64[D]"))
-    gap = int(np.median(np.diff(days).astype(int))) if days.size > 1 else 1
-    dated = (int((days[-1] - days[0]).astype(int)) // gap) + 1 <= MOST_WINDOWS
+    days = series["time"].values.astype("datetime64[D]")
+    gap = int(np.median(np.concatenate([np.diff(own).astype(int) for own in _own_days(series)])))
+    dated = int((days[-1] - days[0]).astype(int)) // gap + 1 <= MOST_WINDOWS
     indices = [name for name in USUAL_INDICES if all(b in series for b in INDICES[name].bands)]
     names = [str(name) for name in series.data_vars] + indices
     return FeatureSettings(

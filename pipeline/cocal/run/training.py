@@ -14,9 +14,19 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from cocal.archive import check_unchanged
-from cocal.classify import load_model, read_samples, read_series, sample_pixels, save_model, train
+from cocal.classify import (
+    check_labels,
+    load_model,
+    read_samples,
+    read_series,
+    sample_pixels,
+    save_model,
+    train,
+    write_checks,
+)
 from cocal.classify.nulls import PREVIOUS
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.validation import Fitted
 from cocal.config import RunConfig, TrainSection
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
@@ -52,8 +62,9 @@ def train_stage(run: Run) -> None:
         with run.journal.stage("train", 1) as record:
             run.journal.reused(record, unit)
         return
-    table = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
-    table = with_places(table, run, section)
+    every = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
+    table = with_places(every[every["seen"]].reset_index(drop=True), run, section)
+    looked = list[Fitted]()
     with run.journal.stage("train", 1) as record:
         began = time.monotonic()
         model = train(
@@ -63,9 +74,13 @@ def train_stage(run: Run) -> None:
             feature_names=feature_names(run.config.index, period),
             feature_settings=run.config.index.model_dump(mode="json"),
             provenance=_provenance(section, period, scenes, inputs),
+            look=looked.append,
         )
         with run.store.commit(unit, inputs) as folder:
             save_model(model, folder)
+            write_checks(
+                folder, check_labels(every, looked[0], period), looked[0], simulated=model.card.simulated
+            )
         load_model(run.model_folder)
         run.journal.outcome(record, Outcome(unit, None, None, time.monotonic() - began))
 
@@ -120,7 +135,7 @@ def _series_table(run: Run, section: TrainSection, period: Period) -> pd.DataFra
     assert isinstance(section.samples, SeriesSamples)
     series, labels = read_series(section.samples, run.base.scheme)
     features = series_features(series, run.config.index, period)
-    return labels.set_index("sample_id").join(features).reset_index()
+    return labels.set_index("sample_id").join(features).reset_index().assign(seen=True)
 
 
 def with_places(table: pd.DataFrame, run: Run, section: TrainSection) -> pd.DataFrame:
@@ -175,7 +190,7 @@ def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataFrame:
-    """Labelled pixels with their features; pixels that no clear date shows are left out."""
+    """Labelled pixels with their features, and whether they were `seen` clearly: the others do not train."""
     assert not isinstance(section.samples, SeriesSamples)
     pixels = sample_pixels(read_samples(section.samples, run.base.scheme), RESOLUTION)
     side = run.config.grid.block_px * RESOLUTION
@@ -214,4 +229,4 @@ def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataF
             f"{len(pixels)} labelled pixels, {len(task.scenes)} scenes",
             "check the labels' CRS, `train.period` and the mask",
         )  # fmt: skip
-    return table[seen].reset_index(drop=True)
+    return table.assign(seen=seen)

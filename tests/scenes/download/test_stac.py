@@ -45,6 +45,10 @@ PASSING = {
 
 
 IN_DEFAULT = {"503", "HTML", "zeros of the right length"}
+ASKED_AGAIN_BY_GDAL = {"short"}
+"""Faults that GDAL mends within one read, by asking for what is lacking."""
+UNDISTURBED = 33
+"""Requests of 11 bands: whether it is there, how long it is, its bytes."""
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,8 @@ IN_DEFAULT = {"503", "HTML", "zeros of the right length"}
 def test_a_passing_fault_of_a_range_read_is_recovered_from(name, api, one_day, tmp_path, download, land):
     api[1].troubles["file"].extend([None, None, PASSING[name]])
     assert download(one_day).failures == ()
-    assert reads(one_day) == 12
+    assert reads(one_day) == (11 if name in ASKED_AGAIN_BY_GDAL else 12)
+    assert api[1].count("file") >= UNDISTURBED + 1
     [scene] = list_scenes(tmp_path / "stac" / "archive")
     blue = read_scenes([scene], land.granules[0].window, ["blue"])["blue"].values[0]
     assert np.array_equal(blue, land.granules[0].read("B02"))
