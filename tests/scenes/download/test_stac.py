@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from serve import Trouble
 from small import write_config
 from stac import stac_api
 
@@ -14,6 +13,7 @@ from cocal.errors import DownloadStoppedError, OffsetError
 from cocal.scenes.download import make_gate
 from cocal.scenes.download.catalogue import best_first, granule_of
 from cocal.scenes.download.stac import item_offset
+from serve import Trouble
 
 
 @pytest.fixture
