@@ -47,7 +47,8 @@ def _page(findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> str:
     suspects = findings[findings["rule"] == "suspect"].head(SHOWN)
     if len(suspects):
         parts.append(_picture(_courses(suspects, fitted), "Suspects beside the middle of both classes"))
-    rows = findings.fillna("").head(200).to_numpy().tolist()
+    shown = findings.head(200).astype(object)
+    rows = shown.where(shown.notna(), "").to_numpy().tolist()
     return "\n".join([*parts, _table(list(findings.columns), rows)])
 
 
