@@ -129,7 +129,7 @@ def _zone(regions: Regions, epsg: int) -> _Zone:
     return _Zone(shapes, shapely.STRtree(shapes), edges, region[ring[:-1][joined]])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _chunk(regions: Regions, window: Window) -> _Chunk:
     zone = _zone(regions, window.epsg)
     owner = np.full(window.shape, OUTSIDE, dtype=np.int32)
