@@ -30,6 +30,7 @@ window.addEventListener("hashchange", () => {
 });
 find("controls").open = window.innerWidth > 700;
 await draw();
+await maps.still();
 document.documentElement.dataset.ready = "1";
 
 function change(part) {

@@ -31,6 +31,11 @@ export class Maps {
     this.follow(this.left, this.right);
   }
 
+  /** Until the left map shows all that it was given, so that a click finds its regions. */
+  async still() {
+    if (!this.left.loaded()) await this.left.once("idle");
+  }
+
   make(container, side, camera) {
     const [west, south, east, north] = side.run.bounds;
     const place = camera

@@ -1,0 +1,5 @@
+"""Issue 6: speed: a laptop maps the border."""
+
+import issue_6_kernels
+
+REQUIREMENTS = (*issue_6_kernels.REQUIREMENTS,)
