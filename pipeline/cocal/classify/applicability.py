@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cocal.classify.folds import Fold
-from cocal.classify.nearest import Balls, balls
+
+if TYPE_CHECKING:
+    from cocal.classify.nearest import Balls
 
 MOST, PAIRED = 10_000, 2_000
 WHISKER = 1.5
@@ -53,6 +55,8 @@ class Applicability:
 
     @cached_property
     def _balls(self) -> Balls:
+        from cocal.classify.nearest import balls  # numba is 60 MB: a download does without
+
         return balls(self.samples)
 
     def index(self, values: Floats) -> Floats:
@@ -109,6 +113,8 @@ def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> A
 
     `folds` are those of its validation: what is tested in a fold is measured to what trains in it.
     """
+    from cocal.classify.nearest import balls
+
     known = _complete(values)
     known[np.flatnonzero(known)[~_evenly(int(known.sum()), MOST)]] = False
     if not known.any():

@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.contracts import NO_DATA
-from cocal.features.kernels import percentile_of_dates
 from cocal.features.mask import clear_mask
 from cocal.features.ordering import Ranks, count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings, bands_needed
@@ -103,6 +102,8 @@ def reduce_dates(
         count = count_time(there)
         n_clear[rows] = count
         if percent is not None and len(there) and not reference:
+            from cocal.features.kernels import percentile_of_dates  # numba is 60 MB: a download does without
+
             flat, seen, counted = count.shape, there.reshape(len(there), -1), count.ravel()
             for name, stack in stacks.items():
                 dates = stack[:, rows].reshape(seen.shape)

@@ -20,7 +20,6 @@ from cocal.errors import InputError
 from cocal.features.composite import Composite, composite, empty_composite, row_strips
 from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
-from cocal.features.kernels import FastCourse, put
 from cocal.features.names import Feature
 from cocal.features.neighbours import own_features, surrounded, with_neighbours
 from cocal.features.settings import FeatureSettings, bands_needed, needs_dem, reach_px
@@ -190,6 +189,8 @@ def temporal_features(
     Each variable is computed once, its gaps are filled once by each rule that its features ask for, and only
     one variable's windows are in memory at a time.
     """
+    from cocal.features.kernels import FastCourse, put  # numba is 60 MB: a download does without
+
     windows = composite_windows(settings, period)
     days, length = centre_days(windows, period), period_days(period)
     position = {window.name: i for i, window in enumerate(windows)}
