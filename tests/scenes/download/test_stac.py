@@ -58,7 +58,8 @@ def test_a_passing_fault_of_a_range_read_is_recovered_from(name, api, one_day, t
     api[1].troubles["file"].extend([None, None, PASSING[name]])
     assert download(one_day).failures == ()
     assert reads(one_day) == (11 if name in ASKED_AGAIN_BY_GDAL else 12)
-    assert api[1].count("file") >= UNDISTURBED + 1
+    if name in ASKED_AGAIN_BY_GDAL:
+        assert api[1].count("file") == UNDISTURBED + 1
     [scene] = list_scenes(tmp_path / "stac" / "archive")
     blue = read_scenes([scene], land.granules[0].window, ["blue"])["blue"].values[0]
     assert np.array_equal(blue, land.granules[0].read("B02"))
