@@ -40,8 +40,16 @@ class _Zone:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    owner: NDArray[np.int32]
-    sliver: NDArray[np.bool_]
+    """Owners in the smallest type that holds them, and the flat places that were given away: chunks are kept."""
+
+    owner: NDArray[np.signedinteger]
+    given: NDArray[np.intp]
+
+    @property
+    def sliver(self) -> NDArray[np.bool_]:
+        found = np.zeros(self.owner.shape, dtype=bool)
+        found.ravel()[self.given] = True
+        return found
 
 
 def owners(regions: Regions, window: Window) -> NDArray[np.int32]:
@@ -139,9 +147,9 @@ def _chunk(regions: Regions, window: Window) -> _Chunk:
     sliver = np.zeros(window.shape, dtype=bool)
     if regions.sliver_m and (owner == OUTSIDE).any():
         sliver = _give_slivers(regions, zone, window, owner)
-    owner.setflags(write=False)
-    sliver.setflags(write=False)
-    return _Chunk(owner, sliver)
+    small = owner.astype(np.min_scalar_type(-len(regions)))
+    small.setflags(write=False)
+    return _Chunk(small, np.flatnonzero(sliver))
 
 
 def _clipped(zone: _Zone, window: Window, margin_m: float) -> list[tuple[int, BaseGeometry]]:

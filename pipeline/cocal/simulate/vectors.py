@@ -26,5 +26,5 @@ def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
 
 
 def small_cache() -> rasterio.Env:
-    """A setting in which GDAL keeps 64 MB of blocks. It reads the size once, when the first raster is opened."""
-    return rasterio.Env(GDAL_CACHEMAX=64)
+    """A setting in which GDAL keeps 16 MB of blocks, as every write is of whole ones. It reads the size when the first raster is opened."""
+    return rasterio.Env(GDAL_CACHEMAX=16)

@@ -18,9 +18,9 @@ from cocal.archive import SIMULATED, band_profile, band_writer, scene_item, scen
 from cocal.grid import Window
 from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.sensor.canopy import BANDS
-from cocal.simulate.sensor.exposure import Ground, expose, ground
+from cocal.simulate.sensor.exposure import expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
-from cocal.simulate.sensor.sky import SCL, Sky, sky_of
+from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
 from cocal.simulate.vectors import TAGS, small_cache
 from cocal.simulate.workers import in_order
@@ -33,6 +33,7 @@ PART_PX = 384
 """Side of the parts in which a block is computed, so that what is needed for a while only stays small."""
 
 _SIZES = {**BANDS, "scl": 20}
+_COARSE = tuple(name for name, size in _SIZES.items() if size == 20)
 _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 
@@ -109,12 +110,22 @@ def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
             for name, size in _SIZES.items()
         }
         for block in blocks(window):
-            for item, values in _exposures(terrain, block, settings.seed, list(folders)):
-                cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
-                valid[item] += int((values["scl"] > 0).sum())
-                for name, size in _SIZES.items():
-                    part = raster_part(window.at(size), block.at(size))
-                    targets[item, name].write(values[name], 1, window=part)
+            coarse = {
+                (item, name): np.empty(block.at(20).shape, dtype="uint8" if name == "scl" else "uint16")
+                for item in folders
+                for name in _COARSE
+            }
+            for part in blocks(block, PART_PX):
+                for item, values in _exposures(terrain, part, settings.seed, list(folders)):
+                    cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
+                    valid[item] += int((values["scl"] > 0).sum())
+                    for name, array in values.items():
+                        if name in _COARSE:
+                            coarse[item, name][block.at(20).slices_of(part.at(20))] = array
+                        else:
+                            targets[item, name].write(array, 1, window=raster_part(window, part))
+            for key, array in coarse.items():
+                targets[key].write(array, 1, window=raster_part(window.at(20), block.at(20)))
     for item, folder in folders.items():
         properties = _properties(item, settings.seed, cloudy[item] / max(valid[item], 1))
         found = scene_item(item.scene_id, item.acquired, window, _SIZES, properties)
@@ -122,32 +133,21 @@ def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
 
 
 def _exposures(
-    terrain: Terrain, block: Window, seed: int, items: list[Pass]
-) -> Iterator[tuple[Pass, dict[str, Any]]]:
-    """What each item holds of a block, 0 where nothing was seen. Datastrips of one day are of one exposure."""
-    below = [ground(terrain, part) for part in blocks(block, PART_PX)]
-    values: dict[str, Any] = {}
+    terrain: Terrain, part: Window, seed: int, items: list[Pass]
+) -> Iterator[tuple[Pass, dict[str, NDArray[Any]]]]:
+    """What each item holds of a part, 0 where nothing was seen. Datastrips of one day are of one exposure."""
+    below = ground(terrain, part)
+    values: dict[str, NDArray[Any]] = {}
     day = None
     for item in items:
         if item.day != day:
-            values, day = _whole(below, block, sky_of(seed, item.day)), item.day
+            values, day = expose(below, sky_of(seed, item.day)), item.day
         if item.edge is None:
             yield item, values
             continue
-        coarse = item.seen(block.at(20))
+        coarse = item.seen(part.at(20))
         seen = {20: coarse, 10: np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)}
         yield item, {name: array * seen[_SIZES[name]] for name, array in values.items()}
-
-
-def _whole(below: Sequence[Ground], block: Window, sky: Sky) -> dict[str, NDArray[Any]]:
-    """One day's values of `block`, exposed part by part."""
-    whole: dict[str, NDArray[Any]] = {}
-    for part in below:
-        for name, values in expose(part, sky).items():
-            frame = block.at(_SIZES[name])
-            target = whole.setdefault(name, np.empty(frame.shape, dtype=values.dtype))
-            target[frame.slices_of(part.window.at(_SIZES[name]))] = values
-    return whole
 
 
 def raster_part(whole: Window, part: Window) -> Part:
