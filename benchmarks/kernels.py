@@ -19,7 +19,7 @@ from cocal.classify.kernel import kernel_of
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.features.composite import reduce_dates
-from cocal.features.stack import temporal_features
+from cocal.features.stack import Plan
 from cocal.features.windows import select_features
 
 FEATURES, CLASSES = 96, 6
@@ -148,12 +148,13 @@ def strips(pixels: int, turns: int) -> Iterator[Pairs]:
     ]
     year = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
     chosen = select_features(settings, year)
+    plan = Plan.of(chosen, settings, year)
     parts = [
         [{b: v[:, a : a + 4096] for b, v in own.items()} for own in quarters] for a in range(0, pixels, 4096)
     ]
     yield in_turns(
         f"{len(chosen)} features of 4 windows", *(
-            lambda r=r: [temporal_features(p, chosen, settings, year, reference=r) for p in parts] for r in (True, False)
+            lambda r=r: [plan.features(p, reference=r) for p in parts] for r in (True, False)
         ), lambda a, b: all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)), turns,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from cocal.features import FeatureSettings
 from cocal.features.composite import reduce_dates
 from cocal.features.kernels import FastCourse
 from cocal.features.names import STATISTICS
-from cocal.features.stack import temporal_features
+from cocal.features.stack import Plan
 from cocal.features.temporal import Course
 from cocal.features.windows import select_features
 
@@ -96,6 +96,6 @@ def test_features_have_the_bytes_of_the_reference_under_every_fill_rule(rule) ->
             }
         )
     chosen = select_features(settings, YEAR)
-    fast, slow = (temporal_features(composites, chosen, settings, YEAR, reference=r) for r in (False, True))
+    fast, slow = (Plan.of(chosen, settings, YEAR).features(composites, reference=r) for r in (False, True))
     assert fast.shape == (len(chosen), 6, 40)
     assert fast.tobytes() == slow.tobytes()

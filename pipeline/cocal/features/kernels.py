@@ -1,6 +1,6 @@
 """The compiled work on one strip of pixels: composites and statistics over windows.
 
-Each function does what the reference beside it does (`composite.reduce_dates`, `temporal.Course`), operation by operation in the
+Each function does what the reference beside it does (`composite.reduce_dates`, `fill.fill_gaps`, `temporal.Course`), operation by operation in the
 same type and order, so the answers are equal to the bit: tests compare them, `--reference` runs without them. Loops run
 over the pixels of a plane inside and over dates outside, which the compiler turns into vector instructions.
 """
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cocal.features.names import STATISTICS
 from cocal.features.ordering import comparators, rank_table
+from cocal.features.settings import FillRule
 from cocal.features.temporal import DAYS_PER_YEAR, Course, Series
 
 Pairs = NDArray[np.int64]
@@ -39,6 +40,18 @@ def percentile_of_dates(
     _percentile_of_dates(
         stack, there, count, _pairs(len(stack)), *rank_table(percent, len(stack)), scale, out
     )
+    return out
+
+
+def filled(series: Series, days: Sequence[float], rule: FillRule) -> Series:
+    """As `fill.fill_gaps`, of (window, pixel) values."""
+    if rule == "none" or not np.isnan(series).any():
+        return series
+    out = np.empty_like(series)
+    if rule == "median":
+        _patch(series, FastCourse(series, days, 0).percentile(50), out)
+    else:
+        _fill(series, np.array(days, dtype=np.float32), rule == "linear", out)
     return out
 
 
@@ -97,6 +110,40 @@ def put(values: Series, out: Series) -> None:
     """Copy `values` to `out`, every NaN as the same NaN: equal values, equal bytes."""
     for p in range(out.size):
         out[p] = values[p] if values[p] == values[p] else np.float32(np.nan)
+
+
+@njit(cache=True, error_model="numpy")
+def _patch(series: Series, value: Series, out: Series) -> None:
+    for w in range(series.shape[0]):
+        for p in range(value.size):
+            out[w, p] = series[w, p] if series[w, p] == series[w, p] else value[p]
+
+
+@njit(cache=True, error_model="numpy")
+def _fill(series: Series, days: Series, linear: bool, out: Series) -> None:
+    """Missing windows from the observed ones before and after: first backwards, to know what comes, then forwards."""
+    windows, n = series.shape
+    later, later_day = np.empty_like(series), np.empty_like(series)
+    value, when = np.full(n, np.float32(np.nan)), np.full(n, np.float32(np.nan))
+    for w in range(windows - 1, -1, -1):
+        now, day, held, held_day = series[w], days[w], later[w], later_day[w]
+        for p in range(n):
+            there = now[p] == now[p]
+            held[p] = value[p] = now[p] if there else value[p]
+            held_day[p] = when[p] = day if there else when[p]
+    value[:] = np.float32(np.nan)
+    when[:] = np.float32(np.nan)
+    for w in range(windows):
+        now, day, after, after_day, own = series[w], days[w], later[w], later_day[w], out[w]
+        for p in range(n):
+            there = now[p] == now[p]
+            value[p] = now[p] if there else value[p]
+            when[p] = day if there else when[p]
+            since, until = day - when[p], after_day[p] - day
+            between = value[p] + (after[p] - value[p]) * (since / (since + until))
+            nearest = value[p] if since <= until or until != until else after[p]
+            guess = between if linear else nearest
+            own[p] = now[p] if there else guess
 
 
 @njit(cache=True, error_model="numpy")

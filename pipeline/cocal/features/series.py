@@ -16,7 +16,7 @@ from cocal.features.indices import INDICES
 from cocal.features.mask import lookup
 from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings
-from cocal.features.stack import temporal_features
+from cocal.features.stack import Plan
 from cocal.features.windows import composite_windows, select_features
 
 Array = NDArray[np.float32]
@@ -55,7 +55,7 @@ def series_features(series: xr.Dataset, settings: FeatureSettings, period: Perio
     for _, start, end in composite_windows(settings, period):
         part = series.isel(time=np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end))))
         composites.append(_composite(part, settings, bands, supplied))
-    out = temporal_features(composites, chosen, settings, period)
+    out = Plan.of(chosen, settings, period).features(composites)
     for i, feature in enumerate(chosen):
         if feature.is_terrain:
             out[i] = series[feature.name].values

@@ -6,8 +6,8 @@ composite, not the composite of the index).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -22,7 +22,7 @@ from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import Feature
 from cocal.features.neighbours import own_features, surrounded, with_neighbours
-from cocal.features.settings import FeatureSettings, bands_needed, needs_dem, reach_px
+from cocal.features.settings import FeatureSettings, FillRule, bands_needed, needs_dem, reach_px
 from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
 from cocal.features.windows import centre_days, composite_windows, period_days, select_features
@@ -112,42 +112,67 @@ def features_from_composites(
     InputError
         If elevation or slope is asked for and `dem` is None.
     """
-    if reach := reach_px(settings):
-        return _with_surroundings(composites, settings, period, window, dem, reach)
     chosen = select_features(settings, period)
-    if needs_dem(settings) and dem is None:
-        raise InputError(
-            "elevation or slope is asked for", "an elevation model", "none", "state `dem:`, or drop them"
-        )
-    cropped = [crop(c, window.shape) for c in composites]
     out = np.empty((len(chosen), *window.shape), dtype=np.float32)
-    for rows in row_strips(window.shape):
-        strip = [{name: values[rows] for name, values in c.bands.items()} for c in cropped]
-        out[:, rows] = temporal_features(strip, chosen, settings, period, reference=reference)
-    for i, feature in enumerate(chosen):
-        if feature.is_terrain and dem is not None:
-            surface = slope_degrees(dem, window.resolution) if feature.name == "slope" else dem
-            out[i] = _centre(surface, window.shape)
-    n_clear = np.zeros(window.shape, dtype=np.uint16)
-    for c in cropped:
-        n_clear += c.n_clear
-    return check_features(_dataset(out, n_clear, window, chosen, settings, cropped))
+    for rows, values in feature_strips(composites, settings, period, window, dem, reference=reference):
+        out[:, rows] = values
+    return check_features(
+        _dataset(out, clear_dates(composites, window.shape), window, chosen, settings, composites)
+    )
 
 
-def _with_surroundings(
+def feature_strips(
     composites: Sequence[Composite],
     settings: FeatureSettings,
     period: Period,
     window: Window,
-    dem: NDArray[Any] | None,
-    reach: int,
-) -> xr.Dataset:
-    """The features of a period where some are of a pixel's surroundings, `reach` pixels far."""
-    wide = features_from_composites(composites, own_features(settings), period, window.expanded(reach), dem)
-    chosen, names = select_features(settings, period), [str(name) for name in wide["feature"].values]
-    out = with_neighbours(wide["features"].values, names, chosen, reach)
-    n_clear = _centre(wide["n_clear"].values, window.shape)
-    return check_features(_dataset(out, n_clear, window, chosen, settings, composites))
+    dem: NDArray[Any] | None = None,
+    *,
+    reference: bool = False,
+) -> Iterator[tuple[slice, Array]]:
+    """(rows, (feature, y, x) float32) of `features_from_composites`, strip by strip: no array holds the whole block,
+    unless there are features of surroundings. A strip's values are the caller's until the next one.
+    """
+    if reach := reach_px(settings):
+        wide = features_from_composites(
+            composites, own_features(settings), period, window.expanded(reach), dem, reference=reference
+        )
+        names = [str(name) for name in wide["feature"].values]
+        yield (
+            slice(0, window.height),
+            with_neighbours(wide["features"].values, names, select_features(settings, period), reach),
+        )
+        return
+    if needs_dem(settings) and dem is None:
+        raise InputError(
+            "elevation or slope is asked for", "an elevation model", "none", "state `dem:`, or drop them"
+        )
+    chosen = select_features(settings, period)
+    plan, surfaces = Plan.of(chosen, settings, period), {} if dem is None else _surfaces(chosen, dem, window)
+    cropped = [crop(c, window.shape) for c in composites]
+    for rows in row_strips(window.shape):
+        strip = [{name: values[rows] for name, values in c.bands.items()} for c in cropped]
+        found = plan.features(strip, reference=reference)
+        for i, surface in surfaces.items():
+            found[i] = surface[rows]
+        yield rows, found
+
+
+def clear_dates(composites: Sequence[Composite], shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """(y, x) clear dates of all composites, on their middle `shape` pixels."""
+    total = np.zeros(shape, dtype=np.uint16)
+    for one in composites:
+        total += _centre(one.n_clear, shape)
+    return total
+
+
+def _surfaces(chosen: Sequence[Feature], dem: NDArray[Any], window: Window) -> dict[int, NDArray[Any]]:
+    """(y, x) values of the terrain features, by their place among `chosen`."""
+    return {
+        i: _centre(slope_degrees(dem, window.resolution) if f.name == "slope" else dem, window.shape)
+        for i, f in enumerate(chosen)
+        if f.is_terrain
+    }
 
 
 def _dataset(
@@ -176,47 +201,61 @@ def _dataset(
     )
 
 
-def temporal_features(
-    composites: Sequence[Mapping[str, Array]],
-    chosen: Sequence[Feature],
-    settings: FeatureSettings,
-    period: Period,
-    *,
-    reference: bool = False,
-) -> Array:
-    """(feature, ...) float32 values of `chosen` from the composites' bands; terrain features are left NaN.
+@dataclass(frozen=True)
+class Wanted:
+    """One feature: its place, and its window's place, or the statistic over the windows."""
 
-    Each variable is computed once, its gaps are filled once by each rule that its features ask for, and only
-    one variable's windows are in memory at a time.
-    """
-    from cocal.features.kernels import FastCourse, put  # numba is 60 MB: a download does without
+    place: int
+    window: int | None
+    statistic: str
 
-    windows = composite_windows(settings, period)
-    days, length = centre_days(windows, period), period_days(period)
-    position = {window.name: i for i, window in enumerate(windows)}
-    shape = next(iter(composites[0].values())).shape
-    out = np.full((len(chosen), int(np.prod(shape))), np.nan, dtype=np.float32)
-    bands = {
-        name: np.stack([own[name] for own in composites]).reshape(len(windows), -1) for name in composites[0]
-    }
-    make = Course if reference else FastCourse
-    for variable in settings.variables:
-        series = variable_of(bands, variable)
-        courses: dict[str, Course] = {}
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be computed of each strip: features by variable and fill rule, so that each course is made once."""
+
+    size: int
+    days: list[float]
+    length_days: int
+    wanted: Mapping[str, Mapping[FillRule, Sequence[Wanted]]]
+
+    @classmethod
+    def of(cls, chosen: Sequence[Feature], settings: FeatureSettings, period: Period) -> Plan:
+        """The plan of `chosen`; terrain features are not part of it."""
+        windows = composite_windows(settings, period)
+        position = {window.name: i for i, window in enumerate(windows)}
+        wanted: dict[str, dict[FillRule, list[Wanted]]] = {v: {} for v in settings.variables}
         for i, feature in enumerate(chosen):
-            if feature.variable != variable:
-                continue
-            rule = settings.find_rule(feature.name) or "none"
-            if rule not in courses:
-                courses[rule] = make(fill_gaps(series, days, rule), days, length)
-            course = courses[rule]
-            value = (
-                course.series[position[feature.window]]
-                if feature.window is not None
-                else course.statistic(feature.statistic or "")
-            )
-            put(value, out[i])
-    return out.reshape(len(chosen), *shape)
+            if not feature.is_terrain:
+                at = None if feature.window is None else position[feature.window]
+                rule = settings.find_rule(feature.name) or "none"
+                wanted[feature.variable].setdefault(rule, []).append(Wanted(i, at, feature.statistic or ""))
+        return cls(len(chosen), centre_days(windows, period), period_days(period), wanted)
+
+    def features(self, composites: Sequence[Mapping[str, Array]], *, reference: bool = False) -> Array:
+        """(feature, ...) float32 values from the composites' bands; terrain features are left NaN.
+
+        Only one variable's windows are in memory at a time.
+        """
+        from cocal.features.kernels import FastCourse, filled, put  # numba is 60 MB: a download does without
+
+        make, fill = (Course, fill_gaps) if reference else (FastCourse, filled)
+        shape = next(iter(composites[0].values())).shape
+        out = np.full((self.size, int(np.prod(shape))), np.nan, dtype=np.float32)
+        bands = {
+            name: np.stack([own[name] for own in composites]).reshape(len(composites), -1)
+            for name in composites[0]
+        }
+        for variable, rules in self.wanted.items():
+            series = variable_of(bands, variable)
+            for rule, features in rules.items():
+                course = make(fill(series, self.days, rule), self.days, self.length_days)
+                for one in features:
+                    value = (
+                        course.statistic(one.statistic) if one.window is None else course.series[one.window]
+                    )
+                    put(value, out[one.place])
+        return out.reshape(self.size, *shape)
 
 
 def variable_of(bands: Mapping[str, Array], variable: str) -> Array:

@@ -30,6 +30,7 @@ from cocal.features import (
     empty_composite,
     features_from_composites,
     halo_px,
+    reach_px,
     read_dem,
 )
 from cocal.grid import Tile, Window, owned_by_zone
@@ -70,13 +71,13 @@ def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
 
 
 def _block_features(block: Window, task: FeatureTask) -> xr.Dataset:
-    outer = block.expanded(halo_px(task.settings))
+    outer, inner = block.expanded(halo_px(task.settings)), block.expanded(reach_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
     for _, start, end in composite_windows(task.settings, task.period):
         scenes = scenes_within(task.scenes, outer, start, end)
         if scenes:
-            read = read_scenes(scenes, outer, bands)
+            read = read_scenes(scenes, outer, bands, inner)
             composites.append(composite(read, task.settings, reference=task.reference))
         else:
             composites.append(empty_composite(task.settings, outer.shape))

@@ -1,18 +1,9 @@
-"""The local scene archive: a static STAC catalog of GeoTIFFs.
-
-    archive/catalog.json
-    archive/scenes/collection.json
-    archive/scenes/<item id>/<item id>.json    STAC item: eo, proj, raster and processing fields
-    archive/scenes/<item id>/<band>.tif        scenes/1 values: uint16 reflectance x 10000, 0 = no data
-    archive/scenes/<item id>/manifest.json     commit mark: address, checksums
-
-An item is one acquisition in one UTM zone. It is readable by pystac, odc-stac and QGIS as it stands.
-"""
+"""Scenes as items of the archive: written, listed, checked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,11 +13,8 @@ from typing import Any
 import numpy as np
 import rasterio
 import shapely
-import xarray as xr
-from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
-from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
+from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
 from cocal.store import LocalStore, Manifest, sweep_temporaries, write_json
@@ -34,7 +22,7 @@ from cocal.store import LocalStore, Manifest, sweep_temporaries, write_json
 COLLECTION = "scenes"
 SIMULATED = "cocal:simulated"
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "scl": "Sen2Cor scene classification",
     "cloud_probability": "cloud probability in percent, 255 = not offered",
 }
@@ -104,7 +92,7 @@ def scene_item(
             "href": f"./{name}.tif",
             "type": "image/tiff; application=geotiff",
             "roles": ["metadata" if quality else "data"],
-            "title": _DESCRIPTIONS.get(name, name),
+            "title": DESCRIPTIONS.get(name, name),
             "proj:shape": list(own.shape),
             "proj:transform": list(own.transform)[:6],
             "eo:bands": [{"name": name, "common_name": name}] if name in BANDS else [{"name": name}],
@@ -262,98 +250,3 @@ def write_catalog(archive: str | Path) -> None:
 def scenes_within(scenes: Iterable[Scene], window: Window, start: date, end: date) -> list[Scene]:
     """The scenes that touch `window` on a day from `start` to `end`, both included."""
     return [s for s in scenes if start <= s.day <= end and s.window.intersection(window) is not None]
-
-
-def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
-    """(y, x) values of a grid-aligned raster on `window`; `fill` outside; coarse pixels are repeated.
-
-    Repeating is exact: coarse pixels are whole multiples of `window.resolution` on the same lattice.
-    """
-    step = native * window.resolution // np.gcd(native, window.resolution)
-    outer = window.snapped(int(step))
-    coarse = outer.at(native)
-    out = np.full(coarse.shape, fill, dtype=dtype)
-    try:
-        with rasterio.open(path) as source:
-            left, top = round(source.transform.c), round(source.transform.f)
-            whole = Window(window.epsg, left, top, source.width, source.height, native)
-            part = coarse.intersection(whole)
-            if part is not None:
-                rows, columns = whole.slices_of(part)
-                read = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns))
-                out[coarse.slices_of(part)] = read
-    except RasterioError as err:
-        raise SceneReadError(
-            f"cannot read {path}",
-            "a whole GeoTIFF as it was committed",
-            str(err),
-            "delete the item's folder and run `cocal import` again",
-        ) from err
-    repeat = native // window.resolution
-    if repeat > 1:
-        out = np.repeat(np.repeat(out, repeat, axis=0), repeat, axis=1)
-    return out[outer.slices_of(window)]
-
-
-def read_scenes(scenes: Sequence[Scene], window: Window, bands: Sequence[str]) -> xr.Dataset:
-    """scenes/1 on `window`: `bands` by name, one time step per day, ascending.
-
-    Scenes of one day are merged pixel by pixel: the newest processing baseline first, then the id. A
-    pixel comes from the first scene in which every reflectance band asked for is valid, so that its
-    bands belong to one acquisition.
-    """
-    missing = sorted({f"{name} in {s.id}" for s in scenes for name in bands if name not in s.bands})
-    if missing:
-        raise InputError(
-            "bands are missing in the archive",
-            f"{', '.join(bands)} in every scene",
-            "no " + ", ".join(missing[:6]),
-            "import the bands, or choose features that do not need them",
-        )
-    days = sorted({s.day for s in scenes})
-    stacks = {
-        name: np.zeros((len(days), *window.shape), dtype="uint8" if name in QUALITY else "uint16")
-        for name in bands
-    }
-    for index, day in enumerate(days):
-        _merge_day([s for s in scenes if s.day == day], window, {n: a[index] for n, a in stacks.items()})
-    variables = {
-        name: (
-            ("time", "y", "x"),
-            stack,
-            {"long_name": _DESCRIPTIONS.get(name, f"{name} surface reflectance x 10000"), "units": "1"},
-        )
-        for name, stack in stacks.items()
-    }
-    dataset = xr.Dataset(
-        variables,
-        coords={"time": np.array(days, dtype="datetime64[ns]"), **grid_coords(window)},
-        attrs={
-            "contract": SCENES,
-            "inputs": [s.id for s in scenes],
-            "simulated": int(any(s.simulated for s in scenes)),
-        },
-    )
-    return check_scenes(dataset, bands)
-
-
-def _merge_day(scenes: Sequence[Scene], window: Window, out: Mapping[str, NDArray[Any]]) -> None:
-    """Fill the (y, x) arrays of one day in place, best scene first."""
-    best_first = sorted(scenes, key=lambda s: s.id)
-    best_first.sort(key=lambda s: str(s.properties.get("s2:processing_baseline", "")), reverse=True)
-    empty = np.ones(window.shape, dtype=bool)
-    for scene in best_first:
-        values = {
-            name: read_raster(scene.bands[name].path, window, scene.bands[name].resolution, str(array.dtype))
-            for name, array in out.items()
-        }
-        whole = empty.copy()
-        for name, array in values.items():
-            if name not in QUALITY:
-                whole &= array != NO_DATA
-        for name, array in values.items():
-            array *= whole  # what is not taken adds nothing to a pixel that holds nothing yet
-            out[name][...] |= array
-        empty &= ~whole
-        if not empty.any():
-            return
