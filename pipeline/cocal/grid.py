@@ -227,8 +227,9 @@ def _lattice_areal_scale(epsg: int, column: int, row: int) -> float:
     return float(proj.get_factors(lon, lat).areal_scale)
 
 
+@lru_cache(maxsize=2)
 def cell_area(window: Window) -> NDArray[np.float64]:
-    """(y, x) true area of each cell on the WGS 84 ellipsoid, m2.
+    """(y, x) true area of each cell on the WGS 84 ellipsoid, m2; not to be written to, as it is kept.
 
     UTM is conformal, so the area is the grid area divided by the squared point scale factor (Snyder
     1987, USGS Professional Paper 1395, eqs. 8-11, 8-18). The scale is evaluated by PROJ on an absolute
@@ -246,7 +247,9 @@ def cell_area(window: Window) -> NDArray[np.float64]:
     lower = nodes[np.ix_(j, i)] * (1 - fu) + nodes[np.ix_(j, i + 1)] * fu
     upper = nodes[np.ix_(j + 1, i)] * (1 - fu) + nodes[np.ix_(j + 1, i + 1)] * fu
     scale = lower * (1 - fv) + upper * fv
-    return np.asarray(window.resolution**2 / scale)
+    area = np.asarray(window.resolution**2 / scale)
+    area.setflags(write=False)
+    return area
 
 
 def cell_area_units(window: Window) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 from cocal.classify.check_page import write_checks
 from cocal.classify.checks import check_labels
 from cocal.classify.model import Model, ModelCard, check_model, load_model, save_model
-from cocal.classify.predict import classify
+from cocal.classify.predict import classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.samples import Samples, read_samples, sample_pixels
 from cocal.classify.series import read_series
@@ -44,6 +44,7 @@ __all__ = [
     "check_labels",
     "check_model",
     "classify",
+    "classify_strips",
     "load_model",
     "read_samples",
     "read_series",

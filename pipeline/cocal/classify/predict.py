@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def classify(
     """
     check_features(features)
     names = list(model.card.features)
-    _check_fit(features, model, missing, applicability)
+    _check_fit([str(name) for name in features["feature"].values], model, missing, applicability)
     chosen = features["features"]
     if chosen["feature"].values.tolist() != names:
         chosen = chosen.sel(feature=names)
@@ -96,12 +96,66 @@ def classify(
         output_core_dims=[[], []],
         kwargs={
             "model": model, "min_clear": min_clear, "native": missing == "native", "reference": reference,
-            "decide": _likeliest if prior is None and threshold is None else _decider(model.card, threshold),
+            "decide": _decider(model.card, prior is not None, threshold),
         },
         dask="parallelized",
         output_dtypes=[np.uint8, np.float32],
         keep_attrs=False,
     )  # fmt: skip
+    found = _described(crop_class, probability, features, model, min_clear, missing)
+    if applicability:
+        found = found.assign(dissimilarity=_dissimilarity(chosen, crop_class, model))
+    return check_classmap(found)
+
+
+def classify_strips(
+    strips: Iterable[tuple[slice, NDArray[np.float32]]],
+    names: Sequence[str],
+    seen: xr.Dataset,
+    model: Model,
+    *,
+    min_clear: int,
+    missing: Missing,
+    prior: NDArray[np.float64] | None = None,
+    threshold: float | None = None,
+    applicability: bool = False,
+    reference: bool = False,
+) -> xr.Dataset:
+    """`classify` of features that come as (rows, (feature, y, x)), so that no array holds them all.
+
+    `names` are those of the features, `seen` is what features/1 holds besides them; the rest is as for `classify`, and so is
+    the result.
+    """
+    _check_fit(names, model, missing, applicability)
+    order = [list(names).index(name) for name in model.card.features]
+    shape = seen["n_clear"].shape
+    known = np.full(shape, np.nan) if prior is None else prior
+    crop_class, probability = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.float32)
+    steps = np.full(shape, UNKNOWN, dtype=np.uint8)
+    for rows, values in strips:
+        chosen = values if order == list(range(len(names))) else values[order]
+        crop_class[rows], probability[rows] = _classify_pixels(
+            np.moveaxis(chosen, 0, -1), seen["n_clear"].values[rows], known[rows], model=model, min_clear=min_clear,
+            native=missing == "native", decide=_decider(model.card, prior is not None, threshold), reference=reference,
+        )  # fmt: skip
+        if applicability:
+            steps[rows] = _steps(np.moveaxis(chosen, 0, -1), crop_class[rows], model)
+    layers = [xr.DataArray(layer, dims=("y", "x")) for layer in (crop_class, probability)]
+    found = _described(layers[0], layers[1], seen, model, min_clear, missing)
+    if applicability:
+        found = found.assign(dissimilarity=(("y", "x"), steps, _UNLIKE))
+    return check_classmap(found)
+
+
+def _described(
+    crop_class: xr.DataArray,
+    probability: xr.DataArray,
+    seen: xr.Dataset,
+    model: Model,
+    min_clear: int,
+    missing: Missing,
+) -> xr.Dataset:
+    """The layers of a class map with what they are, on the grid of `seen`."""
     card, scheme = model.card, model.card.class_scheme
     target = next(c for c in scheme.classes if c.key == scheme.target)
     crop_class.attrs = {"long_name": "class", "units": "1", **class_flags(scheme)}
@@ -115,34 +169,37 @@ def classify(
         "target": scheme.target,
         "min_clear": min_clear,
         "missing": missing,
-        "simulated": int(bool(features.attrs.get("simulated", 0)) or card.simulated),
+        "simulated": int(bool(seen.attrs.get("simulated", 0)) or card.simulated),
     }
-    kept = {k: v for k, v in features.attrs.items() if k not in attrs}
-    coords = {str(name): features[name] for name in features.coords if "feature" not in features[name].dims}
+    kept = {k: v for k, v in seen.attrs.items() if k not in attrs}
+    coords = {str(name): seen[name] for name in seen.coords if "feature" not in seen[name].dims}
     data = {"crop_class": crop_class.variable, "probability": probability.variable}
-    found = xr.Dataset(data, coords=coords, attrs=kept | attrs)
-    if applicability:
-        found = found.assign(dissimilarity=_dissimilarity(chosen, crop_class, model))
-    return check_classmap(found)
+    return xr.Dataset(data, coords=coords, attrs=kept | attrs)
+
+
+_UNLIKE = {
+    "long_name": "dissimilarity from the training samples, 100 = threshold of the area of applicability",
+    "units": "0.01",
+}
 
 
 def _dissimilarity(chosen: xr.DataArray, crop_class: xr.DataArray, model: Model) -> xr.Variable:
     """How unlike the training samples each observed pixel is."""
-    area = model.applicability
-
-    def pixels(values: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        steps = np.full(codes.shape, UNKNOWN, dtype=np.uint8)
-        if area is not None:
-            observed = codes != NO_DATA
-            steps[observed] = area.steps(values[observed])
-        return steps
-
     found: xr.DataArray = xr.apply_ufunc(
-        pixels, chosen, crop_class, input_core_dims=[["feature"], []], dask="parallelized", output_dtypes=[np.uint8]
+        _steps, chosen, crop_class, input_core_dims=[["feature"], []], kwargs={"model": model}, dask="parallelized",
+        output_dtypes=[np.uint8],
     )  # fmt: skip
-    words = "dissimilarity from the training samples, 100 = threshold of the area of applicability"
-    found.attrs = {"long_name": words, "units": "0.01"}
+    found.attrs = dict(_UNLIKE)
     return found.variable
+
+
+def _steps(values: NDArray[np.float32], codes: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
+    """`_dissimilarity` of pixels (..., feature) with their class."""
+    steps = np.full(codes.shape, UNKNOWN, dtype=np.uint8)
+    if model.applicability is not None:
+        observed = codes != NO_DATA
+        steps[observed] = model.applicability.steps(values[observed])
+    return steps
 
 
 def class_flags(scheme: ClassScheme) -> dict[str, Any]:
@@ -151,8 +208,7 @@ def class_flags(scheme: ClassScheme) -> dict[str, Any]:
     return {"flag_values": list(codes.values()), "flag_meanings": " ".join(codes)}
 
 
-def _check_fit(features: xr.Dataset, model: Model, missing: Missing, applicability: bool) -> None:
-    offered = {str(name) for name in features["feature"].values}
+def _check_fit(offered: Sequence[str], model: Model, missing: Missing, applicability: bool) -> None:
     lacking = [name for name in model.card.features if name not in offered]
     problems = [f"features missing here: {', '.join(lacking)}"] if lacking else []
     if missing == "native" and model.card.missing != "native":
@@ -173,8 +229,10 @@ def _likeliest(
     return answer.argmax(axis=1), answer[:, column]
 
 
-def _decider(card: ModelCard, threshold: float | None) -> Decide:
-    """As `_likeliest`, with the probability of the target at a prior (NaN: as trained) and from a threshold on."""
+def _decider(card: ModelCard, prior: bool, threshold: float | None) -> Decide:
+    """`_likeliest`, or that with the probability of the target at a prior (NaN: as trained) and from a threshold on."""
+    if not prior and threshold is None:
+        return _likeliest
     scheme, weight = card.class_scheme, card.parameters.get("class_weight")
     trained = trained_share(card.training.pixels, weight, scheme.target)
 
@@ -222,8 +280,11 @@ def _classify_pixels(
             if not native:
                 observed = observed & finite.all(axis=0)
             if observed.any():
-                chosen = np.compress(observed, columns[:, strip], axis=1)
-                chosen[~np.compress(observed, finite, axis=1)] = np.nan
+                chosen, there = columns[:, strip], finite
+                if not observed.all():
+                    chosen, there = (np.compress(observed, a, axis=1) for a in (chosen, finite))
+                if not there.all():
+                    chosen = np.where(there, chosen, np.float32(np.nan))
                 best, certainty = decide(predictor.predict_proba(chosen.T), column, known[strip][observed])
                 crop_class[strip][observed] = classes[best]
                 probability[strip][observed] = certainty

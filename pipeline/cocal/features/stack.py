@@ -116,9 +116,12 @@ def features_from_composites(
     out = np.empty((len(chosen), *window.shape), dtype=np.float32)
     for rows, values in feature_strips(composites, settings, period, window, dem, reference=reference):
         out[:, rows] = values
-    return check_features(
-        _dataset(out, clear_dates(composites, window.shape), window, chosen, settings, composites)
-    )
+    mixed = {
+        "long_name": "features by name; reflectance and indices unitless, days, metres, degrees",
+        "units": "1",
+    }
+    found = seen_of(composites, settings, window).assign(features=(("feature", "y", "x"), out, mixed))
+    return check_features(found.assign_coords(feature=[feature.name for feature in chosen]))
 
 
 def feature_strips(
@@ -158,12 +161,23 @@ def feature_strips(
         yield rows, found
 
 
-def clear_dates(composites: Sequence[Composite], shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    """(y, x) clear dates of all composites, on their middle `shape` pixels."""
-    total = np.zeros(shape, dtype=np.uint16)
+def seen_of(composites: Sequence[Composite], settings: FeatureSettings, window: Window) -> xr.Dataset:
+    """What features/1 holds besides the features: `n_clear` (y, x), clear dates of all composites, and where from."""
+    n_clear = np.zeros(window.shape, dtype=np.uint16)
     for one in composites:
-        total += _centre(one.n_clear, shape)
-    return total
+        n_clear += _centre(one.n_clear, window.shape)
+    described = {"long_name": "number of clear dates in the period", "units": "1"}
+    return xr.Dataset(
+        {"n_clear": (("y", "x"), n_clear, described)},
+        coords=grid_coords(window),
+        attrs={
+            "contract": FEATURES,
+            "cocal_version": metadata.version("cocal"),
+            "feature_settings": settings.digest,
+            "inputs": list(dict.fromkeys(i for c in composites for i in c.inputs)),
+            "simulated": int(any(c.simulated for c in composites)),
+        },
+    )
 
 
 def _surfaces(chosen: Sequence[Feature], dem: NDArray[Any], window: Window) -> dict[int, NDArray[Any]]:
@@ -173,32 +187,6 @@ def _surfaces(chosen: Sequence[Feature], dem: NDArray[Any], window: Window) -> d
         for i, f in enumerate(chosen)
         if f.is_terrain
     }
-
-
-def _dataset(
-    out: Array,
-    n_clear: NDArray[np.uint16],
-    window: Window,
-    chosen: Sequence[Feature],
-    settings: FeatureSettings,
-    composites: Sequence[Composite],
-) -> xr.Dataset:
-    seen = {"long_name": "number of clear dates in the period", "units": "1"}
-    mixed = {
-        "long_name": "features by name; reflectance and indices unitless, days, metres, degrees",
-        "units": "1",
-    }
-    return xr.Dataset(
-        {"features": (("feature", "y", "x"), out, mixed), "n_clear": (("y", "x"), n_clear, seen)},
-        coords={"feature": [feature.name for feature in chosen], **grid_coords(window)},
-        attrs={
-            "contract": FEATURES,
-            "cocal_version": metadata.version("cocal"),
-            "feature_settings": settings.digest,
-            "inputs": list(dict.fromkeys(i for c in composites for i in c.inputs)),
-            "simulated": int(any(c.simulated for c in composites)),
-        },
-    )
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
-from cocal.classify import Model, classify, load_model, write_class_map
+from cocal.classify import Model, classify_strips, load_model, write_class_map
 from cocal.classify.applicability import UNKNOWN
 from cocal.classify.settings import ClassifySettings
-from cocal.contracts import NO_DATA, Period, check_classmap, check_features, grid_coords, window_of
+from cocal.contracts import NO_DATA, Period, check_classmap, grid_coords, window_of
 from cocal.features import (
     Composite,
     FeatureSettings,
@@ -28,10 +28,13 @@ from cocal.features import (
     composite,
     composite_windows,
     empty_composite,
+    feature_names,
+    feature_strips,
     features_from_composites,
     halo_px,
     reach_px,
     read_dem,
+    seen_of,
 )
 from cocal.grid import Tile, Window, owned_by_zone
 from cocal.run.prior import prior_of
@@ -65,27 +68,27 @@ class MapTask:
 
 
 def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
-    """features/1 of one block: every composite window is read, masked and composited in turn."""
-    with rasterio.Env(**GDAL_SETTINGS):
-        return _block_features(block, task)
+    """features/1 of one block."""
+    composites, dem = _composites(block, task)
+    return features_from_composites(
+        composites, task.settings, task.period, block, dem, reference=task.reference
+    )
 
 
-def _block_features(block: Window, task: FeatureTask) -> xr.Dataset:
+def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
+    """The composites of every window, read, masked and reduced in turn, and the heights, on the block and its halo."""
     outer, inner = block.expanded(halo_px(task.settings)), block.expanded(reach_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
-    for _, start, end in composite_windows(task.settings, task.period):
-        scenes = scenes_within(task.scenes, outer, start, end)
-        if scenes:
-            read = read_scenes(scenes, outer, bands, inner)
-            composites.append(composite(read, task.settings, reference=task.reference))
-        else:
-            composites.append(empty_composite(task.settings, outer.shape))
-    dem = read_dem(task.dem, outer) if task.dem else None
-    dataset = features_from_composites(
-        composites, task.settings, task.period, block, dem, reference=task.reference
-    )
-    return check_features(dataset)
+    with rasterio.Env(**GDAL_SETTINGS):
+        for _, start, end in composite_windows(task.settings, task.period):
+            scenes = scenes_within(task.scenes, outer, start, end)
+            if scenes:
+                read = read_scenes(scenes, outer, bands, inner)
+                composites.append(composite(read, task.settings, reference=task.reference))
+            else:
+                composites.append(empty_composite(task.settings, outer.shape))
+        return composites, read_dem(task.dem, outer) if task.dem else None
 
 
 @lru_cache(maxsize=2)
@@ -97,25 +100,27 @@ def _model(folder: Path, sha256: str) -> Model:
 
 
 def block_map(block: Window, task: MapTask) -> xr.Dataset:
-    """classmap/1 of one block with `n_clear`. Pixels of another UTM zone are left to that zone's tile."""
-    features = block_features(block, task.features)
-    model = _model(task.model_folder, task.model_sha256)
-    rules = task.classify
-    dataset = classify(
-        features,
-        model,
+    """classmap/1 of one block with `n_clear`, made strip by strip. Pixels of another UTM zone are left to that zone's tile."""
+    made, rules = task.features, task.classify
+    composites, dem = _composites(block, made)
+    seen = seen_of(composites, made.settings, block)
+    dataset = classify_strips(
+        feature_strips(composites, made.settings, made.period, block, dem, reference=made.reference),
+        feature_names(made.settings, made.period),
+        seen,
+        _model(task.model_folder, task.model_sha256),
         min_clear=rules.min_clear,
         missing=rules.missing,
         prior=prior_of(block, rules.prior) if rules.prior else None,
         threshold=rules.threshold,
         applicability=rules.applicability,
-        reference=task.features.reference,
+        reference=made.reference,
     )
     own = owned_by_zone(block)
     for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan), ("dissimilarity", UNKNOWN)):
         if name in dataset:
             dataset[name].values[~own] = elsewhere
-    n_clear = features["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(features["n_clear"].attrs)
+    n_clear = seen["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(seen["n_clear"].attrs)
     return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
 
 
