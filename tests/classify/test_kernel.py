@@ -11,7 +11,6 @@ from sklearn.linear_model import LogisticRegression
 
 from cocal.classify import trees
 from cocal.classify.kernel import KernelWarning, accelerated, kernel_of
-from cocal.classify.walk import rank
 
 KINDS = {
     "forest": lambda seed: RandomForestClassifier(7, random_state=seed, n_jobs=1),
@@ -59,7 +58,7 @@ def test_a_missing_feature_sends_a_pixel_where_the_estimator_sends_it(
     np.testing.assert_array_equal(kernel_of(estimator).predict_proba(holes), estimator.predict_proba(holes))
 
 
-def test_forests_with_three_hundred_features_and_with_more_thresholds_than_sixteen_bits() -> None:
+def test_forests_with_three_hundred_features_and_of_more_nodes_than_sixteen_bits() -> None:
     x, y = samples(11, 400, 300, 3)
     wide = RandomForestClassifier(5, random_state=0).fit(x, y)
     np.testing.assert_array_equal(kernel_of(wide).predict_proba(x), wide.predict_proba(x))
@@ -67,7 +66,6 @@ def test_forests_with_three_hundred_features_and_with_more_thresholds_than_sixte
     many = ExtraTreesClassifier(3, max_features=1, random_state=0).fit(x[:, 1:], y)
     kernel = kernel_of(many)
     assert max(one.tree_.node_count for one in many.estimators_) > 65_536
-    assert kernel.trees.ranks.dtype == np.uint32
     asked = x[:500, 1:].copy()
     asked[::7] = np.nan
     np.testing.assert_array_equal(kernel.predict_proba(asked), many.predict_proba(asked))
@@ -116,20 +114,29 @@ def test_an_estimator_without_a_kernel_answers_itself_with_a_warning() -> None:
     assert kernel_of(wide) is None
 
 
-def test_a_rank_is_above_that_of_a_threshold_where_the_value_is_above_it() -> None:
-    leaf, cuts = np.array([1, -1, -1]), (-3.4e38, -1e-45, 0.0, 1e-45, 1.0, 3.4e38, np.inf)
-    made = trees.flatten(
-        [
-            trees.Tree(
-                leaf, np.array([2, -1, -1]), np.zeros(3, int), np.full(3, t), np.zeros(3, bool), np.eye(3), -1
-            )
-            for t in cuts
-        ],
-        1,
+def test_keys_are_in_the_order_of_the_values_and_a_missing_one_is_above_all() -> None:
+    cuts = np.array(
+        [-np.inf, -3.4e38, -1.0, -1e-45, 0.0, 1e-45, 1.0, 3.4e38, np.inf, np.nan], dtype=np.float32
     )
-    asked = np.array([[-np.inf, -3.4e38, -1.0, -0.0, 0.0, 2e-45, 1.0, np.inf]], dtype=np.float32)
-    found, missing = rank(made.ranks, asked)
-    of_node = made.nodes[made.start[:-1]] & np.uint64(0xFFFFFFFF)
-    for cut, own in zip(cuts, of_node, strict=True):
-        assert (found[0, 0] > own).tolist() == [float(value) > cut for value in asked[0]]
-    assert not missing
+    keys = trees.keys_of(cuts)
+    assert (np.diff(keys.astype(np.int64)) > 0).all()
+    assert keys[-1] == 2**32 - 1
+    assert trees.keys_of(np.array([-0.0], dtype=np.float32)) == trees.keys_of(np.zeros(1, dtype=np.float32))
+
+
+def test_a_threshold_is_the_largest_float_that_is_not_above_it() -> None:
+    assert trees.not_above(np.array([1e300])) == np.finfo(np.float32).max
+    exact = np.array([0.1, -0.1, 1.0, 1e-46])
+    found = trees.not_above(exact)
+    assert (found <= exact).all()
+    assert (np.nextafter(found, np.float32(np.inf)) > exact).all()
+
+
+def test_small_trees_ask_all_nodes_and_large_ones_are_walked() -> None:
+    x, y = samples(13, 300, 5, 3)
+    small, large = (RandomForestClassifier(4, max_leaf_nodes=n, random_state=0).fit(x, y) for n in (32, 33))
+    assert isinstance(kernel_of(small).trees, trees.Shrubs)
+    assert isinstance(kernel_of(large).trees, trees.Trees)
+    x[::3, 1] = np.nan
+    for estimator in (small, large):
+        np.testing.assert_array_equal(kernel_of(estimator).predict_proba(x), estimator.predict_proba(x))

@@ -1,6 +1,6 @@
 """Forests and boosted trees of scikit-learn, predicted by a kernel of our own: the same bits, several times faster.
 
-Values become ranks among the thresholds of their feature (`trees`), and eight pixels walk down a tree in step (`walk`).
+Values become integers in the same order (`trees`), and eight pixels walk down a tree in step, or ask all nodes of a small one (`walk`).
 Thresholds are float64 in scikit-learn and features float32, so `x <= t` is decided by the largest float32 that is not
 above t. Missing values go where each node sends them. Values are added tree by tree in float64, in the estimator's order:
 that is why the result is equal to the bit.
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
 from cocal.classify.estimators import Classifier
-from cocal.classify.trees import LANES, Trees, boosted_trees, flatten, forest_trees
-from cocal.classify.walk import walk
+from cocal.classify.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
+from cocal.classify.walk import add_up
 from cocal.errors import CocalWarning
 
 
@@ -33,7 +33,7 @@ class ForestKernel:
     """A `Classifier` that averages trees, as RandomForestClassifier and ExtraTreesClassifier do."""
 
     classes_: NDArray[Any]
-    trees: Trees
+    trees: Trees | Shrubs
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         return _totals(self.trees, X, np.zeros(len(self.classes_))) / len(self.trees.into)
@@ -44,7 +44,7 @@ class BoostingKernel:
     """A `Classifier` that adds up trees and turns the sums into probabilities, as HistGradientBoostingClassifier does."""
 
     classes_: NDArray[Any]
-    trees: Trees
+    trees: Trees | Shrubs
     baseline: NDArray[np.float64]
     loss: Any
 
@@ -56,13 +56,13 @@ class BoostingKernel:
         return found
 
 
-def _totals(trees: Trees, X: NDArray[np.float32], begin: NDArray[np.float64]) -> NDArray[np.float64]:
+def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.float64]) -> NDArray[np.float64]:
     """(pixel, column) `begin` plus every tree's value for X (pixel, feature); X by columns is the quicker one."""
     short = -len(X) % LANES
     columns = np.pad(X.T, ((0, 0), (0, short))) if short else X.T
-    total = np.repeat(begin[:, None], columns.shape[1], axis=1)
-    walk(trees, total, columns)
-    return total.T[: len(X)]
+    total = np.repeat(begin[None, :], columns.shape[1], axis=0)
+    add_up(trees, columns, total)
+    return total[: len(X)]
 
 
 def kernel_of(estimator: Any) -> Classifier | None:

@@ -1,13 +1,11 @@
 """Trees of scikit-learn as flat arrays: whatever an estimator compares and adds up, and nothing else.
 
-A feature is compared with nothing but the thresholds of its own. So a value may stand for its rank among them, the number
-of thresholds below it: `x > threshold[j]` exactly if `rank(x) > j`. Ranks fit 16 bits where no feature has more than
-65,534 distinct thresholds, and that holds for every forest of a usual size: half the memory of the features, exact.
+A float32 and a threshold are compared by their keys: unsigned integers of 32 bits in the same order, in which a missing value is
+above everything. So a node is one word of 64 bits, and missing values need no branch.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +18,18 @@ from numpy.typing import NDArray
 LANES = 8
 """Pixels that walk together."""
 
-RANK_BITS, COLUMN_BITS = 32, 11
-"""A node is its left child, then the column of its feature, then the rank of its threshold."""
+KEY_BITS, COLUMN_BITS = 32, 11
+"""A node is its left child, then the column of its feature, then the key of its threshold."""
 
-CHILD_SHIFT = RANK_BITS + COLUMN_BITS
+CHILD_SHIFT = KEY_BITS + COLUMN_BITS
 _MOST_COLUMNS, _MOST_NODES = 1 << COLUMN_BITS, 1 << (64 - CHILD_SHIFT)
-_LEAF_RANK = (1 << RANK_BITS) - 1
-_BUCKETS_PER_CUT = 4
+ABSENT = (1 << KEY_BITS) - 1
+"""Key of a missing value, above every other; of a leaf, which so sends nothing to the right."""
+
+FEW_LEAVES = 32
+"""Trees with no more leaves are asked about all their nodes at once (see `Shrubs`)."""
+_DE_BRUIJN = 0x077CB531
+"""Times a single bit, its five highest bits tell which it is (Leiserson, Prokop and Randall 1998)."""
 
 
 @dataclass(frozen=True)
@@ -47,36 +50,16 @@ class Tree:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranks:
-    """The distinct thresholds of each feature, and a table that leads near the rank of a value.
-
-    `cuts` float32, ascending per feature, those of feature f from `first[f]` to `first[f + 1]`, infinities at the end. Bucket
-    b of feature f is where (value - low[f]) * scale[f] rounds down to b; `start[table[f] + b]` cuts lie in buckets before
-    it, and no bucket of f holds 2 ** steps[f] cuts. `dtype` is the smallest unsigned type that holds every rank and, beyond
-    them, the mark of a missing value.
-    """
-
-    cuts: NDArray[np.float32]
-    first: NDArray[np.int64]
-    low: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    start: NDArray[np.uint32]
-    table: NDArray[np.int64]
-    steps: NDArray[np.int64]
-    dtype: np.dtype[Any]
-
-
-@dataclass(frozen=True, eq=False)
 class Trees:
     """Trees as flat arrays.
 
-    `nodes` (n,) uint64: left child (within the tree), column of the feature, rank of the threshold; the two children
+    `nodes` (n,) uint64: left child (within the tree), column of the feature, key of the threshold; the two children
     of a node lie side by side, and a leaf is its own child. `missing_left` (n,): where a missing value goes. `leaf` (n,):
-    place in `values` (k, r) at a leaf, those of a tree side by side. `start` (t + 1,): first node of each tree. `into` (t,):
-    the row of the total that a tree adds to, -1 = all k.
+    row of `values` (r, k) at a leaf, those of a tree side by side. `start` (t + 1,): first node of each tree. `into` (t,):
+    the column of the total that a tree adds to, -1 = all k.
     """
 
-    ranks: Ranks
+    n_features: int
     nodes: NDArray[np.uint64]
     missing_left: NDArray[np.bool_]
     leaf: NDArray[np.uint32]
@@ -87,8 +70,31 @@ class Trees:
     @cached_property
     def nodes_missing(self) -> NDArray[np.uint64]:
         """`nodes` for pixels with missing values: each feature has a second column, in which they go left."""
-        second = np.uint64((len(self.ranks.first) - 1) << RANK_BITS)
-        return self.nodes + self.missing_left * second
+        return self.nodes + self.missing_left * np.uint64(self.n_features << KEY_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class Shrubs:
+    """Trees of few leaves, whose nodes are all asked, without a walk (Lucchese et al. 2015, doi:10.1145/2766462.2767733).
+
+    A set of leaves is a word of 32 bits, from left to right. Where a pixel goes right, the leaves on the node's left are
+    out of its reach: `keep` (n,) is the set of the others. The first leaf that is left in the end is the pixel's own.
+    `column`, `cut` (n,): the feature, the key of its threshold. `value` (t, 32, k): by what `_DE_BRUIJN` makes of a leaf's bit.
+    """
+
+    n_features: int
+    column: NDArray[np.uint32]
+    cut: NDArray[np.uint32]
+    keep: NDArray[np.uint32]
+    missing_left: NDArray[np.bool_]
+    value: NDArray[np.float64]
+    start: NDArray[np.int64]
+    into: NDArray[np.int64]
+
+    @cached_property
+    def column_missing(self) -> NDArray[np.uint32]:
+        """`column` for pixels with missing values: each feature has a second one, in which they go left."""
+        return self.column + self.missing_left * np.uint32(self.n_features)
 
 
 def forest_trees(estimator: Any) -> Iterable[Tree]:
@@ -115,79 +121,85 @@ def boosted_trees(estimator: Any) -> Iterable[Tree]:
             )  # fmt: skip
 
 
-def flatten(trees: Sequence[Tree], n_features: int) -> Trees | None:
+def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs | None:
     """The trees as flat arrays; None if they have too many features or nodes for 64 bits a node."""
     if 2 * n_features > _MOST_COLUMNS or max(len(tree.left) for tree in trees) > _MOST_NODES:
         return None
-    ranks = _ranks(trees, n_features)
+    if max(len(tree.left) for tree in trees) < 2 * FEW_LEAVES:
+        return _shrubs(trees, n_features)
     orders = [np.argsort(_side_by_side(tree.left, tree.right)) for tree in trees]
     pairs = list(zip(trees, orders, strict=True))
     leaves = [np.unique(t.value[o], axis=0, return_inverse=True) for t, o in pairs]
     begin = np.cumsum([0, *(len(own) for own, _ in leaves)])
     row = np.concatenate([b + own.ravel() for b, (_, own) in zip(begin[:-1], leaves, strict=True)])
-    values = np.concatenate([own for own, _ in leaves])
     return Trees(
-        ranks,
-        np.concatenate([_pack(tree, order, ranks) for tree, order in pairs]),
+        n_features,
+        np.concatenate([_pack(tree, order) for tree, order in pairs]),
         np.concatenate([(t.missing_left & t.inner)[o] for t, o in pairs]),
         row.astype(np.uint32),
-        np.ascontiguousarray(values.T),
+        np.ascontiguousarray(np.concatenate([own for own, _ in leaves])),
         np.cumsum([0, *(len(order) for order in orders)]),
         np.array([tree.into for tree in trees], dtype=np.int64),
     )
 
 
-def _pack(tree: Tree, order: NDArray[np.int64], ranks: Ranks) -> NDArray[np.uint64]:
+def _pack(tree: Tree, order: NDArray[np.int64]) -> NDArray[np.uint64]:
     """The nodes of one tree in `order`."""
     inner, place = tree.inner, np.argsort(order)
     feature = np.where(inner, tree.feature, 0)
-    rank = np.full(len(order), _LEAF_RANK, dtype=np.uint64)
-    cut = not_above(tree.threshold)
-    for f in np.unique(feature[inner]):
-        at = inner & (feature == f)
-        rank[at] = np.searchsorted(ranks.cuts[ranks.first[f] : ranks.first[f + 1]], cut[at])
+    key = np.where(inner, keys_of(not_above(tree.threshold)), ABSENT)
     child = np.where(inner, place[tree.left], place)
-    packed = child.astype(np.uint64) << np.uint64(CHILD_SHIFT) | feature.astype(np.uint64) << np.uint64(
-        RANK_BITS
+    fields = ((child, CHILD_SHIFT), (feature, KEY_BITS), (key, 0))
+    packed = sum(field.astype(np.uint64) << np.uint64(shift) for field, shift in fields)
+    return np.asarray(packed)[order]
+
+
+def _shrubs(trees: Sequence[Tree], n_features: int) -> Shrubs:
+    value = np.zeros((len(trees), FEW_LEAVES, trees[0].value.shape[1]))
+    place = np.array([((_DE_BRUIJN << bit) & ABSENT) >> (KEY_BITS - 5) for bit in range(FEW_LEAVES)])
+    keep = []
+    for number, tree in enumerate(trees):
+        first, last, leaves = _spans(tree)
+        value[number, place[: len(leaves)]] = tree.value[leaves]
+        left = tree.left[tree.inner]
+        keep.append([ABSENT & ~((1 << b) - (1 << a)) for a, b in zip(first[left], last[left], strict=True)])
+    inner = [tree.inner for tree in trees]
+    return Shrubs(
+        n_features,
+        np.concatenate([t.feature[i] for t, i in zip(trees, inner, strict=True)]).astype(np.uint32),
+        np.concatenate([keys_of(not_above(t.threshold[i])) for t, i in zip(trees, inner, strict=True)]),
+        np.concatenate(keep).astype(np.uint32),
+        np.concatenate([t.missing_left[i] for t, i in zip(trees, inner, strict=True)]),
+        value,
+        np.cumsum([0, *(int(i.sum()) for i in inner)]),
+        np.array([tree.into for tree in trees], dtype=np.int64),
     )
-    return np.asarray((packed | rank)[order])
 
 
-def _ranks(trees: Sequence[Tree], n_features: int) -> Ranks:
-    feature = np.concatenate([tree.feature[tree.inner] for tree in trees])
-    cut = not_above(np.concatenate([tree.threshold[tree.inner] for tree in trees]))
-    order = np.argsort(feature, kind="stable")
-    feature, cut = feature[order], cut[order]
-    ends = np.searchsorted(feature, np.arange(n_features + 1))
-    cuts = [np.unique(cut[a:b]) for a, b in itertools.pairwise(ends)]
-    tables = [_buckets(own) for own in cuts]
-    steps = [int(np.diff(start).max()).bit_length() for _, _, start in tables]
-    cuts = [np.pad(c, (0, 1 << s), constant_values=np.inf) for c, s in zip(cuts, steps, strict=True)]
-    return Ranks(
-        np.concatenate(cuts),
-        np.cumsum([0, *map(len, cuts)]),
-        np.array([low for low, _, _ in tables], dtype=np.float32),
-        np.array([scale for _, scale, _ in tables], dtype=np.float32),
-        np.concatenate([start for _, _, start in tables]),
-        np.cumsum([0, *(len(start) for _, _, start in tables)]),
-        np.array(steps),
-        np.dtype(np.uint16 if max(map(len, cuts)) < 65_535 else np.uint32),
-    )
+def _spans(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each node the leaves below it, numbered from left to right: from `first` to before `last`; and the leaves' nodes."""
+    first, last = (np.zeros(len(tree.left), dtype=np.int64) for _ in range(2))
+    leaves: list[int] = []
+    waiting = [(0, False)]
+    while waiting:
+        node, seen = waiting.pop()
+        if seen:
+            last[node] = len(leaves)
+            continue
+        first[node] = len(leaves)
+        waiting.append((node, True))
+        if tree.inner[node]:
+            waiting += [(int(tree.right[node]), False), (int(tree.left[node]), False)]
+        else:
+            leaves.append(node)
+    return first, last, np.array(leaves)
 
 
-def _buckets(cuts: NDArray[np.float32]) -> tuple[np.float32, np.float32, NDArray[np.uint32]]:
-    """(low, scale, cuts before each bucket): buckets between the 1st and 99th percentile of the cuts."""
-    n = 1 << max(1, _BUCKETS_PER_CUT * len(cuts) - 1).bit_length()
-    finite = cuts[np.isfinite(cuts)]
-    low, scale = np.float32(0), np.float32(0)
-    with np.errstate(all="ignore"):
-        if len(finite):
-            low, high = finite[len(finite) // 100], finite[-1 - len(finite) // 100]
-            scale = np.float32(n) / (high - low) if high > low else np.float32(0)
-        scale = scale if np.isfinite(scale) else np.float32(0)
-        z = (cuts - low) * scale
-        bucket = np.where(z > 0, np.minimum(z, np.float32(n - 1)), 0).astype(np.int64)
-    return low, scale, np.searchsorted(bucket, np.arange(n + 1)).astype(np.uint32)
+def keys_of(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Unsigned integers in the order of `values`, -0.0 as 0.0; `ABSENT` for NaN."""
+    bits = (values + np.float32(0.0)).view(np.uint32)
+    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    return np.where(np.isnan(values), np.uint32(ABSENT), ordered)
 
 
 def not_above(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -195,7 +207,7 @@ def not_above(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         near = threshold.astype(np.float32)
     below = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
-    return np.asarray(below.astype(np.float32) + np.float32(0.0))
+    return np.asarray(below.astype(np.float32))
 
 
 @njit(cache=True)
