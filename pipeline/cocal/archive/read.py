@@ -156,13 +156,9 @@ def _take(
     inside: tuple[slice, slice],
 ) -> None:
     """Put what one scene holds into `out`: bands where it is whole, classes there and where none was known."""
-    every = bool(whole.all())
     for name, array in values.items():
         if name not in quality:
-            if every:
-                out[name][...] = array
-            else:
-                out[name][...] |= array * whole
+            np.copyto(out[name], array, where=whole)
     if quality:
         classed = [values[q] for q in quality if q == "scl"]
         better = (

@@ -12,7 +12,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -198,7 +198,17 @@ def load_model(folder: str | Path) -> Model:
     ModelVersionWarning
         The model was made with another version of a library.
     """
-    folder = Path(folder)
+    states = []
+    for name in (CARD, ARTEFACT):
+        path = Path(folder) / name
+        state = path.stat() if path.exists() else None
+        states.append(state and (state.st_ino, state.st_size, state.st_mtime_ns))
+    return _load(Path(folder), *states)
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, *_states: object) -> Model:
+    """The model as its files are now: the checks of a large forest take seconds, and a run asks for it again and again."""
     card, sealed = _read_card(folder)
     try:
         artefact = (folder / ARTEFACT).read_bytes()

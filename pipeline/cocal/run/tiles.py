@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,6 @@ def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDAr
         return composites, read_dem(task.dem, outer) if task.dem else None
 
 
-@lru_cache(maxsize=2)
 def _model(folder: Path, sha256: str) -> Model:
     model = load_model(folder)
     if model.card.sha256 != sha256:
