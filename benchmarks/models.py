@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from border import KEPT, KINDS, Split, splits
+from border import KINDS, Split, splits
 from marks import write_between
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score
 from variants import PLAIN, VARIANTS, Answer, Variant
 
 SEEDS = tuple(range(7, 17))
-FOUND = KEPT / "found.csv"
+FOUND = Path(__file__).with_suffix(".csv")
+"""What was measured: pixels counted in each split."""
 KEY = ["variant", "seed", "kind", "left_out"]
 
 
@@ -37,20 +38,17 @@ def counted(variant: Variant, seed: int, split: Split) -> dict[str, object]:
     }  # fmt: skip
 
 
-def measure(
+def measured(
     variants: Sequence[Variant], seeds: Sequence[int], kinds: Sequence[str] = tuple(KINDS)
-) -> pd.DataFrame:
-    """`counted` of every variant, seed and split."""
-    found = pd.DataFrame()
+) -> Iterator[pd.DataFrame]:
+    """`counted` of every variant and split, seed by seed."""
     for seed in seeds:
         rows = []
         for digest, wanted in {v.features.digest: v.features for v in variants}.items():
             chosen = [v for v in variants if v.features.digest == digest]
             for split in splits(seed, wanted, kinds):
                 rows += [counted(v, seed, split) for v in chosen]
-        found = kept_and(pd.concat([found, pd.DataFrame(rows)]))
-        print(f"seed {seed}", file=sys.stderr, flush=True)
-    return found
+        yield pd.DataFrame(rows)
 
 
 def per_land(found: pd.DataFrame) -> pd.DataFrame:
@@ -107,14 +105,16 @@ def table(found: pd.DataFrame) -> str:
     return "\n".join(parts).rstrip()
 
 
-def kept_and(found: pd.DataFrame) -> pd.DataFrame:
-    """`found` with what was found before for other variants and seeds; kept for the next time."""
-    if FOUND.exists():
-        before = pd.read_csv(FOUND, dtype={"left_out": str})
-        found = pd.concat([before, found]).drop_duplicates(KEY, keep="last")
-    found = found[found["variant"].isin([v.name for v in VARIANTS])]
-    found.to_csv(FOUND, index=False)
-    return found
+def keep(fresh: pd.DataFrame) -> None:
+    """Write `fresh` over what was measured before of the same variants and splits; the rest stays."""
+    found = pd.concat([read_found(), fresh]) if FOUND.exists() else fresh
+    found.drop_duplicates(KEY, keep="last").to_csv(FOUND, index=False, float_format="%.6f")
+
+
+def read_found() -> pd.DataFrame:
+    """What was measured last, of the variants that there are."""
+    found = pd.read_csv(FOUND, dtype={"left_out": str})
+    return found[found["variant"].isin([v.name for v in VARIANTS])]
 
 
 def main() -> int:
@@ -125,8 +125,11 @@ def main() -> int:
     parser.add_argument("--variants", nargs="*", choices=names, default=names)
     parser.add_argument("--write", type=Path, help="document that holds the table between its marks")
     chosen = parser.parse_args()
-    fresh = measure([v for v in VARIANTS if v.name in chosen.variants], chosen.seeds, chosen.kinds)
-    text = table(fresh[fresh["seed"].isin(chosen.seeds)])
+    variants = [v for v in VARIANTS if v.name in chosen.variants]
+    for seed, fresh in zip(chosen.seeds, measured(variants, chosen.seeds, chosen.kinds), strict=True):
+        keep(fresh)
+        print(f"seed {seed}", file=sys.stderr, flush=True)
+    text = table(read_found())
     print(text, flush=True)
     if chosen.write:
         write_between(chosen.write, "models", text)
