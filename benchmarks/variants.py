@@ -40,7 +40,7 @@ class Answer:
 Recipe = Callable[[Pixels, Pixels, int], Answer]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
     """One way to make the map; `null`: it stands in the table to be beaten."""
 
