@@ -96,7 +96,8 @@ class Land:
 
     @property
     def folder(self) -> Path:
-        return KEPT / f"{self.seed}-{self.year}-{SIDE_PX}"
+        made_by = source_digest("simulate", "archive", "grid")[:8]
+        return KEPT / f"{self.seed}-{self.year}-{SIDE_PX}-{made_by}"
 
     @property
     def window(self) -> Window:

@@ -3,25 +3,33 @@
 python benchmarks/models.py --seeds 7 8 --kinds region      # a look
 python benchmarks/models.py --variants "plain forest"       # these again, the others as they were found last
 python benchmarks/models.py --write docs/models.md          # the table into the document
+python benchmarks/models.py --variants --write docs/models.md   # the same from the rows kept in models.csv
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from border import KEPT, KINDS, Split, splits
+from border import KINDS, Split, splits
 from marks import write_between
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score
-from variants import PLAIN, VARIANTS, Answer, Variant
+from variants import FULL, PLAIN, VARIANTS, Answer, Variant
 
 SEEDS = tuple(range(7, 17))
-FOUND = KEPT / "found.csv"
+FOUND = Path(__file__).with_suffix(".csv")
+"""What was measured: pixels counted in each split."""
+NAMED = {v.name: v for v in VARIANTS}
+PAIRS = [
+    (FULL, NAMED[name]) for name in ("last year's map", "full without harvests", "full without threshold")
+]
+PAIRS += [(NAMED[f"plain forest + {name}"], PLAIN) for name in ("harvests", "surroundings", "minimum unit")]
+"""What is told of two ways side by side, below each table."""
 KEY = ["variant", "seed", "kind", "left_out"]
 
 
@@ -37,20 +45,17 @@ def counted(variant: Variant, seed: int, split: Split) -> dict[str, object]:
     }  # fmt: skip
 
 
-def measure(
+def measured(
     variants: Sequence[Variant], seeds: Sequence[int], kinds: Sequence[str] = tuple(KINDS)
-) -> pd.DataFrame:
-    """`counted` of every variant, seed and split."""
-    found = pd.DataFrame()
+) -> Iterator[pd.DataFrame]:
+    """`counted` of every variant and split, seed by seed."""
     for seed in seeds:
         rows = []
         for digest, wanted in {v.features.digest: v.features for v in variants}.items():
             chosen = [v for v in variants if v.features.digest == digest]
             for split in splits(seed, wanted, kinds):
                 rows += [counted(v, seed, split) for v in chosen]
-        found = kept_and(pd.concat([found, pd.DataFrame(rows)]))
-        print(f"seed {seed}", file=sys.stderr, flush=True)
-    return found
+        yield pd.DataFrame(rows)
 
 
 def per_land(found: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +76,26 @@ def interval(values: pd.Series) -> tuple[float, float]:
     return values.mean() - half, values.mean() + half
 
 
+def told(values: pd.Series, sign: str = "") -> str:
+    """Mean and interval."""
+    low, high = interval(values)
+    return f"{values.mean():{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def row(variant: Variant, lands: pd.DataFrame, plain: pd.Series) -> str:
+    """One line of the table: a variant on its `lands`, beside the F1 of the `plain` forest on the same."""
+    more = (lands["f1"] - plain).dropna()
+    beside = ["", ""] if variant is PLAIN else [told(more, "+"), f"{int((more > 0).sum())} of {len(more)}"]
+    optional = (("average_precision", 3), ("brier", 4))
+    cells = [
+        f"{variant.name}{' (null)' if variant.null else ''}", told(lands["f1"]), *beside,
+        *(f"{lands[c].mean():.3f}" for c in ("users", "producers")),
+        *("" if lands[c].isna().all() else f"{lands[c].mean():.{digits}f}" for c, digits in optional),
+        f"{lands['ratio'].mean():.2f}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
 def table(found: pd.DataFrame) -> str:
     """The scores of all variants as a table for people; the nulls always stand in it."""
     lands = per_land(found)
@@ -80,41 +105,38 @@ def table(found: pd.DataFrame) -> str:
     parts = []
     for kind, words in KINDS.items():
         part = lands[lands["kind"] == kind].set_index("seed")
-        if part.empty:
+        own = {v: part[part["variant"] == v.name] for v in VARIANTS}
+        if own[PLAIN].empty:
             continue
-        plain = part[part["variant"] == PLAIN.name]["f1"]
         parts += [
-            f"**{words}**, lands {', '.join(map(str, sorted(plain.index)))}:", "",
+            f"**{words}**, lands {', '.join(map(str, sorted(own[PLAIN].index)))}:", "",
             "| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | producer's | AP | Brier | counted / true |",
             "|---|---|---|---|---|---|---|---|---|",
+            *(row(v, rows, own[PLAIN]["f1"]) for v, rows in own.items() if not rows.empty), "",
         ]  # fmt: skip
-        for variant in VARIANTS:
-            rows = part[part["variant"] == variant.name]
-            if rows.empty:
-                continue
-            f1, more = rows["f1"], (rows["f1"] - plain).dropna()
-            cells = [
-                f"{variant.name}{' (null)' if variant.null else ''}",
-                "{:.3f} [{:.3f}, {:.3f}]".format(f1.mean(), *interval(f1)),
-                "" if variant is PLAIN else "{:+.3f} [{:+.3f}, {:+.3f}]".format(more.mean(), *interval(more)),
-                "" if variant is PLAIN else f"{int((more > 0).sum())} of {len(more)}",
-                *(f"{rows[c].mean():.3f}" for c in ("users", "producers")),
-                *("" if rows[c].isna().all() else f"{rows[c].mean():.{d}f}" for c, d in (("average_precision", 3), ("brier", 4))),
-                f"{rows['ratio'].mean():.2f}",
-            ]  # fmt: skip
-            parts.append("| " + " | ".join(cells) + " |")
-        parts.append("")
+        parts += [f"* {pair(a, b, own)}" for a, b in PAIRS if not (own[a].empty or own[b].empty)] + [""]
     return "\n".join(parts).rstrip()
 
 
-def kept_and(found: pd.DataFrame) -> pd.DataFrame:
-    """`found` with what was found before for other variants and seeds; kept for the next time."""
-    if FOUND.exists():
-        before = pd.read_csv(FOUND, dtype={"left_out": str})
-        found = pd.concat([before, found]).drop_duplicates(KEY, keep="last")
-    found = found[found["variant"].isin([v.name for v in VARIANTS])]
-    found.to_csv(FOUND, index=False)
-    return found
+def pair(first: Variant, second: Variant, own: Mapping[Variant, pd.DataFrame]) -> str:
+    """What the first has more than the second on the same lands, in F1 and in average precision."""
+    f1, precision = ((own[first][c] - own[second][c]).dropna() for c in ("f1", "average_precision"))
+    return (
+        f"{first.name} less {second.name}: F1 {told(f1, '+')}, more in {int((f1 > 0).sum())} of {len(f1)}; "
+        f"AP {told(precision, '+')}"
+    )
+
+
+def keep(fresh: pd.DataFrame) -> None:
+    """Write `fresh` over what was measured before of the same variants and splits; the rest stays."""
+    found = pd.concat([read_found(), fresh]) if FOUND.exists() else fresh
+    found.drop_duplicates(KEY, keep="last").to_csv(FOUND, index=False, float_format="%.6f")
+
+
+def read_found() -> pd.DataFrame:
+    """What was measured last, of the variants that there are."""
+    found = pd.read_csv(FOUND, dtype={"left_out": str})
+    return found[found["variant"].isin([v.name for v in VARIANTS])]
 
 
 def main() -> int:
@@ -125,8 +147,11 @@ def main() -> int:
     parser.add_argument("--variants", nargs="*", choices=names, default=names)
     parser.add_argument("--write", type=Path, help="document that holds the table between its marks")
     chosen = parser.parse_args()
-    fresh = measure([v for v in VARIANTS if v.name in chosen.variants], chosen.seeds, chosen.kinds)
-    text = table(fresh[fresh["seed"].isin(chosen.seeds)])
+    variants = [v for v in VARIANTS if v.name in chosen.variants]
+    for seed, fresh in zip(chosen.seeds, measured(variants, chosen.seeds, chosen.kinds), strict=True):
+        keep(fresh)
+        print(f"seed {seed}", file=sys.stderr, flush=True)
+    text = table(read_found())
     print(text, flush=True)
     if chosen.write:
         write_between(chosen.write, "models", text)

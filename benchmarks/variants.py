@@ -8,13 +8,15 @@ pixels are whole regions or years with their `row` and `col`, so that a call may
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from border import TRAINING, Bools, Pixels, demo_features
+from border import SIDE_PX, TRAINING, Bools, Pixels, demo_features
 from numpy.typing import NDArray
+from scipy.ndimage import label
 from sklearn.ensemble import RandomForestClassifier
 
 from cocal.classify.calibration import at_prior
@@ -38,7 +40,7 @@ class Answer:
 Recipe = Callable[[Pixels, Pixels, int], Answer]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
     """One way to make the map; `null`: it stands in the table to be beaten."""
 
@@ -68,28 +70,34 @@ def one_index(train: Pixels, test: Pixels, seed: int) -> Answer:
     return Answer(said, np.full(said.size, np.nan))
 
 
-DEMO = demo_features()
-WIDE = demo_features(
+AROUND = (
     *(f"{name}~mean5" for name in ("NDVI.p10", "NDVI.median", "NDVI.std", "NDVI.h1_cos", "CIRE.amplitude", "NDMI.median",
                                    "NBR2.median", "BSI.p90", "swir16.median", "rededge071.median")),
     *(f"{name}~std5" for name in ("NDVI.median", "swir16.median")),
     *(f"{name}~mean15" for name in ("NDVI.std", "CIRE.amplitude", "BSI.p90")),
 )  # fmt: skip
-OWN = [at for at, name in enumerate(WIDE.features) if "~" not in name]
+HARVEST = ("NDVI.falls", "CIRE.falls", "NBR2.falls")
+ALL = demo_features(*AROUND, *HARVEST)
+OWN = [at for at, name in enumerate(ALL.features) if name not in (*AROUND, *HARVEST)]
+
+
+def columns(more: tuple[str, ...]) -> list[int]:
+    """Where the features of the pixel itself stand, and `more`."""
+    return [*OWN, *(ALL.features.index(name) for name in more)]
 
 
 @lru_cache(maxsize=4)
-def fitted(train: Pixels, seed: int, around: bool) -> RandomForestClassifier:
-    """The forest of a split on the pixels' own features, or on those of their surroundings too; kept for the next variant."""
+def fitted(train: Pixels, seed: int, more: tuple[str, ...]) -> RandomForestClassifier:
+    """The forest of a split on the pixels' own features and `more`; kept for the next variant."""
     chosen = RandomForestClassifier(60, min_samples_leaf=2, random_state=seed, oob_score=True)
-    return chosen.fit(train.x if around else train.x[:, OWN], train.code)
+    return chosen.fit(train.x[:, columns(more)], train.code)
 
 
 @lru_cache(maxsize=4)
-def asked(train: Pixels, test: Pixels, seed: int, around: bool) -> tuple[Bools, NDArray[np.float64]]:
+def asked(train: Pixels, test: Pixels, seed: int, more: tuple[str, ...]) -> tuple[Bools, NDArray[np.float64]]:
     """(coca is the likeliest class, probability of coca) of the tested pixels."""
-    estimator = fitted(train, seed, around)
-    found = accelerated(estimator).predict_proba(test.x if around else np.ascontiguousarray(test.x[:, OWN]))
+    estimator = fitted(train, seed, more)
+    found = accelerated(estimator).predict_proba(np.ascontiguousarray(test.x[:, columns(more)]))
     column = estimator.classes_.tolist().index(COCA)
     return found.argmax(axis=1) == column, found[:, column]
 
@@ -109,16 +117,16 @@ def prior_of(train: Pixels, pixels: Pixels) -> NDArray[np.float64]:
     return np.where(pixels.office[:, 0], there, elsewhere)
 
 
-def recipe(*, around: bool = False, before: bool = False, threshold: bool = False) -> Recipe:
-    """The forest with some of: surroundings, last year's map as prior, a threshold of best F1 on the training pixels.
+def recipe(*more: str, before: bool = False, threshold: bool = False) -> Recipe:
+    """The forest with `more` features, and some of: last year's map as prior, a threshold of best F1 on the training pixels.
 
     The threshold is chosen on each training pixel's probability from the trees that did not see it, at the prevalence of
     the map. Without it coca is what is likeliest; a prior alone is called from one half.
     """
 
     def answer(train: Pixels, test: Pixels, seed: int) -> Answer:
-        said, probability = asked(train, test, seed, around)
-        estimator = fitted(train, seed, around)
+        said, probability = asked(train, test, seed, more)
+        estimator = fitted(train, seed, more)
         held_out = estimator.oob_decision_function_[:, estimator.classes_.tolist().index(COCA)]
         if not (before or threshold):
             return Answer(said, probability)
@@ -134,28 +142,57 @@ def recipe(*, around: bool = False, before: bool = False, threshold: bool = Fals
     return answer
 
 
-PLAIN = Variant("plain forest", WIDE, recipe(), null=True)
+LEAST_PATCH = 5
+"""Pixels of the smallest patch and the smallest hole that a map with a minimum unit holds."""
+
+
+def sieved(said: Bools, pixels: Pixels) -> Bools:
+    """`said` without patches, and then without holes, of less than `LEAST_PATCH` pixels that touch by their sides."""
+    canvas = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
+    canvas[pixels.row, pixels.col] = said
+    for value in (True, False):
+        patches, _ = label(canvas == value)
+        small = np.bincount(patches.ravel()) < LEAST_PATCH
+        canvas ^= small[patches] & (canvas == value)
+    return canvas[pixels.row, pixels.col]
+
+
+def with_minimum_unit(plain: Recipe) -> Recipe:
+    """A map sieved, of as many pixels as before: the threshold falls until those that the sieve took are made up for."""
+
+    def answer(train: Pixels, test: Pixels, seed: int) -> Answer:
+        found = plain(train, test, seed)
+        order = np.argsort(-found.probability, kind="stable")
+
+        def largest(count: int) -> Bools:
+            said = np.zeros(order.size, dtype=bool)
+            said[order[:count]] = True
+            return sieved(said, test)
+
+        enough = bisect_left(range(order.size), int(found.said.sum()), key=lambda n: int(largest(n).sum()))
+        return Answer(largest(enough), found.probability)
+
+    return answer
+
+
+PLAIN = Variant("plain forest", ALL, recipe(), null=True)
+FULL = Variant(
+    "full: harvests, last year's map, threshold", ALL, recipe(*HARVEST, before=True, threshold=True)
+)
 
 VARIANTS: tuple[Variant, ...] = (
-    Variant("last year's map", WIDE, last_map, null=True),
-    Variant("mean of four years' maps", WIDE, historical_mean, null=True),
-    Variant("one index", WIDE, one_index, null=True),
+    Variant("last year's map", ALL, last_map, null=True),
+    Variant("mean of four years' maps", ALL, historical_mean, null=True),
+    Variant("one index", ALL, one_index, null=True),
     PLAIN,
-    Variant("plain forest + threshold", WIDE, recipe(threshold=True)),
-    Variant("plain forest + surroundings", WIDE, recipe(around=True)),
-    Variant("plain forest + last year's map", WIDE, recipe(before=True)),
-    Variant(
-        "surroundings + threshold (full without last year's map)", WIDE, recipe(around=True, threshold=True)
-    ),
-    Variant(
-        "last year's map + threshold (full without surroundings)", WIDE, recipe(before=True, threshold=True)
-    ),
-    Variant(
-        "surroundings + last year's map (full without threshold)", WIDE, recipe(around=True, before=True)
-    ),
-    Variant(
-        "full: surroundings, last year's map, threshold",
-        WIDE,
-        recipe(around=True, before=True, threshold=True),
-    ),
+    Variant("plain forest + threshold", ALL, recipe(threshold=True)),
+    Variant("plain forest + minimum unit", ALL, with_minimum_unit(recipe())),
+    Variant("plain forest + surroundings", ALL, recipe(*AROUND)),
+    Variant("plain forest + harvests", ALL, recipe(*HARVEST)),
+    Variant("plain forest + last year's map", ALL, recipe(before=True)),
+    Variant("full without last year's map", ALL, recipe(*HARVEST, threshold=True)),
+    Variant("full without harvests", ALL, recipe(before=True, threshold=True)),
+    Variant("full without threshold", ALL, recipe(*HARVEST, before=True)),
+    FULL,
+    Variant("full + minimum unit", ALL, with_minimum_unit(FULL.answer)),
 )

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import models
 from hardness import Pixels, looked_at
 from sklearn.ensemble import RandomForestClassifier
+from variants import FULL, PLAIN
 
 from cocal.classify import load_model, save_model, train
 from cocal.classify.applicability import STEPS, Applicability, applicability_of
@@ -33,8 +34,7 @@ from cocal.simulate.land.kinds import CODES
 ROOT = Path(__file__).parents[2]
 ELEVATION, PUNA_M = 21, 3_000
 RECALL, FALSE_ALARM, QUARTER = 0.75, 0.10, 0.25
-AHEAD, WINS = 0.03, 9
-FULL = "full: surroundings, last year's map, threshold"
+AHEAD, WINS, SAME_LAND = 0.03, 9, 0.005
 
 
 def small_model(folder: Path) -> None:
@@ -156,24 +156,42 @@ def applicability_costs_less_than_a_quarter_of_predict_proba() -> str:
     return f"{mine * per:.1f} us a pixel, predict_proba {theirs * per:.1f}: {mine / theirs:.2f} of it, {len(area.samples)} samples"
 
 
-def the_full_model_is_ahead_of_the_plain_forest() -> str:
-    chosen = [v for v in models.VARIANTS if v.name in (FULL, models.PLAIN.name)]
-    found, said = models.per_land(models.measure(chosen, models.SEEDS)), []
-    for kind in models.KINDS:
-        part = found[found["kind"] == kind].set_index("seed")
-        full, plain = (part[part["variant"] == name]["f1"] for name in (FULL, models.PLAIN.name))
+def the_full_model_is_ahead_of_the_plain_forest_on_ten_lands_and_the_first_measured_again_agrees() -> str:
+    """The lands as `benchmarks/models.py` measured them; the first is measured again, from its images on where they are
+    not kept: 1 minute of CPU, 3 where it is simulated. The documented table is made again from the rows.
+    """
+    kept = models.read_found()
+    assert models.table(kept) in (ROOT / "docs" / "models.md").read_text(encoding="utf-8"), "another table"
+    again = pd.concat(models.measured([PLAIN, FULL], models.SEEDS[:1]))
+    told = []
+    for kind, (plain, full) in f1_of_both(kept).items():
         more = full - plain
+        assert set(more.index) == set(models.SEEDS), (kind, more)
         assert more.mean() >= AHEAD, (kind, more)
         assert (more > 0).sum() >= WINS, (kind, more)
-        said.append(
+        told.append(
             f"{kind}: {plain.mean():.3f} to {full.mean():.3f}, ahead in {(more > 0).sum()} of {len(more)}"
         )
-    return "; ".join(said)
+        for before, now in zip((plain, full), f1_of_both(again)[kind], strict=True):
+            apart = (before - now).dropna().abs()
+            assert len(apart) == 1, apart
+            assert apart.max() <= SAME_LAND, f"{kind}: kept {before}, now {now}"
+    return f"{'; '.join(told)}; land {models.SEEDS[0]} again within {SAME_LAND}"
+
+
+def f1_of_both(found: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """Per kind of split: F1 of the plain forest and of the full model by land."""
+    lands = models.per_land(found).set_index("seed")
+    of = {kind: lands[lands["kind"] == kind] for kind in models.KINDS}
+    return {
+        kind: tuple(part.loc[part["variant"] == v.name, "f1"] for v in (PLAIN, FULL))
+        for kind, part in of.items()
+    }
 
 
 REQUIREMENTS = [
     an_altered_model_a_card_without_a_feature_and_a_renamed_pickle_are_refused,
     covers_that_were_not_in_training_are_flagged_and_others_are_not,
     applicability_costs_less_than_a_quarter_of_predict_proba,
-    the_full_model_is_ahead_of_the_plain_forest,
+    the_full_model_is_ahead_of_the_plain_forest_on_ten_lands_and_the_first_measured_again_agrees,
 ]

@@ -49,15 +49,15 @@ SHAPE = ("@*", ".p10", ".median", ".p90", ".std", ".h1_cos", ".h1_sin", ".trend"
 """Each month, the year's lows, middle, highs and spread, and its shape: season and trend."""
 
 
-def border_samples() -> tuple[pd.DataFrame, list[str], NDArray[np.bool_]]:
-    """(samples with their features, features, in Bolivia)."""
+def border_samples(shape: tuple[str, ...] = SHAPE) -> tuple[pd.DataFrame, list[str], NDArray[np.bool_]]:
+    """(samples with their features, features, in Bolivia); `shape`: what of each variable's course."""
     scheme = ClassScheme.model_validate(class_scheme("t20lkp", "forest", BORDER_CLASSES))
     series, labels = read_series(series_settings(T20LKP), scheme)
     period = Period("2018-2019", *pd.to_datetime(series["time"].values[[0, -1]]).date)
     variables = (*SERIES_BANDS, *INDICES, "NBR")
     settings = FeatureSettings(
         mask=None, windows="monthly", composite="median", fill={"*": "nearest"},
-        features=tuple(f"{name}{suffix}" for suffix in SHAPE for name in variables),
+        features=tuple(f"{name}{suffix}" for suffix in shape for name in variables),
     )  # fmt: skip
     features = series_features(series, settings, period)
     municipalities = gpd.read_file(DATA / "boundaries" / "bolivia_municipios_2024.geojson")

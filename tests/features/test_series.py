@@ -32,7 +32,15 @@ def test_series_and_rasters_of_the_same_values_have_the_same_features(
     for name in bands:
         bands[name][rng.random(shape) < 0.4] = 0
     chosen = settings(
-        features=["NDVI@*", "EVI.p90", "BSI.std", "NDMI.h1_sin", "red.lowest_day", "NDMI.trend"],
+        features=[
+            "NDVI@*",
+            "EVI.p90",
+            "BSI.std",
+            "NDMI.h1_sin",
+            "red.lowest_day",
+            "NDMI.trend",
+            "NDVI.falls",
+        ],
         fill={"*@*": "linear", "*": "none"},
     )
     raster = index(scenes(days, **bands), chosen, year)["features"].values.reshape(-1, 20)

@@ -28,7 +28,7 @@ RICH = {
     "mask": MASK,
     "features": [
         "NDVI@*", "NDVI.p10", "NDVI.std", "NDVI.h1_cos", "NDMI.mean", "NDMI.trend", "red.median", "slope",
-        "NBR.lowest_day", "elevation", "NDVI.h2_sin",
+        "NBR.lowest_day", "elevation", "NDMI.falls", "NDVI.h2_sin",
     ],
     "fill": {"*@*": "linear", "NDMI*": "nearest", "*": "none"},
 }  # fmt: skip

@@ -53,6 +53,31 @@ def test_the_earliest_of_equal_lows_is_the_lowest_day() -> None:
     assert statistic("lowest_day", 0.5, 0.1, 0.3, 0.1) == 20.0
 
 
+def test_falls_are_summed_over_the_windows_that_are_there() -> None:
+    # 0.7 to 0.3, a gap, up to 0.6, to 0.5, to 0.1: 0.4 + 0.1 + 0.4
+    assert statistic("falls", 0.7, 0.3, NAN, 0.6, 0.5, 0.1) == pytest.approx(0.9)
+    assert statistic("falls", NAN, 0.1, 0.1, NAN, 0.4) == 0.0
+    assert math.isnan(statistic("falls", NAN, 0.4, NAN))
+
+
+def test_a_course_stripped_three_times_falls_three_times_its_amplitude() -> None:
+    course = [0.8, 0.3, 0.6, 0.8] * 3
+    assert statistic("falls", *course) / statistic("amplitude", *course) == pytest.approx(3.0)
+
+
+@settings(deadline=None)
+@given(courses)
+def test_falls_less_rises_are_what_lies_between_the_first_window_and_the_last(series: np.ndarray) -> None:
+    falls, rises = (Course(s, MONTHS, YEAR).falls() for s in (series, -series))
+    for i, column in enumerate(series.T.astype(np.float64)):
+        seen = column[~np.isnan(column)]
+        if seen.size < 2:
+            assert np.isnan(falls[i])
+            continue
+        assert falls[i] >= np.ptp(seen) * (seen.argmax() < seen.argmin()) - 1e-6
+        assert falls[i] - rises[i] == pytest.approx(seen[0] - seen[-1], abs=1e-5)
+
+
 @pytest.mark.parametrize("name", [*STATISTICS, "p10"])
 def test_a_statistic_is_missing_below_the_windows_it_needs_and_there_from_them_on(name: str) -> None:
     needed = STATISTICS.get(name, 1)

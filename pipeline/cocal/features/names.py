@@ -23,7 +23,7 @@ from cocal.features.ordering import percent_of
 TERRAIN = ("elevation", "slope")
 
 STATISTICS = {
-    "mean": 1, "std": 1, "amplitude": 1, "lowest_day": 1, "min": 1, "median": 1, "max": 1, "trend": 3,
+    "mean": 1, "std": 1, "amplitude": 1, "lowest_day": 1, "min": 1, "median": 1, "max": 1, "falls": 2, "trend": 3,
     "h1_cos": 3, "h1_sin": 3, "h2_cos": 5, "h2_sin": 5,
 }  # fmt: skip
 """Statistics over the windows and how many observed windows each needs; p00 to p99 need 1."""

@@ -57,7 +57,7 @@ class Course:
             return self.harmonic(name)
         plain: dict[str, Callable[[], Series]] = {
             "mean": self.mean, "std": self.std, "amplitude": self.amplitude,
-            "lowest_day": self.lowest_day, "trend": self.trend,
+            "lowest_day": self.lowest_day, "falls": self.falls, "trend": self.trend,
         }  # fmt: skip
         return plain[name]()
 
@@ -104,6 +104,19 @@ class Course:
             day = blend(value < lowest, np.float32(when), day)
             lowest = np.fmin(lowest, value)
         return day
+
+    def falls(self) -> Series:
+        """Sum of the falls from each window to the next that is there, in the variable's unit; 0 where it only rises.
+
+        A stand that is cut falls at each cut (mowing: Kolecka et al. 2018, Remote Sensing 10:1221,
+        doi:10.3390/rs10081221); coca is stripped three to four times a year. Over the amplitude it is the number of
+        full falls. A window between two others adds nothing unless it lies beyond both.
+        """
+        last, total = np.full(self.count.shape, np.nan), np.zeros(self.count.shape)
+        for value in self.series.astype(np.float64):
+            total += np.fmax(last - value, 0.0)
+            last = blend(np.isnan(value), last, value)
+        return blend(self.count >= STATISTICS["falls"], total, np.float64(np.nan)).astype(np.float32)
 
     def trend(self) -> Series:
         """Slope of the least-squares line, in the variable's unit per 365.25 days."""
