@@ -118,7 +118,9 @@ def main(folder: Path, forest: Path, out: Path) -> None:
     with dask.config.set(scheduler="synchronous"):
         found = make_map(folder, joblib.load(forest))
     for name, layer in found.data_vars.items():
-        write_cog(layer.odc.assign_crs(found.odc.crs), out / f"{name}.tif", overwrite=True, compression="deflate")
+        write_cog(
+            layer.odc.assign_crs(found.odc.crs), out / f"{name}.tif", overwrite=True, compression="deflate"
+        )
     count(found["class"], folder / "regions.gpkg").to_csv(out / "hectares.csv")
     (out / "versions.json").write_text(json.dumps({m.__name__: m.__version__ for m in (xr, dask, np)}))
 

@@ -246,7 +246,13 @@ def write_forests(land: Land) -> None:
     scheme, settings = read_scheme(SCHEME), feature_settings()
     table = _training_table(land, settings)
     names = feature_names(settings, PERIOD)
-    origin = {"source": "invented", "licence": "CC0-1.0", "period": "2024", "sample_sha256": "", "simulated": True}
+    origin = {
+        "source": "invented",
+        "licence": "CC0-1.0",
+        "period": "2024",
+        "sample_sha256": "",
+        "simulated": True,
+    }
     stated = TrainSettings.model_validate(
         {
             "id": "benchmark", "estimator": "random_forest", "parameters": {"n_estimators": 5}, "seed": 1, "missing": "drop",
@@ -264,7 +270,10 @@ def write_forests(land: Land) -> None:
         contract = contract_of(names, plain, scheme.sha256, small.card.classes)
         artefact = pack(estimator, contract)
         told = {"id": slug(forest), "parameters": {}, "applicability": None, "sha256": digest(artefact)}
-        told |= {"self_test": self_test_of(estimator, values[:8]), "artefact_sha256": hashlib.sha256(artefact).hexdigest()}
+        told |= {
+            "self_test": self_test_of(estimator, values[:8]),
+            "artefact_sha256": hashlib.sha256(artefact).hexdigest(),
+        }
         home.mkdir(parents=True, exist_ok=True)
         save_model(Model(estimator, small.card.model_copy(update=told), artefact), home)
         joblib.dump(estimator, home / "forest.joblib")
