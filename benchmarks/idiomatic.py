@@ -23,9 +23,8 @@ import pandas as pd
 import pystac
 import rasterio.features
 import xarray as xr
-from odc.geo.cog import write_cog
-
 from bands import COARSE, FINE, INDICES
+from odc.geo.cog import write_cog
 
 CHUNK = 1024
 CLEAR = (2, 4, 5, 6, 7)

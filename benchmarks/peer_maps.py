@@ -80,14 +80,15 @@ def by_geowombat(composite: Path, forest: Path, out: Path) -> None:
     def predict(pixels: Any) -> Any:
         return estimator.predict(pixels.reshape(-1, pixels.shape[-1])).reshape(pixels.shape[:-1])
 
-    with gw.open(str(composite), chunks=512) as source:
+    with gw.open(str(composite), chunks=512) as opened:
+        source = opened.drop_vars("band")
         indices = layers(lambda n: source.isel(band=n, drop=True))
         features = xr.concat([source, xr.concat(indices, dim="band")], dim="band", coords="minimal")
         features = features.chunk({"band": -1})
         classes = xr.apply_ufunc(
             predict, features, input_core_dims=[["band"]], dask="parallelized", output_dtypes=["uint8"]
         )
-        classes = classes.expand_dims(band=[1]).assign_attrs(source.attrs)
+        classes = classes.expand_dims(band=[1]).assign_attrs(opened.attrs)
         classes.gw.save(str(out), overwrite=True, num_workers=1, compress="lzw", log_progress=False)
 
 

@@ -20,14 +20,14 @@ import geopandas as gpd
 import joblib
 import numpy as np
 import rasterio
+from land import CLASSES, FORESTS, PERIOD, Land, feature_settings, field_numbers, invent_look, slug
+from peer_maps import BANDS, QUARTERS, layers
 from sklearn.ensemble import RandomForestClassifier
+from spent import Pairs, Spent, spend, table
+from whole import WORK, prepared
 
 from cocal.archive import list_scenes, read_scenes, scenes_within
 from cocal.features import bands_needed, composite, composite_windows
-from land import CLASSES, FORESTS, PERIOD, SIDES, Land, feature_settings, field_numbers, invent_look, slug
-from peer_maps import BANDS, QUARTERS, layers
-from pipeline import WORK, prepared
-from spent import Pairs, Spent, spend, table
 
 MAPS = Path(__file__).parent / "peer_maps.py"
 PYTHON = os.environ.get("COCAL_PEERS", sys.executable)

@@ -22,6 +22,11 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 LIBRARIES = ("cocal", "numpy", "numba", "scikit-learn", "xarray", "dask", "odc-stac", "rasterio")
 
+INTRODUCTION = (
+    "Written by `make bench` (`benchmarks/run.py`), no figure by hand. CPU seconds are user and system time; ratios within a run "
+    "count more than seconds, which depend on the machine and on what else it does."
+)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -43,13 +48,13 @@ SECTIONS = (
         "`benchmarks/idiomatic.py`, in turns, each in a fresh process, start-up included: 20 dates x 10 bands and the scene class at 10 "
         "and 20 m, 96 features, 6 classes, 40 regions, the same files and the same forest. The data are invented (`benchmarks/land.py`). "
         "A ratio is the yardstick over cocal; seconds and memory are those of the middle turn.",
-        "pipeline.py",
+        "whole.py",
     ),
     Section(
         "tile",
         "A whole Sentinel-2 tile",
         "cocal alone on 10,980 x 10,980 px x 20 dates, one process; the last column says how far a pixel costs more or less than at 4 Mpx.",
-        "pipeline.py",
+        "whole.py",
         ("--tile",),
         long=True,
     ),
@@ -89,11 +94,7 @@ def machine() -> str:
 
 def skeleton() -> str:
     """The page without figures."""
-    parts = [
-        "# Performance",
-        "Written by `make bench` (`benchmarks/run.py`), no figure by hand. CPU seconds are user and system time; ratios within a run count "
-        "more than seconds, which depend on the machine and on what else it does.",
-    ]
+    parts = ["# Performance", INTRODUCTION]
     for section in SECTIONS:
         parts += [
             f"## {section.title}",

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from land import SIDES, Land
+from spent import environment, spend
+from whole import COCAL, WORK, prepared
+
 from cocal.config import GridSettings
 from cocal.run.execute import Call, Job, executor
-from land import SIDES, Land
-from pipeline import COCAL, WORK, prepared
-from spent import environment, spend
 
 FOREST = "100 x 12"
 EMPTY_TASKS = 2_000

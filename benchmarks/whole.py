@@ -1,7 +1,7 @@
 """cocal's whole pipeline against the idiomatic one (`idiomatic.py`), in turns, each in a fresh process.
 
-    python benchmarks/pipeline.py [--mpx 1] [--turns 3] [--forest "100 x 12"] [--work FOLDER]
-    python benchmarks/pipeline.py --tile        10,980 px, cocal alone, beside its own 4 Mpx: an hour
+    python benchmarks/whole.py [--mpx 1] [--turns 3] [--forest "100 x 12"] [--work FOLDER]
+    python benchmarks/whole.py --tile        10,980 px, cocal alone, beside its own 4 Mpx: an hour
 
 The contender is `cocal measure CONFIG --serial`: archive -> class, probability and clear dates as rasters, hectares per region.
 Classes are compared on every pixel. The yardstick is run without numbagg, which slows Dask's medians down tenfold.
@@ -18,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
-
 from land import FORESTS, SIDES, Land, slug, write_forests, write_land
+from numpy.typing import NDArray
 from spent import Pairs, Spent, spend, table
 
 HERE = Path(__file__).parent
@@ -30,10 +29,10 @@ MOST_YARDSTICK_MPX = 16
 """The yardstick is not run on a whole tile: it would take most of a day."""
 
 
-def contender(land: Land, forest: str) -> Spent:
+def contender(land: Land, forest: str, *options: str) -> Spent:
     """cocal, with nothing made before."""
     shutil.rmtree(land.run_folder(forest), ignore_errors=True)
-    return spend(sys.executable, "-c", COCAL, "measure", land.config(forest), "--serial")
+    return spend(sys.executable, "-c", COCAL, "measure", land.config(forest), "--serial", *options)
 
 
 def yardstick(land: Land, forest: str) -> Spent:
