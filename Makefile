@@ -21,7 +21,7 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/run.py
 
 notebooks: $(READY)
 	$(BIN)/python -m pytest --nbmake notebooks

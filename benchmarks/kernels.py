@@ -163,7 +163,7 @@ def main(arguments: list[str]) -> None:
     pixels, turns = [int(a) for a in arguments] or [16_384, 5]
     for measure in (models, strips):
         for pairs in measure(pixels, turns):
-            print(pairs, flush=True)
+            print(f"- {pairs}", flush=True)
 
 
 if __name__ == "__main__":
