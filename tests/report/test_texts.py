@@ -11,7 +11,7 @@ from cocal.report.texts import LANGUAGES, Voice, texts
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
-LOOKED_UP = (
+LOOKED_UP = ("input.", "span.", "legend.", 
     "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
     "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.", "note.",
 )  # fmt: skip
