@@ -93,7 +93,9 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "doubted_observers": any(p.reference_low_ha is not None for p in doubted),
         "class_tables": _class_tables(content, t),
         "unseen": lambda place: _unseen(place, t),
-        "explained": lambda place: Scribe(t, decimals).explained(place.why_not_comparable, place.within_interval),
+        "explained": lambda place: Scribe(t, decimals).explained(
+            place.why_not_comparable, place.within_interval
+        ),
         "colours": {c.key: c.colour for c in content.scheme.classes},
         "charts": _charts(content, places, t),
         "series_charts": _series_charts(content, t),

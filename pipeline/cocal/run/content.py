@@ -156,10 +156,10 @@ def reproduce(run: Run) -> Reproduce:
     """The command, the configuration, and what identifies its inputs."""
     config = run.config
     given = {
-        "samples": config.train and config.train.samples.path,
-        "records": config.records and config.records.path,
-        "strata": config.records and config.records.strata,
-        "official figures": config.comparison and config.comparison.official,
+        "samples": None if config.train is None else config.train.samples.path,
+        "records": None if config.records is None else config.records.path,
+        "strata": None if config.records is None else config.records.strata,
+        "official figures": None if config.comparison is None else config.comparison.official,
     }
     files = {role: path for role, path in given.items() if path is not None}
     hashes = {

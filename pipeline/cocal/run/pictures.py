@@ -70,7 +70,10 @@ def _sources(run: Run) -> list[dict[str, str]]:
     mark = {"es": " SIMULADAS", "en": "SIMULATED "} if run.simulated else {"es": "", "en": ""}
     files = ", ".join(source.path.name for source in run.config.regions.sources)
     found = [
-        {"es": f"{len(days)} escenas{mark['es']}: {scenes}", "en": f"{len(days)} {mark['en']}scenes: {scenes}"},
+        {
+            "es": f"{len(days)} escenas{mark['es']}: {scenes}",
+            "en": f"{len(days)} {mark['en']}scenes: {scenes}",
+        },
         {"es": f"regiones: {files}", "en": f"regions: {files}"},
     ]
     if any(name.lower().startswith("sentinel") for name in platforms):

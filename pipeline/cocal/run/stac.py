@@ -77,6 +77,7 @@ def _model(run: Run) -> dict[str, Any]:
     where = run.require_model().relative_to(run.store.root).as_posix() if run.require_model().is_relative_to(
         run.store.root
     ) else None  # fmt: skip
+    bands = [{"name": name} for given in card["mlm"]["mlm:input"] for name in given["bands"]]
     artefact = {
         "href": f"../../{where}/{card['artefact']}", "type": "application/zip; application=skops", "roles": ["mlm:model"],
         "title": "model without pickle", "mlm:artifact_type": "skops.io.dump",
@@ -90,7 +91,7 @@ def _model(run: Run) -> dict[str, Any]:
         "geometry": json.loads(shapely.to_geojson(area)),
         "properties": {
             "title": _title(run, f"model {card['id']}"), "datetime": None, "start_datetime": start,
-            "end_datetime": end, "cocal:sha256": card["sha256"], **card["mlm"],
+            "end_datetime": end, "cocal:sha256": card["sha256"], "bands": bands, **card["mlm"],
         },
         "links": [_link("root", "./catalog.json"), _link("parent", "./catalog.json")],
         "assets": {} if where is None else {"model": artefact},
