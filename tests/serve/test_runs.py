@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from offering import offered
+from pystac.validation import validate_dict
 
 from cocal import cli
 from cocal.errors import InputError, UsageError
@@ -132,6 +133,8 @@ def test_the_catalogue_of_a_run_satisfies_the_schemas_of_its_extensions(land):
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     declared = {url.split("/")[3] for content in contents for url in content.get("stac_extensions", ())}
     assert declared == {"classification", "mlm", "processing", "projection", "raster"}
+    for content in contents:
+        validate_dict(content, extensions=[])
     assert [error for content in contents for error in extension_errors(content)] == []
     item = next(content for content in contents if "class" in content.get("assets", {}))
     item["assets"]["class"]["raster:bands"][0]["data_type"] = "byte"
