@@ -1,11 +1,13 @@
 import json
 import multiprocessing
+import re
 
 import pandas as pd
 import pytest
 
 from cocal.errors import UsageError
 from cocal.store import (
+    PACKAGE,
     LocalStore,
     Manifest,
     address,
@@ -136,3 +138,14 @@ def test_texts_of_a_csv_are_no_formulas_and_come_back_as_they_were(tmp_path):
     assert cells[-4:] == ["-12.5", "+3", "1e-3", "plain"]
     assert all(cell.startswith("'") for cell in cells[:-4])
     assert given_back(pd.read_csv(path, dtype={"name": str}))["name"].tolist() == texts
+
+
+def test_no_table_leaves_the_program_but_through_the_guard_against_formulas():
+    loose = [
+        (path.name, line)
+        for path in PACKAGE.rglob("*.py")
+        if path.parent.name != "simulate"  # its texts are its own
+        for line in re.findall(r".*\.to_csv\([^)].*", path.read_text(encoding="utf-8"))
+        if "inert(" not in line
+    ]
+    assert loose == []

@@ -35,6 +35,7 @@ from cocal.config import read_config
 from cocal.contracts import UNOBSERVED
 from cocal.run import run
 from cocal.run.tables import read_own_csv
+from stac_check import extension_errors
 
 ROOT = Path(__file__).parents[2]
 HOSTILE, FORMULA = "<img src=x onerror=alert(1)>", '=HYPERLINK("http://127.0.0.1:9/","open")'
@@ -200,12 +201,15 @@ def _tool(name: str, *arguments: str) -> str:
 
 
 def _valid_stac(folder: Path) -> str:
-    """Every object against the STAC schemas, extensions read by pystac's classes, every asset there; no network."""
+    """Every object and its extensions against their schemas, read by pystac's classes, every asset there; no network."""
     refuse, socket.socket.connect = socket.socket.connect, _no_network  # type: ignore[method-assign]
     try:
         paths = sorted(folder.rglob("*.json"))
         for path in paths:
-            validate_dict(json.loads(path.read_text(encoding="utf-8")), extensions=[])
+            content = json.loads(path.read_text(encoding="utf-8"))
+            validate_dict(content, extensions=[])
+            wrong = extension_errors(content)
+            assert wrong == [], wrong
         catalog = pystac.Catalog.from_file(str(folder / "catalog.json"))
         items = list(catalog.get_items(recursive=True))
     finally:
@@ -225,7 +229,7 @@ def _valid_stac(folder: Path) -> str:
             classes = ClassificationExtension.ext(item.assets["class"]).classes
             assert classes, item.id
             assert "processing:lineage" in item.properties, item.id
-    return f"{len(paths)} STAC objects valid, {len(items)} items with all assets"
+    return f"{len(paths)} STAC objects valid with their extensions, {len(items)} items with all assets"
 
 
 def _no_network(*_: object) -> None:

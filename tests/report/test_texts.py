@@ -6,12 +6,16 @@ from typing import get_args
 import pytest
 
 import cocal.report
+from cocal.estimate import TOO_SMALL
 from cocal.report.content import Kind
+from cocal.report.sections import Scribe
 from cocal.report.texts import LANGUAGES, Voice, texts
+from cocal.run.measure.applicability import OUTSIDE_NOTE
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
+    "input.", "span.", "legend.",
     "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
     "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.", "note.",
 )  # fmt: skip
@@ -95,6 +99,23 @@ def test_a_reason_with_figures_is_told_with_the_numbers_of_the_language(voices):
     assert en.phrase("eradication", reason) == reason
     days = "date differs: the official figure is of 2023-12-31, the map of 2024-01-01 to 2024-12-31"
     assert es.phrase("why", days).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
+
+
+def test_the_notes_that_measuring_writes_are_told_in_spanish(voices):
+    es, _ = voices
+    notes = f"{TOO_SMALL}: no sample point in this region; {OUTSIDE_NOTE.format(4.4)}; {TOO_SMALL}"
+    assert es.phrase("why", notes) == (
+        "n insuficiente: ningún punto de la muestra en esta región; "
+        "el 4,4 % de lo mapeado está donde el modelo no es aplicable; n insuficiente"
+    )
+
+
+def test_a_difference_is_explained_by_reasons_by_the_sample_or_by_nothing(voices):
+    es = Scribe(voices[0], 0)
+    assert es.explained("no interval: n too small", None) == "sin intervalo: n insuficiente"
+    assert es.explained("", True) == "comparables; cabe en el intervalo de la muestra"
+    assert es.explained("", False) == "comparables; queda sin explicar"
+    assert es.explained("", None) == "\N{EM DASH}"
 
 
 def test_hostile_words_within_a_reason_stay_words(voices):

@@ -256,3 +256,43 @@ def test_the_shipped_library_is_the_one_that_its_note_says():
     assert len(rows) == 4
     for name, wanted in rows:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost@evil.example", "evil.example:8765", "[::2]", "0.0.0.0", "", "local"]
+)
+def test_a_host_that_only_looks_like_this_machine_is_refused(restricted, host):
+    assert restricted.ask("/data/house", Host=host).status == 421
+
+
+def test_headers_that_are_not_well_formed_open_nothing(shown):
+    strange = [
+        "Bearer",
+        "Bearer ",
+        f"Basic {TOKEN}",
+        "Bearer \xff\xfe",
+        f"Bearer {TOKEN}\xe9",
+        f"Bearer x {TOKEN}",
+    ]
+    with offered(shown.root, restricted=True, token=TOKEN, local=False) as server:
+        for value in strange:
+            assert server.ask("/data/house", Authorization=value).status == 401, value
+        for value in ("cocal", "cocal=", "cocal=\xff", ";;;=", f"cocal={TOKEN}; cocal=", f'other="{TOKEN}"'):
+            assert server.ask("/data/house", Cookie=value).status == 401, value
+        for path in ("/login/../data/house", "/assets/../data/house", "/login/data/house", "//data/house"):
+            assert server.ask(path).status in (401, 404), path
+
+
+def test_every_answer_says_what_it_is(restricted):
+    wanted = {
+        "/": "text/html; charset=utf-8",
+        "/login": "text/html; charset=utf-8",
+        "/assets/style.css": "text/css; charset=utf-8",
+        "/assets/js/main.js": "text/javascript; charset=utf-8",
+        "/assets/vendor/maplibre-gl/maplibre-gl.mjs": "text/javascript; charset=utf-8",
+        "/assets/icon.svg": "image/svg+xml",
+        "/data/small/regions": "application/json",
+        "/nothing": "application/json",
+        tile_path("class", 14): "image/png",
+    }
+    assert {path: restricted.ask(path).headers["content-type"] for path in wanted} == wanted

@@ -8,11 +8,13 @@ import sys
 
 import pytest
 from offering import offered
+from pystac.validation import validate_dict
 
 from cocal import cli
 from cocal.errors import InputError, UsageError
 from cocal.serve import make_app, open_run
 from cocal.serve.guard import check_binding
+from stac_check import extension_errors
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -124,3 +126,17 @@ def test_a_tile_that_failed_is_told_as_ground_not_observed(land):
     with offered(land.root, restricted=True) as server:
         periods = server.ask("/data/house").json()["runs"][0]["periods"]
     assert {p["name"]: p["failed"] for p in periods} == {"january": 0, "all": 1}
+
+
+def test_the_catalogue_of_a_run_satisfies_the_schemas_of_its_extensions(land):
+    paths = sorted((land.root / "files" / "stac").rglob("*.json"))
+    contents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    declared = {url.split("/")[3] for content in contents for url in content.get("stac_extensions", ())}
+    assert declared == {"classification", "mlm", "processing", "projection", "raster"}
+    for content in contents:
+        validate_dict(content, extensions=[])
+    assert [error for content in contents for error in extension_errors(content)] == []
+    item = next(content for content in contents if "class" in content.get("assets", {}))
+    item["assets"]["class"]["raster:bands"][0]["data_type"] = "byte"
+    item["properties"]["processing:lineage"] = 3
+    assert len(extension_errors(item)) == 2

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cocal.classify.checks import RULES
 from cocal.classify.validation import Fitted
-from cocal.store import atomic_path
+from cocal.store import atomic_path, write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,8 +27,7 @@ _STYLE = (
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:
     """Write labels.csv, a row per finding, and labels.html: counts, a map, and each suspect beside its classes."""
-    with atomic_path(folder / TABLE) as temporary:
-        findings.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(folder / TABLE, findings)
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(_page(findings, fitted, simulated=simulated), encoding="utf-8")
 

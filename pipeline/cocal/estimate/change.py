@@ -21,6 +21,7 @@ from cocal.estimate.intervals import INTERVALS, net
 from cocal.estimate.settings import MIN_REGION_POINTS, check_settings
 from cocal.estimate.stratified import Domains, region_domains, whole
 from cocal.estimate.tally import Ints, Tally, subtract, tally, totals, variances
+from cocal.store import inert
 
 QUANTITIES = ("before", "after", "gain", "loss", "net")
 _FIGURES = ("area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
@@ -55,7 +56,7 @@ class Change:
     def to_csv(self) -> str:
         """The table, with interval and confidence on each row."""
         table = self.table.assign(interval=self.interval, confidence=self.confidence)
-        return str(table.to_csv(index=False, lineterminator="\n"))
+        return str(inert(table).to_csv(index=False, lineterminator="\n"))
 
     def to_text(self) -> str:
         """A table that can go into a report, hectares to 0.1."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cocal.contracts import AREAS, UNOBSERVED, check_table
+from cocal.store import inert
 
 FIGURES = (
     "area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha",
@@ -70,7 +71,7 @@ class Estimate:
         table = self.to_table().assign(
             estimator=self.estimator, interval=self.interval, confidence=self.confidence
         )
-        return str(table.to_csv(index=False, lineterminator="\n"))
+        return str(inert(table).to_csv(index=False, lineterminator="\n"))
 
     def to_text(self) -> str:
         """A table that can go into a report: hectares to 0.1, accuracies to 0.001, then the warnings."""

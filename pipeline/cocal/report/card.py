@@ -8,6 +8,7 @@ from typing import Any
 from cocal.report.texts import Voice, texts
 
 _PREFIX = "card."
+_NAMESPACES = {"training.provenance.period": "span"}
 
 
 def _at(card: Mapping[str, Any], path: str) -> Any:
@@ -24,17 +25,21 @@ def card_facts(card: Mapping[str, Any], t: Voice) -> list[tuple[str, str]]:
     """(label, text) of the facts that the page's dictionary has a word for, in the dictionary's order."""
     paths = [key.removeprefix(_PREFIX) for key in texts() if key.startswith(_PREFIX)]
     known = [(path, _at(card, path)) for path in paths]
-    return [(t(_PREFIX + path), _text(value, t)) for path, value in known if value not in (None, "", (), [])]
+    return [
+        (t(_PREFIX + path), _text(value, t, _NAMESPACES.get(path, "value")))
+        for path, value in known
+        if value not in (None, "", (), [])
+    ]
 
 
-def _text(value: Any, t: Voice) -> str:
+def _text(value: Any, t: Voice, namespace: str) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{t.class_name(str(k))} {_text(v, t)}" for k, v in value.items())
+        return ", ".join(f"{t.class_name(str(k))} {t.number(v)}" for k, v in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(_text(v, t) for v in value)
+        return ", ".join(_text(v, t, namespace) for v in value)
     if isinstance(value, float):
         return t.number(value, 0 if value.is_integer() else 3)
-    return t.phrase("value", str(value))
+    return t.phrase(namespace, str(value))
 
 
 def card_scores(card: Mapping[str, Any], t: Voice) -> list[tuple[str, list[str]]]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -98,10 +99,11 @@ def svg_uri(figure: Figure) -> str:
 
 def png_uri(figure: Figure) -> str:
     """The figure as a PNG data URI of 256 colours; equal figures give equal bytes."""
-    drawn = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)
     with style():
-        figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
-    picture = Image.open(drawn).convert("RGB")
+        figure.set_dpi(DPI)
+        canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     palette.save(buffer, format="PNG", optimize=True)

@@ -94,7 +94,7 @@ def map_figure(
         layout = _Layout(
             head=(drawing.BAND_IN if simulated else 0.0) + _MARGIN,
             ground=ground,
-            legend=_LINE_IN * -(-len(legend) // shape.columns) + 0.12,
+            legend=_LINE_IN * (bool(picture.shades) - (-len(legend) // shape.columns)) + 0.12,
             key=_LINE_IN * -(-len(key) // max(shape.columns - 1, 1)),
             sources=0.12 * len(sources),
         )
@@ -107,7 +107,8 @@ def map_figure(
         _draw_points(axes, picture)
         _draw_scale_bar(axes, picture, voice)
         _draw_north(axes)
-        _put_legend(figure, legend, shape.columns, top=bottom - 0.04)
+        title = voice(f"legend.{picture.kind}", target=voice.target) if picture.shades else None
+        _put_legend(figure, legend, shape.columns, title=title, top=bottom - 0.04)
         _put_key(figure, key, max(shape.columns - 1, 1), top=bottom - layout.legend)
         figure.text(
             0.1 / shape.width, 0.06 / layout.total, "\n".join(sources),
@@ -289,12 +290,15 @@ def _legend_handles(picture: MapPicture, voice: Voice) -> list[Artist]:
     return handles
 
 
-def _put_legend(figure: Figure, handles: list[Artist], columns: int, *, top: float) -> None:
+def _put_legend(
+    figure: Figure, handles: list[Artist], columns: int, *, title: str | None, top: float
+) -> None:
     legend = figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.0, top / figure.get_figheight()),
         ncols=columns, frameon=False, fontsize=8, handlelength=1.1, handleheight=0.9, columnspacing=1.4,
+        title=title, title_fontproperties={"size": 8, "weight": "bold"}, alignment="left",
     )  # fmt: skip
-    for text in legend.get_texts():
+    for text in (*legend.get_texts(), legend.get_title()):
         text.set_parse_math(False)
 
 

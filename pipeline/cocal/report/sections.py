@@ -70,6 +70,12 @@ class Scribe:
         between = self.interval(row, f"{prefix}ci_low_ha", f"{prefix}ci_high_ha")
         return f"{self.ha(row, f'{prefix}estimated_ha')} [{self.too_small(between)}]"
 
+    def explained(self, why: str, within: bool | None) -> str:
+        """What explains the difference from a figure: why the two are not comparable, the sample, or nothing known."""
+        if why or within is None:
+            return self.t.phrase("why", why) if why else DASH
+        return self.t("explained_by_sample" if within else "explained_by_nothing")
+
     def within(self, row: Row | None, column: str) -> str:
         found = value_of(row, column)
         return DASH if found is None else self.t("yes" if bool(found) else "no")
@@ -98,7 +104,10 @@ def group_sheets(content: ReportContent, period: str, scribe: Scribe) -> list[Sh
             scribe.ha(row, "mapped_ha"), scribe.ha(unseen.get(row["region_id"]), "mapped_ha"),
             scribe.ha(official.get(row["region_id"]), "official_ha"),
             scribe.signed(official.get(row["region_id"]), "difference_ha"),
-            scribe.phrase("why", official.get(row["region_id"]), "why_not_comparable"),
+            scribe.explained(
+                text_of(official.get(row["region_id"]), "why_not_comparable"),
+                value_of(official.get(row["region_id"]), "within_interval"),
+            ),
         )
         for row in _own(content.groups, period, target)
     )  # fmt: skip

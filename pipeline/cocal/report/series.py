@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cocal.report import drawing, tables
@@ -118,7 +119,7 @@ def _label(axes: Axes, line: _Line, voice: Voice, span: tuple[float, float], *, 
     axes.set_title(title, fontsize=7.5, loc="left", parse_math=False, pad=3)
     axes.set_ylim(bottom=0)
     axes.set_xlim(span[0] - 0.4, span[1] + 0.4)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x - 1:.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: voice.number(y)))
@@ -155,8 +156,9 @@ def calibration_figure(content: ReportContent, voice: Voice, shape: Shape) -> Fi
         axes.plot(table["predicted"], table["observed"], color=drawing.ESTIMATE, marker="o", markersize=6)
         for x, y, n in zip(table["predicted"], table["observed"], table["n"], strict=True):
             axes.annotate(
-                f"n = {voice.number(n)}", (x, y), xytext=(6, -9), textcoords="offset points", fontsize=7
-            )
+                f"n = {voice.number(n)}", (x, y), xytext=(6, -9), textcoords="offset points", fontsize=7,
+                path_effects=[withStroke(linewidth=2.4, foreground="white")],
+            )  # fmt: skip
         axes.set(xlim=(-0.02, 1.1), ylim=(-0.02, 1.06))
         axes.set_xlabel(voice("calibration_predicted"), fontsize=8)
         axes.set_ylabel(voice("calibration_observed"), fontsize=8)

@@ -59,6 +59,7 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "field": any(p.field_ha is not None for p in places),
         "truth": any(p.truth_ha is not None for p in places),
     }
+    compared, doubted = tables.compared(content), tables.doubted(content, period.name)
     further = _further(content, Scribe(t, decimals))
     groups = {c: [p for p in places if p.country == c] for c in dict.fromkeys(p.country for p in places)}
     return {
@@ -86,10 +87,15 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "headline_columns": 3 + 2 * estimated + sum(has.values()),
         "many_periods": len(content.periods) > 1,
         "series": _series(content),
-        "compared": tables.compared(content),
-        "doubted": tables.doubted(content, period.name),
+        "compared": compared,
+        "field_compared": any(p.field_ha is not None for _, p in compared),
+        "doubted": doubted,
+        "doubted_observers": any(p.reference_low_ha is not None for p in doubted),
         "class_tables": _class_tables(content, t),
         "unseen": lambda place: _unseen(place, t),
+        "explained": lambda place: Scribe(t, decimals).explained(
+            place.why_not_comparable, place.within_interval
+        ),
         "colours": {c.key: c.colour for c in content.scheme.classes},
         "charts": _charts(content, places, t),
         "series_charts": _series_charts(content, t),
@@ -98,8 +104,19 @@ def page_view(content: ReportContent, t: Voice) -> dict[str, Any]:
         "card": card_facts(content.model_card, t),
         "scores": card_scores(content.model_card, t),
         "definition": [(t.phrase("definition", k), v) for k, v in t.definition.items()],
+        "origins": _origins(content, t),
         **_formats(t),
     }
+
+
+def _origins(content: ReportContent, t: Voice) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What the figures were made from: files and what they are, their checksums, versions."""
+    given = content.reproduce
+    return [
+        ("inputs", [(name, t.phrase("input", role)) for name, role in given.inputs]),
+        ("hashes", [(t.phrase("input", role), digest) for role, digest in given.hashes.items()]),
+        ("versions", list(given.versions.items())),
+    ]
 
 
 def _formats(t: Voice) -> dict[str, Callable[..., str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from cocal.report import (
 from cocal.run.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.pictures import restricted_overview
 from cocal.run.tables import read_given_csv, read_own_csv, truth_table
-from cocal.store import library_versions
+from cocal.store import library_versions, sha256_file
 
 if TYPE_CHECKING:
     from cocal.run.stages import Run
@@ -147,24 +148,34 @@ def map_accuracy(
         by_class=by_class,
         overall=overall,
         overall_se=None if overall is None or estimate is None else estimate["overall_accuracy_se"],
-        reference={"es": "registros de campo del periodo", "en": "field records of the period"},
+        reference={"es": "registros de campo del período", "en": "field records of the period"},
     )
 
 
 def reproduce(run: Run) -> Reproduce:
     """The command, the configuration, and what identifies its inputs."""
+    config = run.config
+    given = {
+        "samples": None if config.train is None else config.train.samples.path,
+        "records": None if config.records is None else config.records.path,
+        "strata": None if config.records is None else config.records.strata,
+        "official figures": None if config.comparison is None else config.comparison.official,
+    }
+    files = {role: path for role, path in given.items() if path is not None}
     hashes = {
         "regions": run.base.regions.sha256,
         "class scheme": run.base.scheme.sha256,
         "scenes": run.scenes_address,
+        **{role: sha256_file(path) for role, path in files.items()},
     }
-    inputs = tuple((s.path.name, "regions") for s in run.config.regions.sources)
+    inputs = [(source.path.name, "regions") for source in config.regions.sources]
+    inputs += [(path.name, role) for role, path in files.items()]
     return Reproduce(
         command=f"cocal run {run.config_path.name}" if run.config_path else "cocal run CONFIG",
         config_text=run.config_path.read_text(encoding="utf-8")
         if run.config_path
-        else run.config.model_dump_json(indent=2),
+        else config.model_dump_json(indent=2),
         hashes=hashes,
-        versions=library_versions(),
-        inputs=inputs,
+        versions={"cocal": metadata.version("cocal")} | library_versions(),
+        inputs=tuple(inputs),
     )

@@ -64,18 +64,23 @@ def _with_outlines(run: Run, pictures: Sequence[MapPicture]) -> MapOverview:
 
 
 def _sources(run: Run) -> list[dict[str, str]]:
-    platforms = ", ".join(sorted({str(s.properties.get("platform", "?")) for s in run.scenes}))
+    platforms = sorted({str(s.properties.get("platform", "?")) for s in run.scenes})
     days = [s.day for s in run.scenes]
-    span, n = f"{min(days)} – {max(days)}", len(run.scenes)
+    scenes = f"{', '.join(platforms)}, {min(days)} – {max(days)}"
     mark = {"es": " SIMULADAS", "en": "SIMULATED "} if run.simulated else {"es": "", "en": ""}
     files = ", ".join(source.path.name for source in run.config.regions.sources)
-    return [
+    found = [
         {
-            "es": f"Escenas{mark['es']}: {platforms}, {span}, {n}",
-            "en": f"{mark['en']}{'scenes' if mark['en'] else 'Scenes'}: {platforms}, {span}, {n}",
+            "es": f"{len(days)} escenas{mark['es']}: {scenes}",
+            "en": f"{len(days)} {mark['en']}scenes: {scenes}",
         },
-        {"es": f"Regiones: {files}", "en": f"Regions: {files}"},
+        {"es": f"regiones: {files}", "en": f"regions: {files}"},
     ]
+    if any(name.lower().startswith("sentinel") for name in platforms):
+        years = "–".join(dict.fromkeys((str(min(days).year), str(max(days).year))))
+        notice = {"es": "datos modificados de Copernicus Sentinel", "en": "modified Copernicus Sentinel data"}
+        found.append({language: f"{text} {years}" for language, text in notice.items()})
+    return found
 
 
 def _extent(run: Run) -> Bounds:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cocal.run.stages import Run
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
+RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
+"""MLM 1.4 wants the inputs' names as bands of the model's asset; in STAC 1.1 its properties may not have them."""
+
 _VERSION = "1.1.0"
 _UP = "../../.."
 """From an item's folder, files/stac/items, to the run's."""
@@ -77,14 +80,20 @@ def _model(run: Run) -> dict[str, Any]:
     where = run.require_model().relative_to(run.store.root).as_posix() if run.require_model().is_relative_to(
         run.store.root
     ) else None  # fmt: skip
+    bands = [
+        {"name": name, "data_type": given["input"]["data_type"]}
+        for given in card["mlm"]["mlm:input"]
+        for name in given["bands"]
+    ]
     artefact = {
         "href": f"../../{where}/{card['artefact']}", "type": "application/zip; application=skops", "roles": ["mlm:model"],
         "title": "model without pickle", "mlm:artifact_type": "skops.io.dump",
+        "raster:bands": bands,
     }  # fmt: skip
     return {
         "type": "Feature",
         "stac_version": _VERSION,
-        "stac_extensions": [MLM],
+        "stac_extensions": [MLM, RASTER],
         "id": f"model-{card['id']}",
         "bbox": list(area.bounds),
         "geometry": json.loads(shapely.to_geojson(area)),

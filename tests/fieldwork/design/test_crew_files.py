@@ -24,6 +24,17 @@ def form(tmp_path, scheme):
     return path
 
 
+def test_a_name_that_looks_like_a_formula_is_text_in_the_workbook_and_in_the_list_of_points(tmp_path, scheme):
+    hostile = '=HYPERLINK("x")'
+    write_form(tmp_path / "a.xlsx", scheme, title={"es": hostile}, form_id="cocal_test", version="1")
+    kinds = {c.data_type for s in openpyxl.load_workbook(tmp_path / "a.xlsx") for row in s for c in row}
+    assert "f" not in kinds
+    sample = pd.DataFrame({"point_id": ["P0001"], "role": "main", "stratum": "a", "region_id": hostile})
+    sample = sample.assign(inclusion_probability=0.5, lat=-12.0, lon=-72.0)
+    write_point_list(tmp_path / "points.csv", sample)
+    assert pd.read_csv(tmp_path / "points.csv")["region_id"].tolist() == [f"'{hostile}"]
+
+
 def test_every_text_stands_in_both_languages():
     words = [*FIELDS.values(), *HINTS.values(), *SHEET.values(), *VISIT.values()]
     words += [w for choices in CHOICES.values() for w in choices.values()]

@@ -15,6 +15,7 @@ from openpyxl import Workbook
 
 from cocal.fieldwork.design.texts import CHOICES, FIELDS, HINTS, LANGUAGES
 from cocal.scheme import ClassScheme
+from cocal.store import write_csv
 
 POINTS = "points.csv"
 _LOOKED_UP = ("stratum", "inclusion_probability", "region_id")
@@ -51,9 +52,7 @@ def write_point_list(path: Path, sample: pd.DataFrame) -> None:
     """points.csv, the form's media file: name, label and what is looked up. Restricted."""
     table = pd.DataFrame({"name": sample["point_id"], "label": sample["point_id"]})
     columns = ["role", *_LOOKED_UP, "lat", "lon"]
-    pd.concat([table, sample[columns]], axis=1).to_csv(
-        path, index=False, lineterminator="\n", encoding="utf-8"
-    )
+    write_csv(path, pd.concat([table, sample[columns]], axis=1))
 
 
 def survey_rows(scheme: ClassScheme) -> list[list[str]]:
@@ -119,3 +118,5 @@ def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Sequence[Seq
     sheet.append(list(columns))
     for row in rows:
         sheet.append([value or None for value in row])
+    for cell in (cell for line in sheet.iter_rows() for cell in line if cell.data_type == "f"):
+        cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula

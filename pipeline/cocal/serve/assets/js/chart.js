@@ -37,7 +37,7 @@ const band = (low, high) => (low.length ? `${line(high)}${line([...low].reverse(
 function grid(low, high, y) {
   const step = [0.05, 0.1, 0.2, 0.5, 1, 2, 5].find((s) => (high - low) / s <= 6) ?? 10;
   const marks = [];
-  for (let v = Math.ceil(low / step) * step; v <= high; v += step) marks.push(v);
+  for (let v = Math.ceil(low / step) * step; v <= high; v += step) marks.push(Math.round(v / step) * step + 0);
   return marks.flatMap((v) => [
     svg("line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(v), y2: y(v), stroke: "#ddd" }),
     svg("text", { x: SIZE.left - 4, y: y(v) + 4, "text-anchor": "end" }, number(v, step < 0.1 ? 2 : 1)),

@@ -4,6 +4,9 @@ import { el, replace } from "./dom.js";
 import { told } from "./paint.js";
 import { hectares, own, percent, span, t } from "./words.js";
 
+/** The interval, or that there is an estimate from too few points for one. */
+const sure = (f) => (f.estimated_ha !== null && f.ci_low_ha === null ? t("few") : span(f.ci_low_ha, f.ci_high_ha));
+
 const closer = (onClose) => el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: onClose }, "×");
 
 /** The table of one region: all classes with intervals, and what the target is set beside. */
@@ -27,7 +30,7 @@ export function showRegion(node, region, place, run, period, onClose) {
 
 function row(name, c, strong) {
   return el("tr", { class: strong ? "target" : null }, el("th", { scope: "row" }, name),
-    [hectares(c.mapped_ha), hectares(c.estimated_ha), span(c.ci_low_ha, c.ci_high_ha)].map((v) => el("td", { class: "number" }, v)));
+    [hectares(c.mapped_ha), hectares(c.estimated_ha), sure(c)].map((v) => el("td", { class: "number" }, v)));
 }
 
 function method(main) {
@@ -57,7 +60,7 @@ export function showPoint(node, point, run, onClose) {
 export function showList(node, places, figures, onChoose) {
   const kind = told(figures);
   const columns = kind === "estimated" ? ["estimated", "interval"] : ["mapped"];
-  const cells = (f) => [hectares(f[`${kind}_ha`]), ...(kind === "estimated" ? [span(f.ci_low_ha, f.ci_high_ha)] : [])];
+  const cells = (f) => [hectares(f[`${kind}_ha`]), ...(kind === "estimated" ? [sure(f)] : [])];
   replace(
     node,
     el("h2", {}, t("regions")),

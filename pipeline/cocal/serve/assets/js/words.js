@@ -51,6 +51,7 @@ const WORDS = {
   mapped: ["Mapeada (ha)", "Mapped (ha)"],
   mapped_only: ["Conteo del mapa, no es una estimación", "Map count, not an estimate"],
   interval: ["Intervalo (ha)", "Interval (ha)"],
+  few: ["n insuficiente", "n too small"],
   unobserved_share: ["No observado: {share}", "Not observed: {share}"],
   class: ["Clase", "Class"],
   hectares_legend: ["{what} de {target}", "{what} of {target}"],
