@@ -21,11 +21,12 @@ def place(
         y0, y1 = max(top + r * repeat, 0), min(top + (r + 1) * repeat, height)
         if y0 >= y1 or first >= last:
             continue
-        total = out.dtype.type(0)
+        value = out.dtype.type(0)
         for c in range(width):
-            value = tile[r, c]
-            total = out.dtype.type(total + value) if differences else value
-            for k in range(repeat):
-                row[c * repeat + k] = total
+            value = out.dtype.type(value + tile[r, c]) if differences else tile[r, c]
+            row[c] = value
+        if repeat > 1:
+            for c in range(width * repeat - 1, -1, -1):
+                row[c] = row[c // repeat]
         for y in range(y0, y1):
             out[y, first:last] = row[first - left : last - left]
