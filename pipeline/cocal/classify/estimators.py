@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from cocal.classify.settings import TrainSettings
 from cocal.errors import InputError
@@ -32,10 +33,16 @@ class Classifier(Protocol):
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]: ...
 
 
+@cache
+def _pools() -> ThreadpoolController:
+    """The thread pools of the numeric libraries; to find them takes milliseconds."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Hold the numeric libraries to one thread: boosting adds gradients in an order that threads change."""
-    with threadpool_limits(limits=1):
+    with _pools().limit(limits=1):
         yield
 
 

@@ -60,9 +60,10 @@ def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.flo
     """(pixel, column) `begin` plus every tree's value for X (pixel, feature); X by columns is the quicker one."""
     short = -len(X) % LANES
     columns = np.pad(X.T, ((0, 0), (0, short))) if short else X.T
-    total = np.repeat(begin[None, :], columns.shape[1], axis=0)
+    total = np.zeros((columns.shape[1], max(len(begin), trees.width)))
+    total[:, : len(begin)] = begin
     add_up(trees, columns, total)
-    return total[: len(X)]
+    return total[: len(X), : len(begin)]
 
 
 def kernel_of(estimator: Any) -> Classifier | None:

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 LANES = 8
 """Pixels that walk together."""
 
+ROW = 4
+"""Columns of a leaf that are added together: rows of more than one are filled up with zeros to whole `ROW`s."""
+
 KEY_BITS, COLUMN_BITS = 32, 11
 """A node is its left child, then the column of its feature, then the key of its threshold."""
 
@@ -55,7 +58,7 @@ class Trees:
 
     `nodes` (n,) uint64: left child (within the tree), column of the feature, key of the threshold; the two children
     of a node lie side by side, and a leaf is its own child. `missing_left` (n,): where a missing value goes. `leaf` (n,):
-    row of `values` (r, k) at a leaf, those of a tree side by side. `start` (t + 1,): first node of each tree. `into` (t,):
+    row of `values` (r, k) at a leaf, those of a tree side by side; k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `into` (t,):
     the column of the total that a tree adds to, -1 = all k.
     """
 
@@ -66,6 +69,11 @@ class Trees:
     values: NDArray[np.float64]
     start: NDArray[np.int64]
     into: NDArray[np.int64]
+
+    @property
+    def width(self) -> int:
+        """Columns of the total that a tree may add to."""
+        return int(self.values.shape[1])
 
     @cached_property
     def nodes_missing(self) -> NDArray[np.uint64]:
@@ -90,6 +98,11 @@ class Shrubs:
     value: NDArray[np.float64]
     start: NDArray[np.int64]
     into: NDArray[np.int64]
+
+    @property
+    def width(self) -> int:
+        """Columns of the total that a tree may add to."""
+        return int(self.value.shape[2])
 
     @cached_property
     def column_missing(self) -> NDArray[np.uint32]:
@@ -131,13 +144,14 @@ def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs | None:
     pairs = list(zip(trees, orders, strict=True))
     leaves = [np.unique(t.value[o], axis=0, return_inverse=True) for t, o in pairs]
     begin = np.cumsum([0, *(len(own) for own, _ in leaves)])
+    values = np.concatenate([own for own, _ in leaves])
     row = np.concatenate([b + own.ravel() for b, (_, own) in zip(begin[:-1], leaves, strict=True)])
     return Trees(
         n_features,
         np.concatenate([_pack(tree, order) for tree, order in pairs]),
         np.concatenate([(t.missing_left & t.inner)[o] for t, o in pairs]),
         row.astype(np.uint32),
-        np.ascontiguousarray(np.concatenate([own for own, _ in leaves])),
+        np.pad(values, ((0, 0), (0, -values.shape[1] % ROW if values.shape[1] > 1 else 0))),
         np.cumsum([0, *(len(order) for order in orders)]),
         np.array([tree.into for tree in trees], dtype=np.int64),
     )
