@@ -26,6 +26,7 @@ SAMPLES = 4
 """Places per side of a 10 m pixel: cover is known on squares of 2.5 m."""
 
 _COARSE = 2
+_ROWS = 64
 Array = NDArray[np.float64]
 
 
@@ -104,21 +105,39 @@ def fine_window(window: Window, parts: int) -> Window:
 
 
 def _stands(terrain: Terrain, grid: Window, table: Patches, start: int) -> NDArray[np.int32]:
-    """(y, x) the nearest stand of the 3 x 3 cells around each square, on wavy coordinates."""
-    layer = LAYERS[0]
-    columns, rows = lattice(grid, layer)
-    bend_x = np.clip(28.0 * fractal_grid(terrain.seed, "bend/x", grid.x, grid.y, 180.0, 2), -70.0, 70.0)
-    bend_y = np.clip(28.0 * fractal_grid(terrain.seed, "bend/y", grid.x, grid.y, 180.0, 2), -70.0, 70.0)
-    x, y = (grid.x[None, :] + bend_x) / layer.spacing, (grid.y[:, None] + bend_y) / layer.spacing
+    """(y, x) the nearest stand of the 3 x 3 cells around each square, on wavy coordinates; some rows at a time."""
+    ids = np.empty(grid.shape, dtype=np.int32)
+    columns, rows = lattice(grid, LAYERS[0])
+    here = slice(start, start + columns.size * rows.size)
+    for top in range(0, grid.height, _ROWS):
+        part = slice(top, top + _ROWS)
+        ids[part] = _nearest_stand(terrain, grid.x, grid.y[part], table, here, columns, rows[0])
+    ids += np.int32(start)
+    return ids
+
+
+def _nearest_stand(
+    terrain: Terrain,
+    east: Array,
+    north: Array,
+    table: Patches,
+    here: slice,
+    columns: NDArray[np.int64],
+    first_row: np.int64,
+) -> NDArray[np.int32]:
+    """(y, x) number, among the stands `here`, of the one nearest to each place of a grid."""
+    spacing = LAYERS[0].spacing
+    bend_x = np.clip(28.0 * fractal_grid(terrain.seed, "bend/x", east, north, 180.0, 2), -70.0, 70.0)
+    bend_y = np.clip(28.0 * fractal_grid(terrain.seed, "bend/y", east, north, 180.0, 2), -70.0, 70.0)
+    x, y = (east[None, :] + bend_x) / spacing, (north[:, None] + bend_y) / spacing
     column, row = np.floor(x), np.floor(y)
     x, y = (x - column).astype(np.float32), (y - row).astype(np.float32)
-    cell = (row.astype(np.int32) - rows[0].astype(np.int32)) * np.int32(columns.size)
+    cell = (row.astype(np.int32) - first_row.astype(np.int32)) * np.int32(columns.size)
     cell += column.astype(np.int32) - columns[0].astype(np.int32)
-    here = slice(start, start + columns.size * rows.size)
-    site_x = (table.x[here] / layer.spacing - table.column[here]).astype(np.float32)
-    site_y = (table.y[here] / layer.spacing - table.row[here]).astype(np.float32)
-    nearest = np.full(grid.shape, np.inf, dtype=np.float32)
-    ids = np.zeros(grid.shape, dtype=np.int32)
+    site_x = (table.x[here] / spacing - table.column[here]).astype(np.float32)
+    site_y = (table.y[here] / spacing - table.row[here]).astype(np.float32)
+    nearest = np.full(x.shape, np.inf, dtype=np.float32)
+    ids = np.zeros(x.shape, dtype=np.int32)
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
             candidate = cell + np.int32(down * columns.size + right)
@@ -130,7 +149,6 @@ def _stands(terrain: Terrain, grid: Window, table: Patches, start: int) -> NDArr
             closer = away < nearest
             np.copyto(nearest, away, where=closer)
             np.copyto(ids, candidate, where=closer)
-    ids += np.int32(start)
     return ids
 
 
