@@ -1,6 +1,6 @@
 """Writes docs/performance.md: `python benchmarks/run.py [SECTION ...]`, what `make bench` calls. No figure is put there by hand.
 
-Each section is what its benchmark prints, with the day and the versions. Sections that are not run stay as they were: `tile` and `sizes`
+Each section is what its benchmark prints, with the day and the versions. Sections that are not run stay as they were: `larger` and `tile`
 take long and run only if they are named. `run.py all` runs every one.
 """
 
@@ -49,6 +49,15 @@ SECTIONS = (
         "and 20 m, 96 features, 6 classes, 40 regions, the same files and the same forest. The data are invented (`benchmarks/land.py`). "
         "A ratio is the yardstick over cocal; seconds and memory are those of the middle turn.",
         "whole.py",
+        ("--mpx", "1"),
+    ),
+    Section(
+        "larger",
+        "Whole pipeline at 4 Mpx",
+        "The same on four times the area, one turn: start-up counts for less.",
+        "whole.py",
+        ("--mpx", "4", "--turns", "1"),
+        long=True,
     ),
     Section(
         "tile",
