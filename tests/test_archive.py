@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pystac
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cocal import archive
 from cocal.archive import read_raster, read_scenes
+from cocal.archive.geotiff import open_tiled
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window
 
@@ -127,3 +129,65 @@ def test_pystac_and_odc_stac_read_the_archive_as_it_stands(tmp_path):
     red = loaded["red"].sel(x=slice(WINDOW.left, WINDOW.right), y=slice(WINDOW.top, WINDOW.bottom))
     np.testing.assert_array_equal(red.values[0], fine)
     assert set(np.unique(loaded["swir16"].values)) - {0} == set(coarse.ravel().tolist())
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {},
+        {"predictor": 1},
+        {"bigtiff": "yes"},
+        {"compress": "deflate"},
+        {"tiled": False},
+        {"sparse_ok": True},
+    ],
+    ids=["own", "plain", "big", "deflate", "stripes", "empty tiles"],
+)
+def test_every_layout_gives_the_pixels_that_gdal_reads(tmp_path, dtype, profile):
+    whole, path = Window(32719, 480_000, 8_430_000, 900, 500, 20), tmp_path / "a.tif"
+    values = np.random.default_rng(3).integers(1, 200, whole.shape).astype(dtype)
+    values[:, 384:768] = 7
+    stated = archive.band_profile(whole, dtype, 7) | profile
+    if profile.get("tiled") is False:
+        del stated["blockxsize"], stated["blockysize"]
+    with rasterio.open(path, "w", **stated) as target:
+        if "sparse_ok" in profile:  # the middle column of tiles is never written: GDAL reads its nodata, 7
+            for left in (0, 768):
+                part = rasterio.windows.Window(left, 0, min(384, 900 - left), 500)
+                target.write(values[:, left : left + 384], 1, window=part)
+        else:
+            target.write(values, 1)
+    taken = open_tiled(path)
+    assert (taken is not None) == (profile in ({}, {"predictor": 1}, {"bigtiff": "yes"}))
+    for window in (whole.at(10), Window(32719, 479_930, 8_430_050, 801, 333)):
+        fine = np.kron(values, np.ones((2, 2), dtype))
+        expected = np.zeros(window.shape, dtype)
+        common = window.intersection(whole.at(10))
+        expected[window.slices_of(common)] = fine[whole.at(10).slices_of(common)]
+        np.testing.assert_array_equal(read_raster(path, window, 20, dtype), expected)
+
+
+def test_a_pixel_without_a_band_keeps_its_class_and_around_the_inner_window_classes_are_right(tmp_path):
+    red, scl = ramp(48, 60), np.tile(np.arange(1, 11, dtype=np.uint8), (24, 3))
+    red[:, :20] = 0
+    write(tmp_path, "s1", date(2024, 1, 5), {"red": (10, red), "scl": (20, scl)})
+    scenes = archive.list_scenes(tmp_path)
+    found = read_scenes(scenes, WINDOW, ("red", "scl"))
+    np.testing.assert_array_equal(found["red"].values[0], red)
+    np.testing.assert_array_equal(found["scl"].values[0], np.kron(scl, np.ones((2, 2), np.uint8)))
+    inner = Window(32719, WINDOW.left + 200, WINDOW.top - 100, 25, 20)
+    narrow = read_scenes(scenes, WINDOW, ("red", "scl"), inner)
+    inside = WINDOW.slices_of(inner)
+    np.testing.assert_array_equal(narrow["scl"].values, found["scl"].values)
+    np.testing.assert_array_equal(narrow["red"].values[0][inside], red[inside])
+
+
+def test_of_two_scenes_of_a_day_the_class_is_of_the_one_whose_bands_are_taken(tmp_path):
+    whole, none = np.full((48, 60), 5, np.uint16), np.zeros((48, 60), np.uint16)
+    for name, red, code, baseline in (("a", whole, 4, "03.01"), ("b", none, 9, "05.10")):
+        bands = {"red": (10, red), "scl": (20, np.full((24, 30), code, np.uint8))}
+        write(tmp_path, name, date(2024, 1, 5), bands, baseline=baseline)
+    found = read_scenes(archive.list_scenes(tmp_path), WINDOW, ("red", "scl"), WINDOW)
+    assert (found["scl"].values == 4).all()
+    assert (found["red"].values == 5).all()

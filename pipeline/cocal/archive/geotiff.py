@@ -1,7 +1,7 @@
 """Tiles of GeoTIFFs as the archive writes them, without GDAL: the header once, then only what a window needs.
 
 Taken are little-endian TIFF and BigTIFF of one band in square ZSTD tiles of unsigned integers of 8 or 16 bits, north up, with
-horizontal differences or none (TIFF 6.0, sections 2, 14 and 15; BigTIFF; predictor 2). For every other file `open_tiled` gives
+horizontal differences or none, none of them empty (TIFF 6.0, sections 2, 14 and 15; BigTIFF; predictor 2). For every other file `open_tiled` gives
 None and GDAL reads it; both give the same pixels.
 """
 
@@ -27,7 +27,7 @@ _TYPES = {1: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
 
 @dataclass(frozen=True, eq=False)
 class Tiled:
-    """Where the pixels of one file are. `offset` and `count` are of each tile, row by row; a count of 0 is an empty tile."""
+    """Where the pixels of one file are. `offset` and `count` (bytes) are of each tile, row by row."""
 
     path: Path
     width: int
@@ -70,12 +70,9 @@ class Tiled:
                     place(tile[: limit[0]], min(limit[1], self.side), self.differences, repeat, *corner, out)
 
     def _tile(self, handle: int, number: int) -> NDArray[Any]:
-        shape = (self.side, self.side)
-        if self.count[number] == 0:
-            return np.zeros(shape, dtype=self.dtype)
         packed = os.pread(handle, int(self.count[number]), int(self.offset[number]))
         size = self.side * self.side * self.dtype.itemsize
-        return np.frombuffer(_zstd().decompress(packed, size), dtype=self.dtype).reshape(shape)
+        return np.frombuffer(_zstd().decompress(packed, size), dtype=self.dtype).reshape(self.side, self.side)
 
 
 def _tiles(shift: int, length: int, whole: int, side: int) -> range:
@@ -135,7 +132,7 @@ def _layout(path: Path, tags: dict[int, NDArray[Any]]) -> Tiled | None:
     taken = (
         one(_COMPRESSION) == _ZSTD and one(_SAMPLES, 1) == 1 and one(_FORMAT, 1) == _UNSIGNED
         and bits in (8, 16) and predictor in (1, _DIFFERENCES) and one(_TILE_HEIGHT) == side
-        and len(tags[_OFFSETS]) == len(tags[_COUNTS]) == tiles
+        and len(tags[_OFFSETS]) == len(tags[_COUNTS]) == tiles and tags[_COUNTS].all()
         and scale[0] == scale[1] == int(scale[0]) and not tie[:3].any() and (tie[3:5] == tie[3:5].astype(int)).all()
     )  # fmt: skip
     if not taken:

@@ -160,12 +160,9 @@ def _take(
         if name not in quality:
             np.copyto(out[name], array, where=whole)
     if quality:
-        classed = [values[q] for q in quality if q == "scl"]
-        better = (
-            (out["scl"] == NO_DATA) & (classed[0] != NO_DATA)
-            if classed
-            else np.zeros(out[quality[0]].shape, bool)
-        )
+        better = np.zeros(out[quality[0]].shape, dtype=bool)
+        if "scl" in quality:
+            better |= (out["scl"] == NO_DATA) & (values["scl"] != NO_DATA)
         better[inside] |= whole
         for name in quality:
             np.copyto(out[name], values[name], where=better)
