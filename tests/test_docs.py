@@ -103,9 +103,9 @@ def test_the_page_has_no_section_that_the_configuration_lacks() -> None:
 def test_every_example_of_the_page_is_accepted(number: int) -> None:
     example = EXAMPLES[number]
     if "target" in example:
-        ClassScheme.model_validate(example)
+        assert ClassScheme.model_validate(example).target == example["target"]
     else:
-        RunConfig.model_validate(EXAMPLES[0] | example)
+        assert example.keys() <= RunConfig.model_validate(EXAMPLES[0] | example).model_fields_set
 
 
 def test_there_is_an_example_of_each_kind_of_import_and_of_samples() -> None:
