@@ -134,7 +134,7 @@ def feature_strips(
     reference: bool = False,
 ) -> Iterator[tuple[slice, Array]]:
     """(rows, (feature, y, x) float32) of `features_from_composites`, strip by strip: no array holds the whole block,
-    unless there are features of surroundings. A strip's values are the caller's until the next one.
+    unless there are features of surroundings.
     """
     if reach := reach_px(settings):
         wide = features_from_composites(
