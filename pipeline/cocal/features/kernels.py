@@ -7,7 +7,8 @@ over the pixels of a plane inside and over dates outside, which the compiler tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -22,25 +23,36 @@ from cocal.features.temporal import DAYS_PER_YEAR, Course, Series
 
 Pairs = NDArray[np.int64]
 
+_STRIP = 4_096
+"""Pixels worked on at a time."""
+
 
 @lru_cache(maxsize=512)
 def _pairs(length: int) -> Pairs:
     return np.array(comparators(length), dtype=np.int64).reshape(-1, 2)
 
 
-def percentile_of_dates(
-    stack: NDArray[np.uint16],
-    there: NDArray[np.bool_],
-    count: NDArray[np.uint16],
-    percent: int,
-    scale: np.float32,
-) -> NDArray[np.float32]:
-    """(pixel) percentile of (date, pixel) digital numbers that are there, over `scale`; NaN where none is."""
-    out = np.empty(stack.shape[1], dtype=np.float32)
-    _percentile_of_dates(
-        stack, there, count, _pairs(len(stack)), *rank_table(percent, len(stack)), scale, out
-    )
-    return out
+def percentiles_of_dates(
+    stacks: Mapping[str, NDArray[np.uint16]], clear: NDArray[np.bool_], percent: int, scale: np.float32
+) -> tuple[dict[str, Series], NDArray[np.uint16]]:
+    """Percentile of each band's (date, ...) digital numbers that are clear, over `scale`, NaN where none is; how many are."""
+    dates, shape = len(clear), clear.shape[1:]
+    n = math.prod(shape)
+    there = np.ascontiguousarray(clear).reshape(dates, n)
+    n_clear = np.empty(n, dtype=np.uint16)
+    _count_clear(there, n_clear)
+    low, high = np.empty((2, n), dtype=np.uint16)
+    weight, absent = np.empty((2, n), dtype=np.float32)
+    for column, out in zip(rank_table(percent, dates), (low, high, weight, absent), strict=True):
+        _by_count(n_clear, column, out)
+    found = {}
+    for name, stack in stacks.items():
+        values = absent.copy()
+        if dates:
+            flat = np.ascontiguousarray(stack).reshape(dates, n)
+            _percentile_of_dates(flat, there, _pairs(dates), low, high, weight, absent, scale, values)
+        found[name] = values.reshape(shape)
+    return found, n_clear.reshape(shape)
 
 
 def filled(series: Series, days: Sequence[float], rule: FillRule) -> Series:
@@ -157,28 +169,72 @@ def _exchange(planes: NDArray[Any], pairs: Pairs) -> None:
             high[p] = b if a < b else a
 
 
+@njit(cache=True)
+def _count_clear(there: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
+    count[:] = 0
+    for t in range(there.shape[0]):
+        seen = there[t]
+        for p in range(count.size):
+            count[p] += np.uint16(seen[p])
+
+
+@njit(cache=True)
+def _by_count(count: NDArray[np.uint16], table: NDArray[Any], out: NDArray[Any]) -> None:
+    for p in range(count.size):
+        out[p] = table[count[p]]
+
+
 @njit(cache=True, error_model="numpy")
 def _percentile_of_dates(
     stack: NDArray[np.uint16],
     there: NDArray[np.bool_],
-    count: NDArray[np.uint16],
     pairs: Pairs,
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
-    weight: NDArray[np.float32],
-    absent: NDArray[np.float32],
+    low: NDArray[np.uint16],
+    high: NDArray[np.uint16],
+    weight: Series,
+    absent: Series,
     scale: np.float32,
-    out: NDArray[np.float32],
+    out: Series,
 ) -> None:
-    planes = np.empty(stack.shape, dtype=np.uint16)
-    for t in range(stack.shape[0]):
-        plane, values, seen = planes[t], stack[t], there[t]
-        for p in range(values.size):
-            plane[p] = values[p] if seen[p] else np.uint16(65535)
-    _exchange(planes, pairs)
-    _pick(planes, count, low, high, weight, absent, out)
+    """`ordering.pick` of `ordering.sort_time` over `scale`, a few thousand pixels at a time, whose dates stay in the cache."""
+    dates, n = stack.shape
+    for first in range(0, n, _STRIP):
+        size = min(_STRIP, n - first)
+        part = slice(first, first + size)
+        planes = np.empty((dates, size), dtype=np.uint16)
+        for t in range(dates):
+            plane, values, seen = planes[t], stack[t, part], there[t, part]
+            for p in range(size):
+                plane[p] = values[p] if seen[p] else np.uint16(65535)
+        _exchange(planes, pairs)
+        below, above = np.zeros(size, dtype=np.uint16), np.zeros(size, dtype=np.uint16)
+        _take_ranks(planes, low[part], below)
+        _take_ranks(planes, high[part], above)
+        _blend(below, above, weight[part], absent[part], scale, out[part])
+
+
+@njit(cache=True)
+def _take_ranks(ordered: NDArray[np.uint16], rank: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
+    """Add to `out`, which is 0, each pixel's value of its rank: plane by plane, so that nothing is fetched from afar."""
+    for t in range(ordered.shape[0]):
+        plane, here = ordered[t], np.uint16(t)
+        for p in range(out.size):
+            out[p] |= np.uint16(plane[p] * np.uint16(rank[p] == here))
+
+
+@njit(cache=True, error_model="numpy")
+def _blend(
+    below: NDArray[np.uint16],
+    above: NDArray[np.uint16],
+    weight: Series,
+    absent: Series,
+    scale: np.float32,
+    out: Series,
+) -> None:
     for p in range(out.size):
-        out[p] /= scale
+        value = np.float32(below[p])
+        value += (np.float32(above[p]) - value) * weight[p]
+        out[p] = (value + absent[p]) / scale
 
 
 @njit(cache=True, error_model="numpy")
