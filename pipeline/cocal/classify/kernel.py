@@ -82,17 +82,17 @@ def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.flo
 def kernel_of(estimator: Any) -> ForestKernel | BoostingKernel | None:
     """A kernel that answers as `estimator` does; None if it is not one that the kernel can take.
 
-    Taken are RandomForestClassifier, ExtraTreesClassifier and HistGradientBoostingClassifier with one output, up to 1,024
-    features, up to 2 million nodes a tree, and no categorical feature.
+    Taken are RandomForestClassifier and ExtraTreesClassifier with one output, and HistGradientBoostingClassifier without a
+    categorical feature.
     """
     forest, extra, boosting = estimator_types().values()
     if isinstance(estimator, forest | extra) and estimator.n_outputs_ == 1:
         trees = flatten(list(forest_trees(estimator)), estimator.n_features_in_)
-        return None if trees is None else ForestKernel(estimator.classes_, trees)
+        return ForestKernel(estimator.classes_, trees)
     if isinstance(estimator, boosting) and estimator.is_categorical_ is None:
         trees = flatten(list(boosted_trees(estimator)), estimator.n_features_in_)
         baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64)
-        return None if trees is None else BoostingKernel(estimator.classes_, trees, baseline)
+        return BoostingKernel(estimator.classes_, trees, baseline)
     return None
 
 
