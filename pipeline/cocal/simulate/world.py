@@ -26,7 +26,7 @@ from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import parent_table, region_table, zone_table
 from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
-from cocal.simulate.vectors import TAGS, small_cache, write_vector
+from cocal.simulate.vectors import TAGS, no_cache, write_vector
 from cocal.simulate.workers import in_order
 from cocal.store import atomic_path, write_json
 
@@ -117,7 +117,7 @@ def _survey_all(
     """Survey block by block, writing the rasters."""
     window = settings.window
     whole = blocks(window, PART_PX)
-    with small_cache(), ExitStack() as files:
+    with no_cache(), ExitStack() as files:
         rasters = {
             name: files.enter_context(_raster(out / f"{name}.tif", settings, d))
             for name, d in RASTERS.items()

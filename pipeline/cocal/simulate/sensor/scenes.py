@@ -23,7 +23,7 @@ from cocal.simulate.sensor.exposure import expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
-from cocal.simulate.vectors import TAGS, small_cache
+from cocal.simulate.vectors import TAGS, no_cache
 from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
@@ -88,7 +88,7 @@ def _inputs(settings: SimulateSettings, item: Pass, code: str) -> dict[str, Any]
 def _make(batch: Batch) -> int:
     """Make and commit the items of a batch, block by block; how many."""
     store, settings = scene_store(batch.archive), batch.settings
-    with small_cache(), ExitStack() as commits:
+    with no_cache(), ExitStack() as commits:
         folders = [
             commits.enter_context(store.commit(p.scene_id, _inputs(settings, p, batch.code)))
             for p in batch.items
