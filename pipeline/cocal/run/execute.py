@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-
 from cocal.errors import CocalError, InputError, WorkFailedError
 from cocal.store import library_versions, source_digest
 
