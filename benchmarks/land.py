@@ -40,8 +40,8 @@ from cocal.store import atomic_path, write_json
 SIDES = {1: 1026, 4: 2052, 16: 4104, 120: 10_980}
 """Mpx -> side of the land in pixels of 10 m."""
 
-TILES = {1026: 1026, 2052: 1026, 4104: 1026, 10_980: 1098}
-"""Side of the land -> side of the tiles it is cut into: no tile reaches beyond the land."""
+TILES = {1026: 1026, 2052: 2052, 4104: 2052, 10_980: 1536}
+"""Side of the land -> side of the tiles it is cut into."""
 
 CLEAR = ("dark", "vegetation", "bare", "water", "unclassified")
 CLASSES = ("coca", "forest", "regrowth", "pasture", "other_crops", "bare")

@@ -56,12 +56,17 @@ class Scene:
         return bool(self.properties.get(SIMULATED, False))
 
 
+TILE_M = 3840
+"""Side of a raster's tile: a block of 384 px of 10 m needs one of each band, and not a quarter of one of 20 m."""
+
+
 def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> dict[str, Any]:
-    """Rasterio profile of an archive raster: tiled, ZSTD level 1, horizontal predictor."""
+    """Rasterio profile of an archive raster: ZSTD level 1, horizontal predictor, tiles of the same ground in every band."""
+    side = max(16, TILE_M // window.resolution // 16 * 16)
     return {
         "driver": "GTiff", "dtype": dtype, "count": 1, "height": window.height, "width": window.width,
         "crs": f"EPSG:{window.epsg}", "transform": window.transform, "nodata": nodata,
-        "tiled": True, "blockxsize": 384, "blockysize": 384, "compress": "zstd", "zstd_level": 1,
+        "tiled": True, "blockxsize": side, "blockysize": side, "compress": "zstd", "zstd_level": 1,
         "predictor": 2, "num_threads": 1,
     }  # fmt: skip
 
