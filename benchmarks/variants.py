@@ -70,15 +70,9 @@ def one_index(train: Pixels, test: Pixels, seed: int) -> Answer:
     return Answer(said, np.full(said.size, np.nan))
 
 
-AROUND = (
-    *(f"{name}~mean5" for name in ("NDVI.p10", "NDVI.median", "NDVI.std", "NDVI.h1_cos", "CIRE.amplitude", "NDMI.median",
-                                   "NBR2.median", "BSI.p90", "swir16.median", "rededge071.median")),
-    *(f"{name}~std5" for name in ("NDVI.median", "swir16.median")),
-    *(f"{name}~mean15" for name in ("NDVI.std", "CIRE.amplitude", "BSI.p90")),
-)  # fmt: skip
 HARVEST = ("NDVI.falls", "CIRE.falls", "NBR2.falls")
-ALL = demo_features(*AROUND, *HARVEST)
-OWN = [at for at, name in enumerate(ALL.features) if name not in (*AROUND, *HARVEST)]
+ALL = demo_features(*HARVEST)
+OWN = [at for at, name in enumerate(ALL.features) if name not in HARVEST]
 
 
 def columns(more: tuple[str, ...]) -> list[int]:
@@ -187,7 +181,6 @@ VARIANTS: tuple[Variant, ...] = (
     PLAIN,
     Variant("plain forest + threshold", ALL, recipe(threshold=True)),
     Variant("plain forest + minimum unit", ALL, with_minimum_unit(recipe())),
-    Variant("plain forest + surroundings", ALL, recipe(*AROUND)),
     Variant("plain forest + harvests", ALL, recipe(*HARVEST)),
     Variant("plain forest + last year's map", ALL, recipe(before=True)),
     Variant("full without last year's map", ALL, recipe(*HARVEST, threshold=True)),

@@ -53,8 +53,8 @@ def memory_per_worker(config: RunConfig, dates: int, period: Period) -> int:
     """Bytes that one worker needs at most: the process, one window of scenes, composites, features.
 
     Per pixel and halo: uint16 scenes of a window, and once more the bands of one date while they are read; a clear flag per
-    date; float32 composites of all windows; float32 features of the block, which only those with surroundings
-    and those that are written hold whole; the finished map. Everything else is in strips.
+    date; float32 composites of all windows; float32 features of the block, which only those that
+    are written hold whole; the finished map. Everything else is in strips.
     """
     side = config.grid.block_px + 2 * halo_px(config.index)
     windows = len(composite_windows(config.index, period))

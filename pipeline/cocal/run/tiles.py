@@ -31,7 +31,6 @@ from cocal.features import (
     feature_strips,
     features_from_composites,
     halo_px,
-    reach_px,
     read_dem,
     seen_of,
 )
@@ -76,14 +75,14 @@ def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
 
 def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
     """The composites of every window, read, masked and reduced in turn, and the heights, on the block and its halo."""
-    outer, inner = block.expanded(halo_px(task.settings)), block.expanded(reach_px(task.settings))
+    outer = block.expanded(halo_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
     with rasterio.Env(**GDAL_SETTINGS):
         for _, start, end in composite_windows(task.settings, task.period):
             scenes = scenes_within(task.scenes, outer, start, end)
             if scenes:
-                read = read_scenes(scenes, outer, bands, inner)
+                read = read_scenes(scenes, outer, bands, block)
                 composites.append(composite(read, task.settings, reference=task.reference))
             else:
                 composites.append(empty_composite(task.settings, outer.shape))
