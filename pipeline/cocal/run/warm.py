@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cocal.archive.unpack import place
 from cocal.classify.kernel import kernel_of
+from cocal.classify.minimum import kept_levels
 from cocal.features.kernels import FastCourse, filled, percentile_of_dates, put
 
 
@@ -32,4 +33,5 @@ def warm() -> float:
         filled(gaps, [1.0, 2.0], rule)
     for dtype in (np.uint8, np.uint16):
         place(np.frombuffer(bytes(8), dtype).reshape(2, -1), 2, True, 1, 0, 0, np.zeros((2, 2), dtype))
+    kept_levels(np.zeros((2, 2), dtype=np.int16), 2)
     return time.monotonic() - began
