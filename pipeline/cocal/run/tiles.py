@@ -111,10 +111,12 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         prior=prior_of(block, rules.prior) if rules.prior else None,
         threshold=rules.threshold,
         applicability=rules.applicability,
+        alternative=rules.minimum_unit is not None,
         reference=made.reference,
     )
     own = owned_by_zone(block)
-    for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan), ("dissimilarity", UNKNOWN)):
+    nothing = {"crop_class": NO_DATA, "alternative": NO_DATA, "probability": np.nan, "dissimilarity": UNKNOWN}
+    for name, elsewhere in nothing.items():
         if name in dataset:
             dataset[name].values[~own] = elsewhere
     n_clear = seen["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(seen["n_clear"].attrs)
