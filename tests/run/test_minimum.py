@@ -173,6 +173,7 @@ def test_without_the_unit_the_map_is_the_plain_one(finished, sieved, done):
     assert coca_ha(sieved.root) == coca_ha(finished.root)
     assert made(sieved)["classify"][1] == 0
     assert "minimum unit" not in made(sieved)
+    assert not (sieved.root / "minimum_unit.csv").exists()
 
 
 def test_a_map_that_was_not_committed_is_made_again_alone(sieved, done):
