@@ -28,7 +28,7 @@ NAMED = {v.name: v for v in VARIANTS}
 PAIRS = [
     (FULL, NAMED[name]) for name in ("last year's map", "full without harvests", "full without threshold")
 ]
-PAIRS += [(NAMED[f"plain forest + {name}"], PLAIN) for name in ("harvests", "surroundings", "minimum unit")]
+PAIRS += [(NAMED[f"plain forest + {name}"], PLAIN) for name in ("harvests", "minimum unit")]
 """What is told of two ways side by side, below each table."""
 KEY = ["variant", "seed", "kind", "left_out"]
 

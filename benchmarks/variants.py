@@ -8,7 +8,6 @@ pixels are whole regions or years with their `row` and `col`, so that a call may
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +15,12 @@ from functools import lru_cache
 import numpy as np
 from border import SIDE_PX, TRAINING, Bools, Pixels, demo_features
 from numpy.typing import NDArray
-from scipy.ndimage import label
 from sklearn.ensemble import RandomForestClassifier
 
 from cocal.classify.calibration import at_prior
 from cocal.classify.calibration import best_threshold as best_threshold_of
 from cocal.classify.kernel import accelerated
+from cocal.classify.minimum import NOT_THERE, STEPS, areas_by_level, kept_levels, preserving_levels
 from cocal.classify.nulls import best_threshold
 from cocal.features import FeatureSettings
 from cocal.simulate.land.kinds import CODES
@@ -70,15 +69,9 @@ def one_index(train: Pixels, test: Pixels, seed: int) -> Answer:
     return Answer(said, np.full(said.size, np.nan))
 
 
-AROUND = (
-    *(f"{name}~mean5" for name in ("NDVI.p10", "NDVI.median", "NDVI.std", "NDVI.h1_cos", "CIRE.amplitude", "NDMI.median",
-                                   "NBR2.median", "BSI.p90", "swir16.median", "rededge071.median")),
-    *(f"{name}~std5" for name in ("NDVI.median", "swir16.median")),
-    *(f"{name}~mean15" for name in ("NDVI.std", "CIRE.amplitude", "BSI.p90")),
-)  # fmt: skip
 HARVEST = ("NDVI.falls", "CIRE.falls", "NBR2.falls")
-ALL = demo_features(*AROUND, *HARVEST)
-OWN = [at for at, name in enumerate(ALL.features) if name not in (*AROUND, *HARVEST)]
+ALL = demo_features(*HARVEST)
+OWN = [at for at, name in enumerate(ALL.features) if name not in HARVEST]
 
 
 def columns(more: tuple[str, ...]) -> list[int]:
@@ -146,31 +139,17 @@ LEAST_PATCH = 5
 """Pixels of the smallest patch and the smallest hole that a map with a minimum unit holds."""
 
 
-def sieved(said: Bools, pixels: Pixels) -> Bools:
-    """`said` without patches, and then without holes, of less than `LEAST_PATCH` pixels that touch by their sides."""
-    canvas = np.zeros((SIDE_PX, SIDE_PX), dtype=bool)
-    canvas[pixels.row, pixels.col] = said
-    for value in (True, False):
-        patches, _ = label(canvas == value)
-        small = np.bincount(patches.ravel()) < LEAST_PATCH
-        canvas ^= small[patches] & (canvas == value)
-    return canvas[pixels.row, pixels.col]
-
-
-def with_minimum_unit(plain: Recipe) -> Recipe:
-    """A map sieved, of as many pixels as before: the threshold falls until those that the sieve took are made up for."""
+def with_minimum_unit(plain: Recipe, pixels: int = LEAST_PATCH) -> Recipe:
+    """A map with a minimum unit as `classify.minimum_unit` makes it: what was left out is one region, its area is kept."""
 
     def answer(train: Pixels, test: Pixels, seed: int) -> Answer:
         found = plain(train, test, seed)
-        order = np.argsort(-found.probability, kind="stable")
-
-        def largest(count: int) -> Bools:
-            said = np.zeros(order.size, dtype=bool)
-            said[order[:count]] = True
-            return sieved(said, test)
-
-        enough = bisect_left(range(order.size), int(found.said.sum()), key=lambda n: int(largest(n).sum()))
-        return Answer(largest(enough), found.probability)
+        level = np.full((SIDE_PX, SIDE_PX), NOT_THERE, dtype=np.int16)
+        level[test.row, test.col] = np.rint(STEPS * found.probability)
+        kept = kept_levels(level, pixels)
+        areas = areas_by_level(kept, np.zeros(kept.shape, np.int32), np.ones(kept.shape, np.int64), 1)
+        cut = preserving_levels(areas, np.array([found.said.sum()]))[0]
+        return Answer(kept[test.row, test.col] >= cut, found.probability)
 
     return answer
 
@@ -187,7 +166,6 @@ VARIANTS: tuple[Variant, ...] = (
     PLAIN,
     Variant("plain forest + threshold", ALL, recipe(threshold=True)),
     Variant("plain forest + minimum unit", ALL, with_minimum_unit(recipe())),
-    Variant("plain forest + surroundings", ALL, recipe(*AROUND)),
     Variant("plain forest + harvests", ALL, recipe(*HARVEST)),
     Variant("plain forest + last year's map", ALL, recipe(before=True)),
     Variant("full without last year's map", ALL, recipe(*HARVEST, threshold=True)),

@@ -149,3 +149,12 @@ def test_no_table_leaves_the_program_but_through_the_guard_against_formulas():
         if "inert(" not in line
     ]
     assert loose == []
+
+
+def test_what_a_unit_does_not_write_again_is_removed_and_nothing_else(tmp_path):
+    store = LocalStore(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    commit(store, ":measure", {"n": 1}, areas="one", legal="one")
+    commit(store, ":measure", {"n": 2}, areas="two")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["areas", "run.json"]
+    assert store.find(":measure", address({"n": 2}))

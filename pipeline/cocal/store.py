@@ -230,19 +230,25 @@ class LocalStore:
 
     @contextmanager
     def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Iterator[Path]:
-        """Yield a staging folder; what is written there is published whole, the manifest last."""
+        """Yield a staging folder; what is written there is published whole, the manifest last.
+
+        Files of the unit as it was before that are not written again are removed.
+        """
         began = time.monotonic()
         staging = self.root / STAGING / uuid.uuid4().hex
         staging.mkdir(parents=True)
         try:
             yield staging
             home, files = self.home(unit), {}
+            before = Manifest.read(self.manifest_path(unit))
             self.manifest_path(unit).unlink(missing_ok=True)
             for path in sorted(p for p in staging.rglob("*") if p.is_file()):
                 name = path.relative_to(staging).as_posix()
                 files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 (home / name).parent.mkdir(parents=True, exist_ok=True)
                 _publish(path, home / name)
+            for name in set(before.files if before else ()) - set(files):
+                (home / name).unlink(missing_ok=True)
             manifest = Manifest(
                 address(inputs),
                 dict(inputs),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cocal.classify import predict
 from cocal.classify.estimators import one_thread
 from cocal.classify.model import Model
-from cocal.classify.predict import classify
+from cocal.classify.predict import classify, classify_strips
 from cocal.classify.settings import TrainSettings
 from cocal.contracts import window_of
 from cocal.errors import ContractError, ModelMismatchError
@@ -46,6 +46,24 @@ def test_the_class_is_the_likeliest_and_of_equal_ones_the_lowest_code(
     assert found["crop_class"].values.tolist() == [[2, 1, 4]]
     # coca, code 1, is the target
     assert found["probability"].values.tolist() == np.array([[0.2, 0.5, 0.0]], np.float32).tolist()
+
+
+@pytest.mark.filterwarnings("ignore::cocal.classify.kernel.KernelWarning")  # a fake has no kernel
+def test_the_alternative_is_the_likeliest_class_besides_the_target(
+    model: Model, features: xr.Dataset
+) -> None:
+    names = [str(name) for name in features["feature"].values]
+    pixels = features.isel(y=slice(0, 2), x=slice(0, 2)).copy(deep=True)
+    pixels["features"].values[:, 0] = np.array([[0.8, 0.1], [0.1, 0.5], [0.1, 0.4], [0, 0]], np.float32)
+    pixels["features"].values[:, 1] = np.array([[0.4, 0.2], [0.3, 0.4], [0.3, 0.4], [0, 0]], np.float32)
+    pixels["n_clear"].values[:] = [[3, 3], [3, 2]]
+    strips = ((slice(k, k + 1), pixels["features"].values[:, k : k + 1]) for k in range(2))
+    found = classify_strips(
+        strips, names, pixels.drop_vars(["features", "feature"]), replace(model, classifier=Fake()),
+        min_clear=3, missing="unobserved", alternative=True,
+    )  # fmt: skip
+    assert found["crop_class"].values.tolist() == [[1, 2], [1, 0]]
+    assert found["alternative"].values.tolist() == [[2, 2], [2, 0]]
 
 
 def test_a_pixel_is_observed_with_enough_clear_dates_and_all_features(

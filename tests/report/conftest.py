@@ -314,6 +314,16 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
                 "expected_ha": 12.0,
             }
         ),
+        "minimum_unit": pd.DataFrame(
+            {
+                "region_name": ["San Pedro"],
+                "period": last,
+                "draft_ha": 10.2,
+                "removed_ha": 1.5,
+                "added_ha": 1.3,
+                "mapped_ha": 10.0,
+            }
+        ),
         "official": pd.DataFrame({"region_id": "r0", "when": [2021.0, 2022.0], "official_ha": [10.0, 15.0]}),
         "calibration": pd.DataFrame({"predicted": [0.1, 0.6], "observed": [0.05, 0.7], "n": [90, 30]}),
     }

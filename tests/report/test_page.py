@@ -90,6 +90,16 @@ def test_mapped_estimated_interval_and_unobserved_stand_side_by_side(page):
     assert row in page.text("es")
 
 
+def test_what_the_minimum_unit_moved_stands_region_by_region(made_up):
+    # Before 10.2, 1.5 taken away, 1.3 put there: 10.0 on the map.
+    with_unit = _Outline(render(made_up(2, further=True)))
+    assert (with_unit.open, with_unit.misplaced) == ([], [])
+    assert "La unidad mínima del mapa" in with_unit.text("es")
+    assert re.search(r"San Pedro 10\.2\d* 1\.5\d* 1\.3\d* 10\.0", with_unit.text("en"))
+    without = _Outline(render(made_up(2, further=True, minimum_unit=None)))
+    assert "minimum unit" not in without.text("en")
+
+
 def test_a_map_count_is_never_called_an_estimate(made_up):
     outline = _Outline(render(made_up(2, estimated=False, comparison=None, accuracy=None, map_overview=None)))
     text = outline.text("es")

@@ -19,6 +19,7 @@ page         the card for people: card.html
 collection   a folder of models: list, find, verify, keep
 artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
+minimum      patches and holes of a few pixels taken away, the area kept
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
 

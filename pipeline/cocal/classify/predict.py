@@ -119,24 +119,26 @@ def classify_strips(
     prior: NDArray[np.float64] | None = None,
     threshold: float | None = None,
     applicability: bool = False,
+    alternative: bool = False,
     reference: bool = False,
 ) -> xr.Dataset:
     """`classify` of features that come as (rows, (feature, y, x)), so that no array holds them all.
 
     `names` are those of the features, `seen` is what features/1 holds besides them; the rest is as for `classify`, and so is
-    the result.
+    the result. With `alternative` it has that too: uint8, the likeliest class besides the target, 0 where not observed.
     """
     _check_fit(names, model, missing, applicability)
     order = [list(names).index(name) for name in model.card.features]
     shape = seen["n_clear"].shape
     known = np.full(shape, np.nan) if prior is None else prior
     crop_class, probability = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.float32)
-    steps = np.full(shape, UNKNOWN, dtype=np.uint8)
+    steps, other = np.full(shape, UNKNOWN, dtype=np.uint8), np.full(shape, NO_DATA, dtype=np.uint8)
     for rows, values in strips:
         chosen = values if order == list(range(len(names))) else values[order]
         crop_class[rows], probability[rows] = _classify_pixels(
             np.moveaxis(chosen, 0, -1), seen["n_clear"].values[rows], known[rows], model=model, min_clear=min_clear,
             native=missing == "native", decide=_decider(model.card, prior is not None, threshold), reference=reference,
+            alternative=other[rows] if alternative else None,
         )  # fmt: skip
         if applicability:
             steps[rows] = _steps(np.moveaxis(chosen, 0, -1), crop_class[rows], model)
@@ -144,6 +146,10 @@ def classify_strips(
     found = _described(layers[0], layers[1], seen, model, min_clear, missing)
     if applicability:
         found = found.assign(dissimilarity=(("y", "x"), steps, _UNLIKE))
+    if alternative:
+        found = found.assign(
+            alternative=(("y", "x"), other, {"long_name": "class besides the target", "units": "1"})
+        )
     return check_classmap(found)
 
 
@@ -229,6 +235,13 @@ def _likeliest(
     return answer.argmax(axis=1), answer[:, column]
 
 
+def _besides(answer: NDArray[np.float64], column: int) -> NDArray[np.intp]:
+    """Number of the likeliest class besides that of `column`, of each row of (row, class) probabilities."""
+    rest = answer.copy()
+    rest[:, column] = -1.0
+    return np.asarray(rest.argmax(axis=1))
+
+
 def _decider(card: ModelCard, prior: bool, threshold: float | None) -> Decide:
     """`_likeliest`, or that with the probability of the target at a prior (NaN: as trained) and from a threshold on."""
     if not prior and threshold is None:
@@ -241,11 +254,9 @@ def _decider(card: ModelCard, prior: bool, threshold: float | None) -> Decide:
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         before = answer[:, column]
         target = np.where(np.isnan(prior), before, at_prior(before, trained, prior))
-        rest = answer.copy()
-        rest[:, column] = -1.0
-        other = rest.argmax(axis=1)
+        other = _besides(answer, column)
         if threshold is None:
-            share = rest.max(axis=1) / np.maximum(1 - before, np.finfo(float).tiny)
+            share = answer[np.arange(len(answer)), other] / np.maximum(1 - before, np.finfo(float).tiny)
             is_target = target >= (1 - target) * share
         else:
             is_target = target >= threshold
@@ -264,8 +275,12 @@ def _classify_pixels(
     native: bool,
     decide: Decide,
     reference: bool,
+    alternative: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """(class, probability) of pixels (..., feature), strip by strip; what is not finite is missing."""
+    """(class, probability) of pixels (..., feature), strip by strip; what is not finite is missing.
+
+    The likeliest class besides the target goes into `alternative`, contiguous and 0 at first, if it is there.
+    """
     crop_class = np.full(n_clear.size, NO_DATA, dtype=np.uint8)
     probability = np.full(n_clear.size, np.nan, dtype=np.float32)
     predictor = model.classifier if reference else model.predictor
@@ -285,7 +300,10 @@ def _classify_pixels(
                     chosen, there = (np.compress(observed, a, axis=1) for a in (chosen, finite))
                 if not there.all():
                     chosen = np.where(there, chosen, np.float32(np.nan))
-                best, certainty = decide(predictor.predict_proba(chosen.T), column, known[strip][observed])
+                answer = predictor.predict_proba(chosen.T)
+                best, certainty = decide(answer, column, known[strip][observed])
                 crop_class[strip][observed] = classes[best]
                 probability[strip][observed] = certainty
+                if alternative is not None:
+                    alternative.reshape(-1)[strip][observed] = classes[_besides(answer, column)]
     return crop_class.reshape(n_clear.shape), probability.reshape(n_clear.shape)

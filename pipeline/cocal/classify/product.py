@@ -5,6 +5,7 @@
 <folder>/probability.tif    uint16, 10000 = 1, 65535 = not observed
 <folder>/n_clear.tif        uint16 clear dates
 <folder>/dissimilarity.tif  uint8, 100 = threshold of the area of applicability, 255 = not observed; where it was asked for
+<folder>/alternative.tif    uint8, likeliest class besides the target; in drafts of a map with a minimum unit only
 <folder>/<item id>.json     STAC item, relative links only
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -37,11 +40,13 @@ from cocal.contracts import (
 from cocal.errors import InputError, ModelMismatchError
 from cocal.grid import Window, windows_bounds
 from cocal.scheme import ClassScheme
-from cocal.store import write_json
+from cocal.store import MANIFEST, write_json
 
 CLASS, PROBABILITY, N_CLEAR = "class.tif", "probability.tif", "n_clear.tif"
-DISSIMILARITY = "dissimilarity.tif"
+DISSIMILARITY, ALTERNATIVE = "dissimilarity.tif", "alternative.tif"
 UNOBSERVED_COLOUR = "#d9d9d9"
+_GDAL_TAGS = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG")
+"""GDAL writes these itself."""
 
 _COG = {
     "driver": "COG", "COMPRESS": "DEFLATE", "LEVEL": "6", "BLOCKSIZE": "384", "NUM_THREADS": "1",
@@ -122,9 +127,49 @@ def write_class_map(
             tags | {"content": "dissimilarity from the training samples; above 100 the model does not apply"},
             nodata=UNKNOWN,
         )
+    if "alternative" in classmap:
+        values, content = classmap["alternative"].values, "likeliest class besides the target"
+        _write_cog(
+            folder / ALTERNATIVE, values, window, tags | {"content": content}, colours=_colours(scheme)
+        )
     item = class_map_item(classmap, scheme=scheme, item_id=item_id, period=period)
     write_json(folder / f"{item_id}.json", item)
     return folder / f"{item_id}.json"
+
+
+def write_revised_map(
+    folder: Path,
+    draft: Path,
+    crop_class: NDArray[np.uint8],
+    window: Window,
+    *,
+    scheme: ClassScheme,
+    told: Mapping[str, str],
+) -> None:
+    """Write the class map of `draft` with other classes into `folder`; the rest of it is copied.
+
+    Parameters
+    ----------
+    folder, draft
+        Where to; the folder that `write_class_map` has filled.
+    crop_class
+        (y, x) uint8 codes of the whole tile.
+    window, scheme
+        Of the draft.
+    told
+        Tag -> sentence: what the classes were made by. The tags of class.tif have it, and the item's lineage the sentences.
+    """
+    for path in sorted(draft.iterdir()):
+        if path.suffix in (".tif", ".xml") and path.name not in (CLASS, ALTERNATIVE):
+            shutil.copyfile(path, folder / path.name)
+    with rasterio.open(draft / CLASS) as source:
+        tags = {k: v for k, v in source.tags().items() if k not in _GDAL_TAGS}
+    _write_cog(folder / CLASS, crop_class, window, tags | dict(told), colours=_colours(scheme))
+    (item_path,) = (p for p in draft.glob("*.json") if p.name != MANIFEST)
+    item = json.loads(item_path.read_text(encoding="utf-8"))
+    lineage = item["properties"]["processing:lineage"]
+    item["properties"]["processing:lineage"] = " ".join([lineage, *told.values()])
+    write_json(folder / item_path.name, item)
 
 
 def _check(classmap: xr.Dataset, n_clear: xr.DataArray, scheme: ClassScheme, item_id: str) -> None:

@@ -192,6 +192,12 @@ class PriorSettings(_Settings):
         return self
 
 
+class MinimumUnitSettings(_Settings):
+    """The smallest patch of the target that the map holds, and the smallest hole in one."""
+
+    pixels: int = Field(ge=2, le=100, description="pixels of the smallest patch and the smallest hole")
+
+
 class ClassifySettings(_Settings):
     """How a model is applied."""
 
@@ -207,6 +213,10 @@ class ClassifySettings(_Settings):
     )
     threshold: Share | None = Field(
         None, description="probability from which a pixel is the target; left out: the likeliest class"
+    )
+    minimum_unit: MinimumUnitSettings | None = Field(
+        None,
+        description="smaller patches and holes are taken away, each region keeps its area; left out: none is",
     )
     applicability: bool = Field(
         default=False,

@@ -6,14 +6,13 @@ composite  one value per window            ordering   sorting and percentiles ov
 indices    the table of spectral indices   fill       rules for missing windows
 temporal   statistics over the windows     harmonics  harmonic regression
 terrain    elevation and slope             stack      all of it for rasters;  series: for tables
-neighbours mean and spread around a pixel
 """
 
 from cocal.features.composite import Composite, composite, empty_composite
 from cocal.features.indices import INDICES, Index, compute_index
 from cocal.features.mask import MaskSettings, clear_mask
 from cocal.features.series import series_features
-from cocal.features.settings import FeatureSettings, bands_needed, halo_px, needs_dem, reach_px
+from cocal.features.settings import FeatureSettings, bands_needed, halo_px, needs_dem
 from cocal.features.stack import feature_strips, features_from_composites, index, seen_of
 from cocal.features.terrain import read_dem, slope_degrees
 from cocal.features.windows import CompositeWindow, composite_windows, feature_names
@@ -21,5 +20,5 @@ from cocal.features.windows import CompositeWindow, composite_windows, feature_n
 __all__ = [
     "INDICES", "Composite", "CompositeWindow", "FeatureSettings", "Index", "MaskSettings", "bands_needed",
     "clear_mask", "composite", "composite_windows", "compute_index", "empty_composite", "feature_names",
-    "feature_strips", "features_from_composites", "halo_px", "index", "needs_dem", "reach_px", "read_dem", "seen_of", "series_features", "slope_degrees",
+    "feature_strips", "features_from_composites", "halo_px", "index", "needs_dem", "read_dem", "seen_of", "series_features", "slope_degrees",
 ]  # fmt: skip

@@ -1,10 +1,9 @@
 """The grammar of feature names.
 
-    NDVI@03         the composite of one window: monthly 01..12, quarterly q1..q4, season, d001
-    NDVI@*          the same for every window of the period
-    NDVI.p10        a statistic over the windows of the period
-    elevation       terrain, from a supplied elevation model; also slope
-    NDVI.p10~mean5  the mean of another feature over the 5 x 5 pixels around; also ~std5; any odd side from 3 to 31
+    NDVI@03      the composite of one window: monthly 01..12, quarterly q1..q4, season, d001
+    NDVI@*       the same for every window of the period
+    NDVI.p10     a statistic over the windows of the period
+    elevation    terrain, from a supplied elevation model; also slope
 
 A variable is a band (STAC common name) or an index (Awesome Spectral Indices name).
 """
@@ -30,12 +29,7 @@ STATISTICS = {
 
 ALLOWED_STATISTICS = (*STATISTICS, "p00 to p99")
 
-_NAME = re.compile(
-    r"(?P<variable>[A-Za-z0-9_]+)(?:@(?P<window>\*|[A-Za-z0-9-]+)|\.(?P<statistic>\w+))"
-    r"(?:~(?P<summary>mean|std)(?P<side>[1-9]\d?))?"
-)
-SIDES = range(3, 32, 2)
-"""Sides of the square around a pixel, in pixels."""
+_NAME = re.compile(r"(?P<variable>[A-Za-z0-9_]+)(?:@(?P<window>\*|[A-Za-z0-9-]+)|\.(?P<statistic>\w+))")
 
 
 @dataclass(frozen=True)
@@ -46,19 +40,6 @@ class Feature:
     variable: str
     window: str | None = None
     statistic: str | None = None
-    summary: str | None = None
-    """mean or std over the square of `side` pixels around; None: of the pixel itself."""
-    side: int = 1
-
-    @property
-    def own(self) -> str:
-        """Name of the feature of the pixel itself that this one summarises, or is."""
-        return self.name.partition("~")[0]
-
-    @property
-    def reach_px(self) -> int:
-        """Pixels around that it needs."""
-        return self.side // 2
 
     @property
     def is_terrain(self) -> bool:
@@ -86,8 +67,7 @@ def parse_feature(name: str) -> Feature:
     match = _NAME.fullmatch(name)
     if match is None:
         raise ValueError(
-            f"{name!r} is not a feature name: VARIABLE@WINDOW, VARIABLE@*, VARIABLE.STATISTIC, each also with "
-            "~mean5 or ~std5, elevation or slope"
+            f"{name!r} is not a feature name: VARIABLE@WINDOW, VARIABLE@*, VARIABLE.STATISTIC, elevation or slope"
         )
     variable, statistic = match["variable"], match["statistic"]
     problems = []
@@ -95,9 +75,6 @@ def parse_feature(name: str) -> Feature:
         problems.append(unknown("band or index", variable, (*BANDS, *INDICES)))
     if statistic is not None and statistic not in STATISTICS and percent_of(statistic) is None:
         problems.append(unknown("statistic", statistic, ALLOWED_STATISTICS))
-    side = int(match["side"] or 1)
-    if match["summary"] and side not in SIDES:
-        problems.append(f"a square of {side} pixels: the side is odd, from {SIDES[0]} to {SIDES[-1]}")
     if problems:
         raise ValueError(f"{name}: " + "; ".join(problems))
-    return Feature(name, variable, match["window"], statistic, match["summary"], side)
+    return Feature(name, variable, match["window"], statistic)

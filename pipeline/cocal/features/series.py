@@ -44,11 +44,6 @@ def series_features(series: xr.Dataset, settings: FeatureSettings, period: Perio
         Names every variable that is neither there nor can be computed.
     """
     chosen = select_features(settings, period)
-    if around := [feature.name for feature in chosen if feature.summary]:
-        raise InputError(
-            "a table of time series has no surroundings", "features of the sample itself", ", ".join(around),
-            "leave these features out, or train from polygons or points and images",
-        )  # fmt: skip
     bands, supplied = _sources(series, settings)
     days = series["time"].values.astype("datetime64[D]")
     composites = []

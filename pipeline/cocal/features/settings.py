@@ -62,7 +62,7 @@ class FeatureSettings(BaseModel):
 
     @model_validator(mode="after")
     def _filled(self) -> FeatureSettings:
-        bare = [f.name for f in self.parsed if not f.is_terrain and self.find_rule(f.own) is None]
+        bare = [f.name for f in self.parsed if not f.is_terrain and self.find_rule(f.name) is None]
         if bare:
             raise ValueError(
                 f"`fill` has no pattern for {', '.join(bare)}; state a rule for each, or end with '\"*\": none'"
@@ -108,12 +108,7 @@ def bands_needed(settings: FeatureSettings) -> tuple[str, ...]:
 def halo_px(settings: FeatureSettings) -> int:
     """Pixels around a block that must be read for the block's features to be right."""
     dilation = 0 if settings.mask is None else settings.mask.dilate_px
-    return max(dilation + reach_px(settings), 1 if "slope" in settings.features else 0)
-
-
-def reach_px(settings: FeatureSettings) -> int:
-    """Pixels around a pixel whose features make the features of its surroundings."""
-    return max(feature.reach_px for feature in settings.parsed)
+    return max(dilation, 1 if "slope" in settings.features else 0)
 
 
 def needs_dem(settings: FeatureSettings) -> bool:

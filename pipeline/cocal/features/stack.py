@@ -21,8 +21,7 @@ from cocal.features.composite import Composite, composite, empty_composite, row_
 from cocal.features.fill import fill_gaps
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import Feature
-from cocal.features.neighbours import own_features, surrounded, with_neighbours
-from cocal.features.settings import FeatureSettings, FillRule, bands_needed, needs_dem, reach_px
+from cocal.features.settings import FeatureSettings, FillRule, bands_needed, needs_dem
 from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
 from cocal.features.windows import centre_days, composite_windows, period_days, select_features
@@ -59,7 +58,7 @@ def index(
     check_scenes(scenes, bands_needed(settings))
     window = window_of(scenes)
     days = scenes["time"].values.astype("datetime64[D]")
-    composites, reach = [], reach_px(settings)
+    composites = []
     for _, start, end in composite_windows(settings, period):
         within = np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end)))
         chosen = (
@@ -67,8 +66,8 @@ def index(
             if within.size
             else empty_composite(settings, window.shape)
         )
-        composites.append(surrounded(replace(chosen, inputs=()), reach))
-    heights = None if dem is None else np.pad(np.asarray(dem, np.float32), reach, constant_values=np.nan)
+        composites.append(replace(chosen, inputs=()))
+    heights = None if dem is None else np.asarray(dem, np.float32)
     dataset = features_from_composites(composites, settings, period, window, heights)
     dataset.attrs |= {
         "inputs": list(scenes.attrs.get("inputs", [])),
@@ -91,8 +90,7 @@ def features_from_composites(
     Parameters
     ----------
     composites
-        One for each of `composite_windows(settings, period)`, in that order, all on `window.expanded(n)` for one n
-        that is at least `reach_px(settings)`.
+        One for each of `composite_windows(settings, period)`, in that order, all on `window.expanded(n)` for one n.
     settings, period
         As for `index`.
     window
@@ -133,19 +131,7 @@ def feature_strips(
     *,
     reference: bool = False,
 ) -> Iterator[tuple[slice, Array]]:
-    """(rows, (feature, y, x) float32) of `features_from_composites`, strip by strip: no array holds the whole block,
-    unless there are features of surroundings.
-    """
-    if reach := reach_px(settings):
-        wide = features_from_composites(
-            composites, own_features(settings), period, window.expanded(reach), dem, reference=reference
-        )
-        names = [str(name) for name in wide["feature"].values]
-        yield (
-            slice(0, window.height),
-            with_neighbours(wide["features"].values, names, select_features(settings, period), reach),
-        )
-        return
+    """(rows, (feature, y, x) float32) of `features_from_composites`, strip by strip: no array holds the whole block."""
     if needs_dem(settings) and dem is None:
         raise InputError(
             "elevation or slope is asked for", "an elevation model", "none", "state `dem:`, or drop them"

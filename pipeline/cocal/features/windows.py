@@ -94,8 +94,8 @@ def select_features(settings: FeatureSettings, period: Period) -> list[Feature]:
             problems.append(
                 f"{feature.name} needs {feature.windows_needed} windows, the period has {len(windows)}"
             )
-        if not feature.is_terrain and settings.find_rule(feature.own) is None:
-            problems.append(f"`fill` has no pattern for {feature.own}")
+        if not feature.is_terrain and settings.find_rule(feature.name) is None:
+            problems.append(f"`fill` has no pattern for {feature.name}")
     chosen = [feature.name for feature in found]
     problems += [f"{name!r} comes twice" for name in dict.fromkeys(chosen) if chosen.count(name) > 1]
     if problems:

@@ -142,7 +142,7 @@ class ReportContent:
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
     groups : areas/1 with groups in the place of regions; None where the run has none.
-    change, legal, eradication, applicability : the run's tables of these names; None where the run has none.
+    change, legal, eradication, applicability, minimum_unit : the run's tables of these names; None where the run has none.
     official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
     calibration : predicted, observed (fractions), n: the map's probability held against the sample.
     profile : "public" pages hold PUBLIC_KINDS of pictures only.
@@ -171,6 +171,7 @@ class ReportContent:
     legal: pd.DataFrame | None = None
     eradication: pd.DataFrame | None = None
     applicability: pd.DataFrame | None = None
+    minimum_unit: pd.DataFrame | None = None
     official: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     profile: Literal["public", "restricted"] = "restricted"

@@ -251,3 +251,20 @@ def applicability_sheets(content: ReportContent, period: str, scribe: Scribe) ->
     )  # fmt: skip
     caption = scribe.t("applicability_caption", target=scribe.t.target, period=period)
     return [Sheet("applicability", caption, columns, rows)]
+
+
+def minimum_unit_sheets(content: ReportContent, period: str, scribe: Scribe) -> list[Sheet]:
+    """What the minimum mapping unit moved in each region; empty where the run has none."""
+    table = content.minimum_unit
+    if table is None or table.empty:
+        return []
+    figures = ("draft_ha", "removed_ha", "added_ha", "mapped_ha")
+    rows = tuple(
+        (str(row["region_name"]), *(scribe.ha(row, name) for name in figures))
+        for row in table[table["period"].astype(str) == period].to_dict("records")
+    )
+    columns = (
+        Column("region"), Column("before_unit"), Column("unit_removed"), Column("unit_added"), Column("mapped_short", strong=True),
+    )  # fmt: skip
+    caption = scribe.t("minimum_unit_caption", target=scribe.t.target, period=period)
+    return [Sheet("minimum_unit", caption, columns, rows)]

@@ -25,6 +25,7 @@ from cocal.report.sections import (
     group_sheets,
     latest_change,
     legal_sheets,
+    minimum_unit_sheets,
 )
 from cocal.report.series import calibration_figure, lines, series_figures
 from cocal.report.tables import Place
@@ -151,6 +152,7 @@ def _further(content: ReportContent, scribe: Scribe) -> dict[str, list[Sheet]]:
         "legal": legal_sheets(content, period, scribe),
         "eradication": eradication_sheets(content, scribe),
         "applicability": applicability_sheets(content, period, scribe),
+        "minimum_unit": minimum_unit_sheets(content, period, scribe),
     }
 
 

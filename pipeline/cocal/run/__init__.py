@@ -3,7 +3,8 @@
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
 series    a table of labelled time series -> a model, without area and images
-tiles     the fused work of one block and one tile        mosaic    maps of several tiles on one window
+tiles     the fused work of one block and one tile        minimum   patches too small taken away, areas kept
+                                                          mosaic    maps of several tiles on one window
 measure/  maps and records -> hectares
 design    strata -> points -> crew files                 design_tiles  the same on one tile
 results   compare, report                                publish   what may leave the office

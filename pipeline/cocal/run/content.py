@@ -66,6 +66,7 @@ def report_content(run: Run) -> ReportContent:
         legal=_table(root, "legal"),
         eradication=_table(root, "eradication"),
         applicability=_table(root, "applicability"),
+        minimum_unit=run.minimum_unit,
         official=official_series(run),
         calibration=_calibration(weighted, points, run.base.scheme.target),
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = "files"
 TABLES = (
     "hectares", "regions", "countries", "groups", "comparison", "unmatched", "caveats", "change", "legal",
-    "eradication", "applicability",
+    "eradication", "applicability", "minimum_unit",
 )  # fmt: skip
 """Tables that speak of regions, countries, groups and zones only."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from cocal.archive import Scene, list_scenes
+from cocal.classify.minimum import reach_px
 from cocal.config import RunConfig
 from cocal.contracts import Period
 from cocal.errors import UsageError
@@ -18,6 +19,9 @@ REVISIT_DAYS = 5
 SMALLEST_BLOCK, _STEP = 96, 48
 _PROCESS_BYTES = 500 * 2**20
 """A worker with its libraries, a model of usual size, and strips."""
+
+_PATCH_BYTES = 48
+"""Of one pixel of a tile while its patches are found: levels, their order, roots and sizes, owner, area."""
 
 _UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
 DASK_SHARE = 0.8
@@ -53,14 +57,15 @@ def memory_per_worker(config: RunConfig, dates: int, period: Period) -> int:
     """Bytes that one worker needs at most: the process, one window of scenes, composites, features.
 
     Per pixel and halo: uint16 scenes of a window, and once more the bands of one date while they are read; a clear flag per
-    date; float32 composites of all windows; float32 features of the block, which only those with surroundings
-    and those that are written hold whole; the finished map. Everything else is in strips.
+    date; float32 composites of all windows; float32 features of the block, which only those that
+    are written hold whole; the finished map. Everything else is in strips. A minimum unit looks at whole tiles.
     """
-    side = config.grid.block_px + 2 * halo_px(config.index)
+    minimum, side = config.classify.minimum_unit, config.grid.block_px + 2 * halo_px(config.index)
     windows = len(composite_windows(config.index, period))
     bands, features = len(bands_needed(config.index)), len(feature_names(config.index, period))
     per_pixel = 2 * bands * (dates + 2) + 2 * dates + 4 * windows * bands + 4 * features + 64
-    return _PROCESS_BYTES + side * side * per_pixel
+    tile = 0 if minimum is None else (config.grid.tile_px + 2 * reach_px(minimum.pixels)) ** 2 * _PATCH_BYTES
+    return _PROCESS_BYTES + max(side * side * per_pixel, tile)
 
 
 def worker_bound(config: RunConfig) -> int:

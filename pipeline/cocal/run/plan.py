@@ -106,18 +106,26 @@ def _sha256(path: Path | None) -> str | None:
 
 
 def map_unit(config: RunConfig, tile: Tile, task: MapTask, features: dict[str, Any]) -> Unit:
-    """The class map of one tile. The address is part of the path: two models never share a file."""
+    """The class map of one tile, or its draft where a minimum unit is still to come.
+
+    The address is part of the path: two models never share a file.
+    """
+    draft = config.classify.minimum_unit is not None
     inputs = features | {
         "contract": CLASSMAP,
         "window": _window(tile),
         "scenes": {s.id: s.address for s in task.features.scenes},
         "model": task.model_sha256,
-        "classify": config.classify.model_dump(mode="json", exclude={"model"}),
+        "classify": config.classify.model_dump(mode="json", exclude={"model", "minimum_unit"}),
         "scheme": task.scheme.sha256,
         "prior_map": config.classify.prior and _sha256(config.classify.prior.map),
         "code_classify": source_digest("classify", "scheme", "run/prior"),
+        **({"alternative": True} if draft else {}),
     }
-    return Unit(f"maps/{task.features.period.name}/{tile.id}/{address(inputs)[:12]}", inputs)
+    return Unit(
+        f"{'drafts' if draft else 'maps'}/{task.features.period.name}/{tile.id}/{address(inputs)[:12]}",
+        inputs,
+    )
 
 
 @dataclass(frozen=True)

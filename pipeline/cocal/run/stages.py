@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.classify import check_model, load_model
 from cocal.config import RunConfig
@@ -23,6 +25,7 @@ from cocal.grid import Tile
 from cocal.regions import Regions, read_regions
 from cocal.run.execute import Call, Executor, Job, Outcome
 from cocal.run.journal import Journal, StageRecord
+from cocal.run.minimum import apply_minimum_unit
 from cocal.run.plan import (
     Ground,
     Unit,
@@ -53,6 +56,8 @@ class Run:
     model_folder: Path | None = None
     maps: dict[tuple[str, Tile], Unit | None] = field(default_factory=dict)
     config_path: Path | None = None
+    minimum_unit: pd.DataFrame | None = None
+    """What the minimum mapping unit changed, by region and period; None where the run has none."""
 
     @cached_property
     def zones(self) -> Regions | None:
@@ -169,7 +174,7 @@ def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
 
 
 def classify_stage(run: Run) -> None:
-    """Index and classify every tile of every period, fused block by block."""
+    """Index and classify every tile of every period, fused block by block; take patches below the minimum unit away."""
     tasks = map_tasks(run, run.require_model())
     with run.journal.stage("classify", len(tasks)) as record:
         jobs, by_unit = [], {}
@@ -186,6 +191,8 @@ def classify_stage(run: Run) -> None:
         for name, outcome in run.work(record, jobs).items():
             key, unit = by_unit[name]
             run.maps[key] = None if outcome.error else unit
+    if run.config.classify.minimum_unit:
+        run.maps = apply_minimum_unit(run, run.maps)
     if not any(run.maps.values()):
         raise WorkFailedError(
             "no tile could be mapped", "at least one", "; ".join(r for _, r in run.journal.failures[:3]),

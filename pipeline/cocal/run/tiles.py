@@ -31,7 +31,6 @@ from cocal.features import (
     feature_strips,
     features_from_composites,
     halo_px,
-    reach_px,
     read_dem,
     seen_of,
 )
@@ -80,14 +79,14 @@ def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
 
 def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
     """The composites of every window, read, masked and reduced in turn, and the heights, on the block and its halo."""
-    outer, inner = block.expanded(halo_px(task.settings)), block.expanded(reach_px(task.settings))
+    outer = block.expanded(halo_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
     with rasterio.Env(**GDAL_SETTINGS):
         for _, start, end in composite_windows(task.settings, task.period):
             scenes = scenes_within(task.scenes, outer, start, end)
             if scenes:
-                read = read_scenes(scenes, outer, bands, inner)
+                read = read_scenes(scenes, outer, bands, block)
                 composites.append(composite(read, task.settings, reference=task.reference))
             else:
                 composites.append(empty_composite(task.settings, outer.shape))
@@ -116,10 +115,12 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         prior=prior_of(block, rules.prior) if rules.prior else None,
         threshold=rules.threshold,
         applicability=rules.applicability,
+        alternative=rules.minimum_unit is not None,
         reference=made.reference,
     )
     own = owned_by_zone(block)
-    for name, elsewhere in (("crop_class", NO_DATA), ("probability", np.nan), ("dissimilarity", UNKNOWN)):
+    nothing = {"crop_class": NO_DATA, "alternative": NO_DATA, "probability": np.nan, "dissimilarity": UNKNOWN}
+    for name, elsewhere in nothing.items():
         if name in dataset:
             dataset[name].values[~own] = elsewhere
     n_clear = seen["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(seen["n_clear"].attrs)

@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cocal.archive.unpack import place
 from cocal.classify.kernel import kernel_of
+from cocal.classify.minimum import kept_levels
 from cocal.features.kernels import FastCourse, filled, percentiles_of_dates, put
 
 
@@ -39,4 +40,5 @@ def warm() -> float:
             (0, 2, 0, 2),
             np.zeros((2, 2), dtype),
         )
+    kept_levels(np.zeros((2, 2), dtype=np.int16), 2)
     return time.monotonic() - began

@@ -83,6 +83,8 @@ def measure_stage(run: Run) -> None:
             write_own_csv(folder / "legal.csv", legal_accounts(run, zones, matched))
         if squares is not None:
             write_own_csv(folder / "density.csv", squares)
+        if run.minimum_unit is not None:
+            write_own_csv(folder / "minimum_unit.csv", run.minimum_unit)
         record.made += 1
 
 

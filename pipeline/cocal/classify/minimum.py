@@ -1,0 +1,125 @@
+"""A minimum mapping unit that preserves area.
+
+Patches of the target of fewer pixels than stated are taken away, then holes in it of fewer pixels are filled; pixels
+hang together by their sides. What was taken is made up for where the target is likely next: the probability from which
+a pixel is the target is moved, region by region, until the region has the area that it had before.
+
+Both steps are done for all probabilities at once. The kept level of a pixel is the highest probability from which, if
+all pixels as probable were the target, it would be the target after both steps: the area opening and then the area
+closing of the probability (Vincent 1994, Shape in Picture, NATO ASI F 126, 197-208), which are the steps on each
+threshold's map since both are flat operators. So one pass counts the area of every threshold exactly, and the pixel's
+answer is a comparison. A patch of fewer than n pixels reaches less than n pixels far: a level depends on the pixels
+within `reach_px(n)` and on nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from cocal.contracts import PROBABILITY_SCALE
+
+STEPS = round(1 / PROBABILITY_SCALE)
+"""Level of probability 1."""
+NOT_THERE = -1
+NEVER = STEPS + 1
+"""A level that no pixel has: from there on nothing is the target."""
+
+Levels = NDArray[np.int16]
+
+
+def reach_px(pixels: int) -> int:
+    """Pixels around a window without which its kept levels are not known: a patch, and a hole beside it."""
+    return 2 * (pixels - 1)
+
+
+def kept_levels(level: Levels, pixels: int, *, reference: bool = False) -> Levels:
+    """(y, x) int16 highest level from which on the map, patches and holes of fewer than `pixels` away, has the pixel.
+
+    Parameters
+    ----------
+    level
+        (y, x) int16, probability of the target in `STEPS`; `NOT_THERE` where no pixel is: it is never the target, and part of
+        a hole. At least `pixels` pixels in all.
+    pixels
+        Pixels of the smallest patch and of the smallest hole.
+    reference
+        Without the compiler; the result is the same.
+
+    Returns
+    -------
+    For every level t the pixels with a kept level of t or more are those of `level >= t`, less its patches of fewer
+    than `pixels` pixels, plus the holes of fewer pixels that are then left; `NOT_THERE` as in `level`.
+    """
+    opened = _opening(level, pixels, reference)
+    return np.where(level == NOT_THERE, np.int16(NOT_THERE), -_opening(-opened, pixels, reference))
+
+
+def areas_by_level(
+    kept: Levels, owner: NDArray[np.int32], units: NDArray[np.int64], n_regions: int
+) -> NDArray[np.int64]:
+    """(region, NEVER + 1) exact sums of `units` (1e-6 m2) by owning region (-1: none) and kept level."""
+    found = np.zeros((n_regions, NEVER + 1), dtype=np.int64)
+    inside = (owner >= 0) & (kept != NOT_THERE)
+    np.add.at(found, (owner[inside], kept[inside]), units[inside])
+    return found
+
+
+def preserving_levels(areas: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(region) level from which on a region's area is nearest to `wanted`; of two equally near, the higher.
+
+    It differs from `wanted` by at most half of the area that hangs on one level. Level 0 is not among them: what has no
+    probability is not the target.
+    """
+    from_there = areas[:, ::-1].cumsum(axis=1)[:, ::-1]
+    off = np.abs(from_there - wanted[:, None])[:, :0:-1]
+    return np.asarray(NEVER - off.argmin(axis=1))
+
+
+def _opening(level: Levels, pixels: int, reference: bool) -> Levels:
+    """Area opening of (y, x) levels."""
+    order = np.argsort(-level.ravel(), kind="stable")
+    flood = _flood.py_func if reference else _flood
+    return np.asarray(flood(level.ravel(), order, level.shape[1], pixels).reshape(level.shape))
+
+
+@njit(cache=True)
+def _flood(level: Levels, order: NDArray[np.intp], width: int, pixels: int) -> Levels:
+    """Area opening by union-find (Meijster and Wilkinson 2002, IEEE TPAMI 24:484), pixels in `order` of falling level.
+
+    A patch grows while it has fewer than `pixels` pixels; its last pixel, the lowest, tells the level of all.
+    """
+    size = level.size
+    root, count = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.int32)
+    for at in order:
+        root[at], count[at] = at, 1
+        row, column = at // width, at % width
+        for side in range(4):
+            if side == 0 and row > 0:
+                beside = at - width
+            elif side == 1 and column > 0:
+                beside = at - 1
+            elif side == 2 and column < width - 1:
+                beside = at + 1
+            elif side == 3 and at + width < size:
+                beside = at + width
+            else:
+                continue
+            if root[beside] < 0:
+                continue
+            while root[beside] != beside:
+                root[beside] = root[root[beside]]
+                beside = root[beside]
+            if beside == at:
+                continue
+            if level[beside] == level[at] or count[beside] < pixels:
+                count[at] += count[beside]
+                root[beside] = at
+            else:
+                count[at] = pixels
+    out = np.empty_like(level)
+    for place in range(size - 1, -1, -1):
+        at = order[place]
+        out[at] = level[at] if root[at] == at else out[root[at]]
+    return out
