@@ -275,7 +275,7 @@ def write_forests(land: Land) -> None:
             "artefact_sha256": hashlib.sha256(artefact).hexdigest(),
         }
         home.mkdir(parents=True, exist_ok=True)
-        save_model(Model(estimator, small.card.model_copy(update=told), artefact), home)
+        save_model(Model(small.card.model_copy(update=told), artefact), home)
         joblib.dump(estimator, home / "forest.joblib")
 
 

@@ -131,4 +131,4 @@ def test_a_model_that_does_not_tell_where_it_applies_is_refused_where_that_is_as
 ) -> None:
     card = model.card.model_copy(update={"applicability": None})
     with pytest.raises(ModelMismatchError, match="do not tell where it applies"):
-        classify(features, Model(model.classifier, card, model.artefact), min_clear=1, missing="unobserved", applicability=True)  # fmt: skip
+        classify(features, Model(card, model.artefact), min_clear=1, missing="unobserved", applicability=True)  # fmt: skip

@@ -10,7 +10,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.linear_model import LogisticRegression
 
 from cocal.classify import trees
-from cocal.classify.kernel import KernelWarning, accelerated, kernel_of
+from cocal.classify.kernel import KernelWarning, accelerated, kernel_of, read_kernel, write_kernel
 
 KINDS = {
     "forest": lambda seed: RandomForestClassifier(7, random_state=seed, n_jobs=1),
@@ -110,8 +110,23 @@ def test_an_estimator_without_a_kernel_answers_itself_with_a_warning() -> None:
     other = LogisticRegression().fit(x, y)
     with pytest.warns(KernelWarning, match="no kernel for LogisticRegression"):
         assert accelerated(other) is other
-    wide = RandomForestClassifier(1, random_state=0).fit(np.eye(1100, dtype=np.float32), np.arange(1100) % 2)
-    assert kernel_of(wide) is None
+
+
+def test_more_features_than_sixteen_bits_can_address() -> None:
+    x = np.eye(4200, dtype=np.float32)[::6]
+    x[::5, 7] = np.nan
+    wide = RandomForestClassifier(3, max_features=None, random_state=0).fit(x, np.arange(len(x)) % 2)
+    assert kernel_of(wide).trees.nodes.dtype == trees.WIDE_NODE
+    np.testing.assert_array_equal(kernel_of(wide).predict_proba(x), wide.predict_proba(x))
+
+
+def test_a_kernel_comes_back_from_its_file() -> None:
+    x, y = samples(13, 300, 9, 3)
+    for kind in KINDS.values():
+        kernel = kernel_of(kind(2).fit(x, y))
+        again = read_kernel(write_kernel(kernel))
+        assert again.predict_proba(x).tobytes() == kernel.predict_proba(x).tobytes()
+        assert (again.n_features_in_, again.classes_.tolist()) == (9, kernel.classes_.tolist())
 
 
 def test_keys_are_in_the_order_of_the_values_and_a_missing_one_is_above_all() -> None:

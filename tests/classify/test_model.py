@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 import shutil
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from cocal.classify import artefact
+from cocal.classify.collection import verify_models
 from cocal.classify.model import (
     Model,
     ModelVersionWarning,
@@ -27,6 +29,8 @@ from cocal.classify.model import (
     differences,
     load_model,
     save_model,
+    seal_of,
+    verify_model,
 )
 from cocal.classify.predict import classify
 from cocal.classify.settings import TrainSettings
@@ -102,7 +106,7 @@ def test_the_archive_is_plain_skops_without_pickle(folder: Path, model: Model) -
     rows = np.array(model.card.self_test.inputs, dtype=np.float32)
     assert (estimator.predict_proba(rows) == model.classifier.predict_proba(rows)).all()
     with zipfile.ZipFile(folder / "model.skops") as archive:
-        assert {Path(name).suffix for name in archive.namelist()} == {".npy", ".json"}
+        assert {Path(name).suffix for name in archive.namelist()} == {".npy", ".npz", ".json"}
 
 
 def test_a_model_altered_by_one_byte_is_refused(folder: Path) -> None:
@@ -148,6 +152,43 @@ def test_a_trusted_type_that_is_no_classifier_of_cocal_is_refused(folder: Path, 
     reseal(folder, LogisticRegression(), model)
     with pytest.raises(ModelMismatchError, match="LogisticRegression"):
         load_model(folder)
+
+
+def test_a_kernel_of_another_forest_is_found_by_verifying(
+    folder: Path, model: Model, make_model: Trainer, make_settings: Callable[..., TrainSettings]
+) -> None:
+    other = artefact.member(make_model(settings=make_settings(seed=9)).artefact, artefact.KERNEL)
+    assert other is not None
+    with (
+        zipfile.ZipFile(io.BytesIO(model.artefact)) as own,
+        zipfile.ZipFile(folder / "model.skops", "w") as mixed,
+    ):
+        for name in own.namelist():
+            mixed.writestr(name, other if name == artefact.KERNEL else own.read(name))
+    data = (folder / "model.skops").read_bytes()
+    kernel = artefact.unpack_kernel(data)
+    assert kernel is not None
+    rows = np.array(model.card.self_test.inputs, dtype=np.float32)
+    said = {"inputs": rows.tolist(), "probabilities": kernel.predict_proba(rows).tolist()}
+    edit_card(
+        folder, sha256=artefact.digest(data), artefact_sha256=hashlib.sha256(data).hexdigest(), self_test=said
+    )
+    card = json.loads((folder / "card.json").read_text())
+    edit_card(folder, seal=seal_of(card))
+    load_model(folder)
+    with pytest.raises(ModelMismatchError, match="two different models"):
+        verify_model(folder)
+    assert verify_models([folder])[0].refusal
+
+
+def test_to_predict_nothing_is_unpacked(folder: Path) -> None:
+    code = (
+        "import sys, warnings; from cocal.classify import load_model\n"
+        f"model = load_model({str(folder)!r}); model.predictor.predict_proba\n"
+        "print(sorted({'sklearn', 'skops'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_a_card_with_a_feature_missing_or_settings_changed_is_refused(folder: Path, model: Model) -> None:

@@ -27,6 +27,7 @@ from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import PLACES, outlines
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.settings import STRATA
+from cocal.simulate.world import RASTERS
 from cocal.store import sha256_file
 
 SETTINGS = SimulateSettings(
@@ -63,6 +64,22 @@ def test_the_same_seed_gives_the_same_bytes_with_two_workers(world: Path, tmp_pa
     assert contents(tmp_path) == contents(world)
     assert {"regions.gpkg", "training.gpkg", "records.csv", "dem.tif", "zones.gpkg"} <= set(contents(world))
     assert told[-1] == ("scenes", 14, 14)
+
+
+def test_nothing_depends_on_the_parts_that_the_land_is_made_in(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """240 pixels are one part; here they are 3 x 3, the last of them of another size. Tiles of maps that are written in pieces
+    are packed again, so that of those the pixels are compared."""
+    for module in ("cocal.simulate.world", "cocal.simulate.sensor.scenes"):
+        monkeypatch.setattr(f"{module}.PART_PX", 96)
+    simulate(tmp_path, SETTINGS)
+    once, parts = contents(world), contents(tmp_path)
+    maps = {f"{name}.tif" for name in RASTERS}
+    assert {n for n in once.keys() | parts.keys() if once.get(n) != parts.get(n)} <= maps
+    for name in maps:
+        with rasterio.open(world / name) as a, rasterio.open(tmp_path / name) as b:
+            assert np.array_equal(a.read(1), b.read(1)), name
 
 
 def test_another_seed_gives_another_land() -> None:

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from cocal.grid import Window
 
+Box = tuple[int, int, int, int]
+"""First row, row after the last, first column, column after the last."""
+
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PREDICTOR = 256, 257, 258, 259, 277, 317
 _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _FORMAT, _SCALE, _TIE = 322, 323, 324, 325, 339, 33550, 33922
 _ZSTD, _UNSIGNED, _DIFFERENCES = 50_000, 1, 2
@@ -45,8 +48,8 @@ class Tiled:
         """Whether the file is as it is said to be, and its pixels are whole pixels of `window`."""
         return self.resolution == resolution and self.dtype == dtype and resolution % window.resolution == 0
 
-    def read(self, window: Window, out: NDArray[Any]) -> None:
-        """Put the pixels of `window` into `out` (y, x), coarse ones repeated; what lies outside the file stays as it is.
+    def read(self, window: Window, out: NDArray[Any], box: Box) -> None:
+        """Put the pixels of `window` into the `box` of `out` (y, x), coarse ones repeated; what lies outside the file stays as it is.
 
         Raises
         ------
@@ -58,16 +61,26 @@ class Tiled:
         repeat = self.resolution // window.resolution
         down = (self.top - window.top) // window.resolution
         right = (window.left - self.left) // window.resolution
-        rows = _tiles(down, out.shape[0], self.height * repeat, self.side * repeat)
-        columns = _tiles(right, out.shape[1], self.width * repeat, self.side * repeat)
+        rows = _tiles(down, window.height, self.height * repeat, self.side * repeat)
+        columns = _tiles(right, window.width, self.width * repeat, self.side * repeat)
         across = -(-self.width // self.side)
         with self.path.open("rb", buffering=0) as file:
             for i in rows:
                 for j in columns:
                     tile = self._tile(file.fileno(), i * across + j)
                     limit = (self.height - i * self.side, self.width - j * self.side)
-                    corner = (i * self.side * repeat - down, j * self.side * repeat - right)
-                    place(tile[: limit[0]], min(limit[1], self.side), self.differences, repeat, *corner, out)
+                    top = box[0] + i * self.side * repeat - down
+                    left = box[2] + j * self.side * repeat - right
+                    place(
+                        tile[: limit[0]],
+                        min(limit[1], self.side),
+                        self.differences,
+                        repeat,
+                        top,
+                        left,
+                        box,
+                        out,
+                    )
 
     def _tile(self, handle: int, number: int) -> NDArray[Any]:
         packed = os.pread(handle, int(self.count[number]), int(self.offset[number]))

@@ -29,17 +29,27 @@ def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int =
     SceneReadError
         The file is missing, cut short, or cannot be unpacked.
     """
+    out = np.full(window.shape, fill, dtype=dtype)
+    read_into(path, window, native, out, window)
+    return out
+
+
+def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whole: Window) -> None:
+    """`read_raster` into the part of `plane` (y, x), which is that of `whole`, where `window` lies; no data leaves it as it is.
+
+    Raises
+    ------
+    SceneReadError
+        As `read_raster`.
+    """
+    rows, columns = whole.slices_of(window)
     tiled = open_tiled(path)
-    if tiled is not None and tiled.takes(window, native, dtype):
-        out = np.full(window.shape, fill, dtype=dtype)
-        try:
-            tiled.read(window, out)
-        except (ValueError, OSError) as err:
-            raise _damaged(path, err) from err
-        return out
     try:
-        return _read_by_gdal(path, window, native, dtype, fill)
-    except RasterioError as err:
+        if tiled is not None and tiled.takes(window, native, str(plane.dtype)):
+            tiled.read(window, plane, (rows.start, rows.stop, columns.start, columns.stop))
+        else:
+            _read_by_gdal(path, window, native, plane[rows, columns])
+    except (ValueError, OSError, RasterioError) as err:
         raise _damaged(path, err) from err
 
 
@@ -50,23 +60,21 @@ def _damaged(path: Path, err: Exception) -> SceneReadError:
     )  # fmt: skip
 
 
-def _read_by_gdal(path: Path, window: Window, native: int, dtype: str, fill: int) -> NDArray[Any]:
+def _read_by_gdal(path: Path, window: Window, native: int, out: NDArray[Any]) -> None:
     step = native * window.resolution // np.gcd(native, window.resolution)
-    outer = window.snapped(int(step))
-    coarse = outer.at(native)
-    out = np.full(coarse.shape, fill, dtype=dtype)
     with rasterio.open(path) as source:
         left, top = round(source.transform.c), round(source.transform.f)
         whole = Window(window.epsg, left, top, source.width, source.height, native)
-        part = coarse.intersection(whole)
-        if part is not None:
-            rows, columns = whole.slices_of(part)
-            read = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns))
-            out[coarse.slices_of(part)] = read
+        part = window.snapped(int(step)).at(native).intersection(whole)
+        if part is None:
+            return
+        read = source.read(1, window=rasterio.windows.Window.from_slices(*whole.slices_of(part)))
     repeat = native // window.resolution
     if repeat > 1:
-        out = np.repeat(np.repeat(out, repeat, axis=0), repeat, axis=1)
-    return out[outer.slices_of(window)]
+        read, part = np.repeat(np.repeat(read, repeat, axis=0), repeat, axis=1), part.at(window.resolution)
+    common = part.intersection(window)
+    if common is not None:
+        out[window.slices_of(common)] = read[part.slices_of(common)]
 
 
 def read_scenes(
@@ -90,20 +98,19 @@ def read_scenes(
             "import the bands, or choose features that do not need them",
         )
     days = sorted({s.day for s in scenes})
-    stacks = {
-        name: np.zeros((len(days), *window.shape), dtype="uint8" if name in QUALITY else "uint16")
-        for name in bands
-    }
+    shape, reflectance = (len(days), *window.shape), [name for name in bands if name not in QUALITY]
+    stack = np.zeros((len(reflectance), *shape), dtype=np.uint16)
+    stacks = dict(zip(reflectance, stack, strict=True))
+    stacks |= {name: np.zeros(shape, dtype=np.uint8) for name in bands if name in QUALITY}
     for index, day in enumerate(days):
-        out = {n: a[index] for n, a in stacks.items()}
-        _merge_day([s for s in scenes if s.day == day], window, out, inner or window)
+        _merge_day([s for s in scenes if s.day == day], window, stack, stacks, index, inner or window)
     variables = {
         name: (
             ("time", "y", "x"),
-            stack,
+            values,
             {"long_name": DESCRIPTIONS.get(name, f"{name} surface reflectance x 10000"), "units": "1"},
         )
-        for name, stack in stacks.items()
+        for name, values in stacks.items()
     }
     dataset = xr.Dataset(
         variables,
@@ -118,51 +125,50 @@ def read_scenes(
 
 
 def _merge_day(
-    scenes: Sequence[Scene], window: Window, out: Mapping[str, NDArray[Any]], inner: Window
+    scenes: Sequence[Scene],
+    window: Window,
+    stack: NDArray[np.uint16],
+    stacks: Mapping[str, NDArray[Any]],
+    time: int,
+    inner: Window,
 ) -> None:
-    """Fill the (y, x) arrays of one day in place, best scene first.
+    """Fill one day of `stack` (band, time, y, x) and of the `stacks` by name, whose bands are views of it, best scene first.
 
     Around `inner` bands are read only where several scenes meet: which of them a pixel is of depends on all its bands.
     """
+    from cocal.archive.unpack import keep_whole  # numba is 60 MB: a download does without
+
     if len(scenes) > 1:
         inner = window
     best_first = sorted(scenes, key=lambda s: s.id)
     best_first.sort(key=lambda s: str(s.properties.get("s2:processing_baseline", "")), reverse=True)
-    quality = [name for name in out if name in QUALITY]
-    part = {name: array if name in quality else array[window.slices_of(inner)] for name, array in out.items()}
-    empty = np.ones(inner.shape, dtype=bool)
-    for scene in best_first:
-        values = {name: _read_band(scene, name, window if name in quality else inner, part) for name in part}
-        whole = empty.copy()
-        for name in part:
-            if name not in quality:
-                whole &= values[name] != NO_DATA
-        _take(values, part, quality, whole, window.slices_of(inner))
-        empty &= ~whole
+    out = {name: values[time] for name, values in stacks.items()}
+    for name, plane in out.items():
+        band = best_first[0].bands[name]
+        read_into(band.path, window if name in QUALITY else inner, band.resolution, plane, window)
+    rows, columns = window.slices_of(inner)
+    empty = ~keep_whole(stack, time, (rows.start, rows.stop, columns.start, columns.stop))
+    for scene in best_first[1:]:
         if not empty.any():
             return
-
-
-def _read_band(scene: Scene, name: str, window: Window, out: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    band = scene.bands[name]
-    return read_raster(band.path, window, band.resolution, str(out[name].dtype))
+        empty &= ~_take(scene, window, out, empty)
 
 
 def _take(
-    values: Mapping[str, NDArray[Any]],
-    out: Mapping[str, NDArray[Any]],
-    quality: Sequence[str],
-    whole: NDArray[np.bool_],
-    inside: tuple[slice, slice],
-) -> None:
-    """Put what one scene holds into `out`: bands where it is whole, classes there and where none was known."""
+    scene: Scene, window: Window, out: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Put what a scene holds into `out`: bands where it is whole and `empty`, which is returned; classes there and where none was known."""
+    values = {
+        name: read_raster(scene.bands[name].path, window, scene.bands[name].resolution, str(plane.dtype))
+        for name, plane in out.items()
+    }
+    whole = empty.copy()
     for name, array in values.items():
-        if name not in quality:
-            np.copyto(out[name], array, where=whole)
-    if quality:
-        better = np.zeros(out[quality[0]].shape, dtype=bool)
-        if "scl" in quality:
-            better |= (out["scl"] == NO_DATA) & (values["scl"] != NO_DATA)
-        better[inside] |= whole
-        for name in quality:
-            np.copyto(out[name], values[name], where=better)
+        if name not in QUALITY:
+            whole &= array != NO_DATA
+    better = whole.copy()
+    if "scl" in out:
+        better |= (out["scl"] == NO_DATA) & (values["scl"] != NO_DATA)
+    for name, array in values.items():
+        np.copyto(out[name], array, where=better if name in QUALITY else whole)
+    return whole

@@ -8,25 +8,79 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from cocal.archive.geotiff import Box
+
 
 @njit(cache=True)
 def place(
-    tile: NDArray[Any], width: int, differences: bool, repeat: int, top: int, left: int, out: NDArray[Any]
+    tile: NDArray[Any],
+    width: int,
+    differences: bool,
+    repeat: int,
+    top: int,
+    left: int,
+    box: Box,
+    out: NDArray[Any],
 ) -> None:
-    """Put the first `width` columns of `tile` into `out` (y, x), its corner at (top, left), which may lie outside."""
-    height, across = out.shape
-    row = np.empty(width * repeat, dtype=out.dtype)
-    first, last = max(left, 0), min(left + width * repeat, across)
+    """Put the first `width` columns of `tile` into the `box` of `out` (y, x); its corner (top, left) may lie outside of that."""
+    row, wide = np.empty(width, dtype=out.dtype), np.empty(width * repeat, dtype=out.dtype)
+    first, last = max(left, box[2]), min(left + width * repeat, box[3])
     for r in range(tile.shape[0]):
-        y0, y1 = max(top + r * repeat, 0), min(top + (r + 1) * repeat, height)
+        y0, y1 = max(top + r * repeat, box[0]), min(top + (r + 1) * repeat, box[1])
         if y0 >= y1 or first >= last:
             continue
-        value = out.dtype.type(0)
-        for c in range(width):
-            value = out.dtype.type(value + tile[r, c]) if differences else tile[r, c]
-            row[c] = value
-        if repeat > 1:
-            for c in range(width * repeat - 1, -1, -1):
-                row[c] = row[c // repeat]
+        _undo(tile[r], differences, row)
+        _widen(row, repeat, wide)
+        seen = wide[first - left : last - left]
         for y in range(y0, y1):
-            out[y, first:last] = row[first - left : last - left]
+            line = out[y, first:last]
+            for x in range(seen.size):
+                line[x] = seen[x]
+
+
+@njit(cache=True)
+def _undo(packed: NDArray[Any], differences: bool, row: NDArray[Any]) -> None:
+    if differences:
+        value = row.dtype.type(0)
+        for c in range(row.size):
+            value = row.dtype.type(value + packed[c])
+            row[c] = value
+    else:
+        for c in range(row.size):
+            row[c] = packed[c]
+
+
+@njit(cache=True)
+def _widen(row: NDArray[Any], repeat: int, wide: NDArray[Any]) -> None:
+    """Each value `repeat` times; twice is written out, since the compiler makes vectors of that."""
+    if repeat == 1:
+        for c in range(row.size):
+            wide[c] = row[c]
+    elif repeat == 2:
+        for c in range(row.size):
+            wide[2 * c] = row[c]
+            wide[2 * c + 1] = row[c]
+    else:
+        for c in range(row.size):
+            for k in range(c * repeat, (c + 1) * repeat):
+                wide[k] = row[c]
+
+
+@njit(cache=True)
+def keep_whole(stack: NDArray[np.uint16], time: int, box: Box) -> NDArray[np.bool_]:
+    """Which pixels of the `box` (y, x) have every band of `stack` (band, time, y, x) at `time`; the bands of others become 0."""
+    whole = np.empty((box[1] - box[0], box[3] - box[2]), dtype=np.bool_)
+    for y in range(box[0], box[1]):
+        row = whole[y - box[0]]
+        for x in range(row.size):
+            row[x] = True
+        for b in range(stack.shape[0]):
+            values = stack[b, time, y, box[2] : box[3]]
+            for x in range(values.size):
+                row[x] &= values[x] != 0
+        if not row.all():
+            for b in range(stack.shape[0]):
+                values = stack[b, time, y, box[2] : box[3]]
+                for x in range(values.size):
+                    values[x] = values[x] if row[x] else np.uint16(0)
+    return whole

@@ -2,7 +2,8 @@
 
 skops names members after addresses in memory, so two savings of one model differ. `canonical` numbers
 them in the order of the schema instead, and adds the member `cocal.json`: what the model must be fed.
-Importing skops loads all of scikit-learn, so it is imported where it is used.
+Importing skops loads all of scikit-learn, and unpacking a forest takes seconds. So the member `kernel.npz` holds its trees as
+plain arrays, and to predict nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.estimators import ESTIMATORS
+from cocal.classify.estimators import Classifier, estimator_types
 from cocal.errors import ModelMismatchError
 from cocal.store import canonical_json
 
-SCHEMA, CONTRACT, AREA = "schema.json", "cocal.json", "applicability.npy"
+SCHEMA, CONTRACT, AREA, KERNEL = "schema.json", "cocal.json", "applicability.npy", "kernel.npz"
 
 ALLOWED_TYPES = frozenset(
     {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
@@ -45,6 +46,10 @@ def pack(estimator: Any, contract: Mapping[str, Any], area: NDArray[np.float32] 
         schema = _renumbered(json.loads(source.read(SCHEMA)), {}, files)
         for old, new in files.items():
             members[new] = source.read(old)
+    from cocal.classify.kernel import kernel_of, write_kernel
+
+    if kernel := kernel_of(estimator):
+        members[KERNEL] = write_kernel(kernel)
     members[SCHEMA] = canonical_json(schema).encode()
     members[CONTRACT] = canonical_json(contract).encode()
     if area is not None:
@@ -91,24 +96,81 @@ def digest(data: bytes) -> str:
                 total.update(f"{name}\0{len(content)}\0".encode())
                 total.update(content)
     except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
-        raise ModelMismatchError(
-            "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
-            "restore the file, or train again",
-        ) from err  # fmt: skip
+        raise _no_archive(err) from err
     return total.hexdigest()
+
+
+def member(data: bytes, name: str) -> bytes | None:
+    """The content of a member; None where the archive has none of that name.
+
+    Raises
+    ------
+    ModelMismatchError
+        `data` is not a whole zip archive.
+    """
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(name) if name in archive.namelist() else None
+    except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
+        raise _no_archive(err) from err
 
 
 def unpack_area(data: bytes) -> NDArray[np.float32] | None:
     """The array that `pack` was given as `area`; None where it was given none."""
-    with ZipFile(io.BytesIO(data)) as archive:
-        if AREA not in archive.namelist():
-            return None
-        found: NDArray[np.float32] = np.load(io.BytesIO(archive.read(AREA)), allow_pickle=False)
-        return found
+    content = member(data, AREA)
+    if content is None:
+        return None
+    found: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+    return found
 
 
-def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:
-    """(estimator, contract, what scikit-learn warned of); nothing is built from a type that is not allowed.
+def unpack_contract(data: bytes) -> dict[str, Any]:
+    """The contract that `pack` was given.
+
+    Raises
+    ------
+    ModelMismatchError
+        `data` is no archive that `pack` made.
+    """
+    content = member(data, CONTRACT)
+    if content is None:
+        raise _unreadable(KeyError(CONTRACT))
+    return dict(json.loads(content))
+
+
+def unpack_kernel(data: bytes) -> Classifier | None:
+    """What answers as the estimator does, without it; None for an estimator that no kernel can take.
+
+    Raises
+    ------
+    ModelMismatchError
+        The member is not what `pack` writes.
+    """
+    from cocal.classify.kernel import read_kernel
+
+    content = member(data, KERNEL)
+    try:
+        return None if content is None else read_kernel(content)
+    except (*_BROKEN, KeyError, TypeError) as err:
+        raise _unreadable(err) from err
+
+
+def _no_archive(err: Exception) -> ModelMismatchError:
+    return ModelMismatchError(
+        "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
+        "restore the file, or train again",
+    )  # fmt: skip
+
+
+def _unreadable(err: Exception) -> ModelMismatchError:
+    return ModelMismatchError(
+        "model.skops cannot be read as a model of cocal", "an archive written by `cocal train`",
+        f"{type(err).__name__}: {err}", "restore the file, or train again",
+    )  # fmt: skip
+
+
+def unpack(data: bytes) -> tuple[Any, list[str]]:
+    """(estimator, what scikit-learn warned of); nothing is built from a type that is not allowed.
 
     Raises
     ------
@@ -118,8 +180,6 @@ def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:
     import skops.io
 
     try:
-        with ZipFile(io.BytesIO(data)) as archive:
-            contract = json.loads(archive.read(CONTRACT))
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
         if unknown:
             raise ModelMismatchError(
@@ -130,13 +190,10 @@ def unpack(data: bytes) -> tuple[Any, dict[str, Any], list[str]]:
             warnings.simplefilter("always")
             estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
     except (*_BROKEN, KeyError, TypeError, AttributeError, ImportError) as err:
+        raise _unreadable(err) from err
+    if type(estimator) not in estimator_types().values():
         raise ModelMismatchError(
-            "model.skops cannot be read as a model of cocal", "an archive written by `cocal train`",
-            f"{type(err).__name__}: {err}", "restore the file, or train again",
-        ) from err  # fmt: skip
-    if type(estimator) not in ESTIMATORS.values():
-        raise ModelMismatchError(
-            "model.skops does not hold a classifier of cocal", ", ".join(sorted(ESTIMATORS)),
+            "model.skops does not hold a classifier of cocal", ", ".join(sorted(estimator_types())),
             type(estimator).__name__, "train the model with `cocal train`",
         )  # fmt: skip
-    return estimator, contract, [str(w.message) for w in told]
+    return estimator, [str(w.message) for w in told]

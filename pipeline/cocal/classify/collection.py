@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocal.classify.model import CARD, Model, ModelCard, load_model, read_card, save_model
+from cocal.classify.model import CARD, Model, ModelCard, read_card, save_model, verify_model
 from cocal.errors import CocalError, InputError
 
 
@@ -82,7 +82,7 @@ def verify_models(folders: Sequence[Path]) -> list[Verdict]:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                load_model(folder)
+                verify_model(folder)
             except CocalError as err:
                 verdicts.append(Verdict(folder, refusal=str(err)))
                 continue
@@ -98,9 +98,9 @@ def keep_model(folder: str | Path, collection: str | Path) -> Path:
     InputError
         Another model is kept under that id.
     ModelMismatchError
-        The model does not hold (see `load_model`).
+        The model does not hold (see `verify_model`).
     """
-    model: Model = load_model(folder)
+    model: Model = verify_model(folder)
     target = Path(collection) / model.card.id
     if (target / CARD).exists() and read_card(target).sha256 != model.card.sha256:
         raise InputError(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 
 from cocal.classify.estimators import one_thread
 from cocal.classify.settings import TrainSettings
 from cocal.classify.validation import Fitted
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
 
 STUDENTS = ((10, 9), (25, 9), (25, 12), (50, 12), (50, 18), (100, 18))
 """Trees and depth of the students, from cheap to dear: the first that is good enough is taken."""
@@ -24,6 +26,8 @@ def student(
     teacher: Any, values: NDArray[np.float32], *, trees: int, depth: int, seed: int
 ) -> RandomForestClassifier:
     """A forest fitted to the probabilities that `teacher` gives for `values`: each row once per likely class."""
+    from sklearn.ensemble import RandomForestClassifier
+
     with one_thread():
         shares = teacher.predict_proba(values)
     rows, columns = np.nonzero(shares > _SPECK)

@@ -9,17 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from threadpoolctl import ThreadpoolController
 
-from cocal.classify.settings import TrainSettings
+from cocal.classify.settings import EstimatorName, TrainSettings
 from cocal.errors import InputError
-
-ESTIMATORS: dict[str, type] = {
-    "random_forest": RandomForestClassifier,
-    "extra_trees": ExtraTreesClassifier,
-    "hist_gradient_boosting": HistGradientBoostingClassifier,
-}
 
 _NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
 
@@ -30,7 +23,22 @@ class Classifier(Protocol):
     @property
     def classes_(self) -> NDArray[Any]: ...
 
+    @property
+    def n_features_in_(self) -> int: ...
+
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]: ...
+
+
+@cache
+def estimator_types() -> dict[EstimatorName, Any]:
+    """The classifiers by name. scikit-learn takes a second to import: only training and unpacking need it."""
+    from sklearn import ensemble
+
+    return {
+        "random_forest": ensemble.RandomForestClassifier,
+        "extra_trees": ensemble.ExtraTreesClassifier,
+        "hist_gradient_boosting": ensemble.HistGradientBoostingClassifier,
+    }
 
 
 @cache
@@ -54,7 +62,7 @@ def build(settings: TrainSettings) -> Any:
     InputError
         A parameter is not one of the estimator's; the allowed ones are listed.
     """
-    kind = ESTIMATORS[settings.chosen]
+    kind = estimator_types()[settings.chosen]
     allowed = set(kind().get_params()) - _NOT_FOR_CONFIG
     unknown = sorted(set(settings.parameters) - allowed)
     if unknown:

@@ -10,15 +10,16 @@ that is why the result is equal to the bit.
 
 from __future__ import annotations
 
+import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from scipy.special import expit
 
-from cocal.classify.estimators import Classifier
+from cocal.classify.estimators import Classifier, estimator_types
 from cocal.classify.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
 from cocal.classify.walk import add_up
 from cocal.errors import CocalWarning
@@ -35,6 +36,10 @@ class ForestKernel:
     classes_: NDArray[Any]
     trees: Trees | Shrubs
 
+    @property
+    def n_features_in_(self) -> int:
+        return self.trees.n_features
+
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         return _totals(self.trees, X, np.zeros(len(self.classes_))) / len(self.trees.into)
 
@@ -46,14 +51,22 @@ class BoostingKernel:
     classes_: NDArray[Any]
     trees: Trees | Shrubs
     baseline: NDArray[np.float64]
-    loss: Any
+
+    @property
+    def n_features_in_(self) -> int:
+        return self.trees.n_features
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         total = _totals(self.trees, X, self.baseline.ravel())
+        if total.shape[1] == 1:
+            second = expit(total[:, 0])
+            return np.column_stack([1 - second, second])
         # Column after column, as scikit-learn has them: the last bit of a softmax depends on it.
-        sums = total[:, 0] if total.shape[1] == 1 else np.asfortranarray(total)
-        found: NDArray[np.float64] = self.loss.predict_proba(sums)
-        return found
+        sums = np.asfortranarray(total)
+        sums -= sums.max(axis=1).reshape(-1, 1)
+        np.exp(sums, out=sums)
+        sums /= sums.sum(axis=1).reshape(-1, 1)
+        return sums
 
 
 def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,20 +79,49 @@ def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.flo
     return total[: len(X), : len(begin)]
 
 
-def kernel_of(estimator: Any) -> Classifier | None:
+def kernel_of(estimator: Any) -> ForestKernel | BoostingKernel | None:
     """A kernel that answers as `estimator` does; None if it is not one that the kernel can take.
 
-    Taken are RandomForestClassifier, ExtraTreesClassifier and HistGradientBoostingClassifier with one output, up to 1,024
-    features, up to 2 million nodes a tree, and no categorical feature.
+    Taken are RandomForestClassifier and ExtraTreesClassifier with one output, and HistGradientBoostingClassifier without a
+    categorical feature.
     """
-    if isinstance(estimator, RandomForestClassifier | ExtraTreesClassifier) and estimator.n_outputs_ == 1:
+    forest, extra, boosting = estimator_types().values()
+    if isinstance(estimator, forest | extra) and estimator.n_outputs_ == 1:
         trees = flatten(list(forest_trees(estimator)), estimator.n_features_in_)
-        return None if trees is None else ForestKernel(estimator.classes_, trees)
-    if isinstance(estimator, HistGradientBoostingClassifier) and estimator.is_categorical_ is None:
+        return ForestKernel(estimator.classes_, trees)
+    if isinstance(estimator, boosting) and estimator.is_categorical_ is None:
         trees = flatten(list(boosted_trees(estimator)), estimator.n_features_in_)
         baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64)
-        return None if trees is None else BoostingKernel(estimator.classes_, trees, baseline, estimator._loss)
+        return BoostingKernel(estimator.classes_, trees, baseline)
     return None
+
+
+def write_kernel(kernel: ForestKernel | BoostingKernel) -> bytes:
+    """The kernel as an .npz file of plain arrays: no estimator has to be unpacked to predict."""
+    arrays = {field.name: np.asarray(getattr(kernel.trees, field.name)) for field in fields(kernel.trees)}
+    arrays["classes_"] = kernel.classes_
+    if isinstance(kernel, BoostingKernel):
+        arrays["baseline"] = kernel.baseline
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def read_kernel(data: bytes) -> ForestKernel | BoostingKernel:
+    """The kernel that `write_kernel` wrote.
+
+    Raises
+    ------
+    KeyError, ValueError
+        It is no such file.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        kind = Trees if "nodes" in arrays else Shrubs
+        own = {field.name: arrays[field.name] for field in fields(kind)}
+        trees = kind(**own | {"n_features": int(own["n_features"])})
+        if "baseline" in arrays:
+            return BoostingKernel(arrays["classes_"], trees, arrays["baseline"])
+        return ForestKernel(arrays["classes_"], trees)
 
 
 def accelerated(estimator: Classifier) -> Classifier:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cocal.classify.applicability import Applicability
-from cocal.classify.artefact import digest, unpack, unpack_area
+from cocal.classify.artefact import digest, unpack, unpack_area, unpack_contract, unpack_kernel
 from cocal.classify.estimators import Classifier, one_thread
 from cocal.classify.settings import EstimatorName, ModelId
 from cocal.contracts import FEATURES
@@ -117,16 +117,30 @@ class ModelCard(BaseModel):
 class Model:
     """A fitted classifier with its card; `artefact` is the content of model.skops."""
 
-    classifier: Classifier
     card: ModelCard
     artefact: bytes = field(repr=False)
 
     @cached_property
+    def classifier(self) -> Any:
+        """The scikit-learn estimator, unpacked: seconds for a large forest."""
+        return self.unpacked[0]
+
+    @cached_property
+    def unpacked(self) -> tuple[Any, list[str]]:
+        """The estimator, and what scikit-learn told while it was unpacked."""
+        return unpack(self.artefact)
+
+    @cached_property
+    def kernel(self) -> Classifier | None:
+        """What answers as `classifier` does, to the bit, without unpacking it; None where no kernel can take it."""
+        return unpack_kernel(self.artefact)
+
+    @cached_property
     def predictor(self) -> Classifier:
-        """What answers as `classifier` does, faster where the kernel can take it."""
+        """The kernel; `classifier`, with a KernelWarning, where there is none."""
         from cocal.classify.kernel import accelerated
 
-        return accelerated(self.classifier)
+        return self.kernel or accelerated(self.classifier)
 
     @cached_property
     def applicability(self) -> Applicability | None:
@@ -183,15 +197,15 @@ def seal_of(card: Mapping[str, Any]) -> str:
 
 
 def load_model(folder: str | Path) -> Model:
-    """The model in `folder`, after its checksum, its types, its card and its self-test were checked.
+    """The model in `folder`, after its checksum, its card and its self-test were checked; its types, where it is unpacked.
 
     Raises
     ------
     InputError
         A file is missing, or the card is not a card.
     ModelMismatchError
-        The artefact or the card is altered; the artefact is a pickle, holds a type that is not allowed,
-        contradicts its card, or no longer gives the probabilities that the card states.
+        The artefact or the card is altered; the artefact is a pickle, contradicts its card, or no longer gives the
+        probabilities that the card states; or it has no kernel, and holds a type that is not allowed.
 
     Warns
     -----
@@ -214,30 +228,65 @@ def _load(folder: Path, *_states: object) -> Model:
         artefact = (folder / ARTEFACT).read_bytes()
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
-    stored = hashlib.sha256(artefact).hexdigest()
-    try:
-        found = digest(artefact)
-    except ModelMismatchError as err:
-        raise ModelMismatchError(
-            f"the model {card.id} in {folder}: {err.what}", err.expected, err.found, err.remedy
-        ) from err
-    if found != card.sha256 or stored != card.artefact_sha256:
-        raise ModelMismatchError(
-            f"the model {card.id} in {folder} was altered after training",
-            f"{ARTEFACT} with sha256 {card.artefact_sha256}, {card.sha256} over its members, as the card says",
-            f"{stored}, {found}",
-            "restore both files, or train again",
-        )
-    classifier, contract, told = unpack(artefact)
-    _check_card(card, contract, classifier)
-    _run_self_test(card, classifier)
+    model = Model(card, artefact)
+    _check_bytes(model, folder)
+    _check_card(model)
+    _run_self_test(model)
     if not sealed:
         raise ModelMismatchError(
             f"the card of model {card.id} in {folder} was altered after training", f"what its {SEAL!r} was made of",
             "another text", "restore the card, or train again",
         )  # fmt: skip
-    _warn_of_versions(card, told)
-    return Model(classifier, card, artefact)
+    _warn_of_versions(card, [] if model.kernel else model.unpacked[1])
+    return model
+
+
+def verify_model(folder: str | Path) -> Model:
+    """`load_model`, and scikit-learn's own estimator unpacked, tested, and compared with the kernel that predicts in its place.
+
+    Raises
+    ------
+    InputError, ModelMismatchError
+        As `load_model`; or estimator and kernel differ.
+    """
+    model = load_model(folder)
+    found = _members(model, Path(folder))
+    if found != model.card.sha256:
+        raise _altered(model.card, folder, found)
+    inputs = np.array(model.card.self_test.inputs, dtype=np.float32)
+    with one_thread():
+        same = np.array_equal(model.classifier.predict_proba(inputs), model.predictor.predict_proba(inputs))
+    if not same:
+        raise ModelMismatchError(
+            f"the model {model.card.id} in {folder} holds two different models",
+            "an estimator and its kernel with equal answers", "others", "do not use it; train again",
+        )  # fmt: skip
+    return model
+
+
+def _check_bytes(model: Model, folder: Path) -> None:
+    card, stored = model.card, hashlib.sha256(model.artefact).hexdigest()
+    if stored != card.artefact_sha256:
+        raise _altered(card, folder, f"{stored}, {_members(model, folder)}")
+
+
+def _members(model: Model, folder: Path) -> str:
+    """The checksum over the archive's members."""
+    try:
+        return digest(model.artefact)
+    except ModelMismatchError as err:
+        raise ModelMismatchError(
+            f"the model {model.card.id} in {folder}: {err.what}", err.expected, err.found, err.remedy
+        ) from err
+
+
+def _altered(card: ModelCard, folder: str | Path, found: str) -> ModelMismatchError:
+    return ModelMismatchError(
+        f"the model {card.id} in {folder} was altered after training",
+        f"{ARTEFACT} with sha256 {card.artefact_sha256}, {card.sha256} over its members, as the card says",
+        found,
+        "restore both files, or train again",
+    )
 
 
 def read_card(folder: str | Path) -> ModelCard:
@@ -259,7 +308,8 @@ def _read_card(folder: Path) -> tuple[ModelCard, bool]:
         ) from err
 
 
-def _check_card(card: ModelCard, contract: Mapping[str, Any], classifier: Any) -> None:
+def _check_card(model: Model) -> None:
+    card, contract, classifier = model.card, unpack_contract(model.artefact), model.kernel or model.classifier
     stated = contract_of(
         card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
     )
@@ -277,7 +327,8 @@ def _check_card(card: ModelCard, contract: Mapping[str, Any], classifier: Any) -
         )
 
 
-def _run_self_test(card: ModelCard, classifier: Classifier) -> None:
+def _run_self_test(model: Model) -> None:
+    card, classifier = model.card, model.kernel or model.classifier
     inputs = np.array(card.self_test.inputs, dtype=np.float32)
     with one_thread():
         worst = float(np.abs(classifier.predict_proba(inputs) - np.array(card.self_test.probabilities)).max())

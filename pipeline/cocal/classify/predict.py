@@ -269,7 +269,7 @@ def _classify_pixels(
     crop_class = np.full(n_clear.size, NO_DATA, dtype=np.uint8)
     probability = np.full(n_clear.size, np.nan, dtype=np.float32)
     predictor = model.classifier if reference else model.predictor
-    classes = np.asarray(model.classifier.classes_)
+    classes = np.asarray(predictor.classes_)
     column = int(np.flatnonzero(classes == model.target_code)[0])
     columns, seen = np.moveaxis(values, -1, 0).reshape(values.shape[-1], -1), n_clear.ravel() >= min_clear
     known = prior.ravel()

@@ -128,7 +128,7 @@ def train(
         artefact_sha256=hashlib.sha256(artefact).hexdigest(),
         sha256=digest(artefact),
     )
-    return Model(classifier, card, artefact)
+    return Model(card, artefact)
 
 
 def _stated(area: Applicability) -> AreaOfApplicability:

@@ -1,7 +1,7 @@
 """Trees of scikit-learn as flat arrays: whatever an estimator compares and adds up, and nothing else.
 
 A float32 and a threshold are compared by their keys: unsigned integers of 32 bits in the same order, in which a missing value is
-above everything. So a node is one word of 64 bits, and missing values need no branch.
+above everything. So a node is eight bytes, and missing values need no branch.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ LANES = 8
 ROW = 4
 """Columns of a leaf that are added together: rows of more than one are filled up with zeros to whole `ROW`s."""
 
-KEY_BITS, COLUMN_BITS = 32, 11
-"""A node is its left child, then the column of its feature, then the key of its threshold."""
+NODE = np.dtype([("key", "<u4"), ("column", "<u2"), ("child", "<u2")])
+"""A node: the key of its threshold, the column of its feature times `LANES`, its left child."""
+WIDE_NODE = np.dtype([("key", "<u8"), ("column", "<u4"), ("child", "<u4")])
+"""The same for trees of more nodes, or features, than 16 bits can count."""
+_NARROW = (1 << 16) - 1
 
-CHILD_SHIFT = KEY_BITS + COLUMN_BITS
-_MOST_COLUMNS, _MOST_NODES = 1 << COLUMN_BITS, 1 << (64 - CHILD_SHIFT)
+_SURE = 32
+"""A tree of one long branch is left early by most."""
+
+KEY_BITS = 32
 ABSENT = (1 << KEY_BITS) - 1
 """Key of a missing value, above every other; of a leaf, which so sends nothing to the right."""
 
@@ -56,18 +61,19 @@ class Tree:
 class Trees:
     """Trees as flat arrays.
 
-    `nodes` (n,) uint64: left child (within the tree), column of the feature, key of the threshold; the two children
-    of a node lie side by side, and a leaf is its own child. `missing_left` (n,): where a missing value goes. `leaf` (n,):
-    row of `values` (r, k) at a leaf, those of a tree side by side; k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `into` (t,):
-    the column of the total that a tree adds to, -1 = all k.
+    `nodes` (n,) NODE or WIDE_NODE: children are counted within the tree, the two of a node lie side by side, and a leaf is its own
+    child. `missing_left` (n,): where a missing value goes. `leaf` (n,): row of `values` (r, k) at a leaf, those of a tree side by
+    side; k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `sure` (t,): levels that most pixels go down.
+    `into` (t,): the column of the total that a tree adds to, -1 = all k.
     """
 
     n_features: int
-    nodes: NDArray[np.uint64]
+    nodes: NDArray[np.void]
     missing_left: NDArray[np.bool_]
     leaf: NDArray[np.uint32]
     values: NDArray[np.float64]
     start: NDArray[np.int64]
+    sure: NDArray[np.int64]
     into: NDArray[np.int64]
 
     @property
@@ -76,9 +82,11 @@ class Trees:
         return int(self.values.shape[1])
 
     @cached_property
-    def nodes_missing(self) -> NDArray[np.uint64]:
+    def nodes_missing(self) -> NDArray[np.void]:
         """`nodes` for pixels with missing values: each feature has a second column, in which they go left."""
-        return self.nodes + self.missing_left * np.uint64(self.n_features << KEY_BITS)
+        nodes = self.nodes.copy()
+        nodes["column"] += (self.missing_left * self.n_features * LANES).astype(nodes["column"].dtype)
+        return nodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +142,12 @@ def boosted_trees(estimator: Any) -> Iterable[Tree]:
             )  # fmt: skip
 
 
-def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs | None:
-    """The trees as flat arrays; None if they have too many features or nodes for 64 bits a node."""
-    if 2 * n_features > _MOST_COLUMNS or max(len(tree.left) for tree in trees) > _MOST_NODES:
-        return None
-    if max(len(tree.left) for tree in trees) < 2 * FEW_LEAVES:
+def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs:
+    """The trees as flat arrays."""
+    most = max(len(tree.left) for tree in trees)
+    if most < 2 * FEW_LEAVES:
         return _shrubs(trees, n_features)
+    node = NODE if max(most, 2 * n_features * LANES) <= _NARROW else WIDE_NODE
     orders = [np.argsort(_side_by_side(tree.left, tree.right)) for tree in trees]
     pairs = list(zip(trees, orders, strict=True))
     leaves = [np.unique(t.value[o], axis=0, return_inverse=True) for t, o in pairs]
@@ -148,24 +156,24 @@ def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs | None:
     row = np.concatenate([b + own.ravel() for b, (_, own) in zip(begin[:-1], leaves, strict=True)])
     return Trees(
         n_features,
-        np.concatenate([_pack(tree, order) for tree, order in pairs]),
+        np.concatenate([_pack(tree, order, node) for tree, order in pairs]),
         np.concatenate([(t.missing_left & t.inner)[o] for t, o in pairs]),
         row.astype(np.uint32),
         np.pad(values, ((0, 0), (0, -values.shape[1] % ROW if values.shape[1] > 1 else 0))),
         np.cumsum([0, *(len(order) for order in orders)]),
+        np.array([_mean_depth(tree.left, tree.right) for tree in trees], dtype=np.int64),
         np.array([tree.into for tree in trees], dtype=np.int64),
     )
 
 
-def _pack(tree: Tree, order: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _pack(tree: Tree, order: NDArray[np.int64], node: np.dtype[np.void]) -> NDArray[np.void]:
     """The nodes of one tree in `order`."""
     inner, place = tree.inner, np.argsort(order)
-    feature = np.where(inner, tree.feature, 0)
-    key = np.where(inner, keys_of(not_above(tree.threshold)), ABSENT)
-    child = np.where(inner, place[tree.left], place)
-    fields = ((child, CHILD_SHIFT), (feature, KEY_BITS), (key, 0))
-    packed = sum(field.astype(np.uint64) << np.uint64(shift) for field, shift in fields)
-    return np.asarray(packed)[order]
+    packed = np.empty(len(order), dtype=node)
+    packed["key"] = np.where(inner, keys_of(not_above(tree.threshold)), ABSENT)
+    packed["column"] = np.where(inner, tree.feature, 0) * LANES
+    packed["child"] = np.where(inner, place[tree.left], place)
+    return packed[order]
 
 
 def _shrubs(trees: Sequence[Tree], n_features: int) -> Shrubs:
@@ -222,6 +230,19 @@ def not_above(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
         near = threshold.astype(np.float32)
     below = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
     return np.asarray(below.astype(np.float32))
+
+
+@njit(cache=True)
+def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
+    """The mean depth of the leaves, rounded down, at most `_SURE`; a parent comes before its children."""
+    depth = np.zeros(left.size, dtype=np.int64)
+    total, leaves = 0, 0
+    for node in range(left.size):
+        if left[node] >= 0:
+            depth[left[node]] = depth[right[node]] = depth[node] + 1
+        else:
+            total, leaves = total + depth[node], leaves + 1
+    return min(total // leaves, _SURE)
 
 
 @njit(cache=True)

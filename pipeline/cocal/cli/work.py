@@ -84,9 +84,9 @@ def download(
         _run(config, "download", serial, scheduler, workers, verbose)
         return
     from cocal.config import read_config
-    from cocal.run import dry_run as ask
-    from cocal.run import spent_this_month
     from cocal.run.display import download_table
+    from cocal.run.download import dry_run as ask
+    from cocal.run.download import spent_this_month
 
     log_to_stderr(verbose)
     settings = read_config(config)

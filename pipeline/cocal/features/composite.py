@@ -93,23 +93,19 @@ def reduce_dates(
     **origin: Any,
 ) -> Composite:
     """The composite of (time, ...) uint16 digital numbers over the dates that are `clear`."""
+    percent = percent_of(settings.composite)
+    if percent is not None and not reference:
+        from cocal.features.kernels import percentiles_of_dates  # numba is 60 MB: a download does without
+
+        found, n_clear = percentiles_of_dates(stacks, clear, percent, np.float32(REFLECTANCE_SCALE))
+        return Composite(found, n_clear, **origin)
     shape = clear.shape[1:]
     bands = {name: np.empty(shape, dtype=np.float32) for name in stacks}
     n_clear = np.empty(shape, dtype=np.uint16)
-    percent = percent_of(settings.composite)
     for rows in row_strips(shape):
         there = clear[:, rows]
         count = count_time(there)
         n_clear[rows] = count
-        if percent is not None and len(there) and not reference:
-            from cocal.features.kernels import percentile_of_dates  # numba is 60 MB: a download does without
-
-            flat, seen, counted = count.shape, there.reshape(len(there), -1), count.ravel()
-            for name, stack in stacks.items():
-                dates = stack[:, rows].reshape(seen.shape)
-                found = percentile_of_dates(dates, seen, counted, percent, np.float32(REFLECTANCE_SCALE))
-                bands[name][rows] = found.reshape(flat)
-            continue
         where = None if percent is None else ranks(count, percent, len(there))
         for name, stack in stacks.items():
             bands[name][rows] = _reduce(stack[:, rows], there, count, where)

@@ -7,7 +7,8 @@ over the pixels of a plane inside and over dates outside, which the compiler tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -22,25 +23,38 @@ from cocal.features.temporal import DAYS_PER_YEAR, Course, Series
 
 Pairs = NDArray[np.int64]
 
+_STRIP = 4_096
+"""Pixels worked on at a time."""
+
 
 @lru_cache(maxsize=512)
 def _pairs(length: int) -> Pairs:
     return np.array(comparators(length), dtype=np.int64).reshape(-1, 2)
 
 
-def percentile_of_dates(
-    stack: NDArray[np.uint16],
-    there: NDArray[np.bool_],
-    count: NDArray[np.uint16],
-    percent: int,
-    scale: np.float32,
-) -> NDArray[np.float32]:
-    """(pixel) percentile of (date, pixel) digital numbers that are there, over `scale`; NaN where none is."""
-    out = np.empty(stack.shape[1], dtype=np.float32)
-    _percentile_of_dates(
-        stack, there, count, _pairs(len(stack)), *rank_table(percent, len(stack)), scale, out
-    )
-    return out
+def percentiles_of_dates(
+    stacks: Mapping[str, NDArray[np.uint16]], clear: NDArray[np.bool_], percent: int, scale: np.float32
+) -> tuple[dict[str, Series], NDArray[np.uint16]]:
+    """Percentile of each band's (date, ...) digital numbers that are clear, over `scale`, NaN where none is; how many are."""
+    dates, shape = len(clear), clear.shape[1:]
+    n = math.prod(shape)
+    there = np.ascontiguousarray(clear).reshape(dates, n)
+    n_clear = np.empty(n, dtype=np.uint16)
+    _count_clear(there, n_clear)
+    low, high = np.empty((2, n), dtype=np.uint16)
+    weight, absent = np.empty((2, n), dtype=np.float32)
+    by_count: list[NDArray[Any]] = list(rank_table(percent, dates))
+    of_pixels: list[NDArray[Any]] = [low, high, weight, absent]
+    for table, out in zip(by_count, of_pixels, strict=True):
+        _by_count(n_clear, table, out)
+    found = {}
+    for name, stack in stacks.items():
+        values = absent.copy()
+        if dates:
+            flat = np.ascontiguousarray(stack).reshape(dates, n)
+            _percentile_of_dates(flat, there, _pairs(dates), low, high, weight, absent, scale, values)
+        found[name] = values.reshape(shape)
+    return found, n_clear.reshape(shape)
 
 
 def filled(series: Series, days: Sequence[float], rule: FillRule) -> Series:
@@ -75,12 +89,11 @@ class FastCourse(Course):
         return ordered
 
     @cached_property
-    def _moments(self) -> tuple[Series, Series, Series, Series]:
-        """(mean, std, lowest day, trend)."""
-        found = np.empty((4, self.series.shape[1]), dtype=np.float32)
-        _moments(self.series, self.count, np.array(self.days, dtype=np.float64), found)
-        mean, std, lowest_day, trend = found
-        return mean, std, lowest_day, trend
+    def _mean_std(self) -> tuple[NDArray[np.float64], Series]:
+        """(mean in float64, std)."""
+        mean, std = np.zeros(self.series.shape[1]), np.empty(self.series.shape[1], dtype=np.float32)
+        _mean_and_std(self.series, self.count, mean, std)
+        return mean, std
 
     def percentile(self, percent: int) -> Series:
         """As `Course.percentile`."""
@@ -90,19 +103,23 @@ class FastCourse(Course):
 
     def mean(self) -> Series:
         """As `Course.mean`."""
-        return self._moments[0]
+        return self._mean_std[0].astype(np.float32)
 
     def std(self) -> Series:
         """As `Course.std`."""
-        return self._moments[1]
+        return self._mean_std[1]
 
     def lowest_day(self) -> Series:
         """As `Course.lowest_day`."""
-        return self._moments[2]
+        out = np.empty(self.series.shape[1], dtype=np.float32)
+        _lowest_day(self.series, np.array(self.days, dtype=np.float32), out)
+        return out
 
     def trend(self) -> Series:
         """As `Course.trend`."""
-        return self._moments[3]
+        out = np.empty(self.series.shape[1], dtype=np.float32)
+        _trend(self.series, self.count, np.array(self.days, dtype=np.float64), self._mean_std[0], out)
+        return out
 
 
 @njit(cache=True, error_model="numpy")
@@ -157,28 +174,72 @@ def _exchange(planes: NDArray[Any], pairs: Pairs) -> None:
             high[p] = b if a < b else a
 
 
+@njit(cache=True)
+def _count_clear(there: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
+    count[:] = 0
+    for t in range(there.shape[0]):
+        seen = there[t]
+        for p in range(count.size):
+            count[p] += np.uint16(seen[p])
+
+
+@njit(cache=True)
+def _by_count(count: NDArray[np.uint16], table: NDArray[Any], out: NDArray[Any]) -> None:
+    for p in range(count.size):
+        out[p] = table[count[p]]
+
+
 @njit(cache=True, error_model="numpy")
 def _percentile_of_dates(
     stack: NDArray[np.uint16],
     there: NDArray[np.bool_],
-    count: NDArray[np.uint16],
     pairs: Pairs,
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
-    weight: NDArray[np.float32],
-    absent: NDArray[np.float32],
+    low: NDArray[np.uint16],
+    high: NDArray[np.uint16],
+    weight: Series,
+    absent: Series,
     scale: np.float32,
-    out: NDArray[np.float32],
+    out: Series,
 ) -> None:
-    planes = np.empty(stack.shape, dtype=np.uint16)
-    for t in range(stack.shape[0]):
-        plane, values, seen = planes[t], stack[t], there[t]
-        for p in range(values.size):
-            plane[p] = values[p] if seen[p] else np.uint16(65535)
-    _exchange(planes, pairs)
-    _pick(planes, count, low, high, weight, absent, out)
+    """`ordering.pick` of `ordering.sort_time` over `scale`, a few thousand pixels at a time, whose dates stay in the cache."""
+    dates, n = stack.shape
+    for first in range(0, n, _STRIP):
+        size = min(_STRIP, n - first)
+        part = slice(first, first + size)
+        planes = np.empty((dates, size), dtype=np.uint16)
+        for t in range(dates):
+            plane, values, seen = planes[t], stack[t, part], there[t, part]
+            for p in range(size):
+                plane[p] = values[p] if seen[p] else np.uint16(65535)
+        _exchange(planes, pairs)
+        below, above = np.zeros(size, dtype=np.uint16), np.zeros(size, dtype=np.uint16)
+        _take_ranks(planes, low[part], below)
+        _take_ranks(planes, high[part], above)
+        _blend(below, above, weight[part], absent[part], scale, out[part])
+
+
+@njit(cache=True)
+def _take_ranks(ordered: NDArray[np.uint16], rank: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
+    """Add to `out`, which is 0, each pixel's value of its rank: plane by plane, so that nothing is fetched from afar."""
+    for t in range(ordered.shape[0]):
+        plane, here = ordered[t], np.uint16(t)
+        for p in range(out.size):
+            out[p] |= np.uint16(plane[p] * np.uint16(rank[p] == here))
+
+
+@njit(cache=True, error_model="numpy")
+def _blend(
+    below: NDArray[np.uint16],
+    above: NDArray[np.uint16],
+    weight: Series,
+    absent: Series,
+    scale: np.float32,
+    out: Series,
+) -> None:
     for p in range(out.size):
-        out[p] /= scale
+        value = np.float32(below[p])
+        value += (np.float32(above[p]) - value) * weight[p]
+        out[p] = (value + absent[p]) / scale
 
 
 @njit(cache=True, error_model="numpy")
@@ -191,14 +252,30 @@ def _pick(
     absent: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """`ordering.pick` with the ranks of each count from a table."""
-    between = weight.any()
+    """`ordering.pick` with the ranks of each count from a table; the same ranks for all where no window is missing."""
+    full, between = ordered.shape[0], weight.any()
+    if full and _least(count) == full:
+        lower, upper, share, gap = ordered[low[full]], ordered[high[full]], weight[full], absent[full]
+        for p in range(out.size):
+            value = lower[p]
+            if between:
+                value += (upper[p] - value) * share
+            out[p] = value + gap
+        return
     for p in range(out.size):
         n = count[p]
         value = np.float32(ordered[low[n], p])
         if between:
             value += (np.float32(ordered[high[n], p]) - value) * weight[n]
         out[p] = value + absent[n]
+
+
+@njit(cache=True)
+def _least(count: NDArray[np.uint16]) -> np.uint16:
+    least = np.uint16(65535)
+    for p in range(count.size):
+        least = min(least, count[p])
+    return least
 
 
 @njit(cache=True, error_model="numpy")
@@ -221,38 +298,63 @@ def _sort(series: Series, pairs: Pairs, ordered: Series) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _moments(series: Series, count: NDArray[np.uint16], days: NDArray[np.float64], found: Series) -> None:
-    """Mean, standard deviation, lowest day and trend of each pixel, summed window after window in float64."""
+def _mean_and_std(series: Series, count: NDArray[np.uint16], mean: NDArray[np.float64], std: Series) -> None:
+    """Summed window after window in float64; `mean` is 0 before."""
     windows, n = series.shape
-    mean, centre = np.zeros(n), np.zeros(n)
-    square, spread, moment = np.zeros(n), np.zeros(n), np.zeros(n)
-    lowest, day = np.full(n, np.float32(np.inf)), np.full(n, np.float32(np.nan))
+    square = np.zeros(n)
     for w in range(windows):
-        values, when = series[w], np.float32(days[w])
+        values = series[w]
         for p in range(n):
-            there = values[p] == values[p]
-            mean[p] += np.float64(values[p]) if there else 0.0
-            centre[p] += days[w] if there else 0.0
-            day[p] = when if values[p] < lowest[p] else day[p]
-            lowest[p] = values[p] if values[p] < lowest[p] else lowest[p]
+            mean[p] += np.float64(values[p]) if values[p] == values[p] else 0.0
     for p in range(n):
         mean[p] /= np.float64(count[p])
+    for w in range(windows):
+        values = series[w]
+        for p in range(n):
+            apart = np.float64(values[p]) - mean[p] if values[p] == values[p] else 0.0
+            square[p] += apart * apart
+    for p in range(n):
+        std[p] = np.float32(np.sqrt(square[p] / np.float64(count[p])))
+
+
+@njit(cache=True, error_model="numpy")
+def _lowest_day(series: Series, days: Series, day: Series) -> None:
+    lowest = np.full(day.size, np.float32(np.inf))
+    day[:] = np.float32(np.nan)
+    for w in range(series.shape[0]):
+        values, when = series[w], days[w]
+        for p in range(day.size):
+            day[p] = when if values[p] < lowest[p] else day[p]
+            lowest[p] = values[p] if values[p] < lowest[p] else lowest[p]
+
+
+@njit(cache=True, error_model="numpy")
+def _trend(
+    series: Series,
+    count: NDArray[np.uint16],
+    days: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    trend: Series,
+) -> None:
+    """The slope of the least squares line per year, summed window after window in float64."""
+    windows, n = series.shape
+    centre, spread, moment = np.zeros(n), np.zeros(n), np.zeros(n)
+    for w in range(windows):
+        values = series[w]
+        for p in range(n):
+            centre[p] += days[w] if values[p] == values[p] else 0.0
+    for p in range(n):
         centre[p] /= np.float64(count[p])
     for w in range(windows):
         values = series[w]
         for p in range(n):
             there = values[p] == values[p]
-            apart = np.float64(values[p]) - mean[p] if there else 0.0
             since = days[w] - centre[p]
-            square[p] += apart * apart
             spread[p] += since * since if there else 0.0
-            moment[p] += apart * since
+            moment[p] += (np.float64(values[p]) - mean[p] if there else 0.0) * since
     for p in range(n):
-        found[0, p] = np.float32(mean[p])
-        found[1, p] = np.float32(np.sqrt(square[p] / np.float64(count[p])))
-        found[2, p] = day[p]
         slope = DAYS_PER_YEAR * moment[p] / spread[p]
-        found[3, p] = np.float32(slope) if count[p] >= _TREND_WINDOWS else np.float32(np.nan)
+        trend[p] = np.float32(slope) if count[p] >= _TREND_WINDOWS else np.float32(np.nan)
 
 
 _TREND_WINDOWS = STATISTICS["trend"]

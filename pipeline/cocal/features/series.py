@@ -13,7 +13,7 @@ from cocal.contracts import SCL_CLASSES, Period
 from cocal.errors import InputError
 from cocal.features.composite import REFLECTANCE_SCALE, reduce_dates
 from cocal.features.indices import INDICES
-from cocal.features.mask import lookup
+from cocal.features.mask import is_one_of
 from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings
 from cocal.features.stack import Plan
@@ -97,7 +97,7 @@ def _composite(
     clear = np.ones((part.sizes["time"], part.sizes["sample"]), dtype=bool)
     if settings.mask is not None and "scl" in part:
         scl = np.nan_to_num(part["scl"].transpose("time", "sample").values, nan=SCL_CLASSES.index("nodata"))
-        clear = lookup(settings.mask.clear)[scl.astype(np.uint8)]
+        clear = is_one_of(scl.astype(np.uint8), settings.mask.clear)
     seen = clear.copy()
     for name in bands:
         seen &= ~np.isnan(values[name])

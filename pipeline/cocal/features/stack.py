@@ -221,7 +221,7 @@ class Plan:
         return cls(len(chosen), centre_days(windows, period), period_days(period), wanted)
 
     def features(self, composites: Sequence[Mapping[str, Array]], *, reference: bool = False) -> Array:
-        """(feature, ...) float32 values from the composites' bands; terrain features are left NaN.
+        """(feature, ...) float32 values from the composites' bands; terrain features are left for the caller to fill.
 
         Only one variable's windows are in memory at a time.
         """
@@ -229,7 +229,7 @@ class Plan:
 
         make, fill = (Course, fill_gaps) if reference else (FastCourse, filled)
         shape = next(iter(composites[0].values())).shape
-        out = np.full((self.size, int(np.prod(shape))), np.nan, dtype=np.float32)
+        out = np.empty((self.size, int(np.prod(shape))), dtype=np.float32)
         bands = {
             name: np.stack([own[name] for own in composites]).reshape(len(composites), -1)
             for name in composites[0]

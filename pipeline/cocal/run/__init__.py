@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -23,19 +24,12 @@ import pandas as pd
 from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
-from cocal.run.design import EXPECTED, FOLDER, design_stage
-from cocal.run.download import download_stage, dry_run, spent_this_month
 from cocal.run.execute import Executor, SerialExecutor, executor
-from cocal.run.files import files_stage
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal, configuration_of
-from cocal.run.measure import check_places, measure_stage
 from cocal.run.plan import Plan, ground, plan
-from cocal.run.publish import publish_stage
-from cocal.run.results import compare_stage, report_stage
-from cocal.run.stages import Run, import_stage, index_stage, map_stage
+from cocal.run.stages import Run
 from cocal.run.tables import read_own_csv, truth_table
-from cocal.run.training import train_stage
 from cocal.store import LocalStore, sha256_file
 
 __all__ = [
@@ -43,26 +37,25 @@ __all__ = [
     "RunSummary",
     "SerialExecutor",
     "configuration_of",
-    "dry_run",
     "executor",
     "plan",
     "run",
-    "spent_this_month",
 ]
 
 STAGES = {
-    "download": download_stage,
-    "import": import_stage,
-    "train": train_stage,
-    "index": index_stage,
-    "classify": map_stage,
-    "design": design_stage,
-    "measure": measure_stage,
-    "compare": compare_stage,
-    "report": report_stage,
-    "files": files_stage,
-    "publish": publish_stage,
+    "download": "download",
+    "import": "stages",
+    "train": "training",
+    "index": "stages",
+    "classify": "stages",
+    "design": "design",
+    "measure": "measure",
+    "compare": "results",
+    "report": "results",
+    "files": "files",
+    "publish": "publish",
 }
+"""The modules of the stages: each is loaded when its turn comes, since pictures, tables and training are slow to load."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +121,11 @@ def run(
         status = "failed"
         try:
             if "measure" in names:
+                from cocal.run.measure import check_places
+
                 check_places(state)
             for name in names:
-                STAGES[name](state)
+                getattr(import_module(f"cocal.run.{STAGES[name]}"), f"{name}_stage")(state)
             status = "done with failures" if journal.failures else "done"
         finally:
             journal.facts |= {
@@ -157,7 +152,11 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
 
 
 def _summary(state: Run, last: str) -> RunSummary:
-    root, target = state.store.root, state.base.scheme.target
+    root, target, design = state.store.root, state.base.scheme.target, None
+    if last == "design":
+        from cocal.run.design import EXPECTED, FOLDER
+
+        design = read_own_csv(root / FOLDER / EXPECTED)
     measured = last in ("measure", "compare", "report")
     truth = None
     if last == "report":
@@ -176,7 +175,7 @@ def _summary(state: Run, last: str) -> RunSummary:
         truth=truth,
         scores=_scores(state) if last == "train" else (),
         page=root / "report" / "index.html" if last == "report" else None,
-        design=read_own_csv(root / FOLDER / EXPECTED) if last == "design" else None,
+        design=design,
     )
 
 

@@ -168,7 +168,7 @@ def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
     return found
 
 
-def map_stage(run: Run) -> None:
+def classify_stage(run: Run) -> None:
     """Index and classify every tile of every period, fused block by block."""
     tasks = map_tasks(run, run.require_model())
     with run.journal.stage("classify", len(tasks)) as record:

@@ -40,7 +40,7 @@ from cocal.run.prior import prior_of
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore
 
-GDAL_SETTINGS = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+GDAL_SETTINGS = {"GDAL_CACHEMAX": 64 << 20, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
 
 
 @dataclass(frozen=True)

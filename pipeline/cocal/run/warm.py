@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from cocal.archive.unpack import place
 from cocal.classify.kernel import kernel_of
-from cocal.features.kernels import FastCourse, filled, percentile_of_dates, put
+from cocal.features.kernels import FastCourse, filled, percentiles_of_dates, put
 
 
 def warm() -> float:
@@ -20,10 +20,8 @@ def warm() -> float:
         kernel = kernel_of(RandomForestClassifier(1, max_leaf_nodes=leaves, random_state=0).fit(x, y))
         assert kernel is not None
         kernel.predict_proba(x)
-    there = np.ones((2, 8), dtype=bool)
-    percentile_of_dates(
-        np.ones((2, 8), np.uint16), there, there.sum(axis=0).astype(np.uint16), 50, np.float32(1)
-    )
+    dates = np.ones((2, 8), np.uint16)
+    percentiles_of_dates({"red": dates}, dates > 0, 50, np.float32(1))
     course = FastCourse(np.ones((2, 8), np.float32), [1.0, 2.0], 365)
     for name in ("median", "mean"):
         put(course.statistic(name), np.empty(8, np.float32))
@@ -31,5 +29,14 @@ def warm() -> float:
     for rule in ("linear", "median"):
         filled(gaps, [1.0, 2.0], rule)
     for dtype in (np.uint8, np.uint16):
-        place(np.frombuffer(bytes(8), dtype).reshape(2, -1), 2, True, 1, 0, 0, np.zeros((2, 2), dtype))
+        place(
+            np.frombuffer(bytes(8), dtype).reshape(2, -1),
+            2,
+            True,
+            1,
+            0,
+            0,
+            (0, 2, 0, 2),
+            np.zeros((2, 2), dtype),
+        )
     return time.monotonic() - began

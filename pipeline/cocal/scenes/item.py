@@ -30,7 +30,7 @@ from cocal.store import address, sha256_file, source_digest, write_json
 
 log = logging.getLogger(__name__)
 
-CACHE_MB = 128
+CACHE_BYTES = 128 << 20
 SAMPLE_PX = 1_000_000
 """The guard looks at about this many pixels per band, evenly spread."""
 
@@ -111,7 +111,7 @@ def import_scene(task: ImportTask, archive: str | Path) -> bool:
     store, inputs = scene_store(archive), import_address(task)
     if store.find(task.unit, address(inputs)) is not None:
         return False
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), store.commit(task.unit, inputs) as folder:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), store.commit(task.unit, inputs) as folder:
         samples = {band.source.band: _write_band(task, band, folder) for band in task.bands}
         try:
             check_offset(samples, task.offset, task.scale)

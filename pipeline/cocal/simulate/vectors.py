@@ -25,6 +25,10 @@ def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
-def small_cache() -> rasterio.Env:
-    """A setting in which GDAL keeps 16 MB of blocks, as every write is of whole ones. It reads the size when the first raster is opened."""
-    return rasterio.Env(GDAL_CACHEMAX=16)
+def no_cache() -> rasterio.Env:
+    """A setting in which GDAL keeps no blocks, as every write is of whole ones.
+
+    Each block goes to the file at once: the bytes do not depend on what else is open. (Rasterio counts this size in bytes,
+    and puts the old one back at the end.)
+    """
+    return rasterio.Env(GDAL_CACHEMAX=0)

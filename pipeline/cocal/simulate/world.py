@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import rasterio
 import shapely
 
@@ -24,11 +26,14 @@ from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import parent_table, region_table, zone_table
 from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
-from cocal.simulate.vectors import TAGS, small_cache, write_vector
+from cocal.simulate.vectors import TAGS, no_cache, write_vector
 from cocal.simulate.workers import in_order
 from cocal.store import atomic_path, write_json
 
 RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/coca_percent": "uint8"}
+
+SUMS = ("truth", "coca", "cover", "found", "stratum_units", "stratum_pixels")
+"""What of a survey adds up over blocks."""
 
 Tell = Callable[[str, int, int], None]
 
@@ -66,7 +71,8 @@ def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: T
         },
     )
     regions = _write_places(out, settings)
-    _write_tables(out, _survey_all(out, settings, regions, workers, tell), settings)
+    surveys = _survey_all(out, settings, regions, workers, tell)
+    _write_tables(out, reduce(partial(_joined, settings), surveys), settings)
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
     write_archive(out / "archive", settings, workers, lambda done, whole: tell("scenes", done, whole))
 
@@ -100,30 +106,45 @@ def _survey(task: _Block) -> Surveyed:
     inside = part.training[shapely.within(part.training["geometry"], scene)]
     return replace(
         part,
-        training=lowest([inside], "class", dict.fromkeys(CODES, task.settings.training_per_class)),
+        training=lowest([inside], "class", _most(task.settings)),
         missions=lowest([part.missions], "coca", MISSIONS),
     )
 
 
 def _survey_all(
     out: Path, settings: SimulateSettings, regions: Regions, workers: int, tell: Tell
-) -> list[Surveyed]:
-    """Survey block by block, writing the rasters; what stays in memory are small tables."""
-    window, parts = settings.window, []
+) -> Iterator[Surveyed]:
+    """Survey block by block, writing the rasters."""
+    window = settings.window
     whole = blocks(window, PART_PX)
-    with small_cache(), ExitStack() as files:
+    with no_cache(), ExitStack() as files:
         rasters = {
             name: files.enter_context(_raster(out / f"{name}.tif", settings, d))
             for name, d in RASTERS.items()
         }
         tasks = (_Block(block, settings, regions) for block in whole)
-        for part in in_order(_survey, tasks, workers):
+        for done, part in enumerate(in_order(_survey, tasks, workers), start=1):
             for name, values in part.rasters.items():
                 rasters[name].write(values, 1, window=raster_part(window, part.window))
-            part.rasters.clear()
-            parts.append(part)
-            tell("land", len(parts), len(whole))
-    return parts
+            yield part
+            tell("land", done, len(whole))
+
+
+def _joined(settings: SimulateSettings, a: Surveyed, b: Surveyed) -> Surveyed:
+    """What two surveys yield together: sums, and of the places to choose from as many as can be wanted. No rasters."""
+    sums = {name: getattr(a, name) + getattr(b, name) for name in SUMS}
+    return replace(
+        a, rasters={}, **sums,
+        cleared=pd.concat([a.cleared, b.cleared], ignore_index=True),
+        sample=lowest([a.sample, b.sample], "stratum", settings.sample_sizes),
+        missions=lowest([a.missions, b.missions], "coca", MISSIONS),
+        training=lowest([a.training, b.training], "class", _most(settings)),
+    )  # fmt: skip
+
+
+def _most(settings: SimulateSettings) -> dict[str, int]:
+    """Training polygons of each class, at most."""
+    return dict.fromkeys(CODES, settings.training_per_class)
 
 
 @contextmanager
@@ -136,34 +157,32 @@ def _raster(path: Path, settings: SimulateSettings, dtype: str) -> Iterator[rast
         yield target
 
 
-def _write_tables(out: Path, parts: list[Surveyed], settings: SimulateSettings) -> None:
-    records, record_truth = sample_records(parts, settings)
-    missions, mission_truth = mission_records(parts, settings)
-    claims, claim_truth = official.claims_table(parts, settings)
+def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> None:
+    records, record_truth = sample_records(whole, settings)
+    missions, mission_truth = mission_records(whole, settings)
+    claims, claim_truth = official.claims_table(whole, settings)
     tables = {
-        "truth": official.truth_table(parts),
-        "strata": official.strata_table(parts),
-        "official": official.official_table(parts, settings),
+        "truth": official.truth_table(whole),
+        "strata": official.strata_table(whole),
+        "official": official.official_table(whole, settings),
         "eradication": claims,
         "records": records,
         "missions": missions,
         "truth/records": record_truth,
         "truth/missions": mission_truth,
         "truth/eradication": claim_truth,
-        "truth/cleared_plots": official.cleared_table(parts),
-        "truth/history": official.history_table(parts, settings),
-        "truth/kinds": official.kinds_table(parts),
+        "truth/cleared_plots": official.cleared_table(whole),
+        "truth/history": official.history_table(whole, settings),
+        "truth/kinds": official.kinds_table(whole),
     }
     for name, table in tables.items():
         with atomic_path(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
-    write_vector(out / "training.gpkg", training_table(parts, settings), "training")
+    write_vector(out / "training.gpkg", training_table(whole.training), "training")
 
 
-def training_table(parts: list[Surveyed], settings: SimulateSettings) -> gpd.GeoDataFrame:
+def training_table(table: pd.DataFrame) -> gpd.GeoDataFrame:
     """Labelled polygons of all classes from scattered clusters, on one land with the field records."""
-    sizes = dict.fromkeys(CODES, settings.training_per_class)
-    table = lowest((p.training for p in parts), "class", sizes)
     shapes = [project(shape, EPSG, 4326) for shape in table["geometry"]]
     columns = {
         "sample_id": [f"SIM-T{number:04d}" for number in range(1, len(table) + 1)],

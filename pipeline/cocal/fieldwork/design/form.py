@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from openpyxl import Workbook
 
 from cocal.fieldwork.design.texts import CHOICES, FIELDS, HINTS, LANGUAGES
 from cocal.scheme import ClassScheme
@@ -21,11 +21,16 @@ POINTS = "points.csv"
 _LOOKED_UP = ("stratum", "inclusion_probability", "region_id")
 _REACHED, _LOST = "${visited}='yes'", "${visited}='no'"
 
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
 Words = Mapping[str, str]
 
 
 def write_form(path: Path, scheme: ClassScheme, *, title: Words, form_id: str, version: str) -> None:
     """Write the workbook: sheets survey, choices and settings as XLSForm states them, both languages."""
+    from openpyxl import Workbook  # 0.3 s that only this table needs
+
     book = Workbook()
     book.remove(book.worksheets[0])
     labels = [f"label::{word} ({code})" for code, word in LANGUAGES.items()]

@@ -28,7 +28,7 @@ from cocal.store import atomic_path
 
 MEMBERS = {"bands.tif", "qa.tif", "userdata.json"}
 CORNER_TOLERANCE_M = 1e-3
-CACHE_MB = 32
+NO_CACHE = 0
 """GDAL's cache of blocks: each is needed once."""
 SAMPLE_PX = 1_000_000
 """The guard looks at about this many pixels per band, evenly spread."""
@@ -70,7 +70,7 @@ def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), MemoryFile(body) as memory, memory.open() as dataset:
+            with rasterio.Env(GDAL_CACHEMAX=NO_CACHE), MemoryFile(body) as memory, memory.open() as dataset:
                 _check_header(dataset, window, dtype, count, name)
                 return np.asarray(dataset.read())
     except RasterioError as err:

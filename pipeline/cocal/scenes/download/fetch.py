@@ -19,7 +19,7 @@ from cocal.archive import SIMULATED, band_writer, scene_item, scene_store
 from cocal.contracts import SCL_CLASSES
 from cocal.errors import DownloadStoppedError
 from cocal.grid import Window
-from cocal.scenes.download.body import CACHE_MB, Pixels
+from cocal.scenes.download.body import NO_CACHE, Pixels
 from cocal.scenes.download.catalogue import Bounds, Cell, Granule, Look
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
@@ -176,7 +176,7 @@ def _properties(task: Fetch, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write(path: Path, window: Window, values: NDArray[Any]) -> None:
     """Write a raster and read it back: a disk that is full may only be noticed when it is closed."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+    with rasterio.Env(GDAL_CACHEMAX=NO_CACHE):
         with band_writer(path, window, str(values.dtype)) as target:
             target.write(values, 1)
         with rasterio.open(path) as written:

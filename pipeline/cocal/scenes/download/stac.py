@@ -59,7 +59,7 @@ ASSETS: tuple[Mapping[str, str], ...] = (
 
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_USE_HEAD": "NO",
-    "GDAL_HTTP_MAX_RETRY": "0", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 64, "VSI_CACHE": "FALSE",
+    "GDAL_HTTP_MAX_RETRY": "0", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 0, "VSI_CACHE": "FALSE",
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
 }  # fmt: skip
 """GDAL tries nothing again by itself: the gate does, and counts. What was read badly must not be remembered."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -34,22 +33,17 @@ VALIDATED = {"PE": 0.85, "BO": 0.447}
 Ints = NDArray[np.int64]
 
 
-def total(arrays: Sequence[Ints]) -> Ints:
-    """The exact sum of integer arrays."""
-    return np.asarray(np.stack(arrays).sum(axis=0), dtype=np.int64)
-
-
 def _ha(sixteenths: Ints | int) -> float:
     return hectares(int(sixteenths)) / PLACES_PER_PIXEL
 
 
-def truth_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+def truth_table(whole: Surveyed) -> pd.DataFrame:
     """region_id, region_name, country, class, truth_ha, cover_ha: what is so at the end of the year.
 
     `truth_ha` is the area of the pixels of the class by the scheme's definition; `cover_ha` the ground that
     the class covers, in parts of pixels. Each adds up to the region's owned area over the classes.
     """
-    truth, kinds = total([p.truth for p in parts]), total([p.cover for p in parts])[-1]
+    truth, kinds = whole.truth, whole.cover[-1]
     keys = np.array([k.class_key for k in KINDS.values()])
     return pd.DataFrame(
         {
@@ -61,9 +55,9 @@ def truth_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def kinds_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+def kinds_table(whole: Surveyed) -> pd.DataFrame:
     """region_id, kind, class, cover_ha of every kind of cover at the end of the year."""
-    kinds = total([p.cover for p in parts])[-1]
+    kinds = whole.cover[-1]
     return pd.DataFrame(
         {
             "region_id": place.region_id, "kind": name, "class": kind.class_key,
@@ -74,10 +68,10 @@ def kinds_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def history_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.DataFrame:
+def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
     """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: what was so, each 31 December."""
-    coca, cover = total([p.coca for p in parts]), total([p.cover for p in parts])
-    cleared = _cleared(parts).groupby(["region", "year"])["units"].sum()
+    coca, cover = whole.coca, whole.cover
+    cleared = _cleared(whole).groupby(["region", "year"])["units"].sum()
     is_coca = np.array([k.class_key == "coca" for k in KINDS.values()])
     return pd.DataFrame(
         {
@@ -90,9 +84,9 @@ def history_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.D
     )  # fmt: skip
 
 
-def strata_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+def strata_table(whole: Surveyed) -> pd.DataFrame:
     """stratum, code on strata.tif, pixels, area_ha of the strata that the sample was drawn from."""
-    units, pixels = total([p.stratum_units for p in parts]), total([p.stratum_pixels for p in parts])
+    units, pixels = whole.stratum_units, whole.stratum_pixels
     return pd.DataFrame(
         {
             "stratum": STRATA,
@@ -104,13 +98,13 @@ def strata_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
     )
 
 
-def official_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.DataFrame:
+def official_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
     """Invented official figures per region and year: what the office's own plots add up to, with its errors, rounded.
 
     `coca_ha` is the present figure, `first_published_ha` that of the first edition. One region's definition changes with
     the last year.
     """
-    found, cover = total([p.found for p in parts]), total([p.cover for p in parts])
+    found, cover = whole.found, whole.cover
     rows = []
     for r, place in enumerate(PLACES):
         for k, year in enumerate(settings.history):
@@ -135,16 +129,15 @@ def official_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> pd.
     return pd.DataFrame(rows).sort_values(["region_id", "year"]).reset_index(drop=True)
 
 
-def _cleared(parts: Sequence[Surveyed]) -> pd.DataFrame:
+def _cleared(whole: Surveyed) -> pd.DataFrame:
     """Eradicated plots, their parts in several blocks added up."""
-    whole = pd.concat([p.cleared for p in parts], ignore_index=True)
     keys = ["region", "year", "layer", "column", "row", "day"]
-    return whole.groupby(keys)["units"].sum().reset_index()
+    return whole.cleared.groupby(keys)["units"].sum().reset_index()
 
 
-def cleared_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
+def cleared_table(whole: Surveyed) -> pd.DataFrame:
     """plot, region_id, year, cleared_on, cleared_ha: every plot that was eradicated, with its day. Hidden truth."""
-    table = _cleared(parts)
+    table = _cleared(whole)
     days = [(date(2000, 1, 1) + timedelta(days=int(d))).isoformat() for d in table["day"]]
     return pd.DataFrame(
         {
@@ -158,12 +151,12 @@ def cleared_table(parts: Sequence[Surveyed]) -> pd.DataFrame:
     )
 
 
-def claims_table(parts: Sequence[Surveyed], settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def claims_table(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(claims, truth): what is claimed to have been eradicated per region and year, and what part of it is so.
 
     A claim is the true hectares over the validated share, which varies, rounded to 1 ha.
     """
-    table = _cleared(parts)
+    table = _cleared(whole)
     true = table.groupby(["region", "year"])["units"].sum()
     plots = table.groupby(["region", "year"]).size()
     claims, truth = [], []

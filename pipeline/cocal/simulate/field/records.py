@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.grid import transformer
-from cocal.simulate.field.official import total
-from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import Surveyed
 from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import EPSG, STRATA, SimulateSettings
@@ -33,17 +29,16 @@ MISSIONS = {True: 120, False: 80}
 TAKEN_AT_ROAD = 0.15
 
 
-def sample_records(
-    parts: Sequence[Surveyed], settings: SimulateSettings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(records, truth): a simple random sample without replacement of the pixels of each stratum.
 
     `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are what
     each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
     """
-    pixels = dict(zip(STRATA, total([p.stratum_pixels for p in parts]).tolist(), strict=True))
-    table = lowest((p.sample for p in parts), "stratum", settings.sample_sizes)
-    table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    pixels = dict(zip(STRATA, whole.stratum_pixels.tolist(), strict=True))
+    table = whole.sample.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(
+        drop=True
+    )
     drawn = table.groupby("stratum")["x"].size()
     place, seed = np.arange(len(table)), settings.seed
     reached = uniform(seed, "reached", place, 0) >= np.where(table["far"], UNREACHED_FAR, UNREACHED)
@@ -71,15 +66,14 @@ def sample_records(
     return records, truth
 
 
-def mission_records(
-    parts: Sequence[Surveyed], settings: SimulateSettings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the road.
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
     """
-    table = lowest((p.missions for p in parts), "coca", MISSIONS)
-    table = table.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    table = whole.missions.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(
+        drop=True
+    )
     place = np.arange(len(table))
     off = uniform(settings.seed, "roadside", place, 0) < TAKEN_AT_ROAD
     distance = np.where(off, 45.0, 2.0)

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 import rasterio
@@ -22,18 +23,18 @@ from cocal.simulate.sensor.exposure import expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
-from cocal.simulate.vectors import TAGS, small_cache
+from cocal.simulate.vectors import TAGS, no_cache
 from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
 BATCH = 12
-"""Scenes that are open at once, at most: the land of a block is made once for all of them."""
+"""Scenes that are made together, at most: the land of a part is made once for all of them."""
 
 PART_PX = 384
 """Side of the parts in which a block is computed, so that what is needed for a while only stays small."""
 
 _SIZES = {**BANDS, "scl": 20}
-_COARSE = tuple(name for name, size in _SIZES.items() if size == 20)
+_DTYPES = dict.fromkeys(BANDS, "uint16") | {"scl": "uint8"}
 _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 
@@ -87,7 +88,7 @@ def _inputs(settings: SimulateSettings, item: Pass, code: str) -> dict[str, Any]
 def _make(batch: Batch) -> int:
     """Make and commit the items of a batch, block by block; how many."""
     store, settings = scene_store(batch.archive), batch.settings
-    with small_cache(), ExitStack() as commits:
+    with no_cache(), ExitStack() as commits:
         folders = [
             commits.enter_context(store.commit(p.scene_id, _inputs(settings, p, batch.code)))
             for p in batch.items
@@ -97,39 +98,44 @@ def _make(batch: Batch) -> int:
 
 
 def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
+    """Compute the items part by part into plain files without a name, then write the rasters of one item after the
+    other: an open raster holds 2 MB.
+    """
     window, terrain = settings.window, settings.terrain
     cloudy, valid = dict.fromkeys(folders, 0), dict.fromkeys(folders, 0)
     with ExitStack() as files:
+        raw = {item: files.enter_context(TemporaryFile(dir=folder)) for item, folder in folders.items()}
+        for part in (part for block in blocks(window) for part in blocks(block, PART_PX)):
+            for item, values in _exposures(terrain, part, settings.seed, list(folders)):
+                cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
+                valid[item] += int((values["scl"] > 0).sum())
+                for name in _SIZES:
+                    values[name].tofile(raw[item])
+        for item, folder in folders.items():
+            _write_rasters(folder, raw[item], window)
+            properties = _properties(item, settings.seed, cloudy[item] / max(valid[item], 1))
+            found = scene_item(item.scene_id, item.acquired, window, _SIZES, properties)
+            write_json(folder / f"{item.scene_id}.json", found)
+
+
+def _write_rasters(folder: Path, raw: IO[bytes], window: Window) -> None:
+    """Write the rasters of one item; `raw` holds all bands of a part, part after part."""
+    raw.seek(0)
+    with ExitStack() as files:
         targets = {
-            (item, name): files.enter_context(
-                band_writer(
-                    folder / f"{name}.tif", window.at(size), "uint8" if name == "scl" else "uint16", **TAGS
-                )
+            name: files.enter_context(
+                band_writer(folder / f"{name}.tif", window.at(size), _DTYPES[name], **TAGS)
             )
-            for item, folder in folders.items()
             for name, size in _SIZES.items()
         }
         for block in blocks(window):
-            coarse = {
-                (item, name): np.empty(block.at(20).shape, dtype="uint8" if name == "scl" else "uint16")
-                for item in folders
-                for name in _COARSE
-            }
+            values = {name: np.empty(block.at(size).shape, _DTYPES[name]) for name, size in _SIZES.items()}
             for part in blocks(block, PART_PX):
-                for item, values in _exposures(terrain, part, settings.seed, list(folders)):
-                    cloudy[item] += int(np.isin(values["scl"], _CLOUDY).sum())
-                    valid[item] += int((values["scl"] > 0).sum())
-                    for name, array in values.items():
-                        if name in _COARSE:
-                            coarse[item, name][block.at(20).slices_of(part.at(20))] = array
-                        else:
-                            targets[item, name].write(array, 1, window=raster_part(window, part))
-            for key, array in coarse.items():
-                targets[key].write(array, 1, window=raster_part(window.at(20), block.at(20)))
-    for item, folder in folders.items():
-        properties = _properties(item, settings.seed, cloudy[item] / max(valid[item], 1))
-        found = scene_item(item.scene_id, item.acquired, window, _SIZES, properties)
-        write_json(folder / f"{item.scene_id}.json", found)
+                for name, size in _SIZES.items():
+                    inside = values[name][block.at(size).slices_of(part.at(size))]
+                    inside[:] = np.fromfile(raw, inside.dtype, inside.size).reshape(inside.shape)
+            for name, size in _SIZES.items():
+                targets[name].write(values[name], 1, window=raster_part(window.at(size), block.at(size)))
 
 
 def _exposures(
