@@ -140,6 +140,16 @@ def test_texts_of_a_csv_are_no_formulas_and_come_back_as_they_were(tmp_path):
     assert given_back(pd.read_csv(path, dtype={"name": str}))["name"].tolist() == texts
 
 
+def test_no_table_is_read_but_through_what_takes_the_guard_off_again():
+    calls = [
+        (path.name, text.count("pd.read_csv("), len(re.findall(r"given_back\(\s*pd\.read_csv\(", text)))
+        for path in PACKAGE.rglob("*.py")
+        if (text := path.read_text(encoding="utf-8"))
+    ]
+    assert [name for name, read, guarded in calls if read != guarded] == []
+    assert sum(read for _, read, _ in calls) > 3
+
+
 def test_no_table_leaves_the_program_but_through_the_guard_against_formulas():
     loose = [
         (path.name, line)

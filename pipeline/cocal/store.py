@@ -120,25 +120,28 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def inert(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with a ' before texts that begin like a formula and are no number; see `given_back`.
+    """`table` with every text `inert_text`; see `given_back`."""
+    return _texts(table, inert_text)
+
+
+def inert_text(text: str) -> str:
+    """`text`, with a ' before it where it begins like a formula and is no number.
 
     The characters are those of OWASP, "CSV Injection": = + - @ tab, carriage return; and ' itself.
     """
-    return _texts(
-        table, lambda text: f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
-    )
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def given_back(table: pd.DataFrame) -> pd.DataFrame:
-    """The table that `inert` was made of."""
+    """The table that `inert` was made of: whoever reads a table that may come from us reads it through this."""
     return _texts(table, lambda text: text[1:] if text[:1] == "'" and _FORMULA.match(text[1:]) else text)
 
 
 def _texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     new = {
-        str(name): [change(v) if isinstance(v, str) else v for v in table[name]]
-        for name in table.columns
-        if any(isinstance(v, str) and v[:1] in _STARTS for v in table[name])
+        str(name): [change(v) if isinstance(v, str) else v for v in values]
+        for name, values in table.items()
+        if values.dtype.kind == "O" and any(isinstance(v, str) and v[:1] in _STARTS for v in values)
     }
     return table.assign(**new)
 

@@ -39,6 +39,7 @@ from stac_check import extension_errors
 
 ROOT = Path(__file__).parents[2]
 HOSTILE, FORMULA = "<img src=x onerror=alert(1)>", '=HYPERLINK("http://127.0.0.1:9/","open")'
+FORMULA_ID = "=1+PE"
 COCAL = [sys.executable, "-c", "from cocal.cli import main; main()"]
 
 
@@ -137,16 +138,21 @@ def hostile_names_and_formulas_do_nothing_on_the_page_and_in_the_files() -> str:
         content = json.loads(regions.read_text(encoding="utf-8"))
         for feature, name in zip(content["features"], (HOSTILE, FORMULA), strict=False):
             feature["properties"]["name"] = name
+        content["features"][0]["properties"]["id"] = FORMULA_ID
         regions.write_text(json.dumps(content), encoding="utf-8")
         records = world.folder / "records.csv"
         table = pd.read_csv(records, dtype=str, keep_default_na=False)
         first = table["record_id"].iloc[0]
+        table["region_id"] = ["'" + FORMULA_ID] + [""] * (len(table) - 1)  # as points.csv of the crews has it
         records.write_text(
             table.replace({"record_id": {first: FORMULA}}).to_csv(index=False), encoding="utf-8"
         )
+        world.edit(lambda config: config["records"]["columns"].update(region_id="region_id"))
         summary = run(read_config(world.config), last="report", config_path=world.config)
         names = set(pd.read_parquet(world.root / "hectares.parquet")["region_name"])
         assert {HOSTILE, FORMULA} <= names, names
+        matched = read_own_csv(world.root / "records.csv").set_index("record_id")
+        assert matched.loc[FORMULA, "region_id"] == FORMULA_ID
         cells = sheets = 0
         for path in sorted(world.root.rglob("*.csv")):
             with path.open(encoding="utf-8", newline="") as text:
@@ -156,7 +162,6 @@ def hostile_names_and_formulas_do_nothing_on_the_page_and_in_the_files() -> str:
                     ]
                     assert not bad, (path.name, bad)
                     cells += len(row)
-        assert FORMULA in set(read_own_csv(world.root / "records.csv")["record_id"])
         for path in sorted(world.root.rglob("*.xlsx")):
             for sheet in openpyxl.load_workbook(path):
                 sheets += 1

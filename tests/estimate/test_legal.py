@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cocal.contracts import AREA_COLUMNS
 from cocal.errors import InputError
 from cocal.estimate import LEGAL_COLUMNS, Estimate, estimate_areas, legal_domains, legal_table
+from cocal.estimate.legal import _notes
 
 ZONES = pd.DataFrame(
     {
@@ -156,6 +157,18 @@ def test_unobserved_ground_is_said() -> None:
     assert notes["Z2"].startswith("n too small; 10.0 % was not observed")
     assert notes["all"].startswith("5.0 % was not observed")
     assert "observed" not in notes["Z1"]
+
+
+@pytest.mark.parametrize(("seen", "told"), [(0.9996, False), (0.9994, True), (1.0, False)])
+def test_ground_that_would_be_told_as_0_per_cent_is_not_told(seen: float, told: bool) -> None:
+    row = {
+        "estimated_ha": 1.0,
+        "ci_low_ha": 0.5,
+        "observed_fraction": seen,
+        "kind": "authorised",
+        "level": "zone",
+    }
+    assert _notes(row, sampled=True).startswith("0.1 % was not observed") is told
 
 
 def test_a_zone_that_is_under_a_limit_with_others_outside_names_both_kinds() -> None:

@@ -68,6 +68,11 @@ def test_every_text_of_the_dictionary_is_used():
     assert unused == []
 
 
+def test_a_figure_and_its_unit_stay_on_one_line(voices):
+    told = [voice("lead_mapped", period="p", mapped="12", target="coca", n="6") for voice in voices]
+    assert all("12\N{NO-BREAK SPACE}ha" in text for text in told)
+
+
 def test_a_missing_text_is_a_defect_not_an_empty_place(voices):
     with pytest.raises(KeyError):
         voices[0]("no_such_key")
@@ -77,9 +82,9 @@ def test_reasons_of_other_rooms_are_translated_part_by_part_and_unknown_ones_sta
     es, en = voices
     reason = "no interval: n too small; definition of the official figure is not stated: adult plants; something else"
     assert es.phrase("why", reason) == (
-        "sin intervalo: n insuficiente; no se indica la definición de la cifra oficial: adult plants; something else"
+        "sin intervalo: muy pocos puntos; no se indica la definición de la cifra oficial: adult plants; something else"
     )
-    assert en.phrase("why", reason) == reason
+    assert en.phrase("why", reason) == reason.replace("n too small", "too few points")
 
 
 def test_an_interval_without_both_ends_is_a_dash(voices):
@@ -94,9 +99,10 @@ def test_a_reason_with_figures_is_told_with_the_numbers_of_the_language(voices):
     es, en = voices
     reason = "more was cleared than stood: 1,234.5 ha mapped at the first map; no interval: n too small"
     assert es.phrase("eradication", reason) == (
-        "se despejó más de lo que había: 1.234,5 ha mapeadas en el primer mapa; sin intervalo: n insuficiente"
+        "se despejó más de lo que había: 1.234,5\N{NO-BREAK SPACE}ha mapeadas en el primer mapa; sin intervalo: muy pocos puntos"
     )
-    assert en.phrase("eradication", reason) == reason
+    told = en.phrase("eradication", reason).replace("\N{NO-BREAK SPACE}", " ")
+    assert told == reason.replace("n too small", "too few points")
     days = "date differs: the official figure is of 2023-12-31, the map of 2024-01-01 to 2024-12-31"
     assert es.phrase("why", days).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
 
@@ -105,14 +111,14 @@ def test_the_notes_that_measuring_writes_are_told_in_spanish(voices):
     es, _ = voices
     notes = f"{TOO_SMALL}: no sample point in this region; {OUTSIDE_NOTE.format(4.4)}; {TOO_SMALL}"
     assert es.phrase("why", notes) == (
-        "n insuficiente: ningún punto de la muestra en esta región; "
-        "el 4,4 % de lo mapeado está donde el modelo no es aplicable; n insuficiente"
+        "muy pocos puntos: ningún punto de la muestra en esta región; "
+        "el 4,4 % de lo mapeado está donde el modelo no es aplicable; muy pocos puntos"
     )
 
 
 def test_a_difference_is_explained_by_reasons_by_the_sample_or_by_nothing(voices):
     es = Scribe(voices[0], 0)
-    assert es.explained("no interval: n too small", None) == "sin intervalo: n insuficiente"
+    assert es.explained("no interval: n too small", None) == "sin intervalo: muy pocos puntos"
     assert es.explained("", True) == "comparables; cabe en el intervalo de la muestra"
     assert es.explained("", False) == "comparables; queda sin explicar"
     assert es.explained("", None) == "\N{EM DASH}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,6 +75,16 @@ def settings(content):
     content["comparison"] |= {"eradication": "claims.csv", "same_definition": ["coca of the office"]}
 
 
+def with_folders(content, folder):
+    """Files by their absolute paths, one of them outside the folder of the configuration."""
+    elsewhere = folder.parent / "elsewhere" / "heights.tif"
+    elsewhere.parent.mkdir()
+    (folder / "dem.tif").rename(elsewhere)
+    content["dem"] = str(elsewhere)
+    content["scheme"] = str(folder / "scheme.yaml")
+    content["comparison"]["official"] = str(folder / "official.csv")
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     world = make_world(tmp_path_factory.mktemp("accounts") / "world", 96)
@@ -87,6 +99,7 @@ def world(tmp_path_factory):
     )  # fmt: skip
     write_csv(world.folder / "official.csv", official)
     world.edit(settings)
+    world.edit(lambda content: with_folders(content, world.folder))
     result = run(read_config(world.config), config_path=world.config)
     assert result.failures == ()
     return world
@@ -236,6 +249,33 @@ def test_the_page_says_what_missing_points_and_wrong_labels_could_change(world):
     assert "Qué más podría cambiar la superficie estimada de coca (ha), período b." in page
     # 120 points less 7 not visited have two labels in period b
     assert "Two observers labelled 113 points" in page
+
+
+@pytest.mark.parametrize("folder", ["public", "files"])
+def test_no_file_for_others_tells_where_the_run_lies_on_this_machine(world, folder):
+    seen = dict(contents(world.root / folder))
+    assert len(seen) > 20
+    for place in (world.folder, world.folder.parent, Path.home(), Path(__file__).parents[2]):
+        assert [name for name, content in seen.items() if str(place).encode() in content] == []
+
+
+def contents(folder):
+    """(name, bytes) of every file below `folder`, and of every member of those that are zip archives."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.name, path.read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as packed:
+                yield from ((f"{path.name}/{name}", packed.read(name)) for name in packed.namelist())
+
+
+def test_the_public_page_names_files_and_the_restricted_one_shows_the_configuration_as_it_stands(world):
+    public = (world.root / "public" / "index.html").read_text(encoding="utf-8")
+    assert "dem: heights.tif" in public
+    assert "official: official.csv" in public
+    assert str(world.folder.parent / "elsewhere") in (world.root / "report" / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(world):

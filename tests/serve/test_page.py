@@ -32,7 +32,7 @@ def test_the_class_map_is_drawn_and_marked_as_simulated(browser, restricted):
         assert page.locator("#simulated").inner_text().startswith("SIMULADO")
         assert page.locator("#profile").inner_text() == "Perfil restringido: no difundir"
         assert "No observado" in page.locator("#legend").inner_text()
-        assert "n insuficiente" in page.locator("#list").inner_text()  # an estimate from too few points
+        assert "muy pocos puntos" in page.locator("#list").inner_text()  # an estimate from too few points
         assert violations(page) == []
         keep(page, "map-classes")
 

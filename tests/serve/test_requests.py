@@ -24,8 +24,8 @@ from cocal.serve.relief import terrarium
 
 TOKEN = "correct-horse-battery-staple"
 TRAVERSALS = (
-    "/../etc/passwd", "/../../../../etc/passwd", "/assets/../app.py", "/assets/../../cli.py", "/assets/%2e%2e/app.py",
-    "/assets/..%2fapp.py", "/assets/%2e%2e%2f%2e%2e%2fcli.py", "/assets/..%5capp.py", "/assets//etc/passwd", "//etc/passwd",
+    "/../etc/passwd", "/../../../../etc/passwd", "/assets/../app.py", "/assets/../../store.py", "/assets/%2e%2e/app.py",
+    "/assets/..%2fapp.py", "/assets/%2e%2e%2f%2e%2e%2fstore.py", "/assets/..%5capp.py", "/assets//etc/passwd", "//etc/passwd",
     "/assets/%2fetc%2fpasswd", "/assets/js/main.js%00.png", "/assets/%00", "/assets/js/", "/assets/js", "/assets/",
     "/data/../house/../regions", "/data/%2e%2e/regions", "/data/small%2f..%2fsmall/regions", "/data/small/all%00/figures",
     "/tiles/small/..%2fall/class/14/4915/8763.png", "/tiles/small/all/class.tif/14/4915/8763.png",

@@ -15,11 +15,12 @@ from cocal.classify.settings import SeriesSamples
 from cocal.errors import InputError
 from cocal.grid import transformer, utm_epsg
 from cocal.scheme import ClassScheme
+from cocal.store import given_back
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return pd.read_parquet(path) if path.suffix == ".parquet" else given_back(pd.read_csv(path))
     except (OSError, ValueError) as err:
         raise InputError(
             f"cannot read the time series in {path}",

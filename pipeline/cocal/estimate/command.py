@@ -12,6 +12,7 @@ from cocal.errors import InputError
 from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
+from cocal.store import given_back
 
 _SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
 
@@ -94,13 +95,11 @@ def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFr
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A CSV file as text, only an empty field being missing; `columns` limits what is kept."""
     try:
-        return pd.read_csv(
-            path,
-            dtype=str,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=[""],
-            usecols=None if columns is None else lambda name: name in columns,
+        kept = None if columns is None else lambda name: name in columns
+        return given_back(
+            pd.read_csv(
+                path, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=[""], usecols=kept
+            )
         )
     except (OSError, UnicodeDecodeError, EmptyDataError, ParserError) as err:
         raise InputError(

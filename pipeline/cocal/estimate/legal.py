@@ -33,6 +33,9 @@ _FIGURES = {
     "region": "id", "area_ha": "estimated_ha", "standard_error_ha": "standard_error_ha",
     "ci_low_ha": "ci_low_ha", "ci_high_ha": "ci_high_ha", "n": "n",
 }  # fmt: skip
+_TOLD_PERCENT = 0.05
+"""Less ground than this, not observed, would be told as 0.0 %."""
+
 _PRESENCE = "presence of coca is not illegality: the legal status of a plot is not known here"
 _PARK = "a protected area is not a verdict: rights and rules of use within it are not known here"
 _DIFFERENCE = "estimate minus limit is a difference of sums: it points to no ground"
@@ -174,7 +177,7 @@ def _notes(row: Mapping[Any, Any], sampled: bool) -> str:
     elif pd.isna(row["ci_low_ha"]):
         notes.append(TOO_SMALL)
     unseen = 100 * (1 - row["observed_fraction"])
-    if unseen > 0:
+    if unseen >= _TOLD_PERCENT:
         notes.append(f"{unseen:.1f} % was not observed: the estimate covers the observed ground only")
     kinds = row["kind"].split("+")
     if kinds != [AUTHORISED]:

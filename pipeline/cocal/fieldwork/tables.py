@@ -10,6 +10,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from cocal.errors import InputError
+from cocal.store import given_back
 
 _TEXT_TABLES = (".csv", ".txt")
 
@@ -17,7 +18,8 @@ _TEXT_TABLES = (".csv", ".txt")
 def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
     """The rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
 
-    CSV: every value is text and only an empty cell is null. The index is the row as a spreadsheet counts
+    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, gave a '
+    against spreadsheets are as they were before, whichever way they came back. The index is the row as a spreadsheet counts
     it: the header of a CSV is row 1, its first record row 2; elsewhere the first record is row 1.
 
     Raises
@@ -29,7 +31,9 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         raise InputError(f"table {path}", "a file", "no such file", "mend the path in the configuration")
     try:
         if path.suffix.lower() in _TEXT_TABLES:
-            rows = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+            rows = given_back(
+                pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+            )
             return rows.set_axis(range(2, len(rows) + 2))
         if path.suffix.lower() == ".parquet":
             rows = _read_parquet(path)
@@ -46,7 +50,7 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         raise InputError(
             f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "mend or export it again"
         ) from err
-    return rows.set_axis(range(1, len(rows) + 1))
+    return given_back(rows).set_axis(range(1, len(rows) + 1))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -167,7 +167,7 @@ def _draw_axis(axes: Axes, panel: _Panel, voice: Voice, shape: Shape) -> None:
     decimals = 0 if panel.end >= 10 else 2
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: voice.number(x, decimals)))
     axes.tick_params(axis="x", length=0, labelsize=7.5)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=8)
     axes.grid(axis="x", color=drawing.RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_xlabel(voice("hectares").lower(), fontsize=7.5, loc="right", labelpad=1)

@@ -115,8 +115,10 @@ def _draw_line(axes: Axes, line: _Line) -> None:
 
 
 def _label(axes: Axes, line: _Line, voice: Voice, span: tuple[float, float], *, room: int) -> None:
-    title = textwrap.shorten(drawing.plain(f"{line.place.number}. {line.place.name}"), room, placeholder="…")
-    axes.set_title(title, fontsize=7.5, loc="left", parse_math=False, pad=3)
+    words = textwrap.wrap(
+        drawing.plain(f"{line.place.number}. {line.place.name}"), room, max_lines=2, placeholder="…"
+    )
+    axes.set_title("\n".join(words), fontsize=7.5, loc="left", parse_math=False, pad=3)
     axes.set_ylim(bottom=0)
     axes.set_xlim(span[0] - 0.4, span[1] + 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))

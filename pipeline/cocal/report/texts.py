@@ -21,10 +21,13 @@ LANGUAGES: tuple[Language, ...] = ("es", "en")
 
 @lru_cache
 def texts() -> dict[str, dict[str, str]]:
-    """Sentences by key, {"es": ..., "en": ...} each: all on the page that is not data."""
+    """Sentences by key, {"es": ..., "en": ...} each: all on the page that is not data. No line breaks before a unit."""
     source = resources.files("cocal.report").joinpath("assets/texts.yaml").read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = yaml.safe_load(source)
-    return found
+    return {
+        key: {language: text.replace("} ha", "}\N{NO-BREAK SPACE}ha") for language, text in entry.items()}
+        for key, entry in found.items()
+    }
 
 
 @lru_cache

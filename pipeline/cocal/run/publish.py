@@ -2,7 +2,7 @@
 
 The folder of the run is restricted as a whole: class maps show plots, records.csv says where crews went. Of
 all that, public/ holds the tables by region, squares that pass the disclosure rule, and the page with those
-squares in the place of the class map.
+squares in the place of the class map, and without the folders of this machine.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cocal.estimate import public_density
-from cocal.report import report
+from cocal.report import ReportContent, report
 from cocal.run.content import report_content
 from cocal.run.files import TABLES, write_for_others
 from cocal.run.pictures import public_overview, read_squares
+from cocal.run.redaction import without_folders
 from cocal.run.tables import write_own_csv
 from cocal.store import sha256_file, source_digest
 
@@ -38,7 +39,14 @@ def publish_stage(run: Run) -> None:
         "tables": {name: sha256_file(root / name) for name in tables},
         "density": density and [density.model_dump(mode="json"), sha256_file(squares)],
         "code": source_digest(
-            "estimate", "report", "run/publish", "run/content", "run/pictures", "run/overview", "run/files"
+            "estimate",
+            "report",
+            "run/publish",
+            "run/content",
+            "run/pictures",
+            "run/overview",
+            "run/files",
+            "run/redaction",
         ),
     }
 
@@ -53,10 +61,16 @@ def publish_stage(run: Run) -> None:
             write_own_csv(out / "density.csv", shown.assign(simulated=run.simulated))
         write_for_others(run, out, shown)
         page = replace(report_content(run), map_overview=public_overview(run, shown), profile="public")
-        report(out, page)
+        report(out, _without_folders(run, page))
         (out / "README.txt").write_text(_read_me(run), encoding="utf-8")
 
     run.one_unit("publish", inputs, write)
+
+
+def _without_folders(run: Run, page: ReportContent) -> ReportContent:
+    home = None if run.config_path is None else run.config_path.resolve().parent
+    known = [run.store.root, run.config.archive, Path.home()]
+    return without_folders(page, home, [*known, *([] if home is None else [home])])
 
 
 def _read_me(run: Run) -> str:

@@ -74,35 +74,44 @@ def _title(run: Run, text: str) -> str:
 
 
 def _model(run: Run) -> dict[str, Any]:
-    """The model as an item of the machine learning model extension, on the ground that it was used for."""
-    card = json.loads((run.require_model() / "card.json").read_text(encoding="utf-8"))
+    """The model as an item, on the ground that it was used for; its file is an asset where it lies in the run.
+
+    The machine learning model extension wants the file. A model of another folder is told by its id, file name
+    and checksums, and the item does not claim the extension.
+    """
+    folder = run.require_model()
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     area, (start, end) = run.base.regions.area.envelope, _span(run)
-    where = run.require_model().relative_to(run.store.root).as_posix() if run.require_model().is_relative_to(
-        run.store.root
-    ) else None  # fmt: skip
+    own = folder.is_relative_to(run.store.root)
+    outside = {"description": f"The file {card['artefact']} is not part of this run; its checksum tells it from others."}  # fmt: skip
+    return {
+        "type": "Feature",
+        "stac_version": _VERSION,
+        "stac_extensions": [MLM, RASTER] if own else [],
+        "id": f"model-{card['id']}",
+        "bbox": list(area.bounds),
+        "geometry": json.loads(shapely.to_geojson(area)),
+        "properties": {
+            "title": _title(run, f"model {card['id']}"), **({} if own else outside), "datetime": None,
+            "start_datetime": start, "end_datetime": end, "cocal:sha256": card["sha256"],
+            "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
+        },
+        "links": [_link("root", "./catalog.json"), _link("parent", "./catalog.json")],
+        "assets": {"model": _artefact(card, folder.relative_to(run.store.root))} if own else {},
+    }  # fmt: skip
+
+
+def _artefact(card: dict[str, Any], where: Path) -> dict[str, Any]:
+    """The model's file, in the folder `where` of the run."""
     bands = [
         {"name": name, "data_type": given["input"]["data_type"]}
         for given in card["mlm"]["mlm:input"]
         for name in given["bands"]
     ]
-    artefact = {
-        "href": f"../../{where}/{card['artefact']}", "type": "application/zip; application=skops", "roles": ["mlm:model"],
-        "title": "model without pickle", "mlm:artifact_type": "skops.io.dump",
-        "raster:bands": bands,
-    }  # fmt: skip
     return {
-        "type": "Feature",
-        "stac_version": _VERSION,
-        "stac_extensions": [MLM, RASTER],
-        "id": f"model-{card['id']}",
-        "bbox": list(area.bounds),
-        "geometry": json.loads(shapely.to_geojson(area)),
-        "properties": {
-            "title": _title(run, f"model {card['id']}"), "datetime": None, "start_datetime": start,
-            "end_datetime": end, "cocal:sha256": card["sha256"], **card["mlm"],
-        },
-        "links": [_link("root", "./catalog.json"), _link("parent", "./catalog.json")],
-        "assets": {} if where is None else {"model": artefact},
+        "href": f"../../{where.as_posix()}/{card['artefact']}", "type": "application/zip; application=skops",
+        "roles": ["mlm:model"], "title": "model without pickle", "mlm:artifact_type": "skops.io.dump",
+        "raster:bands": bands,
     }  # fmt: skip
 
 

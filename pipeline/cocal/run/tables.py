@@ -29,7 +29,9 @@ def read_given_csv(path: Path, key: str) -> pd.DataFrame:
     """A table that the user gave under the key `key`; only an empty cell is missing."""
     keys = {"region_id": str, "region": str, "stratum": str, "period": str, "year": str}
     try:
-        return pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
+        return given_back(
+            pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
+        )
     except (OSError, ValueError) as err:
         raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"mend `{key}:`") from err
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -33,6 +34,32 @@ def test_a_name_that_looks_like_a_formula_is_text_in_the_workbook_and_in_the_lis
     sample = sample.assign(inclusion_probability=0.5, lat=-12.0, lon=-72.0)
     write_point_list(tmp_path / "points.csv", sample)
     assert pd.read_csv(tmp_path / "points.csv")["region_id"].tolist() == [f"'{hostile}"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".gpkg"])
+def test_ids_that_begin_like_a_formula_come_back_with_the_records_as_they_went_out(tmp_path, scheme, suffix):
+    ids = ["=1+1", "+PE", "-BO", "@x", "'y", "PE-1"]
+    sample = pd.DataFrame(
+        {"point_id": [f"P{n}" for n in range(6)], "role": "main", "stratum": ids, "region_id": ids}
+    )
+    sample = sample.assign(inclusion_probability=0.5, lat=-12.0, lon=-72.0)
+    write_point_list(tmp_path / "points.csv", sample)
+    # what an export of the form holds: each cell of points.csv as it stands there
+    sent = pd.read_csv(tmp_path / "points.csv", dtype=str).assign(seen="coca")
+    assert all(cell[0] == "'" for cell in sent["region_id"][:5])
+    path = tmp_path / f"records{suffix}"
+    if suffix == ".csv":
+        sent.to_csv(path, index=False)
+    else:
+        gpd.GeoDataFrame(sent, geometry=gpd.points_from_xy([-72.0] * 6, [-12.0] * 6), crs=4326).to_file(path)
+    columns = {"record_id": "name", "class": "seen", "stratum": "stratum", "region_id": "region_id",
+               "inclusion_probability": "inclusion_probability"}  # fmt: skip
+    settings = RecordSettings(
+        path=path, design="probability", matching={"support": "pixel", "positional_error": "ignore"},
+        columns=columns | ({"lon": "lon", "lat": "lat"} if suffix == ".csv" else {}),
+    )  # fmt: skip
+    records = read_records(settings, scheme)
+    assert records["region_id"].tolist() == records["stratum"].tolist() == ids
 
 
 def test_every_text_stands_in_both_languages():

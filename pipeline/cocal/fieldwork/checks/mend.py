@@ -14,9 +14,8 @@ import shapely
 from cocal.errors import InputError, UsageError
 from cocal.fieldwork.checks.check import Checked
 from cocal.fieldwork.checks.fault import RULES, Change, Fault, Mend
-from cocal.fieldwork.checks.report import guarded
 from cocal.fieldwork.checks.source import Line, Source
-from cocal.store import atomic_path, sha256_file
+from cocal.store import atomic_path, inert_text, sha256_file
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def write_mended(checked: Checked, accept: Collection[str], out: Path, *, restri
     with atomic_path(journal) as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(LOG_COLUMNS)
-        writer.writerows([guarded(str(cell)) for cell in entry] for entry in entries)
+        writer.writerows([inert_text(str(cell)) for cell in entry] for entry in entries)
     log.info("records mended: %d changes, %d mends wait for other rules", len(entries), waiting)
     return Mended(out, journal, len(entries), waiting)
 

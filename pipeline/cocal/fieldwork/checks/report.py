@@ -10,7 +10,7 @@ from typing import Any
 
 from cocal.fieldwork.checks.check import Checked
 from cocal.fieldwork.checks.fault import NOTES, RULES, Fault
-from cocal.fieldwork.checks.text import parse_number
+from cocal.store import inert_text
 
 COLUMNS = ("row", "record_id", "field", "rule", "finding", "mend", "needs", "rows")
 RESTRICTED = ("before", "after")
@@ -64,7 +64,7 @@ def to_csv(checked: Checked, *, restricted: bool = False) -> str:
     writer.writerow((*COLUMNS, *RESTRICTED) if restricted else COLUMNS)
     for entry in _entries(checked, restricted):
         cells = [" ".join(map(str, v)) if isinstance(v, list) else v for v in entry.values()]
-        writer.writerow(["" if v is None else guarded(str(v)) for v in cells])
+        writer.writerow(["" if v is None else inert_text(str(v)) for v in cells])
     return out.getvalue()
 
 
@@ -106,12 +106,3 @@ def _entries(checked: Checked, restricted: bool) -> Iterator[dict[str, Any]]:
 def clean(text: str) -> str:
     """`text` without characters that move a terminal's cursor or change its colours."""
     return "".join(c if c.isprintable() else "�" for c in text)
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet runs as a formula; numbers stay as they are."""
-    return (
-        "'" + cell
-        if parse_number(cell)[1] != "plain" and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-        else cell
-    )

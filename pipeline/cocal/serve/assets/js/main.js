@@ -97,7 +97,7 @@ async function side(now, name, period) {
 async function showFigures(now, run, figures) {
   const places = (await get([run.name, "regions"])).features.map((f) => f.properties);
   if (now !== view) return;
-  showList(find("list"), places, figures, (id) => change({ region: id }));
+  showList(find("list"), places, figures, run, now.period, (id) => change({ region: id }));
   const place = places.find((p) => p.id === now.region);
   find("region").hidden = !place;
   if (place) {

@@ -9,6 +9,12 @@ const sure = (f) => (f.estimated_ha !== null && f.ci_low_ha === null ? t("few") 
 
 const closer = (onClose) => el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: onClose }, "×");
 
+/** The first heading stands over names, the others over figures. */
+const headings = (first, ...others) => [
+  el("th", { scope: "col" }, t(first)),
+  ...others.map((k) => el("th", { scope: "col", class: "figures" }, t(k))),
+];
+
 /** The table of one region: all classes with intervals, and what the target is set beside. */
 export function showRegion(node, region, place, run, period, onClose) {
   const names = Object.fromEntries([...run.classes.map((c) => [c.key, own(c)]), ["unobserved", t("not_observed")]]);
@@ -21,7 +27,7 @@ export function showRegion(node, region, place, run, period, onClose) {
     el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("table_of", { period }) },
       el("table", {},
         el("caption", {}, t("table_of", { period })),
-        el("thead", {}, el("tr", {}, ["class", "mapped", "estimated", "interval"].map((k) => el("th", { scope: "col" }, t(k))))),
+        el("thead", {}, el("tr", {}, headings("class", "mapped", "estimated", "interval"))),
         el("tbody", {}, region.classes.map((c) => row(names[c.class] ?? c.class, c, c.class === run.target))))),
     method(main),
     region.compared.map((c) => el("p", {}, official(c))),
@@ -57,16 +63,18 @@ export function showPoint(node, point, run, onClose) {
 }
 
 /** All regions with the target's figures: what the map shows, for those who cannot see or point at it. */
-export function showList(node, places, figures, onChoose) {
+export function showList(node, places, figures, run, period, onChoose) {
   const kind = told(figures);
+  const title = t("list_of", { period, target: own(run.classes.find((c) => c.key === run.target)).toLowerCase() });
   const columns = kind === "estimated" ? ["estimated", "interval"] : ["mapped"];
   const cells = (f) => [hectares(f[`${kind}_ha`]), ...(kind === "estimated" ? [sure(f)] : [])];
   replace(
     node,
     el("h2", {}, t("regions")),
-    el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("regions") },
+    el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": title },
       el("table", {},
-        el("thead", {}, el("tr", {}, ["region", ...columns].map((k) => el("th", { scope: "col" }, t(k))))),
+        el("caption", {}, title),
+        el("thead", {}, el("tr", {}, headings("region", ...columns))),
         el("tbody", {}, places.filter((p) => p.id in figures).map((p) =>
           el("tr", {},
             el("th", { scope: "row" }, el("button", { type: "button", class: "link", onclick: () => onChoose(p.id) }, el("bdi", {}, p.name))),

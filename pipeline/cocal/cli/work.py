@@ -1,0 +1,161 @@
+"""To make hectares of a configuration: the run, its stages, and what to know and do before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cocal.cli.options import (
+    Config,
+    Memory,
+    Reference,
+    Scheduler,
+    Serial,
+    Verbose,
+    Workers,
+    log_to_stderr,
+    say,
+)
+
+if TYPE_CHECKING:
+    from cocal.config import RunConfig
+    from cocal.run import RunSummary
+
+
+def stage_command(last: str, summary: str) -> Callable[..., None]:
+    """`cocal NAME CONFIG`: the run up to the stage `last`, reusing what is committed."""
+
+    def command(
+        config: Config,
+        serial: Serial = False,
+        scheduler: Scheduler = None,
+        workers: Workers = None,
+        verbose: Verbose = False,
+        memory: Memory = None,
+        reference: Reference = False,
+    ) -> None:
+        _run(config, last, serial, scheduler, workers, verbose, memory, reference)
+
+    command.__doc__ = summary
+    return command
+
+
+def train(
+    config: Config,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train the model that the configuration describes, from places on images or from a table of time series."""
+    from cocal.config import SeriesConfig, read_training
+
+    settings = read_training(config)
+    if not isinstance(settings, SeriesConfig):
+        _run(config, "train", serial, scheduler, workers, verbose)
+        return
+    from cocal.classify import score_tables as tables
+    from cocal.run.display import score_tables
+    from cocal.run.series import train_series
+
+    log_to_stderr(verbose)
+    folder, card = train_series(settings)
+    for table in score_tables(tables(card.validation), simulated=card.simulated):
+        say(table)
+    say(f"model {card.id} ({card.estimator}, {len(card.features)} features): {folder}")
+
+
+def download(
+    config: Config,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print what it would take; fetch nothing")
+    ] = False,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch the scenes that the configuration asks for, within its budget."""
+    if not dry_run:
+        _run(config, "download", serial, scheduler, workers, verbose)
+        return
+    from cocal.config import read_config
+    from cocal.run.display import download_table
+    from cocal.run.download import dry_run as ask
+    from cocal.run.download import spent_this_month
+
+    log_to_stderr(verbose)
+    settings = read_config(config)
+    months = ask(settings)
+    say(download_table(months, settings, spent_this_month(settings)))
+
+
+def warm() -> None:
+    """Compile the kernels, once per installation; else the first run does it."""
+    from cocal.run.warm import warm as compile_kernels
+
+    say(f"kernels ready after {compile_kernels():.1f} s")
+
+
+def plan(config: Config) -> None:
+    """Print what a run would do. Makes no network call and reads no pixel."""
+    from cocal.config import read_config
+    from cocal.run import plan as make_plan
+    from cocal.run.display import plan_table
+
+    say(plan_table(make_plan(read_config(config))))
+
+
+def _run(
+    config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool,
+    memory: str | None = None, reference: bool = False,
+) -> None:  # fmt: skip
+    """Do the stages up to `last` and print how they ended; exit code 1 if something failed."""
+    from cocal.config import read_config
+    from cocal.run import configuration_of, executor, run
+
+    log_to_stderr(verbose)
+    config = configuration_of(config)
+    settings = _with_options(read_config(config), memory, reference)
+    local = settings.local
+    with executor(
+        serial=serial,
+        scheduler=scheduler,
+        workers=workers or local.workers,
+        memory_gib=local.memory_gib,
+    ) as chosen:
+        result = run(settings, chosen, last=last, config_path=config)
+    _say_summary(result)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> RunConfig:
+    from cocal.run.memory import fit_memory, parse_size
+
+    if memory is not None:
+        settings = fit_memory(settings, parse_size(memory))
+    if reference:
+        local = settings.local.model_copy(update={"reference": True})
+        settings = settings.model_copy(update={"local": local})
+    return settings
+
+
+def _say_summary(result: RunSummary) -> None:
+    from cocal.run.display import design_table, hectares_table, score_tables
+
+    for table in score_tables(result.scores, simulated=result.simulated):
+        say(table)
+    if result.design is not None:
+        say(design_table(result))
+    if result.areas is not None:
+        say(hectares_table(result))
+    for unit, reason in result.failures:
+        print(f"failed {unit}: {reason}", file=sys.stderr)  # noqa: T201 - the command's own output
+    say(f"{result.name}: {result.summary}")
+    if result.page:
+        say(f"page: {result.page}")

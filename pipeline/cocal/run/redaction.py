@@ -1,0 +1,92 @@
+"""Redaction: texts of a run for others, without the folders of the machine that made it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cocal.report import ReportContent
+
+HIDDEN = "…"
+"""In the place of a path that has no name, as `..` or `/`."""
+
+_WHOLE = re.compile(r"(?:file:)?/|\\\\|~[\w.-]*(?:[/\\]|$)|[A-Za-z]:[/\\]")
+_ELSEWHERE = re.compile(r"\\\\|~|[A-Za-z]:[/\\]")
+_UPWARDS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
+_WITHIN = re.compile(
+    r"(?:^|(?<=[\s'\"(\[=]))(?:file:/+|[A-Za-z]:[/\\]|\\\\|~?/)[^\s'\"<>|:;,()\]]+|(?<=:)(?!//)/[^\s'\"<>|:;,()\]]+"
+)
+
+
+def without_folders(content: ReportContent, home: Path | None, folders: Iterable[Path]) -> ReportContent:
+    """`content` whose texts name files, not where they lie.
+
+    Parameters
+    ----------
+    content
+        What the page says; its configuration is YAML or JSON.
+    home
+        Folder of the configuration, None if there is no file: what lies below it is named from there.
+    folders
+        Folders that errors may tell of, spaces in their names included.
+    """
+    known = sorted({str(f) for f in folders if f != f.parent}, key=len, reverse=True)
+
+    def told(text: str) -> str:
+        for folder in known:
+            text = text.replace(folder + os.sep, "").replace(folder, HIDDEN)
+        return public_text(text, home)
+
+    return replace(
+        content,
+        reproduce=replace(
+            content.reproduce, config_text=public_configuration(content.reproduce.config_text, home)
+        ),
+        failures=_each(content.failures, told),
+        notes=_each(content.notes, told),
+        model_card=_each(content.model_card, told),
+    )
+
+
+def public_configuration(text: str, home: Path | None) -> str:
+    """The configuration as YAML, each value as `public_text` tells it. Comments are left out: they may say anything."""
+    told = _each(yaml.safe_load(text), lambda value: public_text(value, home))
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def public_text(text: str, home: Path | None) -> str:
+    """`text` with each path that is absolute or leads upwards as a path from `home`, or by its name if it is elsewhere.
+
+    A text that begins as a path is one path, spaces included; within a longer text a path ends with a space.
+    Addresses of the web stay.
+    """
+    if _WHOLE.match(text) or (_UPWARDS.search(text) and "://" not in text):
+        return _named(text, home)
+    return _WITHIN.sub(lambda found: _named(found[0], home), text)
+
+
+def _named(path: str, home: Path | None) -> str:
+    path = re.sub(r"^file:/*(?=/|[A-Za-z]:)", "", path)
+    if home is not None and not _ELSEWHERE.match(path):
+        resolved = os.path.normpath(home / path)
+        if Path(resolved).is_relative_to(home):
+            return Path(resolved).relative_to(home).as_posix()
+    names = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..", "~")]
+    return names[-1] if names else HIDDEN
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with every text in it changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _each(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(inner, change) for inner in value)
+    return value
