@@ -31,6 +31,13 @@ class Fake:
         return X[:, :3].astype(np.float64)
 
 
+def faked(model: Model) -> Model:
+    """The model with a `Fake` where it has its kernel."""
+    copy = replace(model)
+    vars(copy)["kernel"] = Fake()
+    return copy
+
+
 @pytest.mark.filterwarnings("ignore::cocal.classify.kernel.KernelWarning")  # a fake has no kernel
 def test_the_class_is_the_likeliest_and_of_equal_ones_the_lowest_code(
     model: Model, features: xr.Dataset
@@ -40,9 +47,7 @@ def test_the_class_is_the_likeliest_and_of_equal_ones_the_lowest_code(
         [[0.2, 0.5, 0.0], [0.5, 0.5, 0.4], [0.3, 0.0, 0.6], [0, 0, 0]], dtype=np.float32
     )
     pixels["n_clear"].values[:] = 3
-    faked = replace(model)
-    vars(faked)["kernel"] = Fake()
-    found = classify(pixels, faked, min_clear=3, missing="unobserved")
+    found = classify(pixels, faked(model), min_clear=3, missing="unobserved")
     assert found["crop_class"].values.tolist() == [[2, 1, 4]]
     # coca, code 1, is the target
     assert found["probability"].values.tolist() == np.array([[0.2, 0.5, 0.0]], np.float32).tolist()
@@ -59,7 +64,7 @@ def test_the_alternative_is_the_likeliest_class_besides_the_target(
     pixels["n_clear"].values[:] = [[3, 3], [3, 2]]
     strips = ((slice(k, k + 1), pixels["features"].values[:, k : k + 1]) for k in range(2))
     found = classify_strips(
-        strips, names, pixels.drop_vars(["features", "feature"]), replace(model, classifier=Fake()),
+        strips, names, pixels.drop_vars(["features", "feature"]), faked(model),
         min_clear=3, missing="unobserved", alternative=True,
     )  # fmt: skip
     assert found["crop_class"].values.tolist() == [[1, 2], [1, 0]]
