@@ -75,6 +75,13 @@ SECTIONS = (
         "kernels.py",
     ),
     Section(
+        "libraries",
+        "Step by step",
+        "One step of cocal against a library that does that step, on the same arrays, without reading and start-up: CPU seconds of the best of "
+        "three. The libraries are no dependencies of cocal; those that are not installed are skipped, with the reason.",
+        "libraries.py",
+    ),
+    Section(
         "peers",
         "Peers",
         "The same composite of 40 bands -> 48 indices -> forest on 88 features -> class map. Peers are no dependencies of cocal; "
