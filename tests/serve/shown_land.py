@@ -48,7 +48,8 @@ def finished_land(folder: Path, size_px: int = 96, *, page: bool = False) -> Sma
 
 @contextmanager
 def blank_pages() -> Iterator[None]:
-    with patch("cocal.report.report", write_blank), patch("cocal.run.publish.report", write_blank):
+    # the stage first: it is loaded by its patch, and must not take the other one for the real page
+    with patch("cocal.run.publish.report", write_blank), patch("cocal.report.report", write_blank):
         yield
 
 
