@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from cocal.archive import SIMULATED, band_writer, list_scenes, scene_item, scene_store, write_catalog
-from cocal.classify import Model, save_model, train
+from cocal.classify import Model, load_model, save_model, train
 from cocal.classify.artefact import digest, pack
 from cocal.classify.model import contract_of, self_test_of
 from cocal.classify.settings import TrainSettings
@@ -49,6 +49,8 @@ FORESTS: Mapping[str, Mapping[str, int]] = {
     "300 x 18": {"n_estimators": 300, "max_depth": 18},
     "100 x 12": {"n_estimators": 100, "max_depth": 12, "min_samples_leaf": 5},
 }
+DISTILLED = "distilled"
+"""A small forest that learned from one of 300 x 18, as `cocal train` makes it with `distil: true`."""
 SCHEME = Path(__file__).parents[1] / "configs" / "schemes" / "border-coca.yaml"
 PERIOD = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
 DAYS = tuple(date(2024, 1, 8) + timedelta(days=18 * i) for i in range(20))
@@ -162,7 +164,7 @@ def write_land(folder: Path, side: int) -> Land:
         write_catalog(land.archive)
         _write_regions(land)
         (land.folder / "ready").touch()
-    for forest in FORESTS:
+    for forest in (*FORESTS, DISTILLED):
         _write_config(land, forest, folder / slug(forest))
     return land
 
@@ -244,25 +246,12 @@ def write_forests(land: Land) -> None:
     if all((home / "forest.joblib").exists() for home in homes.values()):
         return
     scheme, settings = read_scheme(SCHEME), feature_settings()
-    table = _training_table(land, settings)
-    names = feature_names(settings, PERIOD)
-    origin = {
-        "source": "invented",
-        "licence": "CC0-1.0",
-        "period": "2024",
-        "sample_sha256": "",
-        "simulated": True,
-    }
-    stated = TrainSettings.model_validate(
-        {
-            "id": "benchmark", "estimator": "random_forest", "parameters": {"n_estimators": 5}, "seed": 1, "missing": "drop",
-            "null_index": "best", "validation": {"block_m": 1000, "folds": 2, "buffer_m": 0},
-        }
-    )  # fmt: skip
-    plain = settings.model_dump(mode="json")
-    small = train(
-        table, stated, scheme=scheme, feature_names=names, feature_settings=plain, provenance=origin
+    table, names, plain = (
+        _training_table(land, settings),
+        feature_names(settings, PERIOD),
+        settings.model_dump(mode="json"),
     )
+    small = _trained(table, {"n_estimators": 5})
     values, codes = table[names].to_numpy(np.float32), table["label"].map(scheme.codes).to_numpy(np.uint8)
     for forest, home in homes.items():
         estimator = RandomForestClassifier(**FORESTS[forest], random_state=0, n_jobs=-1).fit(values, codes)
@@ -277,6 +266,32 @@ def write_forests(land: Land) -> None:
         home.mkdir(parents=True, exist_ok=True)
         save_model(Model(small.card.model_copy(update=told), artefact), home)
         joblib.dump(estimator, home / "forest.joblib")
+
+
+def write_distilled(land: Land) -> Model:
+    """A model that `cocal train` distilled from a forest of 300 x 18, on the same samples; one that is there already stays."""
+    home = land.folder.parent / slug(DISTILLED)
+    if not (home / "card.json").exists():
+        table = _training_table(land, feature_settings())
+        home.mkdir(parents=True, exist_ok=True)
+        save_model(_trained(table, FORESTS["300 x 18"], distil=True), home)
+    return load_model(home)
+
+
+def _trained(table: pd.DataFrame, parameters: Mapping[str, int], **changes: Any) -> Model:
+    """`cocal.train` on the training table."""
+    scheme, settings = read_scheme(SCHEME), feature_settings()
+    origin = {
+        "source": "invented", "licence": "CC0-1.0", "period": "2024", "sample_sha256": "", "simulated": True
+    }  # fmt: skip
+    stated = {
+        "id": "benchmark", "estimator": "random_forest", "parameters": dict(parameters), "seed": 1, "missing": "drop",
+        "null_index": "best", "validation": {"block_m": 1000, "folds": 2, "buffer_m": 0},
+    }  # fmt: skip
+    return train(
+        table, TrainSettings.model_validate(stated | changes), scheme=scheme, feature_names=feature_names(settings, PERIOD),
+        feature_settings=settings.model_dump(mode="json"), provenance=origin,
+    )  # fmt: skip
 
 
 def _training_table(land: Land, settings: FeatureSettings) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from land import FORESTS, SIDES, Land, slug, write_forests, write_land
+from land import DISTILLED, FORESTS, SIDES, Land, slug, write_distilled, write_forests, write_land
 from numpy.typing import NDArray
 from spent import Pairs, Spent, spend, table
 
@@ -82,6 +82,22 @@ def prepared(work: Path, mpx: int) -> Land:
     return land
 
 
+def distilled(work: Path, mpx: int) -> Pairs:
+    """cocal with a model distilled from the large forest against the yardstick with that forest."""
+    land, large = prepared(work, mpx), "300 x 18"
+    told = write_distilled(prepared(work, 1)).card.validation["distilled_from"]
+    student = told["students"][-1]
+    turn = (yardstick(land, large), contender(land, DISTILLED if told["kept"] else large))
+    with rasterio.open(yardstick_folder(land, large) / "class.tif") as source:
+        other = float((source.read(1) != cocal_classes(land, DISTILLED if told["kept"] else large)).mean())
+    note = (
+        f"accuracy under blocks {told['overall_accuracy']:.4f}, distilled {student['overall_accuracy']:.4f}; "
+        f"{other:.1%} of pixels of another class"
+    )
+    name = f"{land.mpx:.1f} Mpx, {large} distilled to {student['trees']} x {student['depth']}"
+    return Pairs(name if told["kept"] else f"{name}, not kept", (turn,), note)
+
+
 def whole_tile(work: Path) -> str:
     """cocal alone on 10,980 x 10,980 px and on 4 Mpx, each forest: seconds per Mpx, peak, and whether it is linear."""
     rows = ["| run | CPU s | s/Mpx | peak GiB | s/Mpx against 4 Mpx |", "|---|---|---|---|---|"]
@@ -120,15 +136,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--forest", choices=list(FORESTS), action="append")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--distilled", action="store_true", help="a small forest in place of the large one")
     parser.add_argument("--tile", action="store_true", help="a whole Sentinel-2 tile, cocal alone")
     chosen = parser.parse_args(arguments)
     if chosen.tile:
         print(whole_tile(chosen.work))
         return
-    found = against_the_idiomatic(
-        chosen.work, chosen.mpx or (1, 4), chosen.forest or list(FORESTS), chosen.turns
+    found = (
+        [distilled(chosen.work, 4)]
+        if chosen.distilled
+        else against_the_idiomatic(
+            chosen.work, chosen.mpx or (1, 4), chosen.forest or list(FORESTS), chosen.turns
+        )
     )
-    print(table(found, "odc-stac + xarray + scikit-learn", "classes"))
+    print(table(found, "odc-stac + xarray + scikit-learn", "models" if chosen.distilled else "classes"))
 
 
 if __name__ == "__main__":
