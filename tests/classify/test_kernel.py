@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from cocal.classify import trees
-from cocal.classify.kernel import KernelWarning, accelerated, kernel_of, read_kernel, write_kernel
+from cocal.classify.kernel import KernelWarning, accelerated, kernel_of, read_kernel, trees, write_kernel
 
 KINDS = {
     "forest": lambda seed: RandomForestClassifier(7, random_state=seed, n_jobs=1),

@@ -4,7 +4,7 @@ settings     what the configuration states
 samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
 estimators   the three kinds of classifier, their parameters
-kernel       the same answers as theirs, several times faster; trees, walk: its arrays, its compiled part
+kernel/      the same answers as theirs, several times faster
 folds        spatial blocks, regions, years -> folds
 scoring      what predictions are worth for a rare class, with intervals over blocks
 nulls        the null models

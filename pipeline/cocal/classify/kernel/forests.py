@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from cocal.classify.estimators import Classifier, estimator_types
-from cocal.classify.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
-from cocal.classify.walk import add_up
+from cocal.classify.kernel.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
+from cocal.classify.kernel.walk import add_up
 from cocal.errors import CocalWarning
 
 

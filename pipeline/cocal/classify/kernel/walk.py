@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cocal.classify.trees import ABSENT, LANES, ROW, Shrubs, Trees
+from cocal.classify.kernel.trees import ABSENT, LANES, ROW, Shrubs, Trees
 
 TILE = 2048
 """Pixels whose keys stay in the cache while all trees are walked."""
