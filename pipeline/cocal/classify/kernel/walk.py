@@ -38,7 +38,9 @@ def add_up(trees: Trees | Shrubs, columns: NDArray[np.float32], total: NDArray[n
             )  # fmt: skip
         else:
             column = trees.column_missing if missing else trees.column
-            _ask(column, trees.cut, trees.keep, trees.value, trees.start, trees.into, keys[0], own)
+            sums = np.ascontiguousarray(own.T)
+            _ask(column, trees.cut, trees.keep, trees.value, trees.start, trees.into, keys[0], sums)
+            own[:] = sums.T
 
 
 @njit(cache=True)
@@ -68,10 +70,10 @@ def _ask(
     start: NDArray[np.int64],
     into: NDArray[np.int64],
     keys: NDArray[np.uint32],
-    total: NDArray[np.float64],
+    sums: NDArray[np.float64],
 ) -> None:
-    """Add the values of all shrubs to `total` (pixel, column): each node strikes leaves off, the first left is a pixel's."""
-    n = total.shape[0]
+    """Add the values of all shrubs to `sums` (column, pixel): each node strikes leaves off, the first left is a pixel's."""
+    n = sums.shape[1]
     leaves = np.empty(n, dtype=np.uint32)
     for t in range(into.size):
         leaves[:] = _EVERY
@@ -79,12 +81,14 @@ def _ask(
             own, limit, others = keys[column[node]], cut[node], keep[node]
             for p in range(n):
                 leaves[p] &= others if own[p] > limit else _EVERY
-        own_value, first = value[t], max(0, into[t])
         for p in range(n):
             lowest = leaves[p] & (~leaves[p] + np.uint32(1))
-            place = np.uint32(lowest * _BIT) >> _HIGHEST
-            for c in range(own_value.shape[1]):
-                total[p, first + c] += own_value[place, c]
+            leaves[p] = np.uint32(lowest * _BIT) >> _HIGHEST
+        own_value, first = value[t], max(0, into[t])
+        for c in range(own_value.shape[1]):
+            total = sums[first + c]
+            for p in range(n):
+                total[p] += own_value[leaves[p], c]
 
 
 @njit(cache=True, error_model="numpy")
