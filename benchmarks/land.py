@@ -55,7 +55,7 @@ SCHEME = Path(__file__).parents[1] / "configs" / "schemes" / "border-coca.yaml"
 PERIOD = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
 DAYS = tuple(date(2024, 1, 8) + timedelta(days=18 * i) for i in range(20))
 
-_EPSG, _COLUMN, _ROW, _FIELDS, _STRIP = 32718, 50, 838, 4096, 768
+_EPSG, _LEFT, _TOP, _FIELDS, _STRIP = 32718, 513_000, 8_597_880, 4096, 768
 _GROUND = np.array([300, 600, 500, 3000, 1300, 2300, 2800, 3100, 1800, 1000])
 """Digital numbers of the ten bands, fine ones first; red and red edge never meet, so that every index has a value."""
 
@@ -88,8 +88,8 @@ class Land:
 
     @property
     def window(self) -> Window:
-        metres = TILES.get(self.side, self.side) * 10
-        return Window(_EPSG, _COLUMN * metres, _ROW * metres, self.side, self.side)
+        tile_m = TILES.get(self.side, self.side) * 10
+        return Window(_EPSG, _LEFT // tile_m * tile_m, _TOP // tile_m * tile_m, self.side, self.side)
 
     @property
     def mpx(self) -> float:
