@@ -30,7 +30,7 @@ PIXELS, ROWS = 1 << 18, 1 << 15
 PAIRS = (
     ("median of 20 dates, 60 % clear", "median_bottleneck", "median_cocal"),
     ("median of 20 dates, 60 % clear", "median_numbagg", "median_cocal"),
-    ("nine indices", "indices_spyndex", "indices_cocal"),
+    ("eight indices", "indices_spyndex", "indices_cocal"),
     ("forest, 100 x 12", "forest_onnxruntime", "forest_cocal"),
     ("boosting, 100 rounds x 6 classes, its own model", "boosting_lleaves", "boosting_cocal"),
     ("hectares of 40 regions by class", "zones_exactextract", "zones_cocal"),

@@ -21,8 +21,8 @@ SHORT = {
     "swir16": "S1", "swir22": "S2",
 }  # fmt: skip
 """spyndex's names of the bands."""
-IN_SPYNDEX = tuple(name for name in INDICES if name not in ("CIRE", "NDREI", "BSI"))
-"""Those whose formula and bands are the same in both."""
+IN_SPYNDEX = tuple(name for name in INDICES if name not in ("CIRE", "NDREI", "BSI", "EVI2"))
+"""Those of one formula in both; EVI2 has another L than SAVI, and spyndex takes one."""
 Step = Callable[[], Any]
 
 
