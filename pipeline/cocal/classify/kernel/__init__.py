@@ -2,7 +2,7 @@
 
 forests   what answers in the place of an estimator, and its file
 trees     scikit-learn's trees as flat arrays
-walk      the compiled part
+walk      the compiled part; prefetch: what Python has no word for
 """
 
 from cocal.classify.kernel.forests import (

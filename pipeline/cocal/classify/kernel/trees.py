@@ -62,8 +62,8 @@ class Trees:
     """Trees as flat arrays.
 
     `nodes` (n,) NODE or WIDE_NODE: children are counted within the tree, the two of a node lie side by side, and a leaf is its own
-    child. `missing_left` (n,): where a missing value goes. `leaf` (n,): row of `values` (r, k) at a leaf, those of a tree side by
-    side; k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `sure` (t,): levels that most pixels go down.
+    child. `missing_left` (n,): where a missing value goes. `leaf` (n,): row of `values` (r, k) at a leaf; no two rows are equal, and
+    k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `sure` (t,): levels that most pixels go down.
     `into` (t,): the column of the total that a tree adds to, -1 = all k.
     """
 
@@ -150,15 +150,18 @@ def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs:
     node = NODE if max(most, 2 * n_features * LANES) <= _NARROW else WIDE_NODE
     orders = [np.argsort(_side_by_side(tree.left, tree.right)) for tree in trees]
     pairs = list(zip(trees, orders, strict=True))
-    leaves = [np.unique(t.value[o], axis=0, return_inverse=True) for t, o in pairs]
-    begin = np.cumsum([0, *(len(own) for own, _ in leaves)])
-    values = np.concatenate([own for own, _ in leaves])
-    row = np.concatenate([b + own.ravel() for b, (_, own) in zip(begin[:-1], leaves, strict=True)])
+    nodes = np.concatenate([_pack(tree, order, node) for tree, order in pairs])
+    is_leaf = np.concatenate([~tree.inner[order] for tree, order in pairs])
+    values, row = np.unique(
+        np.concatenate([tree.value[order] for tree, order in pairs])[is_leaf], axis=0, return_inverse=True
+    )
+    leaf = np.zeros(len(nodes), dtype=np.uint32)
+    leaf[is_leaf] = row.ravel()
     return Trees(
         n_features,
-        np.concatenate([_pack(tree, order, node) for tree, order in pairs]),
+        nodes,
         np.concatenate([(t.missing_left & t.inner)[o] for t, o in pairs]),
-        row.astype(np.uint32),
+        leaf,
         np.pad(values, ((0, 0), (0, -values.shape[1] % ROW if values.shape[1] > 1 else 0))),
         np.cumsum([0, *(len(order) for order in orders)]),
         np.array([_mean_depth(tree.left, tree.right) for tree in trees], dtype=np.int64),

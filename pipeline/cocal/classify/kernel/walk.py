@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from cocal.classify.kernel.prefetch import LINE, fetch_soon
 from cocal.classify.kernel.trees import ABSENT, LANES, ROW, Shrubs, Trees
 
-TILE = 2048
+TILE = 4096
 """Pixels whose keys stay in the cache while all trees are walked."""
 
 TOGETHER = 4
@@ -16,6 +19,7 @@ TOGETHER = 4
 
 _ZERO, _ONE, _LEAF = np.uint64(0), np.uint64(1), np.uint64(ABSENT)
 _I0, _I1, _I2, _I3, _I4, _I5, _I6, _I7 = (np.uint64(i) for i in range(LANES))
+_MINUS_ZERO = np.uint32(1 << 31)
 _EVERY, _BIT, _HIGHEST = np.uint32(ABSENT), np.uint32(0x077CB531), np.uint32(27)
 
 
@@ -24,21 +28,20 @@ def add_up(trees: Trees | Shrubs, columns: NDArray[np.float32], total: NDArray[n
 
     The number of pixels is a multiple of eight.
     """
+    room = np.empty(2 * len(columns) * min(TILE, columns.shape[1]), dtype=np.uint32)
     for first in range(0, columns.shape[1], TILE):
-        tile = np.ascontiguousarray(columns[:, first : first + TILE]) + np.float32(0.0)  # -0.0 becomes 0.0
-        own = total[first : first + TILE]
+        tile, own = np.ascontiguousarray(columns[:, first : first + TILE]), total[first : first + TILE]
         missing = bool(np.isnan(tile.min()))
         lanes = LANES if isinstance(trees, Trees) else tile.shape[1]
-        keys = np.empty((tile.shape[1] // lanes, len(tile) * (1 + missing), lanes), dtype=np.uint32)
+        shape = (tile.shape[1] // lanes, len(tile) * (1 + missing), lanes)
+        keys = room[: math.prod(shape)].reshape(shape)
         _keys(tile.view(np.uint32), missing, keys)
         if isinstance(trees, Trees):
             nodes = trees.nodes_missing if missing else trees.nodes
-            _walk(
-                nodes, trees.leaf, trees.values, trees.start, trees.sure, trees.into, keys.ravel(), keys.shape[1], own
-            )  # fmt: skip
+            leaves = trees.leaf, trees.values, trees.start, trees.sure, trees.into
+            _walk(nodes, *leaves, keys.ravel(), shape[1], own)
         else:
-            column = trees.column_missing if missing else trees.column
-            sums = np.ascontiguousarray(own.T)
+            column, sums = trees.column_missing if missing else trees.column, np.ascontiguousarray(own.T)
             _ask(column, trees.cut, trees.keep, trees.value, trees.start, trees.into, keys[0], sums)
             own[:] = sums.T
 
@@ -53,6 +56,7 @@ def _keys(bits: NDArray[np.uint32], missing: bool, out: NDArray[np.uint32]) -> N
             row, begin = out[group, f], group * out.shape[2]
             for lane in range(row.size):
                 b = own[begin + lane]
+                b = np.uint32(0) if b == _MINUS_ZERO else b
                 key = ~b if b >> np.uint32(31) else b | np.uint32(0x80000000)
                 row[lane] = _EVERY if b & np.uint32(0x7FFFFFFF) > np.uint32(0x7F800000) else key
             if missing:
@@ -152,10 +156,12 @@ def _descend(
 ) -> None:
     """The row of `values` at the leaf of one tree for each pixel.
 
-    Eight pixels go down `sure` levels, then two at a time until all stand on leaves, which lead to themselves. Written out for
-    eight, and in unsigned integers: a called step, or signed ones, make it ten times slower.
+    Eight pixels go down `sure` levels, then two at a time until all stand on leaves, which lead to themselves, while the keys of the
+    next eight are fetched. Written out for eight, and in unsigned integers: a called step, or signed ones, make it ten times slower.
     """
     for p in range(0, found.size, 8):
+        for place in range((p + 8) * n_columns, (p + 16) * n_columns, LINE // keys.itemsize):
+            fetch_soon(keys, place)
         x = keys[p * n_columns : (p + 8) * n_columns]
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = _ZERO
         levels, on_leaf = sure, _ZERO
