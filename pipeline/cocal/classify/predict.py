@@ -291,15 +291,8 @@ def _classify_pixels(
     with one_thread():
         for start in range(0, n_clear.size, STRIP_PIXELS):
             strip = slice(start, start + STRIP_PIXELS)
-            finite, observed = np.isfinite(columns[:, strip]), seen[strip]
-            if not native:
-                observed = observed & finite.all(axis=0)
+            observed, chosen = _answerable(columns[:, strip], seen[strip], native=native)
             if observed.any():
-                chosen, there = columns[:, strip], finite
-                if not observed.all():
-                    chosen, there = (np.compress(observed, a, axis=1) for a in (chosen, finite))
-                if not there.all():
-                    chosen = np.where(there, chosen, np.float32(np.nan))
                 answer = predictor.predict_proba(chosen.T)
                 best, certainty = decide(answer, column, known[strip][observed])
                 crop_class[strip][observed] = classes[best]
@@ -307,3 +300,15 @@ def _classify_pixels(
                 if alternative is not None:
                     alternative.reshape(-1)[strip][observed] = classes[_besides(answer, column)]
     return crop_class.reshape(n_clear.shape), probability.reshape(n_clear.shape)
+
+
+def _answerable(
+    columns: NDArray[np.float32], seen: NDArray[np.bool_], *, native: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which pixels of (feature, pixel) the model is asked about, and their features, NaN where not finite."""
+    if np.isfinite(columns.min()) and np.isfinite(columns.max()):
+        return seen, columns if seen.all() else np.compress(seen, columns, axis=1)
+    finite = np.isfinite(columns)
+    observed = seen if native else seen & finite.all(axis=0)
+    chosen, there = (np.compress(observed, a, axis=1) for a in (columns, finite))
+    return observed, chosen if there.all() else np.where(there, chosen, np.float32(np.nan))
