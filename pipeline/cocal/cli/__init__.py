@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 some work failed and is listed; 2 bad usage or configurati
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,7 @@ app.add_typer(models, name="models")
 
 def main() -> None:
     """Run the command; an error of cocal is one message and its exit code, never a traceback."""
+    gc.set_threshold(50_000)  # half a second of every start would go into looking through what is imported
     command: Callable[..., Any] = typer.main.get_command(app)
     try:
         sys.exit(command(standalone_mode=True))
