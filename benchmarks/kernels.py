@@ -31,7 +31,7 @@ MODELS: dict[str, tuple[float, Callable[[], Any]]] = {
     ),
     "boosting 100 rounds x 6 classes": (15.0, lambda: HistGradientBoostingClassifier(random_state=0)),
 }
-"""Name -> the ratio that issue 6 asks for on features of float32 (5.5 on those of int16, for which there is no kernel), and the estimator."""
+"""Name -> the ratio that issue 6 asks for on features of float32, and the estimator."""
 
 
 @dataclass(frozen=True)
