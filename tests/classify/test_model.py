@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from cocal.classify import artefact
+from cocal.classify.card import seal_of
 from cocal.classify.collection import verify_models
 from cocal.classify.model import (
     Model,
@@ -29,7 +30,6 @@ from cocal.classify.model import (
     differences,
     load_model,
     save_model,
-    seal_of,
     verify_model,
 )
 from cocal.classify.predict import classify
