@@ -20,7 +20,7 @@ model        Model and its folder: save, load, check
 collection   a folder of models: list, find, verify, keep
 artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
-minimum      patches and holes of a few pixels taken away, the area kept
+minimum      patches and holes of a few pixels taken away, the area kept; flood: its kernel
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
 

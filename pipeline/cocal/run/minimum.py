@@ -43,7 +43,7 @@ Counts = dict[int, NDArray[np.int64]]
 """Region (row of the table): (2, NEVER + 1) area in 1e-6 m2 by kept level, of all its ground and of the draft's target."""
 
 LEVELS = "levels.csv"
-_CODE = ("classify/minimum", "regions", "grid", "archive", "run/minimum", "run/mosaic")
+_CODE = ("classify/minimum", "classify/flood", "regions", "grid", "archive", "run/minimum", "run/mosaic")
 
 
 @dataclass(frozen=True)
