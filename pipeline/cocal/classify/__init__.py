@@ -27,7 +27,7 @@ product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 from cocal.classify.card import ModelCard
 from cocal.classify.check_page import write_checks
 from cocal.classify.checks import check_labels
-from cocal.classify.model import Model, check_model, load_model, save_model
+from cocal.classify.model import Model, check_model, load_model, save_model, stored_model
 from cocal.classify.predict import classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.samples import Samples, read_samples, sample_pixels
@@ -54,6 +54,7 @@ __all__ = [
     "sample_pixels",
     "save_model",
     "score_tables",
+    "stored_model",
     "train",
     "write_checks",
     "write_class_map",

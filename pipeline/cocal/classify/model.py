@@ -142,12 +142,8 @@ def load_model(folder: str | Path) -> Model:
 @lru_cache(maxsize=2)
 def _load(folder: Path, *_states: object) -> Model:
     """The model as its files are now: checked once, though every block of a run asks for it."""
-    card, sealed = read_sealed(folder)
-    try:
-        artefact = (folder / ARTEFACT).read_bytes()
-    except OSError as err:
-        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
-    model = Model(card, artefact)
+    model, sealed = _read(folder)
+    card = model.card
     _check_bytes(model, folder)
     _check_card(model)
     _run_self_test(model)
@@ -158,6 +154,26 @@ def _load(folder: Path, *_states: object) -> Model:
         )  # fmt: skip
     _warn_of_versions(card, [] if model.kernel else model.unpacked[1])
     return model
+
+
+def stored_model(folder: str | Path) -> Model:
+    """The model in `folder`, to know which it is: `load_model` is to follow before it predicts.
+
+    The kernels are slow to load. So a model that is to the letter as it was trained, with the same versions of the
+    libraries, is spared its self-test; any other is checked as by `load_model`, with the same errors and warnings.
+    """
+    model, sealed = _read(Path(folder))
+    as_trained = sealed and _sha256(model) == model.card.artefact_sha256 and not _contradictions(model)
+    return model if as_trained and not _other_versions(model.card) else load_model(folder)
+
+
+def _read(folder: Path) -> tuple[Model, bool]:
+    """The model, nothing checked, and whether its card is as it was sealed."""
+    card, sealed = read_sealed(folder)
+    try:
+        return Model(card, (folder / ARTEFACT).read_bytes()), sealed
+    except OSError as err:
+        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
 
 
 def verify_model(folder: str | Path) -> Model:
@@ -183,8 +199,12 @@ def verify_model(folder: str | Path) -> Model:
     return model
 
 
+def _sha256(model: Model) -> str:
+    return hashlib.sha256(model.artefact).hexdigest()
+
+
 def _check_bytes(model: Model, folder: Path) -> None:
-    card, stored = model.card, hashlib.sha256(model.artefact).hexdigest()
+    card, stored = model.card, _sha256(model)
     if stored != card.artefact_sha256:
         raise _altered(card, folder, f"{stored}, {_members(model, folder)}")
 
@@ -208,12 +228,17 @@ def _altered(card: ModelCard, folder: str | Path, found: str) -> ModelMismatchEr
     )
 
 
-def _check_card(model: Model) -> None:
-    card, contract, classifier = model.card, unpack_contract(model.artefact), model.kernel or model.classifier
+def _contradictions(model: Model) -> list[str]:
+    """Where the card states another contract than the artefact."""
+    card = model.card
     stated = contract_of(
         card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
     )
-    problems = differences(contract, stated)
+    return differences(unpack_contract(model.artefact), stated)
+
+
+def _check_card(model: Model) -> None:
+    card, problems, classifier = model.card, _contradictions(model), model.kernel or model.classifier
     if classifier.n_features_in_ != len(card.features):
         problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")
     if classifier.classes_.tolist() != sorted(card.classes.values()):
@@ -242,13 +267,18 @@ def _run_self_test(model: Model) -> None:
         )
 
 
-def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+def _other_versions(card: ModelCard) -> list[str]:
+    """The libraries that made the model and have another version here."""
     installed = library_versions()
-    other = [
+    return [
         f"{name} {card.libraries.get(name)} (here {installed[name]})"
         for name in ("scikit-learn", "numpy")
         if card.libraries.get(name) != installed[name]
     ]
+
+
+def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+    other = _other_versions(card)
     if other or told:
         warnings.warn(
             f"model {card.id} was made with {', '.join(other) or 'these versions'}; its self-test is passed. "

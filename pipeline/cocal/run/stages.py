@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cocal.archive import list_scenes, scene_store, write_catalog
-from cocal.classify import check_model, load_model
+from cocal.classify import check_model, load_model, stored_model
 from cocal.errors import InputError, WorkFailedError
 from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
@@ -59,7 +59,7 @@ def import_stage(run: Run) -> None:
 
 def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
     """Every tile and period with what makes its map."""
-    config, model = run.config, load_model(model_folder)
+    config, model = run.config, stored_model(model_folder)
     for period in run.periods:
         check_model(
             model,
@@ -98,6 +98,8 @@ def classify_stage(run: Run) -> None:
             finish = Call(finish_tile, (tile, task, run.store, unit.name, unit.inputs))
             jobs.append(Job(unit.name, blocks, finish))
             by_unit[unit.name] = (key, unit)
+        if jobs:
+            load_model(run.require_model())  # tested once and here, not by the first worker
         for name, outcome in run.work(record, jobs).items():
             key, unit = by_unit[name]
             run.maps[key] = None if outcome.error else unit
