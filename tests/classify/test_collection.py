@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cocal.classify.card import read_card
 from cocal.classify.collection import find_model, keep_model, list_models, verify_models
-from cocal.classify.model import Model, load_model, read_card, save_model
+from cocal.classify.model import Model, load_model, save_model
 from cocal.classify.page import card_page
 from cocal.cli import app
 from cocal.errors import InputError, ModelMismatchError

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from cocal.classify import artefact
+from cocal.classify.card import seal_of
 from cocal.classify.collection import verify_models
 from cocal.classify.model import (
     Model,
@@ -29,7 +30,7 @@ from cocal.classify.model import (
     differences,
     load_model,
     save_model,
-    seal_of,
+    stored_model,
     verify_model,
 )
 from cocal.classify.predict import classify
@@ -227,6 +228,48 @@ def test_a_model_that_answers_otherwise_than_its_card_is_refused(folder: Path, m
     edit_card(folder, self_test=test)
     with pytest.raises(ModelMismatchError, match="no longer gives the probabilities"):
         load_model(folder)
+
+
+def test_to_know_which_model_it_is_no_kernel_is_loaded(folder: Path, model: Model) -> None:
+    code = (
+        "import sys; from cocal.classify import stored_model\n"
+        f"print(stored_model({str(folder)!r}).card.sha256, sorted({{'numba', 'scipy', 'sklearn'}} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == f"{model.card.sha256} []"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("self_test", {"inputs": [[0.0] * 4], "probabilities": [[0.0] * 3]}, "no longer gives"),
+        ("features", ["NDVI@01"], "contradicts its artefact"),
+        ("artefact_sha256", "0" * 64, "altered after training"),
+        ("seed", 99, "card of model test-1 .* was altered"),
+    ],
+)
+def test_a_model_that_is_not_as_it_was_trained_is_refused_before_it_predicts(
+    folder: Path, key: str, value: Any, words: str
+) -> None:
+    edit_card(folder, **{key: value})
+    with pytest.raises(ModelMismatchError, match=words):
+        stored_model(folder)
+
+
+def test_a_resealed_card_that_contradicts_its_artefact_is_refused_before_it_predicts(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["features"] = card["features"][::-1]
+    edit_card(folder, features=card["features"], seal=seal_of(card))
+    with pytest.raises(ModelMismatchError, match="contradicts its artefact"):
+        stored_model(folder)
+
+
+def test_a_model_of_other_versions_is_put_to_its_self_test_before_it_predicts(
+    folder: Path, model: Model
+) -> None:
+    edit_card(folder, libraries=model.card.libraries | {"numpy": "1.0.0"})
+    with pytest.warns(ModelVersionWarning, match=r"numpy 1\.0\.0 \(here .*self-test is passed"):
+        stored_model(folder)
 
 
 def test_a_model_for_this_run_passes(model: Model, scheme: ClassScheme) -> None:

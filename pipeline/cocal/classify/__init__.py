@@ -14,18 +14,20 @@ tune         the estimator and its parameters, chosen under the same blocks
 sizes        how small a forest may be
 distil       a small forest in place of a large model
 train        samples with features -> Model
-model        Model, its card and its folder: save, load, check
+card         what a model is and is worth: card.json, sealed
 page         the card for people: card.html
+model        Model and its folder: save, load, check
 collection   a folder of models: list, find, verify, keep
 artefact     the skops archive: canonical bytes, checksum, allow-list
 predict      features/1 -> classmap/1
-minimum      patches and holes of a few pixels taken away, the area kept
+minimum      patches and holes of a few pixels taken away, the area kept; flood: its kernel
 product      classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
 
+from cocal.classify.card import ModelCard
 from cocal.classify.check_page import write_checks
 from cocal.classify.checks import check_labels
-from cocal.classify.model import Model, ModelCard, check_model, load_model, save_model
+from cocal.classify.model import Model, check_model, load_model, save_model, stored_model
 from cocal.classify.predict import classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.samples import Samples, read_samples, sample_pixels
@@ -52,6 +54,7 @@ __all__ = [
     "sample_pixels",
     "save_model",
     "score_tables",
+    "stored_model",
     "train",
     "write_checks",
     "write_class_map",

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocal.classify.model import CARD, Model, ModelCard, read_card, save_model, verify_model
+from cocal.classify.card import CARD, ModelCard, read_card
+from cocal.classify.model import Model, save_model, verify_model
 from cocal.errors import CocalError, InputError
 
 

@@ -53,15 +53,15 @@ def spatial_blocks(table: pd.DataFrame, block_m: float) -> NDArray[np.int64]:
     block_m : float
         Side of a block, m.
     """
+    from scipy.sparse import coo_array  # a tenth of a second that only training needs
+    from scipy.sparse.csgraph import connected_components
+
     x, y = transformer(4326, EQUAL_AREA).transform(*_longitude_latitude(table))
     cells = np.column_stack([np.floor(x / block_m), np.floor(y / block_m)])
     block = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
     sample = pd.factorize(table["sample_id"], sort=True)[0]
     size = int(block.max()) + 1 + int(sample.max()) + 1
     edges = (np.ones(len(table)), (block, sample + block.max() + 1))
-    from scipy.sparse import coo_array  # a tenth of a second that only training needs
-    from scipy.sparse.csgraph import connected_components
-
     group = connected_components(coo_array(edges, shape=(size, size)), directed=False)[1]
     return np.asarray(np.unique(group[block], return_inverse=True)[1], dtype=np.int64)
 
@@ -178,10 +178,10 @@ def _geocentric(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _fold(name: str, tested: NDArray[np.bool_], ecef: NDArray[np.float64], buffer_m: float) -> Fold:
+    from scipy.spatial import cKDTree  # as in `spatial_blocks`
+
     test, train = np.flatnonzero(tested), np.flatnonzero(~tested)
     if buffer_m and test.size and train.size:
-        from scipy.spatial import cKDTree
-
         far = cKDTree(ecef[test]).query(ecef[train], distance_upper_bound=buffer_m)[0] >= buffer_m
         return Fold(name, train[far], test, int((~far).sum()))
     return Fold(name, train, test, 0)

@@ -15,7 +15,6 @@ within `reach_px(n)` and on nothing else.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from cocal.contracts import PROBABILITY_SCALE
@@ -79,47 +78,8 @@ def preserving_levels(areas: NDArray[np.int64], wanted: NDArray[np.int64]) -> ND
 
 def _opening(level: Levels, pixels: int, reference: bool) -> Levels:
     """Area opening of (y, x) levels."""
+    from cocal.classify.flood import flood  # numba is 60 MB: a download does without
+
     order = np.argsort(-level.ravel(), kind="stable")
-    flood = _flood.py_func if reference else _flood
-    return np.asarray(flood(level.ravel(), order, level.shape[1], pixels).reshape(level.shape))
-
-
-@njit(cache=True)
-def _flood(level: Levels, order: NDArray[np.intp], width: int, pixels: int) -> Levels:
-    """Area opening by union-find (Meijster and Wilkinson 2002, IEEE TPAMI 24:484), pixels in `order` of falling level.
-
-    A patch grows while it has fewer than `pixels` pixels; its last pixel, the lowest, tells the level of all.
-    """
-    size = level.size
-    root, count = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.int32)
-    for at in order:
-        root[at], count[at] = at, 1
-        row, column = at // width, at % width
-        for side in range(4):
-            if side == 0 and row > 0:
-                beside = at - width
-            elif side == 1 and column > 0:
-                beside = at - 1
-            elif side == 2 and column < width - 1:
-                beside = at + 1
-            elif side == 3 and at + width < size:
-                beside = at + width
-            else:
-                continue
-            if root[beside] < 0:
-                continue
-            while root[beside] != beside:
-                root[beside] = root[root[beside]]
-                beside = root[beside]
-            if beside == at:
-                continue
-            if level[beside] == level[at] or count[beside] < pixels:
-                count[at] += count[beside]
-                root[beside] = at
-            else:
-                count[at] = pixels
-    out = np.empty_like(level)
-    for place in range(size - 1, -1, -1):
-        at = order[place]
-        out[at] = level[at] if root[at] == at else out[root[at]]
-    return out
+    opened = flood.py_func if reference else flood
+    return np.asarray(opened(level.ravel(), order, level.shape[1], pixels).reshape(level.shape))

@@ -1,4 +1,4 @@
-"""A trained model, its card and its folder.
+"""A trained model and its folder.
 
 models/<id>/model.skops    the estimator and what it must be fed, without pickle
 models/<id>/card.json      what it is, what it was trained on, what it is worth; sealed
@@ -8,109 +8,41 @@ models/<id>/card.html      the same for people; never read back
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cocal.classify.applicability import Applicability
 from cocal.classify.artefact import digest, unpack, unpack_area, unpack_contract, unpack_kernel
+from cocal.classify.card import (
+    CARD,
+    SEAL,
+    AreaOfApplicability,
+    ModelCard,
+    SelfTest,
+    as_json,
+    read_sealed,
+    write_card,
+)
 from cocal.classify.estimators import Classifier, one_thread
-from cocal.classify.settings import EstimatorName, ModelId
+from cocal.classify.page import card_page
 from cocal.contracts import FEATURES
 from cocal.errors import CocalWarning, InputError, ModelMismatchError
 from cocal.scheme import ClassScheme
-from cocal.store import address, atomic_path, canonical_json, library_versions, write_json
+from cocal.store import atomic_path, library_versions
 
-ARTEFACT, CARD, PAGE = "model.skops", "card.json", "card.html"
-SEAL, UNSEALED = "seal", ("seal", "libraries", "mlm")
-"""Key of the card's checksum, and the keys that it leaves out: another version of a library only warns."""
+ARTEFACT, PAGE = "model.skops", "card.html"
 SELF_TEST_TOLERANCE = 1e-6
 
 
 class ModelVersionWarning(CocalWarning):
     """A model made with other versions of the libraries; its self-test was passed."""
-
-
-class Provenance(BaseModel):
-    """Where the training samples come from; further facts may be added."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    source: str
-    licence: str
-    period: str
-    sample_sha256: str
-    simulated: bool
-
-
-class TrainingData(BaseModel):
-    """The samples that trained the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    provenance: Provenance
-    pixels: dict[str, int]
-    samples: dict[str, int]
-    dropped_for_missing_features: dict[str, int]
-
-
-class SelfTest(BaseModel):
-    """A few rows of features (None = missing) and the probabilities that the model gave for them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    inputs: tuple[tuple[float | None, ...], ...]
-    probabilities: tuple[tuple[float, ...], ...]
-
-
-class AreaOfApplicability(BaseModel):
-    """Where the model applies (see `applicability`); the samples that span it are in the archive."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    mean_distance: float
-    threshold: float
-    samples: int
-
-
-class ModelCard(BaseModel):
-    """What card.json holds. `mlm` repeats the main facts under the names of the STAC MLM extension."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: ModelId
-    simulated: bool
-    contracts: dict[str, str]
-    features: tuple[str, ...]
-    feature_settings: dict[str, Any]
-    class_scheme: ClassScheme
-    class_scheme_sha256: str
-    classes: dict[str, int]
-    classes_not_in_training: tuple[str, ...]
-    estimator: EstimatorName
-    parameters: dict[str, Any]
-    seed: int
-    missing: Literal["drop", "native"]
-    training: TrainingData
-    validation: dict[str, Any]
-    applicability: AreaOfApplicability | None
-    self_test: SelfTest
-    cocal_version: str
-    libraries: dict[str, str]
-    mlm: dict[str, Any]
-    artefact: str
-    artefact_sha256: str
-    """Of the file's bytes; it may differ between machines that compress differently."""
-    sha256: str
-    """Over the archive's members: the identity of the model, the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -173,27 +105,14 @@ def contract_of(
     }
 
 
-def as_json(value: Any) -> Any:
-    """`value` as it comes back from JSON: tuples are lists, paths and dates are text."""
-    return json.loads(canonical_json(value))
-
-
 def save_model(model: Model, folder: str | Path) -> None:
     """Write model.skops, card.json and card.html into `folder`; equal models give equal bytes."""
-    from cocal.classify.page import card_page
-
     folder = Path(folder)
     with atomic_path(folder / ARTEFACT) as temporary:
         temporary.write_bytes(model.artefact)
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(card_page(model.card), encoding="utf-8", newline="\n")
-    card = model.card.model_dump(mode="json")
-    write_json(folder / CARD, card | {SEAL: seal_of(card)})
-
-
-def seal_of(card: Mapping[str, Any]) -> str:
-    """SHA-256 of what a card says, but for the versions of libraries."""
-    return address({key: value for key, value in card.items() if key not in UNSEALED})
+    write_card(folder, model.card)
 
 
 def load_model(folder: str | Path) -> Model:
@@ -222,13 +141,9 @@ def load_model(folder: str | Path) -> Model:
 
 @lru_cache(maxsize=2)
 def _load(folder: Path, *_states: object) -> Model:
-    """The model as its files are now: the checks of a large forest take seconds, and a run asks for it again and again."""
-    card, sealed = _read_card(folder)
-    try:
-        artefact = (folder / ARTEFACT).read_bytes()
-    except OSError as err:
-        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
-    model = Model(card, artefact)
+    """The model as its files are now: checked once, though every block of a run asks for it."""
+    model, sealed = _read(folder)
+    card = model.card
     _check_bytes(model, folder)
     _check_card(model)
     _run_self_test(model)
@@ -239,6 +154,26 @@ def _load(folder: Path, *_states: object) -> Model:
         )  # fmt: skip
     _warn_of_versions(card, [] if model.kernel else model.unpacked[1])
     return model
+
+
+def stored_model(folder: str | Path) -> Model:
+    """The model in `folder`, to know which it is: `load_model` is to follow before it predicts.
+
+    The kernels are slow to load. So a model that is to the letter as it was trained, with the same versions of the
+    libraries, is spared its self-test; any other is checked as by `load_model`, with the same errors and warnings.
+    """
+    model, sealed = _read(Path(folder))
+    as_trained = sealed and _sha256(model) == model.card.artefact_sha256 and not _contradictions(model)
+    return model if as_trained and not _other_versions(model.card) else load_model(folder)
+
+
+def _read(folder: Path) -> tuple[Model, bool]:
+    """The model, nothing checked, and whether its card is as it was sealed."""
+    card, sealed = read_sealed(folder)
+    try:
+        return Model(card, (folder / ARTEFACT).read_bytes()), sealed
+    except OSError as err:
+        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
 
 
 def verify_model(folder: str | Path) -> Model:
@@ -264,8 +199,12 @@ def verify_model(folder: str | Path) -> Model:
     return model
 
 
+def _sha256(model: Model) -> str:
+    return hashlib.sha256(model.artefact).hexdigest()
+
+
 def _check_bytes(model: Model, folder: Path) -> None:
-    card, stored = model.card, hashlib.sha256(model.artefact).hexdigest()
+    card, stored = model.card, _sha256(model)
     if stored != card.artefact_sha256:
         raise _altered(card, folder, f"{stored}, {_members(model, folder)}")
 
@@ -289,31 +228,17 @@ def _altered(card: ModelCard, folder: str | Path, found: str) -> ModelMismatchEr
     )
 
 
-def read_card(folder: str | Path) -> ModelCard:
-    """The card in `folder`, as it stands there; `load_model` tells whether it is to be believed."""
-    return _read_card(Path(folder))[0]
-
-
-def _read_card(folder: Path) -> tuple[ModelCard, bool]:
-    """The card in `folder`, and whether it is as it was sealed."""
-    try:
-        content = dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
-        sealed = content.pop(SEAL, None) == seal_of(content)
-        return ModelCard.model_validate_json(json.dumps(content)), sealed
-    except OSError as err:
-        raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "mend `model:`") from err
-    except (ValidationError, ValueError, TypeError) as err:
-        raise InputError(
-            f"{folder / CARD} is not a model card", "a card written by `cocal train`", str(err), "restore it"
-        ) from err
-
-
-def _check_card(model: Model) -> None:
-    card, contract, classifier = model.card, unpack_contract(model.artefact), model.kernel or model.classifier
+def _contradictions(model: Model) -> list[str]:
+    """Where the card states another contract than the artefact."""
+    card = model.card
     stated = contract_of(
         card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
     )
-    problems = differences(contract, stated)
+    return differences(unpack_contract(model.artefact), stated)
+
+
+def _check_card(model: Model) -> None:
+    card, problems, classifier = model.card, _contradictions(model), model.kernel or model.classifier
     if classifier.n_features_in_ != len(card.features):
         problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")
     if classifier.classes_.tolist() != sorted(card.classes.values()):
@@ -342,13 +267,18 @@ def _run_self_test(model: Model) -> None:
         )
 
 
-def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+def _other_versions(card: ModelCard) -> list[str]:
+    """The libraries that made the model and have another version here."""
     installed = library_versions()
-    other = [
+    return [
         f"{name} {card.libraries.get(name)} (here {installed[name]})"
         for name in ("scikit-learn", "numpy")
         if card.libraries.get(name) != installed[name]
     ]
+
+
+def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+    other = _other_versions(card)
     if other or told:
         warnings.warn(
             f"model {card.id} was made with {', '.join(other) or 'these versions'}; its self-test is passed. "

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from cocal.classify.card import ModelCard
 from cocal.classify.validation import score_tables
-
-if TYPE_CHECKING:
-    from cocal.classify.model import ModelCard
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,10 @@ from numpy.typing import NDArray
 
 from cocal.classify.applicability import Applicability, applicability_of
 from cocal.classify.artefact import digest, pack
+from cocal.classify.card import AreaOfApplicability, ModelCard, Provenance, TrainingData, as_json
 from cocal.classify.distil import distil, student
 from cocal.classify.estimators import Classifier, fit
-from cocal.classify.model import (
-    ARTEFACT,
-    AreaOfApplicability,
-    Model,
-    ModelCard,
-    Provenance,
-    TrainingData,
-    as_json,
-    contract_of,
-    self_test_of,
-)
+from cocal.classify.model import ARTEFACT, Model, contract_of, self_test_of
 from cocal.classify.settings import AUTO, TrainSettings
 from cocal.classify.sizes import size_curve
 from cocal.classify.tune import choose

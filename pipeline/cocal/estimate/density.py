@@ -45,14 +45,14 @@ def cell_rows(
     in 1e-6 m2, and the number of plots: patches of the target within the square, corners touching, that are
     large enough to be one. What is smaller is mostly an error of the map, and hides nobody.
     """
+    from scipy.ndimage import label  # slow to load, and not every run has squares
+
     inside = owner >= 0
     if not inside.any():
         return None
     regions, place = np.unique(owner[inside], return_inverse=True)
     shares = np.zeros(len(regions), dtype=np.int64)
     np.add.at(shares, place, units[inside])
-    from scipy.ndimage import label
-
     there = inside & (codes == target)
     patch, n_patches = label(there, structure=_TOUCHING)
     sizes = np.zeros(n_patches + 1, dtype=np.int64)

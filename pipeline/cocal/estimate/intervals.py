@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
 
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Floats, Ints, Tally, subtract, sum_by, totals, variances
@@ -30,6 +29,8 @@ _ROUNDING = 1e-12
 
 def wald(sums: Tally, strata: Strata, scope: Ints, confidence: float) -> tuple[Floats, Floats]:  # noqa: ARG001
     """T +- z SE(T), not cut at zero, so that published half-widths can be redone."""
+    from scipy.special import ndtri  # slow to load, and not every run has a sample
+
     centre = totals(sums, strata)
     half = ndtri((1 + confidence) / 2) * np.sqrt(variances(sums, strata))
     return centre - half, centre + half
@@ -128,6 +129,8 @@ def _curve(
 
 def pearson3(mean: Floats, variance: Floats, third: Floats, at: float) -> Floats:
     """Quantile `at` of the shifted gamma distribution with these first three cumulants."""
+    from scipy.special import gammaincinv, ndtri  # as in `wald`
+
     sd = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         skewness = np.where(sd > 0, third / sd**3, 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate.strata import Strata
@@ -87,6 +86,8 @@ def check_simple_random(strata: Strata, estimator: str) -> None:
     The number of points per group of known size is multinomial then; a chi-square beyond `NOT_RANDOM`
     is taken as a sample that was stratified.
     """
+    from scipy.special import chdtrc  # slow to load, and not every run has a sample
+
     expected = strata.n.sum() * strata.area_ha / strata.total_ha
     statistic = float(((strata.n - expected) ** 2 / expected).sum())
     if len(strata.n) > 1 and chdtrc(len(strata.n) - 1, statistic) < NOT_RANDOM:

@@ -2,6 +2,7 @@
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
 stages    import, index + classify                        training  labelled places -> a model
+state     the run as one stage hands it to the next
 series    a table of labelled time series -> a model, without area and images
 tiles     the fused work of one block and one tile        minimum   patches too small taken away, areas kept
                                                           mosaic    maps of several tiles on one window
@@ -29,7 +30,7 @@ from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.inputs import check_inputs
 from cocal.run.journal import Journal, configuration_of
 from cocal.run.plan import Plan, ground, plan
-from cocal.run.stages import Run
+from cocal.run.state import Run
 from cocal.run.tables import read_own_csv, truth_table
 from cocal.store import LocalStore, sha256_file
 

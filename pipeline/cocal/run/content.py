@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -19,11 +19,9 @@ from cocal.report import (
 )
 from cocal.run.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.pictures import restricted_overview
+from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, truth_table
 from cocal.store import library_versions, sha256_file
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 _CARD = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256", "validation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,11 +46,9 @@ from cocal.fieldwork.design import (
 from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
 from cocal.run.execute import Call, Job
 from cocal.run.mosaic import maps_in_reach
+from cocal.run.state import Run
 from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneR
 from cocal.run.execute import Call, Job, Outcome, SerialExecutor
 from cocal.run.journal import StageRecord
 from cocal.run.plan import Ground, ground
-from cocal.run.stages import Run
+from cocal.run.state import Run
 from cocal.scenes.download import make_gate, make_source
 from cocal.scenes.download.catalogue import Cell, Granule, Look, boxes_of, cells_of, looks_of, months_of
 from cocal.scenes.download.estimate import MonthEstimate, State, estimate, is_too_cloudy

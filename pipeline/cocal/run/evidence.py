@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
 from cocal.fieldwork import read_records
+from cocal.grid import Tile
 from cocal.run.measure.sampling import Sample, frame_of
 from cocal.run.overview import values_at
-
-if TYPE_CHECKING:
-    from cocal.grid import Tile
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 _EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8)
 """Lower ends of the classes of probability in which map and ground are compared."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -15,11 +15,9 @@ from cocal.report.geopackage import Graduated, write_geopackage
 from cocal.report.workbook import write_workbook
 from cocal.run.pictures import read_squares
 from cocal.run.stac import write_stac
+from cocal.run.state import Run
 from cocal.run.tables import read_own_csv
 from cocal.store import address, atomic_path, sha256_file, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 FOLDER = "files"
 TABLES = (

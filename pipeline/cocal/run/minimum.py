@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,19 +33,17 @@ from cocal.run.execute import Call, Job
 from cocal.run.measure.counting import counted, regions_source
 from cocal.run.mosaic import Maps, Source, maps_in_reach, mosaic, regions_of
 from cocal.run.plan import Unit
+from cocal.run.state import Run
 from cocal.run.tables import read_own_csv, write_own_csv
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore, address, library_versions, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 Drafts = dict[tuple[str, Tile], Unit | None]
 Counts = dict[int, NDArray[np.int64]]
 """Region (row of the table): (2, NEVER + 1) area in 1e-6 m2 by kept level, of all its ground and of the draft's target."""
 
 LEVELS = "levels.csv"
-_CODE = ("classify/minimum", "regions", "grid", "archive", "run/minimum", "run/mosaic")
+_CODE = ("classify/minimum", "classify/flood", "regions", "grid", "archive", "run/minimum", "run/mosaic")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from cocal.classify.card import ModelCard
 from cocal.classify.collection import Found, Verdict
-from cocal.classify.model import ModelCard
 from cocal.classify.page import card_sections
 
 

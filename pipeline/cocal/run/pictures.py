@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,8 @@ from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
 from cocal.grid import Tile, transformer, utm_epsg
 from cocal.report import OUTSIDE, MapOverview, MapPicture, Shade
 from cocal.run.overview import overview
+from cocal.run.state import Run
 from cocal.run.tables import read_own_csv
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 Bounds = tuple[float, float, float, float]
 

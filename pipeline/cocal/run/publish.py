@@ -11,7 +11,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cocal.estimate import public_density
 from cocal.report import ReportContent, report
@@ -19,11 +19,9 @@ from cocal.run.content import report_content
 from cocal.run.files import TABLES, write_for_others
 from cocal.run.pictures import public_overview, read_squares
 from cocal.run.redaction import without_folders
+from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
 from cocal.store import sha256_file, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 FOLDER = "public"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,11 +12,9 @@ from cocal.estimate import compare, eradication_table, unmatched_official, write
 from cocal.estimate.eradication import QUANTITIES
 from cocal.run.measure import measure_inputs
 from cocal.run.measure.change import CHANGE_COLUMNS
+from cocal.run.state import Run
 from cocal.run.tables import given_sha256, read_given_csv, read_own_csv, write_own_csv
 from cocal.store import address, sha256_file, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 
 def compare_stage(run: Run) -> None:

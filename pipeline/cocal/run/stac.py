@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pystac
 import shapely
 
+from cocal.run.plan import Unit
+from cocal.run.state import Run
 from cocal.store import write_json
-
-if TYPE_CHECKING:
-    from cocal.run.plan import Unit
-    from cocal.run.stages import Run
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"

@@ -5,29 +5,16 @@ Each stage finds what is committed already, works on the rest, and leaves commit
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from cocal.archive import Scene, list_scenes, scene_store, write_catalog
-from cocal.classify import check_model, load_model
-from cocal.config import RunConfig
-from cocal.contracts import Period
-from cocal.errors import InputError, UsageError, WorkFailedError
+from cocal.archive import list_scenes, scene_store, write_catalog
+from cocal.classify import check_model, load_model, stored_model
+from cocal.errors import InputError, WorkFailedError
 from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
-from cocal.regions import Regions, read_regions
-from cocal.run.execute import Call, Executor, Job, Outcome
-from cocal.run.journal import Journal, StageRecord
+from cocal.run.execute import Call, Job
 from cocal.run.minimum import apply_minimum_unit
 from cocal.run.plan import (
-    Ground,
     Unit,
     feature_inputs,
     feature_task,
@@ -36,86 +23,9 @@ from cocal.run.plan import (
     map_unit,
     scenes_of,
 )
+from cocal.run.state import Run
 from cocal.run.tiles import MapTask, block_map, finish_tile, write_features
 from cocal.scenes import import_scene
-from cocal.store import LocalStore, address
-
-log = logging.getLogger(__name__)
-
-
-@dataclass
-class Run:
-    """A run under way: what it stands on and what its stages have found so far."""
-
-    config: RunConfig
-    executor: Executor
-    journal: Journal
-    base: Ground
-    store: LocalStore
-    scenes: list[Scene] = field(default_factory=list)
-    model_folder: Path | None = None
-    maps: dict[tuple[str, Tile], Unit | None] = field(default_factory=dict)
-    config_path: Path | None = None
-    minimum_unit: pd.DataFrame | None = None
-    """What the minimum mapping unit changed, by region and period; None where the run has none."""
-
-    @cached_property
-    def zones(self) -> Regions | None:
-        """The zones of the law, if the configuration has any."""
-        return read_regions(self.config.legal.zones) if self.config.legal else None
-
-    @property
-    def periods(self) -> list[Period]:
-        return [p.period for p in self.config.periods]
-
-    @property
-    def simulated(self) -> bool:
-        """True if any scene is simulated: then every output says so."""
-        return any(s.simulated for s in self.scenes)
-
-    @property
-    def scenes_address(self) -> str:
-        return address({s.id: s.address for s in self.scenes})
-
-    def require_model(self) -> Path:
-        """The folder of the run's model; the train stage has set it."""
-        if self.model_folder is None:
-            raise RuntimeError("train_stage comes before the stages that need a model")
-        return self.model_folder
-
-    def work(self, record: StageRecord, jobs: Sequence[Job]) -> dict[str, Outcome]:
-        """Do the jobs; the outcomes by unit.
-
-        What the user must mend stops the run: jobs that are under way then are finished, no more are begun.
-        """
-        outcomes: dict[str, Outcome] = {}
-        refused: list[UsageError] = []
-
-        def begun() -> Iterator[Job]:
-            for job in jobs:
-                if refused:
-                    return
-                yield job
-
-        for outcome in self.executor.outcomes(begun()):
-            self.journal.outcome(record, outcome)
-            outcomes[outcome.unit] = outcome
-            if isinstance(outcome.error, UsageError):
-                refused.append(outcome.error)
-        if refused:
-            raise refused[0]
-        return outcomes
-
-    def one_unit(self, stage: str, inputs: dict[str, Any], write: Any) -> None:
-        """A stage of a single unit `:stage`: reuse it, or call `write(folder)` and commit."""
-        with self.journal.stage(stage, 1) as record:
-            if self.store.find(f":{stage}", address(inputs)):
-                self.journal.reused(record, stage)
-                return
-            began = time.monotonic()
-            with self.store.commit(f":{stage}", inputs) as folder:
-                write(folder)
-            self.journal.outcome(record, Outcome(stage, None, None, time.monotonic() - began))
 
 
 def import_stage(run: Run) -> None:
@@ -149,7 +59,7 @@ def import_stage(run: Run) -> None:
 
 def map_tasks(run: Run, model_folder: Path) -> list[tuple[Tile, MapTask, Unit]]:
     """Every tile and period with what makes its map."""
-    config, model = run.config, load_model(model_folder)
+    config, model = run.config, stored_model(model_folder)
     for period in run.periods:
         check_model(
             model,
@@ -188,6 +98,8 @@ def classify_stage(run: Run) -> None:
             finish = Call(finish_tile, (tile, task, run.store, unit.name, unit.inputs))
             jobs.append(Job(unit.name, blocks, finish))
             by_unit[unit.name] = (key, unit)
+        if jobs:
+            load_model(run.require_model())  # tested once and here, not by the first worker
         for name, outcome in run.work(record, jobs).items():
             key, unit = by_unit[name]
             run.maps[key] = None if outcome.error else unit

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from cocal.errors import InputError
+from cocal.run.state import Run
 from cocal.store import given_back, sha256_file, write_csv
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 
 def given_sha256(path: Path | None, key: str) -> str | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -36,11 +36,9 @@ from cocal.grid import Window, transformer
 from cocal.regions import Regions, owned
 from cocal.run.execute import Call, Job, Outcome
 from cocal.run.plan import feature_inputs, feature_task
+from cocal.run.state import Run
 from cocal.run.tiles import FeatureTask, sample_features
 from cocal.store import address, sha256_file, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 RESOLUTION = 10
 OWN_GROUPS = ("region", "country")

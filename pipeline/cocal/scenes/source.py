@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import rasterio
 import xarray as xr
@@ -111,6 +110,8 @@ def open_cube(path: Path) -> Iterator[xr.Dataset]:
 @contextmanager
 def _open_hdf5(path: Path) -> Iterator[Any]:
     """An open HDF5 file: for pixels alone, as xarray decodes every variable's header at each opening."""
+    import h5py  # few sources are NetCDF
+
     try:
         file = h5py.File(path)
     except OSError as err:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,6 +90,8 @@ class _Undecided:
 
     def _index(self) -> None:
         """A tree over the members alone, and each member's nearest neighbours in it."""
+        from scipy.spatial import cKDTree  # slow to load, and few runs draw points
+
         self._order = np.sort(np.array(self._members, dtype=np.int64))
         self._tree = cKDTree(self._points[self._order])
         k = min(_NEIGHBOURS, len(self._order))
@@ -105,6 +106,8 @@ def spatial_balance(sample: Floats, population: Floats) -> float:
     v is the sum of inclusion probabilities n/N of the units that lie nearest to a point, 1 for each in a
     perfect sample (Stevens and Olsen 2004, doi:10.1198/016214504000000250). Lower is better.
     """
+    from scipy.spatial import cKDTree
+
     nearest = cKDTree(sample).query(population)[1]
     v = np.bincount(nearest, minlength=len(sample)) * len(sample) / len(population)
     return float(((v - 1) ** 2).mean())

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from cocal.errors import InputError
 from cocal.fieldwork.columns import listed
@@ -119,6 +118,8 @@ def _fillable(frame: Frame, settings: DesignSettings, strata: Ints) -> int:
 
 def _normal_size(area: Floats, share: Floats, goal: float, confidence: float, n_pixels: int) -> int:
     """Points for the target under a normal distribution and the best allocation: where the search begins."""
+    from scipy.special import ndtri  # slow to load, and few runs draw points
+
     weight = area / area.sum()
     error = goal * float((weight * share).sum()) / float(ndtri((1 + confidence) / 2))
     return int(sample_size(weight, np.sqrt(share * (1 - share)), standard_error=error, n_pixels=n_pixels))

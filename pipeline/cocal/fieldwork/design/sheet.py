@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cocal.fieldwork.design.draw import MAIN
 from cocal.fieldwork.design.texts import SHEET
@@ -26,6 +25,8 @@ def write_sheet(
 
     `regions` gives the name of each region id. Strata and map classes are not on it.
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("cocal.fieldwork.design", "assets"),
         autoescape=True,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
 from cocal.errors import InputError
@@ -127,6 +126,8 @@ def _in_range(limits: ProbabilityRange, probability: NDArray[np.uint16]) -> Mask
 
 
 def _near(near: Nearness, layers: Layers, codes: Mapping[str, int]) -> Mask:
+    from scipy.ndimage import distance_transform_edt  # slow to load, and few runs ask what is near
+
     source = _of_values(near.raster, layers) if near.raster else _of_classes(near.classes, layers, codes)
     if not source.any():
         return source

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,8 @@ from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import class_codes
 from cocal.run.mosaic import Source, regions_of
+from cocal.run.state import Run
 from cocal.scheme import ClassScheme
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 OUTSIDE_NOTE = "{:.1f} % of the mapped hectares lie where the model does not apply"
 _UNIT = 10_000

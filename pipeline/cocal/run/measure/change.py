@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from cocal.fieldwork import read_strata
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import CHANGES, change_counts
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 _ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
 """Quantity of the maps -> quantity of `estimate_change`."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cocal.contracts import Period
 from cocal.errors import WorkFailedError
 from cocal.grid import Tile
 from cocal.run.execute import Call, Job
 from cocal.run.mosaic import Source
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 
 def class_maps(run: Run, period: Period) -> list[tuple[Tile, Path | None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,7 @@ from cocal.grid import Tile
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import density_cells
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 
 def density_stage(run: Run) -> pd.DataFrame | None:

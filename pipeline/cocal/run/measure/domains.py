@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
 from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 TOTAL = "total"
 """The name of the whole in the place of a country."""

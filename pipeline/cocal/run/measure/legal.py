@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -20,9 +19,7 @@ from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import zone_counts
 from cocal.run.measure.sampling import RESOLUTION, Sample, frame_of
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 
 def zone_stage(run: Run) -> dict[str, NDArray[np.int64]] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -30,9 +30,7 @@ from cocal.fieldwork import (
 from cocal.fieldwork import UNOBSERVED as DARK
 from cocal.fieldwork.columns import listed
 from cocal.grid import Tile
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
+from cocal.run.state import Run
 
 NO_MAP, RESOLUTION = 255, 10
 ELSEWHERE = "(no region)"

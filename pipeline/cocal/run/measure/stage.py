@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,11 +28,9 @@ from cocal.run.measure.domains import (
 )
 from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone, zone_stage
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
+from cocal.run.state import Run
 from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, library_versions, source_digest
-
-if TYPE_CHECKING:
-    from cocal.run.stages import Run
 
 _CODE = ("estimate", "fieldwork", "regions", "grid", "accuracy")
 _OWN_CODE = ("run/measure", "run/mosaic", "run/tables")
