@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from cocal.classify.applicability import UNKNOWN
 from cocal.classify.calibration import at_prior, trained_share
+from cocal.classify.card import ModelCard
 from cocal.classify.estimators import one_thread
-from cocal.classify.model import Model, ModelCard
+from cocal.classify.model import Model
 from cocal.classify.settings import Missing
 from cocal.contracts import CLASSMAP, NO_DATA, UNOBSERVED, check_classmap, check_features
 from cocal.errors import ModelMismatchError

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from cocal.classify.estimators import Classifier, estimator_types
 from cocal.classify.kernel.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
@@ -59,6 +58,8 @@ class BoostingKernel:
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         total = _totals(self.trees, X, self.baseline.ravel())
         if total.shape[1] == 1:
+            from scipy.special import expit  # a fifth of a second that forests do without
+
             second = expit(total[:, 0])
             return np.column_stack([1 - second, second])
         # Column after column, as scikit-learn has them: the last bit of a softmax depends on it.
