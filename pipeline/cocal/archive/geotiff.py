@@ -12,15 +12,15 @@ import struct
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cocal.grid import Window
 
-Box = tuple[int, int, int, int]
-"""First row, row after the last, first column, column after the last."""
+if TYPE_CHECKING:
+    from cocal.archive.unpack import Box
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PREDICTOR = 256, 257, 258, 259, 277, 317
 _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _FORMAT, _SCALE, _TIE = 322, 323, 324, 325, 339, 33550, 33922
@@ -71,16 +71,8 @@ class Tiled:
                     limit = (self.height - i * self.side, self.width - j * self.side)
                     top = box[0] + i * self.side * repeat - down
                     left = box[2] + j * self.side * repeat - right
-                    place(
-                        tile[: limit[0]],
-                        min(limit[1], self.side),
-                        self.differences,
-                        repeat,
-                        top,
-                        left,
-                        box,
-                        out,
-                    )
+                    part, width = tile[: limit[0]], min(limit[1], self.side)
+                    place(part, width, self.differences, repeat, top, left, box, out)
 
     def _tile(self, handle: int, number: int) -> NDArray[Any]:
         packed = os.pread(handle, int(self.count[number]), int(self.offset[number]))

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cocal.archive.geotiff import Box
+Box = tuple[int, int, int, int]
+"""First row, row after the last, first column, column after the last."""
 
 
 @njit(cache=True)

@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from cocal.contracts import NO_DATA
 from cocal.features.mask import clear_mask
-from cocal.features.ordering import Ranks, count_time, percent_of, pick, ranks, sort_time
+from cocal.features.ordering import STRIP_PIXELS, Ranks, count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings, bands_needed
 
 REFLECTANCE_SCALE = 10_000
 """Digital numbers of scenes/1 per reflectance of 1."""
-
-_STRIP_PIXELS = 4_096
-"""Pixels worked on at a time, so that a window's dates of one band stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Composite:
 def row_strips(shape: tuple[int, ...]) -> Iterator[slice]:
     """Slices of the first axis that together are the whole, each of about 4,096 pixels."""
     row_pixels = max(1, int(np.prod(shape[1:])))
-    rows = max(1, _STRIP_PIXELS // row_pixels)
+    rows = max(1, STRIP_PIXELS // row_pixels)
     yield from (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 
 

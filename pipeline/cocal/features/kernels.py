@@ -17,14 +17,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from cocal.features.names import STATISTICS
-from cocal.features.ordering import comparators, rank_table
+from cocal.features.ordering import STRIP_PIXELS, comparators, rank_table
 from cocal.features.settings import FillRule
 from cocal.features.temporal import DAYS_PER_YEAR, Course, Series
 
 Pairs = NDArray[np.int64]
-
-_STRIP = 4_096
-"""Pixels worked on at a time."""
 
 
 @lru_cache(maxsize=512)
@@ -203,8 +200,8 @@ def _percentile_of_dates(
 ) -> None:
     """`ordering.pick` of `ordering.sort_time` over `scale`, a few thousand pixels at a time, whose dates stay in the cache."""
     dates, n = stack.shape
-    for first in range(0, n, _STRIP):
-        size = min(_STRIP, n - first)
+    for first in range(0, n, STRIP_PIXELS):
+        size = min(STRIP_PIXELS, n - first)
         part = slice(first, first + size)
         planes = np.empty((dates, size), dtype=np.uint16)
         for t in range(dates):

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+STRIP_PIXELS = 4_096
+"""Pixels worked on at a time, so that a window's dates of one band stay in the processor's cache."""
+
 
 def blend(where: NDArray[np.bool_], yes: Any, no: Any) -> NDArray[Any]:
     """`np.where(where, yes, no)` for floats of one dtype, by their bits.

@@ -30,15 +30,7 @@ def warm() -> float:
     for rule in ("linear", "median"):
         filled(gaps, [1.0, 2.0], rule)
     for dtype in (np.uint8, np.uint16):
-        place(
-            np.frombuffer(bytes(8), dtype).reshape(2, -1),
-            2,
-            True,
-            1,
-            0,
-            0,
-            (0, 2, 0, 2),
-            np.zeros((2, 2), dtype),
-        )
+        tile, whole = np.frombuffer(bytes(8), dtype).reshape(2, -1), (0, 2, 0, 2)
+        place(tile, 2, True, 1, 0, 0, whole, np.zeros((2, 2), dtype))
     kept_levels(np.zeros((2, 2), dtype=np.int16), 2)
     return time.monotonic() - began
