@@ -20,8 +20,8 @@ for _folder in ("tests", "tests/run", "tests/serve"):
 from map_page import click_middle, open_map, view, wait_for_colour, webgl_chromium  # noqa: E402
 from offering import Server  # noqa: E402
 from playwright.sync_api import Browser, Page  # noqa: E402
-from shown_land import HOSTILE, blank_pages, finished_land  # noqa: E402
-from small_world import SmallWorld  # noqa: E402
+from shown_land import HOSTILE, finished_land  # noqa: E402
+from small_world import SmallWorld, blank_pages  # noqa: E402
 from test_requests import TRAVERSALS  # noqa: E402
 
 from browser import PHONE, WIDE, keep, violations  # noqa: E402

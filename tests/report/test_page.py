@@ -2,6 +2,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
+from unittest.mock import patch
 
 import pytest
 
@@ -42,6 +43,13 @@ class _Outline(HTMLParser):
 
     def text(self, language):
         return re.sub(r"\s+", " ", " ".join(self.words[language]).replace("\N{NO-BREAK SPACE}", " "))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pictures():
+    """No test here looks at a pixel."""
+    with patch("cocal.report.drawing.DPI", 50):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +100,11 @@ def test_mapped_estimated_interval_and_unobserved_stand_side_by_side(page):
 
 def test_what_the_minimum_unit_moved_stands_region_by_region(made_up):
     # Before 10.2, 1.5 taken away, 1.3 put there: 10.0 on the map.
-    with_unit = _Outline(render(made_up(2, further=True)))
+    with_unit = _Outline(render(made_up(2, further=True, map_overview=None)))
     assert (with_unit.open, with_unit.misplaced) == ([], [])
     assert "La unidad mínima del mapa" in with_unit.text("es")
     assert re.search(r"San Pedro 10\.2\d* 1\.5\d* 1\.3\d* 10\.0", with_unit.text("en"))
-    without = _Outline(render(made_up(2, further=True, minimum_unit=None)))
+    without = _Outline(render(made_up(2, further=True, map_overview=None, minimum_unit=None)))
     assert "minimum unit" not in without.text("en")
 
 

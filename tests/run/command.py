@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from cocal.cli import main
 from cocal.store import MANIFEST, STAGING, Manifest
 
 COCAL = (sys.executable, "-c", "from cocal.cli import main; main()")
@@ -22,6 +25,21 @@ def cocal(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Complet
     """`cocal ARGUMENTS`, run to its end."""
     command = [*COCAL, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+
+
+def in_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """As `cocal`, without a new process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    before = sys.argv
+    sys.argv = ["cocal", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv = before
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def stages_of(root: Path) -> dict[str, dict[str, object]]:

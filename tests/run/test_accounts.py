@@ -7,6 +7,7 @@ import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,9 @@ def world(tmp_path_factory):
     write_csv(world.folder / "official.csv", official)
     world.edit(settings)
     world.edit(lambda content: with_folders(content, world.folder))
-    result = run(read_config(world.config), config_path=world.config)
+    # no test looks at a pixel of the two pages
+    with patch("cocal.report.drawing.DPI", 50):
+        result = run(read_config(world.config), config_path=world.config)
     assert result.failures == ()
     return world
 

@@ -1,14 +1,9 @@
 """Bad input through the command's `main`: exit code, one message, nothing half-written."""
 
-import io
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-
 import pytest
+from command import in_process
 from refusing import CASES, refused
-
-from cocal.cli import main
+from small_world import blank_pages
 
 QUICK = (
     "no such configuration", "unknown key", "two problems at once", "period without scenes",
@@ -19,25 +14,11 @@ QUICK = (
 )  # fmt: skip
 
 
-def in_process(*arguments):
-    """As `command.cocal`, without a new process."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    before = sys.argv
-    sys.argv = ["cocal", *map(str, arguments)]
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        code = end.code
-    finally:
-        sys.argv = before
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-
-
 @pytest.mark.parametrize("name", QUICK)
 def test_it_is_refused(name, finished, tmp_path):
     case = next(c for c in CASES if c.name == name)
-    assert refused(case, finished, tmp_path, command=in_process).startswith(f"{case.code} |")
+    with blank_pages():
+        assert refused(case, finished, tmp_path, command=in_process).startswith(f"{case.code} |")
 
 
 def test_what_only_a_later_stage_needs_does_not_stop_an_earlier_one(finished):

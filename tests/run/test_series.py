@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 import yaml
+from command import in_process
 
 from cocal.config import RunConfig, SeriesConfig, read_training
 from cocal.errors import ConfigError, InputError
@@ -80,11 +79,7 @@ def test_a_table_alone_makes_a_model_with_classes_from_its_labels_and_features_f
 
 def test_the_command_prints_the_nulls_and_where_the_model_is(tmp_path: Path) -> None:
     path = written(tmp_path, invented())
-    done = subprocess.run(
-        [sys.executable, "-c", "from cocal.cli import main; main()", "train", path],
-        capture_output=True,
-        text=True,
-    )
+    done = in_process("train", path)
     assert done.returncode == 0, done.stderr
     for words in ("plain_forest", "persistence", "no earlier map", "runs/t/model/"):
         assert words in done.stdout

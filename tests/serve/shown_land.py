@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from small_world import DAYS, SmallWorld, make_world
+from small_world import DAYS, SmallWorld, blank_pages, make_world
 
 from cocal.config import read_config
 from cocal.run import run
@@ -44,15 +42,3 @@ def finished_land(folder: Path, size_px: int = 96, *, page: bool = False) -> Sma
     with nullcontext() if page else blank_pages():
         assert run(config, config_path=world.config).failures == ()
     return world
-
-
-@contextmanager
-def blank_pages() -> Iterator[None]:
-    # the stage first: it is loaded by its patch, and must not take the other one for the real page
-    with patch("cocal.run.publish.report", write_blank), patch("cocal.report.report", write_blank):
-        yield
-
-
-def write_blank(out: Path, content: object) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "index.html").write_text("", encoding="utf-8")
