@@ -14,6 +14,8 @@ from typing import Any
 from bands import COARSE, FINE, INDICES
 
 BANDS, QUARTERS = (*FINE, *COARSE), 4
+STRIP = 4096
+"""Pixels that cocal works on at a time."""
 
 
 def formulas(b: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,26 +50,28 @@ def layers(band: Any) -> list[Any]:
 
 
 def by_cocal(composite: Path, forest: Path, out: Path) -> None:
-    import joblib
     import numpy as np
     import rasterio
 
-    from cocal.classify.kernel import kernel_of
+    from cocal.classify.kernel import read_kernel
     from cocal.features.indices import compute_index
 
-    estimator = joblib.load(forest)
-    kernel = kernel_of(estimator)
-    assert kernel is not None
+    kernel = read_kernel(forest.with_suffix(".npz").read_bytes())
     with rasterio.open(composite) as source:
         profile = source.profile | {"count": 1, "dtype": "uint8", "nodata": 0, "predictor": 1}
         with rasterio.open(out, "w", **profile) as target:
             for _, window in source.block_windows(1):
                 bands = source.read(window=window).reshape(len(BANDS) * QUARTERS, -1)
-                named = [{n: bands[i * QUARTERS + q] for i, n in enumerate(BANDS)} for q in range(QUARTERS)]
-                stack = [*bands, *(compute_index(name, quarter) for name in INDICES for quarter in named)]
-                best = kernel.predict_proba(np.stack(stack).T).argmax(axis=1)
-                classes = estimator.classes_[best].reshape(window.height, window.width)
-                target.write(classes.astype(np.uint8), 1, window=window)
+                classes = np.empty(bands.shape[1], dtype=np.uint8)
+                for first in range(0, classes.size, STRIP):
+                    strip = bands[:, first : first + STRIP]
+                    named = [
+                        {n: strip[i * QUARTERS + q] for i, n in enumerate(BANDS)} for q in range(QUARTERS)
+                    ]
+                    indices = [compute_index(name, quarter) for name in INDICES for quarter in named]
+                    best = kernel.predict_proba(np.concatenate([strip, indices]).T).argmax(axis=1)
+                    classes[first : first + STRIP] = kernel.classes_[best]
+                target.write(classes.reshape(window.height, window.width), 1, window=window)
 
 
 def by_geowombat(composite: Path, forest: Path, out: Path) -> None:

@@ -27,6 +27,7 @@ from spent import Pairs, Spent, spend, table
 from whole import WORK, prepared
 
 from cocal.archive import list_scenes, read_scenes, scenes_within
+from cocal.classify.kernel import kernel_of, write_kernel
 from cocal.features import bands_needed, composite, composite_windows
 
 MAPS = Path(__file__).parent / "peer_maps.py"
@@ -79,6 +80,9 @@ def prepare(land: Land, home: Path) -> None:
     for forest, size in FORESTS.items():
         estimator = RandomForestClassifier(**size, random_state=0, n_jobs=-1).fit(features, codes)
         joblib.dump(estimator.set_params(n_jobs=1), home / f"{slug(forest)}.joblib")
+        kernel = kernel_of(estimator)
+        assert kernel is not None
+        (home / f"{slug(forest)}.npz").write_bytes(write_kernel(kernel))  # as cocal's own models hold it
     columns = {f"f{i}": features[:, i] for i in range(features.shape[1])} | {"code": codes.astype(np.int32)}
     points = gpd.points_from_xy(np.arange(len(codes)), np.zeros(len(codes)))
     gpd.GeoDataFrame(columns, geometry=points, crs=f"EPSG:{land.window.epsg}").to_file(
