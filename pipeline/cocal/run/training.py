@@ -25,9 +25,9 @@ from cocal.classify import (
     train,
     write_checks,
 )
-from cocal.classify.nulls import PREVIOUS
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.validation import Fitted
+from cocal.classify.validation.nulls import PREVIOUS
+from cocal.classify.validation.validate import Fitted
 from cocal.config import RunConfig, TrainSection
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError

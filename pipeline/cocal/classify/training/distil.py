@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cocal.classify.estimators import one_thread
 from cocal.classify.settings import TrainSettings
-from cocal.classify.validation import Fitted
+from cocal.classify.validation.validate import Fitted
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from cocal.classify.folds import spatial_blocks, spatial_folds
 from cocal.classify.settings import ValidationSettings
+from cocal.classify.validation.folds import spatial_blocks, spatial_folds
 from cocal.errors import InputError
 from cocal.grid import transformer
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.nulls import Problem, model_predictor
 from cocal.classify.settings import AUTO, TrainSettings
-from cocal.classify.validation import Design
+from cocal.classify.validation.nulls import Problem, model_predictor
+from cocal.classify.validation.validate import Design
 
 USUAL: Mapping[str, Mapping[str, Any]] = {
     "extra_trees": {"n_estimators": 300, "max_features": 0.2},

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cocal.classify.checks import RULES
-from cocal.classify.validation import Fitted
+from cocal.classify.training.checks import RULES
+from cocal.classify.validation.validate import Fitted
 from cocal.store import atomic_path, write_csv
 
 if TYPE_CHECKING:

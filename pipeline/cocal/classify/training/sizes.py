@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.scoring import draws, macro_f1s
-from cocal.classify.validation import Fitted
+from cocal.classify.validation.scoring import draws, macro_f1s
+from cocal.classify.validation.validate import Fitted
 
 TREES = (5, 10, 25, 50, 100, 200, 300, 500, 1000)
 DEPTHS = (6, 9, 12, 18)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from sklearn.metrics import accuracy_score
 
 from cocal.classify.model import Model
-from cocal.classify.nulls import NULLS
-from cocal.classify.series import read_series
 from cocal.classify.settings import SeriesSamples, TrainSettings
-from cocal.classify.train import train
+from cocal.classify.training.series import read_series
+from cocal.classify.training.train import train
+from cocal.classify.validation.nulls import NULLS
 from cocal.errors import InputError
 from cocal.scheme import ClassScheme
 
@@ -22,7 +22,7 @@ Samples = Callable[..., pd.DataFrame]
 Settings = Callable[..., TrainSettings]
 Trainer = Callable[..., Model]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("COCAL_TEST_DATA", ROOT.parent / "shared" / "data"))
 T20LKP = DATA / "samples" / "t20lkp_s2_481_11bands_36dates.parquet"
 real = pytest.mark.skipif(not T20LKP.is_file(), reason="real samples t20lkp are not in COCAL_TEST_DATA")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from cocal.classify.series import read_series
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.grid import project
 from cocal.scheme import ClassScheme

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from cocal.classify.applicability import Applicability, applicability_of
 from cocal.classify.artefact import digest, pack
 from cocal.classify.card import AreaOfApplicability, ModelCard, Provenance, TrainingData, as_json
-from cocal.classify.distil import distil, student
 from cocal.classify.estimators import Classifier, fit
 from cocal.classify.model import ARTEFACT, Model, contract_of, self_test_of
 from cocal.classify.settings import AUTO, TrainSettings
-from cocal.classify.sizes import size_curve
-from cocal.classify.tune import choose
-from cocal.classify.validation import Fitted, block_design, problem_of, validated
+from cocal.classify.training.distil import distil, student
+from cocal.classify.training.sizes import size_curve
+from cocal.classify.training.tune import choose
+from cocal.classify.validation.validate import Fitted, block_design, problem_of, validated
 from cocal.contracts import CLASSMAP, FEATURES
 from cocal.errors import InputError
 from cocal.scheme import ClassScheme

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.classify.estimators import fit, one_thread
-from cocal.classify.scoring import Answers
 from cocal.classify.settings import TrainSettings
+from cocal.classify.validation.scoring import Answers
 from cocal.errors import InputError
 
 Rows = NDArray[np.intp]

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cocal.classify.check_page import write_checks
-from cocal.classify.checks import check_labels, out_of_fold, suspects
 from cocal.classify.settings import TrainSettings
-from cocal.classify.validation import Fitted, validated
+from cocal.classify.training.check_page import write_checks
+from cocal.classify.training.checks import check_labels, out_of_fold, suspects
+from cocal.classify.validation.validate import Fitted, validated
 from cocal.contracts import Period
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]

@@ -11,10 +11,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.folds import Fold, folds_by, spatial_folds
-from cocal.classify.nulls import NULLS, Predictor, Problem, check_null_index, model_predictor, null_models
-from cocal.classify.scoring import Answers, block_intervals, calibration, prevalence_weights, target_scores
 from cocal.classify.settings import TrainSettings
+from cocal.classify.validation.folds import Fold, folds_by, spatial_folds
+from cocal.classify.validation.nulls import (
+    NULLS,
+    Predictor,
+    Problem,
+    check_null_index,
+    model_predictor,
+    null_models,
+)
+from cocal.classify.validation.scoring import (
+    Answers,
+    block_intervals,
+    calibration,
+    prevalence_weights,
+    target_scores,
+)
 from cocal.errors import InputError
 
 PLAIN_DIGITS = 6

@@ -10,12 +10,12 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score
 
-from cocal.classify.distil import distil, student
 from cocal.classify.model import Model
 from cocal.classify.settings import TrainSettings
-from cocal.classify.sizes import DEPTHS, _cut, size_curve
-from cocal.classify.tune import USUAL, _starters, choose
-from cocal.classify.validation import Fitted, block_design, problem_of, validated
+from cocal.classify.training.distil import distil, student
+from cocal.classify.training.sizes import DEPTHS, _cut, size_curve
+from cocal.classify.training.tune import USUAL, _starters, choose
+from cocal.classify.validation.validate import Fitted, block_design, problem_of, validated
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
 Samples = Callable[..., pd.DataFrame]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, f1_score
 
-from cocal.classify.folds import spatial_folds
-from cocal.classify.nulls import NULLS, best_threshold
-from cocal.classify.scoring import (
+from cocal.classify.settings import TrainSettings
+from cocal.classify.validation.folds import spatial_folds
+from cocal.classify.validation.nulls import NULLS, best_threshold
+from cocal.classify.validation.scoring import (
     Answers,
     average_precision,
     block_intervals,
@@ -21,8 +22,7 @@ from cocal.classify.scoring import (
     prevalence_weights,
     target_scores,
 )
-from cocal.classify.settings import TrainSettings
-from cocal.classify.validation import ScoreTable, scores, validate
+from cocal.classify.validation.validate import ScoreTable, scores, validate
 from cocal.errors import InputError
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]

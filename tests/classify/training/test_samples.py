@@ -10,8 +10,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cocal.classify.samples import Samples, SampleWarning, read_samples, sample_pixels
 from cocal.classify.settings import PointSamples, PolygonSamples
+from cocal.classify.training.samples import Samples, SampleWarning, read_samples, sample_pixels
 from cocal.errors import InputError
 from cocal.grid import project, transformer, utm_epsg
 from cocal.scheme import ClassScheme

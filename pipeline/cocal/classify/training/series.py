@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from cocal.classify.samples import map_labels, refuse
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.samples import map_labels, refuse
 from cocal.errors import InputError
 from cocal.grid import transformer, utm_epsg
 from cocal.scheme import ClassScheme

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.classify.estimators import one_thread
-from cocal.classify.validation import Fitted
+from cocal.classify.validation.validate import Fitted
 from cocal.contracts import Period
 
 COLUMNS = ("sample_id", "label", "rule", "found", "likelier", "probability")
