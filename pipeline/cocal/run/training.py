@@ -37,7 +37,7 @@ from cocal.regions import Regions, owned
 from cocal.run.execute import Call, Job, Outcome
 from cocal.run.plan import feature_inputs, feature_task
 from cocal.run.state import Run
-from cocal.run.tiles import FeatureTask, sample_features
+from cocal.run.worker.tiles import FeatureTask, sample_features
 from cocal.store import address, sha256_file, source_digest
 
 RESOLUTION = 10

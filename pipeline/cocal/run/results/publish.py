@@ -15,10 +15,10 @@ from typing import Any
 
 from cocal.estimate import public_density
 from cocal.report import ReportContent, report
-from cocal.run.content import report_content
-from cocal.run.files import TABLES, write_for_others
-from cocal.run.pictures import public_overview, read_squares
-from cocal.run.redaction import without_folders
+from cocal.run.results.content import report_content
+from cocal.run.results.files import TABLES, write_for_others
+from cocal.run.results.pictures import public_overview, read_squares
+from cocal.run.results.redaction import without_folders
 from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
 from cocal.store import sha256_file, source_digest
@@ -39,12 +39,12 @@ def publish_stage(run: Run) -> None:
         "code": source_digest(
             "estimate",
             "report",
-            "run/publish",
-            "run/content",
-            "run/pictures",
-            "run/overview",
-            "run/files",
-            "run/redaction",
+            "run/results/publish",
+            "run/results/content",
+            "run/results/pictures",
+            "run/results/overview",
+            "run/results/files",
+            "run/results/redaction",
         ),
     }
 

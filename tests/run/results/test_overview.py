@@ -2,7 +2,7 @@ import numpy as np
 
 from cocal.archive import band_writer
 from cocal.grid import Tile, Window, transformer
-from cocal.run.overview import overview
+from cocal.run.results.overview import overview
 
 SIDE = 384
 WEST = Tile(Window(32718, 213 * 3840, 2228 * 3840, SIDE, SIDE))

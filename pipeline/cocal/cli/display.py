@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cocal.classify import ScoreTable
 from cocal.contracts import UNOBSERVED
-from cocal.run.memory import REVISIT_DAYS
 from cocal.run.plan import Plan
+from cocal.run.worker.memory import REVISIT_DAYS
 from cocal.scenes.download.units import Cost
 
 if TYPE_CHECKING:

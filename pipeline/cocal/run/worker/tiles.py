@@ -35,7 +35,7 @@ from cocal.features import (
     seen_of,
 )
 from cocal.grid import Tile, Window, owned_by_zone
-from cocal.run.prior import prior_of
+from cocal.run.worker.prior import prior_of
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore
 

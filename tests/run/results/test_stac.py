@@ -12,7 +12,7 @@ import pystac
 from pystac.validation import validate_dict
 from small_world import blank_pages
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from stac_check import extension_errors
 

@@ -13,8 +13,8 @@ from cocal.contracts import UNOBSERVED
 from cocal.grid import project
 from cocal.report.geopackage import Graduated, write_geopackage
 from cocal.report.workbook import write_workbook
-from cocal.run.pictures import read_squares
-from cocal.run.stac import write_stac
+from cocal.run.results.pictures import read_squares
+from cocal.run.results.stac import write_stac
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv
 from cocal.store import address, atomic_path, sha256_file, source_digest
@@ -46,7 +46,9 @@ def files_stage(run: Run) -> None:
         "model": run.require_model().name,
         "maps": {f"{p}/{t.id}": u.address if u else "failed" for (p, t), u in run.maps.items()},
         "scheme": run.base.scheme.sha256,
-        "code": source_digest("report", "run/files", "run/stac", "run/pictures", "run/tables"),
+        "code": source_digest(
+            "report", "run/results/files", "run/results/stac", "run/results/pictures", "run/tables"
+        ),
         "periods": address([str(p) for p in run.periods]),
     }
 

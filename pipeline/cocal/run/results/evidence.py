@@ -11,7 +11,7 @@ from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
 from cocal.fieldwork import read_records
 from cocal.grid import Tile
 from cocal.run.measure.sampling import Sample, frame_of
-from cocal.run.overview import values_at
+from cocal.run.results.overview import values_at
 from cocal.run.state import Run
 
 _EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8)

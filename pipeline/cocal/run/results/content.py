@@ -17,8 +17,8 @@ from cocal.report import (
     ReportContent,
     Reproduce,
 )
-from cocal.run.evidence import calibration, confusion_shares, sample_points, weighted_points
-from cocal.run.pictures import restricted_overview
+from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
+from cocal.run.results.pictures import restricted_overview
 from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, truth_table
 from cocal.store import library_versions, sha256_file

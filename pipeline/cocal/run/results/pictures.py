@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
 from cocal.grid import Tile, transformer, utm_epsg
 from cocal.report import OUTSIDE, MapOverview, MapPicture, Shade
-from cocal.run.overview import overview
+from cocal.run.results.overview import overview
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv
 

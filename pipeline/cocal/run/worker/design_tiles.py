@@ -28,7 +28,7 @@ from cocal.fieldwork.design import (
 )
 from cocal.grid import Tile, cell_area_units
 from cocal.regions import owned
-from cocal.run.mosaic import Maps, mosaic, regions_of
+from cocal.run.worker.mosaic import Maps, mosaic, regions_of
 
 Ints = NDArray[np.int64]
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from cocal.run.evidence import calibration, confusion_shares
+from cocal.run.results.evidence import calibration, confusion_shares
 
 # Two strata: 100 ha with 4 points (25 ha each), 900 ha with 3 points (300 ha each).
 POINTS = pd.DataFrame(

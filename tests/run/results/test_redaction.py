@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cocal.report import ReportContent, Reproduce
-from cocal.run.redaction import HIDDEN, public_configuration, public_text, without_folders
+from cocal.run.results.redaction import HIDDEN, public_configuration, public_text, without_folders
 
 HOME = Path("/srv/ana maría/survey")
 

@@ -28,7 +28,7 @@ def compare_stage(run: Run) -> None:
         **{name: given_sha256(path, f"comparison.{name}") for name, path in given.items()},
         "same_definition": settings.same_definition if settings else (),
         "max_unobserved": settings.max_unobserved if settings else None,
-        "code": source_digest("estimate", "run/results", "run/tables"),
+        "code": source_digest("estimate", "run/results/stage", "run/tables"),
     }
 
     def write(folder: Path) -> None:
@@ -93,7 +93,7 @@ def _eradication(run: Run, claims: pd.DataFrame, areas: pd.DataFrame, max_unobse
 def report_stage(run: Run) -> None:
     """report/index.html: the page, in Spanish and English."""
     from cocal.report import report
-    from cocal.run.content import report_content
+    from cocal.run.results.content import report_content
 
     content = report_content(run)
     inputs = {
@@ -110,7 +110,13 @@ def report_stage(run: Run) -> None:
         "model": content.model_card,
         "failures": content.failures,
         "code": source_digest(
-            "report", "accuracy", "run/content", "run/evidence", "run/pictures", "run/overview", "run/tables"
+            "report",
+            "accuracy",
+            "run/results/content",
+            "run/results/evidence",
+            "run/results/pictures",
+            "run/results/overview",
+            "run/tables",
         ),
     }
     run.one_unit("report", inputs, lambda folder: report(folder / "report", content))

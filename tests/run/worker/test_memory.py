@@ -6,7 +6,7 @@ from small_world import DAYS
 from cocal.config import read_config
 from cocal.errors import UsageError
 from cocal.run import run
-from cocal.run.memory import (
+from cocal.run.worker.memory import (
     SMALLEST_BLOCK,
     dates_at_once,
     fit_memory,
