@@ -24,7 +24,7 @@ from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.grid import Window
 from cocal.regions import owned
-from cocal.run.tiles import FeatureTask, block_features
+from cocal.run.worker.tiles import FeatureTask, block_features
 from cocal.simulate import SimulateSettings
 from cocal.simulate.field.survey import PLACES_PER_PIXEL
 from cocal.simulate.land.history import census, state

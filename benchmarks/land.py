@@ -33,7 +33,7 @@ from cocal.classify.settings import TrainSettings
 from cocal.contracts import Period
 from cocal.features import FeatureSettings, feature_names
 from cocal.grid import Window
-from cocal.run.tiles import FeatureTask, block_features
+from cocal.run.worker.tiles import FeatureTask, block_features
 from cocal.scheme import read_scheme
 from cocal.store import atomic_path, write_json
 

@@ -21,7 +21,7 @@ from cocal.classify.calibration import at_prior
 from cocal.classify.calibration import best_threshold as best_threshold_of
 from cocal.classify.kernel import accelerated
 from cocal.classify.minimum import NOT_THERE, STEPS, areas_by_level, kept_levels, preserving_levels
-from cocal.classify.nulls import best_threshold
+from cocal.classify.validation.nulls import best_threshold
 from cocal.features import FeatureSettings
 from cocal.simulate.land.kinds import CODES
 

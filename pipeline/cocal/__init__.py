@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cocal.archive import list_scenes, read_scenes
     from cocal.classify import check_model, load_model, read_samples, sample_pixels, save_model
-    from cocal.classify.train import train
+    from cocal.classify.training.train import train
     from cocal.config import read_config
     from cocal.contracts import Period
     from cocal.estimate import compare, estimate_areas, measure

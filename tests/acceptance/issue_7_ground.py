@@ -24,8 +24,8 @@ from variants import FULL, PLAIN
 
 from cocal.classify import load_model, save_model, train
 from cocal.classify.applicability import STEPS, Applicability, applicability_of
-from cocal.classify.folds import Fold
 from cocal.classify.settings import TrainSettings
+from cocal.classify.validation.folds import Fold
 from cocal.errors import CocalError
 from cocal.scheme import read_scheme
 from cocal.simulate import SimulateSettings

@@ -32,9 +32,9 @@ from sklearn.metrics import accuracy_score, f1_score
 from cocal.classify import read_series
 from cocal.classify.artefact import digest
 from cocal.classify.estimators import fit
-from cocal.classify.folds import spatial_folds
-from cocal.classify.nulls import best_threshold, commonest
 from cocal.classify.settings import TrainSettings
+from cocal.classify.validation.folds import spatial_folds
+from cocal.classify.validation.nulls import best_threshold, commonest
 from cocal.config import read_training
 from cocal.contracts import Period
 from cocal.features import FeatureSettings, series_features

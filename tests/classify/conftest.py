@@ -12,7 +12,7 @@ import xarray as xr
 
 from cocal.classify.model import Model
 from cocal.classify.settings import TrainSettings
-from cocal.classify.train import train
+from cocal.classify.training.train import train
 from cocal.contracts import FEATURES, grid_coords
 from cocal.grid import Window
 from cocal.scheme import ClassScheme, read_scheme

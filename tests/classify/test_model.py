@@ -89,7 +89,7 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("made", sys.argv[1])
 made = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made)
-from cocal.classify.train import train
+from cocal.classify.training.train import train
 model = train(made.samples_of(1).sample(frac=1, random_state=5), made.settings_of(),
     scheme=made.read_scheme(made.ROOT / "configs" / "schemes" / "border-coca.yaml"), feature_names=made.NAMES,
     feature_settings=made.FEATURE_SETTINGS, provenance=made.PROVENANCE)

@@ -16,7 +16,7 @@ from cocal.config import read_config
 from cocal.grid import Window
 from cocal.regions import owned, read_regions
 from cocal.run.measure.applicability import with_applicability
-from cocal.run.prior import prior_of
+from cocal.run.worker.prior import prior_of
 
 UNSEEN = "bare"
 

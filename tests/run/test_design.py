@@ -32,8 +32,8 @@ from cocal.fieldwork.design import (
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
-from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
-from cocal.run.mosaic import maps_in_reach
+from cocal.run.worker.design_tiles import DesignTask, tile_candidates, tile_cells
+from cocal.run.worker.mosaic import maps_in_reach
 
 CODES = {"coca": 1, "forest": 2, "unobserved": 0}
 RULES = [{"stratum": "coca", "classes": ["coca"]},

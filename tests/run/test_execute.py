@@ -80,7 +80,7 @@ def test_a_running_scheduler_is_used_unless_its_workers_run_other_code(tmp_path,
     scheduler = subprocess.Popen([*command, *flags], stderr=subprocess.DEVNULL)
     worker = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(port_file),
-         "--no-dashboard", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1"],
+         "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1"],
         stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     try:

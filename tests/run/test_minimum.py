@@ -204,7 +204,7 @@ def test_a_tile_whose_draft_failed_is_unobserved_and_the_others_are_mapped(sieve
         raise OSError("no space left")
 
     with monkeypatch.context() as broken:
-        broken.setattr("cocal.run.tiles.write_class_map", fail)
+        broken.setattr("cocal.run.worker.tiles.write_class_map", fail)
         assert len(done(sieved, last="measure").failures) == 1
     assert sum(made(sieved)["minimum unit"]) == tiles - 1
     assert sum(coca_ha(sieved.root).values()) < sum(before.values())

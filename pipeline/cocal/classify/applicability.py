@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.folds import Fold
+from cocal.classify.validation.folds import Fold
 
 if TYPE_CHECKING:
     from cocal.classify.nearest import Balls

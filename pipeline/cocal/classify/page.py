@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cocal.classify.card import ModelCard
-from cocal.classify.validation import score_tables
+from cocal.classify.validation.validate import score_tables
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ models = typer.Typer(help="Trained models: what there is, what each is worth, wh
 def list_(folder: Models = HERE) -> None:
     """What the cards say, unverified."""
     from cocal.classify.collection import list_models
-    from cocal.run.model_tables import models_table
+    from cocal.cli.model_tables import models_table
 
     say(models_table(list_models(folder)))
 
@@ -29,7 +29,7 @@ def show(model: Annotated[str, typer.Argument(help="id, or folder")], folder: Mo
     """All of a card: samples, scores beside null models, features, settings, checksums."""
     from cocal.classify.collection import find_model
     from cocal.classify.model import load_model
-    from cocal.run.model_tables import card_tables
+    from cocal.cli.model_tables import card_tables
 
     for table in card_tables(load_model(find_model(model, folder)).card):
         say(table)
@@ -42,7 +42,7 @@ def verify(
 ) -> None:
     """Load each model: checksums, types, card, and the probabilities on the card computed anew."""
     from cocal.classify.collection import find_model, list_models, verify_models
-    from cocal.run.model_tables import verdict_lines
+    from cocal.cli.model_tables import verdict_lines
 
     folders = [find_model(m, folder) for m in model] if model else [f.folder for f in list_models(folder)]
     verdicts = verify_models(folders)

@@ -27,7 +27,7 @@ def simulate(
 
     from pydantic import ValidationError
 
-    from cocal.run.progress import Progresses
+    from cocal.cli.progress import Progresses
     from cocal.simulate import SimulateSettings
     from cocal.simulate import simulate as make
 

@@ -59,7 +59,7 @@ def train(
         _run(config, "train", serial, scheduler, workers, verbose)
         return
     from cocal.classify import score_tables as tables
-    from cocal.run.display import score_tables
+    from cocal.cli.display import score_tables
     from cocal.run.series import train_series
 
     log_to_stderr(verbose)
@@ -83,8 +83,8 @@ def download(
     if not dry_run:
         _run(config, "download", serial, scheduler, workers, verbose)
         return
+    from cocal.cli.display import download_table
     from cocal.config import read_config
-    from cocal.run.display import download_table
     from cocal.run.download import dry_run as ask
     from cocal.run.download import spent_this_month
 
@@ -96,16 +96,16 @@ def download(
 
 def warm() -> None:
     """Compile the kernels, once per installation; else the first run does it."""
-    from cocal.run.warm import warm as compile_kernels
+    from cocal.run.worker.warm import warm as compile_kernels
 
     say(f"kernels ready after {compile_kernels():.1f} s")
 
 
 def plan(config: Config) -> None:
     """Print what a run would do. Makes no network call and reads no pixel."""
+    from cocal.cli.display import plan_table
     from cocal.config import read_config
     from cocal.run import plan as make_plan
-    from cocal.run.display import plan_table
 
     say(plan_table(make_plan(read_config(config))))
 
@@ -135,7 +135,7 @@ def _run(
 
 
 def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> RunConfig:
-    from cocal.run.memory import fit_memory, parse_size
+    from cocal.run.worker.memory import fit_memory, parse_size
 
     if memory is not None:
         settings = fit_memory(settings, parse_size(memory))
@@ -146,7 +146,7 @@ def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> R
 
 
 def _say_summary(result: RunSummary) -> None:
-    from cocal.run.display import design_table, hectares_table, score_tables
+    from cocal.cli.display import design_table, hectares_table, score_tables
 
     for table in score_tables(result.scores, simulated=result.simulated):
         say(table)

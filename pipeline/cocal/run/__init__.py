@@ -1,17 +1,18 @@
 """The run: what is to be done (`plan`), where (`execute`), and the stages in their order.
 
 plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
+state     the run as one stage hands it to the next       journal   run.json, log lines, bars
+tables    given and own tables                            inputs    looked at before any work
+worker/   what a worker does with a tile
+
+download  catalogue -> screens -> tile-dates
 stages    import, index + classify                        training  labelled places -> a model
-state     the run as one stage hands it to the next
-series    a table of labelled time series -> a model, without area and images
-tiles     the fused work of one block and one tile        minimum   patches too small taken away, areas kept
-                                                          mosaic    maps of several tiles on one window
+minimum   patches too small taken away, areas kept        design    strata -> points -> crew files
 measure/  maps and records -> hectares
-design    strata -> points -> crew files                 design_tiles  the same on one tile
-results   compare, report                                publish   what may leave the office
-files     Excel, GeoPackage, Parquet; stac               evidence  what the sample says of the map
-tables    given and own tables                            journal   run.json, log lines, bars
-content, pictures, overview, display: what is shown         download  catalogue -> screens -> tile-dates
+results/  compare, report, files, publish: what people get
+
+series    a table of labelled time series -> a model, without area and images
+notebook  a finished run, scenes and indices in a notebook
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ STAGES = {
     "classify": "stages",
     "design": "design",
     "measure": "measure",
-    "compare": "results",
-    "report": "results",
-    "files": "files",
-    "publish": "publish",
+    "compare": "results.stage",
+    "report": "results.stage",
+    "files": "results.files",
+    "publish": "results.publish",
 }
 """The modules of the stages: each is loaded when its turn comes, since pictures, tables and training are slow to load."""
 

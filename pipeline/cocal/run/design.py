@@ -43,11 +43,11 @@ from cocal.fieldwork.design import (
     write_sheet,
     zones_needed,
 )
-from cocal.run.design_tiles import DesignTask, tile_candidates, tile_cells
 from cocal.run.execute import Call, Job
-from cocal.run.mosaic import maps_in_reach
 from cocal.run.state import Run
 from cocal.run.tables import given_sha256, write_own_csv
+from cocal.run.worker.design_tiles import DesignTask, tile_candidates, tile_cells
+from cocal.run.worker.mosaic import maps_in_reach
 from cocal.store import address, source_digest
 
 Ints = NDArray[np.int64]
@@ -117,7 +117,13 @@ def design_inputs(run: Run, settings: DesignSettings) -> dict[str, Any]:
         "interval": list(interval_of(run)),
         "files": [given_sha256(path, "design.strata") for path in files],
         "code": source_digest(
-            "fieldwork", "estimate", "regions", "grid", "run/design", "run/design_tiles", "run/mosaic"
+            "fieldwork",
+            "estimate",
+            "regions",
+            "grid",
+            "run/design",
+            "run/worker/design_tiles",
+            "run/worker/mosaic",
         ),
     }
 

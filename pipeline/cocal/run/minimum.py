@@ -31,10 +31,10 @@ from cocal.grid import Tile, cell_area_units
 from cocal.regions import owned, owners
 from cocal.run.execute import Call, Job
 from cocal.run.measure.counting import counted, regions_source
-from cocal.run.mosaic import Maps, Source, maps_in_reach, mosaic, regions_of
 from cocal.run.plan import Unit
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv, write_own_csv
+from cocal.run.worker.mosaic import Maps, Source, maps_in_reach, mosaic, regions_of
 from cocal.scheme import ClassScheme
 from cocal.store import LocalStore, address, library_versions, source_digest
 
@@ -43,7 +43,15 @@ Counts = dict[int, NDArray[np.int64]]
 """Region (row of the table): (2, NEVER + 1) area in 1e-6 m2 by kept level, of all its ground and of the draft's target."""
 
 LEVELS = "levels.csv"
-_CODE = ("classify/minimum", "classify/flood", "regions", "grid", "archive", "run/minimum", "run/mosaic")
+_CODE = (
+    "classify/minimum",
+    "classify/flood",
+    "regions",
+    "grid",
+    "archive",
+    "run/minimum",
+    "run/worker/mosaic",
+)
 
 
 @dataclass(frozen=True)

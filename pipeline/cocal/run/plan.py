@@ -19,8 +19,8 @@ from cocal.errors import InputError
 from cocal.features import halo_px
 from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
-from cocal.run.memory import REVISIT_DAYS, worker_bound
-from cocal.run.tiles import FeatureTask, MapTask
+from cocal.run.worker.memory import REVISIT_DAYS, worker_bound
+from cocal.run.worker.tiles import FeatureTask, MapTask
 from cocal.scenes import ImportTask, import_address, plan_imports
 from cocal.scenes.download import make_source
 from cocal.scenes.download.catalogue import Cell, cells_of
@@ -83,7 +83,7 @@ def feature_inputs(config: RunConfig, task: FeatureTask) -> dict[str, Any]:
         "scenes": {s.id: s.address for s in task.scenes},
         "index": config.index.model_dump(mode="json"),
         "dem": sha256_file(config.dem) if config.dem else None,
-        "code": source_digest("features", "archive", "grid", "contracts", "run/tiles"),
+        "code": source_digest("features", "archive", "grid", "contracts", "run/worker/tiles"),
         "versions": library_versions(),
         **({"reference": True} if task.reference else {}),
     }
@@ -119,7 +119,7 @@ def map_unit(config: RunConfig, tile: Tile, task: MapTask, features: dict[str, A
         "classify": config.classify.model_dump(mode="json", exclude={"model", "minimum_unit"}),
         "scheme": task.scheme.sha256,
         "prior_map": config.classify.prior and _sha256(config.classify.prior.map),
-        "code_classify": source_digest("classify", "scheme", "run/prior"),
+        "code_classify": source_digest("classify", "scheme", "run/worker/prior"),
         **({"alternative": True} if draft else {}),
     }
     return Unit(

@@ -14,9 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.classify import ModelCard, check_labels, load_model, read_series, save_model, train, write_checks
-from cocal.classify.series import labels_in
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.validation import Fitted
+from cocal.classify.training.series import labels_in
+from cocal.classify.validation.validate import Fitted
 from cocal.config import SeriesConfig
 from cocal.contracts import Period
 from cocal.errors import InputError

@@ -24,7 +24,7 @@ from cocal.run.plan import (
     scenes_of,
 )
 from cocal.run.state import Run
-from cocal.run.tiles import MapTask, block_map, finish_tile, write_features
+from cocal.run.worker.tiles import MapTask, block_map, finish_tile, write_features
 from cocal.scenes import import_scene
 
 

@@ -25,9 +25,9 @@ from cocal.classify import (
     train,
     write_checks,
 )
-from cocal.classify.nulls import PREVIOUS
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.validation import Fitted
+from cocal.classify.validation.nulls import PREVIOUS
+from cocal.classify.validation.validate import Fitted
 from cocal.config import RunConfig, TrainSection
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
@@ -37,7 +37,7 @@ from cocal.regions import Regions, owned
 from cocal.run.execute import Call, Job, Outcome
 from cocal.run.plan import feature_inputs, feature_task
 from cocal.run.state import Run
-from cocal.run.tiles import FeatureTask, sample_features
+from cocal.run.worker.tiles import FeatureTask, sample_features
 from cocal.store import address, sha256_file, source_digest
 
 RESOLUTION = 10

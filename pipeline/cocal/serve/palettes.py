@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cocal.run.pictures import square_shades
+from cocal.run.results.pictures import square_shades
 from cocal.scheme import ClassScheme
 from cocal.serve.rasters import MOST_LOOKS, NOTHING, Codes
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cocal.grid import transformer, utm_epsg
-from cocal.run.pictures import square_codes
+from cocal.run.results.pictures import square_codes
 from cocal.serve.rasters import NOTHING, TILE_PX, Codes, Square
 
 

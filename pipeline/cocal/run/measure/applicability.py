@@ -19,8 +19,8 @@ from cocal.regions import owned
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import class_codes
-from cocal.run.mosaic import Source, regions_of
 from cocal.run.state import Run
+from cocal.run.worker.mosaic import Source, regions_of
 from cocal.scheme import ClassScheme
 
 OUTSIDE_NOTE = "{:.1f} % of the mapped hectares lie where the model does not apply"

@@ -9,8 +9,8 @@ from cocal.contracts import Period
 from cocal.errors import WorkFailedError
 from cocal.grid import Tile
 from cocal.run.execute import Call, Job
-from cocal.run.mosaic import Source
 from cocal.run.state import Run
+from cocal.run.worker.mosaic import Source
 
 
 def class_maps(run: Run, period: Period) -> list[tuple[Tile, Path | None]]:

@@ -19,7 +19,7 @@ from cocal.estimate import count_units
 from cocal.estimate.density import CELL_COLUMNS, cell_rows
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
-from cocal.run.mosaic import Maps, Source, mosaic, regions_of
+from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 
 CHANGES = ("cleared", "new", "replanted", "seen_twice")
 """Of the target between two periods: there and then not; not and then there; new ground that had been cleared

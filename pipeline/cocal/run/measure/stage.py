@@ -33,7 +33,7 @@ from cocal.run.tables import given_sha256, write_own_csv
 from cocal.store import address, library_versions, source_digest
 
 _CODE = ("estimate", "fieldwork", "regions", "grid", "accuracy")
-_OWN_CODE = ("run/measure", "run/mosaic", "run/tables")
+_OWN_CODE = ("run/measure", "run/worker/mosaic", "run/tables")
 
 
 def measure_inputs(run: Run) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""A long table of labelled time series -> Dataset(time, sample) and the samples' labels."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.samples import map_labels, refuse
+from cocal.errors import InputError
+from cocal.grid import transformer, utm_epsg
+from cocal.scheme import ClassScheme
+from cocal.store import given_back
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else given_back(pd.read_csv(path))
+    except (OSError, ValueError) as err:
+        raise InputError(
+            f"cannot read the time series in {path}",
+            "a table in CSV or Parquet",
+            str(err),
+            "mend `samples.path`",
+        ) from err
+
+
+def labels_in(settings: SeriesSamples) -> list[str]:
+    """The labels of a table, sorted.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, or has no such column; those that there are are named.
+    """
+    table = _read_table(settings.path)
+    if settings.label_column not in table:
+        raise InputError(
+            f"the table {settings.path} has no column {settings.label_column!r}", "a column of labels",
+            f"columns {', '.join(map(str, table.columns))}", "mend `train.samples.label_column`",
+        )  # fmt: skip
+    return sorted(str(label) for label in table[settings.label_column].dropna().unique())
+
+
+def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Dataset, pd.DataFrame]:
+    """The labelled time series of a long table, and one row per sample with its label and place.
+
+    Returns
+    -------
+    Dataset with one float32 variable per band, dims (time, sample): reflectance, NaN = missing (no row for
+    that date, an empty cell or `missing_value`); coords time (datetime64[ns], ascending) and sample (str).
+    DataFrame in the order of `sample`: sample_id, label (class key), lon, lat (degrees), and the place on
+    the grid epsg, x, y (m).
+
+    Raises
+    ------
+    InputError
+        A column is missing, a label has no class, a date or number cannot be read, a sample has two rows
+        for a date, two labels or two places; all of these at once.
+    """
+    table = _read_table(settings.path)
+    place = {settings.longitude_column: "lon", settings.latitude_column: "lat"}
+    columns = [
+        settings.id_column,
+        settings.date_column,
+        settings.label_column,
+        *place,
+        *settings.bands.values(),
+        *settings.carried.values(),
+    ]
+    there = [str(c) for c in table.columns]
+    refuse(settings, scheme, [_absent(c, there) for c in columns if c not in table])
+    keys, problems = map_labels(table[settings.label_column], settings, scheme)
+    long = pd.DataFrame(
+        {
+            "sample_id": table[settings.id_column].astype(str),
+            "time": pd.to_datetime(table[settings.date_column], errors="coerce", format="ISO8601"),
+            "label": keys,
+            **{own: table[column].to_numpy() for own, column in settings.carried.items()},
+        }
+    )
+    numbers = {**{v: k for k, v in place.items()}, **settings.bands}
+    for name, column in numbers.items():
+        long[name] = pd.to_numeric(table[column], errors="coerce")
+        broken = int((long[name].isna() & table[column].notna()).sum())
+        if broken:
+            problems.append(f"{broken} cells of column {column!r} are not numbers")
+    refuse(settings, scheme, problems + _series_problems(long, list(settings.carried)))
+    return _cube(long, settings), _places(long, list(settings.carried))
+
+
+def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
+    problems = []
+    if long.empty:
+        problems.append("the table has no rows")
+    if long["time"].isna().any():
+        problems.append(f"{int(long['time'].isna().sum())} rows have no readable date")
+    doubled = long.duplicated(["sample_id", "time"])
+    if doubled.any():
+        problems.append(f"samples with two rows for one date: {_few(long['sample_id'][doubled])}")
+    told = [([name], f"two values of {name}") for name in carried]
+    for columns, words in ((["label"], "two labels"), (["lon", "lat"], "two places"), *told):
+        ways = long.drop_duplicates(["sample_id", *columns])["sample_id"]
+        if ways.duplicated().any():
+            problems.append(f"samples with {words}: {_few(ways[ways.duplicated()])}")
+    outside = ~(long["lon"].between(-180, 180) & long["lat"].between(-80, 84))
+    if outside.any():
+        problems.append(f"samples whose place is not in degrees: {_few(long['sample_id'][outside])}")
+    return problems
+
+
+def _absent(column: str, there: list[str]) -> str:
+    lowered = {c.lower(): c for c in there}
+    near = difflib.get_close_matches(column.lower(), lowered, 1, cutoff=0.5)
+    hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
+    return f"no column {column!r} ({hint}there are {', '.join(there)})"
+
+
+def _few(names: pd.Series) -> str:
+    unique = sorted(set(names))
+    return ", ".join(unique[:10]) + (f" and {len(unique) - 10} more" if len(unique) > 10 else "")
+
+
+def _cube(long: pd.DataFrame, settings: SeriesSamples) -> xr.Dataset:
+    times, at_time = np.unique(long["time"].to_numpy("datetime64[ns]"), return_inverse=True)
+    samples = pd.Index(long["sample_id"].unique())
+    at_sample = samples.get_indexer(pd.Index(long["sample_id"]))
+    variables = {}
+    for band in settings.bands:
+        values = long[band].to_numpy(np.float64)
+        if settings.missing_value is not None:
+            values = np.where(values == settings.missing_value, np.nan, values)
+        stack: NDArray[np.float32] = np.full((times.size, len(samples)), np.nan, dtype=np.float32)
+        stack[at_time, at_sample] = values * settings.scale
+        attrs = {"long_name": f"{band} surface reflectance", "units": "1"}
+        variables[band] = (("time", "sample"), stack, attrs)
+    return xr.Dataset(
+        variables,
+        coords={"time": times, "sample": np.asarray(samples, dtype=str)},
+        attrs={"simulated": int(settings.simulated)},
+    )
+
+
+def _places(long: pd.DataFrame, carried: list[str]) -> pd.DataFrame:
+    kept = ["sample_id", "label", "lon", "lat", *carried]
+    one = long.drop_duplicates("sample_id")[kept].reset_index(drop=True)
+    points = list(zip(one["lon"], one["lat"], strict=True))
+    epsg = [utm_epsg(*point) for point in points]
+    xy = [transformer(4326, code).transform(*point) for code, point in zip(epsg, points, strict=True)]
+    return one.assign(epsg=epsg, x=[x for x, _ in xy], y=[y for _, y in xy])

@@ -1,0 +1,107 @@
+"""The design's work on one tile: which stratum each pixel is in, how much of each there is, which are drawn.
+
+These functions run in workers. What a pixel gets does not depend on its tile: distances look over the tile's
+edge, and over the zone's meridian, as far as the rules ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA
+from cocal.estimate import count_units
+from cocal.fieldwork.design import (
+    DesignSettings,
+    Layers,
+    candidates,
+    halo_px,
+    rasters_needed,
+    read_class_raster,
+    stratify,
+    zone_mask,
+    zones_needed,
+)
+from cocal.grid import Tile, cell_area_units
+from cocal.regions import owned
+from cocal.run.worker.mosaic import Maps, mosaic, regions_of
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DesignTask:
+    """What the strata of one tile are made of. `maps` are the tile's and those within reach of the rules."""
+
+    tile: Tile
+    maps: Maps
+    settings: DesignSettings
+    codes: Mapping[str, int]
+    regions_json: str
+    regions_sha256: str
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """(y, x) arrays of one tile; `stratum` 0 = not in the frame, `owner` -1 = in no region."""
+
+    stratum: NDArray[np.uint8]
+    owner: NDArray[np.int32]
+    crop_class: NDArray[np.uint8]
+    probability: NDArray[np.uint16]
+
+
+def tile_cells(task: DesignTask) -> Ints:
+    """(4, regions, strata) exact sums: pixels, area in 1e-6 m2, probability in 1/10000, observed pixels."""
+    ground, window = _ground(task), task.tile.window
+    n_regions = len(regions_of(task.regions_json, task.regions_sha256).table)
+    observed = ground.probability != PROBABILITY_NO_DATA
+    values = (
+        np.ones(window.shape, dtype=np.int64),
+        cell_area_units(window),
+        np.where(observed, ground.probability, 0).astype(np.int64),
+        observed.astype(np.int64),
+    )
+    inner = slice(1, 1 + len(task.settings.names))
+    return np.stack([count_units(ground.stratum, ground.owner, v, n_regions)[:, inner] for v in values])
+
+
+def tile_candidates(task: DesignTask, stratum_of: Ints, below: NDArray[np.uint64]) -> pd.DataFrame:
+    """The tile's candidates with their region (row of the table of regions) and class code on the map."""
+    ground = _ground(task)
+    inside = (ground.owner >= 0) & (ground.stratum > 0)
+    stratum = np.full(ground.owner.shape, -1, dtype=np.int64)
+    stratum[inside] = stratum_of[ground.owner[inside], ground.stratum[inside].astype(np.int64) - 1]
+    return candidates(
+        stratum,
+        task.tile.window,
+        below=below,
+        seed=task.settings.seed,
+        region=ground.owner,
+        map_code=ground.crop_class,
+    )
+
+
+def _ground(task: DesignTask) -> _Ground:
+    window, rules = task.tile.window, task.settings.strata
+    halo = halo_px(rules, window.resolution)
+    outer = window.expanded(halo)
+    layers = Layers(
+        window.resolution,
+        halo,
+        mosaic(task.maps, outer, "class.tif", "uint8", NO_DATA),
+        mosaic(task.maps, outer, "probability.tif", "uint16", PROBABILITY_NO_DATA),
+        {path: read_class_raster(path, outer) for path in rasters_needed(rules)},
+        {zones: zone_mask(zones, outer) for zones in zones_needed(rules)},
+    )
+    stratum = stratify(layers, rules, task.codes)
+    inner = outer.slices_of(window)
+    crop_class = layers.crop_class[inner]
+    if task.settings.unobserved == "left_out":
+        stratum = np.where(crop_class == NO_DATA, np.uint8(0), stratum)
+    owner = owned(regions_of(task.regions_json, task.regions_sha256), window)
+    return _Ground(stratum, owner, crop_class, layers.probability[inner])

@@ -1,0 +1,201 @@
+"""The fused work on one tile: read, mask, composite, features, classify, write, count.
+
+These functions run in workers. A block is one task; nothing but the finished block leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+
+from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
+from cocal.classify import Model, classify_strips, load_model, write_class_map
+from cocal.classify.applicability import UNKNOWN
+from cocal.classify.settings import ClassifySettings
+from cocal.contracts import NO_DATA, Period, check_classmap, grid_coords, window_of
+from cocal.features import (
+    Composite,
+    FeatureSettings,
+    bands_needed,
+    composite,
+    composite_windows,
+    empty_composite,
+    feature_names,
+    feature_strips,
+    features_from_composites,
+    halo_px,
+    read_dem,
+    seen_of,
+)
+from cocal.grid import Tile, Window, owned_by_zone
+from cocal.run.worker.prior import prior_of
+from cocal.scheme import ClassScheme
+from cocal.store import LocalStore
+
+GDAL_SETTINGS = {
+    "GDAL_CACHEMAX": 64 << 20,
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_NUM_THREADS": 1,
+}
+
+
+@dataclass(frozen=True)
+class FeatureTask:
+    """What makes the features of one tile in one period, whatever the blocks."""
+
+    period: Period
+    scenes: tuple[Scene, ...]
+    settings: FeatureSettings
+    dem: Path | None
+    reference: bool = False
+    """Whether everything is computed without kernels."""
+
+
+@dataclass(frozen=True)
+class MapTask:
+    """What makes the class map of one tile in one period."""
+
+    features: FeatureTask
+    model_folder: Path
+    model_sha256: str
+    classify: ClassifySettings
+    scheme: ClassScheme
+
+
+def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
+    """features/1 of one block."""
+    composites, dem = _composites(block, task)
+    return features_from_composites(
+        composites, task.settings, task.period, block, dem, reference=task.reference
+    )
+
+
+def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
+    """The composites of every window, read, masked and reduced in turn, and the heights, on the block and its halo."""
+    outer = block.expanded(halo_px(task.settings))
+    bands = bands_needed(task.settings)
+    composites: list[Composite] = []
+    with rasterio.Env(**GDAL_SETTINGS):
+        for _, start, end in composite_windows(task.settings, task.period):
+            scenes = scenes_within(task.scenes, outer, start, end)
+            if scenes:
+                read = read_scenes(scenes, outer, bands, block)
+                composites.append(composite(read, task.settings, reference=task.reference))
+            else:
+                composites.append(empty_composite(task.settings, outer.shape))
+        return composites, read_dem(task.dem, outer) if task.dem else None
+
+
+def _model(folder: Path, sha256: str) -> Model:
+    model = load_model(folder)
+    if model.card.sha256 != sha256:
+        raise RuntimeError(f"{folder} changed while the run was going on")
+    return model
+
+
+def block_map(block: Window, task: MapTask) -> xr.Dataset:
+    """classmap/1 of one block with `n_clear`, made strip by strip. Pixels of another UTM zone are left to that zone's tile."""
+    made, rules = task.features, task.classify
+    composites, dem = _composites(block, made)
+    seen = seen_of(composites, made.settings, block)
+    dataset = classify_strips(
+        feature_strips(composites, made.settings, made.period, block, dem, reference=made.reference),
+        feature_names(made.settings, made.period),
+        seen,
+        _model(task.model_folder, task.model_sha256),
+        min_clear=rules.min_clear,
+        missing=rules.missing,
+        prior=prior_of(block, rules.prior) if rules.prior else None,
+        threshold=rules.threshold,
+        applicability=rules.applicability,
+        alternative=rules.minimum_unit is not None,
+        reference=made.reference,
+    )
+    own = owned_by_zone(block)
+    nothing = {"crop_class": NO_DATA, "alternative": NO_DATA, "probability": np.nan, "dissimilarity": UNKNOWN}
+    for name, elsewhere in nothing.items():
+        if name in dataset:
+            dataset[name].values[~own] = elsewhere
+    n_clear = seen["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(seen["n_clear"].attrs)
+    return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
+
+
+def finish_tile(
+    blocks: Sequence[xr.Dataset],
+    tile: Tile,
+    task: MapTask,
+    store: LocalStore,
+    unit: str,
+    inputs: dict[str, Any],
+) -> None:
+    """Put the blocks together and commit the tile's rasters with their STAC item."""
+    window = tile.window
+    merged = {name: np.zeros(window.shape, dtype=variable.dtype) for name, variable in blocks[0].items()}
+    for block in blocks:
+        inside = window.slices_of(window_of(block))
+        for name, values in merged.items():
+            values[inside] = block[name].values
+    scenes, period = task.features.scenes, task.features.period
+    dataset = xr.Dataset(
+        {name: (("y", "x"), values, blocks[0][name].attrs) for name, values in merged.items()},
+        coords=grid_coords(window),
+        attrs=blocks[0].attrs
+        | {"inputs": [s.id for s in scenes], "simulated": int(any(s.simulated for s in scenes))},
+    )
+    check_unchanged(scenes)
+    with store.commit(unit, inputs) as folder:
+        write_class_map(
+            folder,
+            check_classmap(dataset.drop_vars("n_clear")),
+            n_clear=dataset["n_clear"],
+            scheme=task.scheme,
+            item_id=f"{period.name}-{tile.id}",
+            period=period,
+        )
+
+
+def write_features(
+    tile: Tile, block_px: int, task: FeatureTask, store: LocalStore, unit: str, inputs: dict[str, Any]
+) -> None:
+    """Commit the tile's features as one float32 GeoTIFF, a band per feature, block after block."""
+    window = tile.window
+    with store.commit(unit, inputs) as folder:
+        target = None
+        try:
+            for block in tile.blocks(block_px):
+                dataset = block_features(block, task)
+                names = [str(n) for n in dataset["feature"].values]
+                if target is None:
+                    profile = {
+                        "driver": "GTiff", "dtype": "float32", "count": len(names), "nodata": np.nan,
+                        "width": window.width, "height": window.height, "crs": f"EPSG:{window.epsg}",
+                        "transform": window.transform, "tiled": True, "compress": "zstd", "predictor": 3,
+                        "bigtiff": "if_safer",
+                    }  # fmt: skip
+                    target = rasterio.open(folder / "features.tif", "w", **profile)
+                    target.descriptions = names
+                rows, columns = window.slices_of(block)
+                target.write(
+                    dataset["features"].values, window=rasterio.windows.Window.from_slices(rows, columns)
+                )
+        finally:
+            if target is not None:
+                target.close()
+        check_unchanged(task.scenes)
+
+
+def sample_features(
+    block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64], task: FeatureTask
+) -> NDArray[np.float32]:
+    """(pixel, feature) features at pixels of one block, and the clear dates as the last column."""
+    dataset = block_features(block, task)
+    values = dataset["features"].values[:, rows, columns].T
+    seen = dataset["n_clear"].values[rows, columns].astype(np.float32)
+    return np.column_stack([values, seen]).astype(np.float32)
