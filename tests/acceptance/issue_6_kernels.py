@@ -18,7 +18,6 @@ import kernels  # noqa: E402 - benchmarks are no package
 
 COMPILE_SECONDS, HELP_SECONDS, IMPORT_SECONDS = 30.0, 0.5, 1.0
 PIXELS, TURNS = 16_384, 3
-INT16_ASKED = 5.5
 
 
 def _cpu_seconds(code: str, **environment: str) -> float:
@@ -45,14 +44,6 @@ def kernels_of_forests_and_boosting_are_as_many_times_faster_than_scikit_learn_a
     return "; ".join(found)
 
 
-def forests_are_as_many_times_faster_as_asked_of_features_of_sixteen_bits() -> str:
-    """There is no kernel for int16 features (ADR 6): the one for float32 is held against what is asked of them."""
-    found = [p for p in kernels.models(PIXELS, TURNS) if "forest" in p.name]
-    told = "; ".join(f"{p} (asked: {INT16_ASKED})" for p in found)
-    assert all(np.median(p.ratios) >= INT16_ASKED for p in found), told
-    return told
-
-
 def composites_and_features_are_those_of_the_reference_on_every_pixel() -> str:
     found = list(kernels.strips(PIXELS, TURNS))
     assert all(pairs.equal for pairs in found), "; ".join(map(str, found))
@@ -77,7 +68,6 @@ def the_help_and_the_import_are_quick() -> str:
 
 REQUIREMENTS = (
     kernels_of_forests_and_boosting_are_as_many_times_faster_than_scikit_learn_as_asked_and_equal,
-    forests_are_as_many_times_faster_as_asked_of_features_of_sixteen_bits,
     composites_and_features_are_those_of_the_reference_on_every_pixel,
     the_kernels_compile_within_thirty_cpu_seconds_once,
     the_help_and_the_import_are_quick,
