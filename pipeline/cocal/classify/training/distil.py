@@ -20,8 +20,6 @@ AS_GOOD = 0.005
 """Accuracy under the blocks that a student may lose."""
 _SPECK = 0.02
 """Shares of a class below this are not worth a row."""
-_LEAF = 15
-"""Rows a leaf has at least: a sample is one row for each of its likely classes, and leaves of few would learn its label by heart."""
 
 
 def student(
@@ -34,7 +32,7 @@ def student(
         shares = teacher.predict_proba(values)
     rows, columns = np.nonzero(shares > _SPECK)
     forest = RandomForestClassifier(
-        trees, max_depth=depth, min_samples_leaf=_LEAF, random_state=seed, n_jobs=-1
+        trees, max_depth=depth, min_samples_leaf=2, max_features=0.3, random_state=seed, n_jobs=-1
     )
     with one_thread():
         forest.fit(values[rows], teacher.classes_[columns], sample_weight=shares[rows, columns])
