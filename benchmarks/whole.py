@@ -87,6 +87,7 @@ def distilled(work: Path, mpx: int) -> Pairs:
     land, large = prepared(work, mpx), "300 x 18"
     told = write_distilled(prepared(work, 1)).card.validation["distilled_from"]
     student = told["students"][-1]
+    kind = f"{student['estimator']} {', '.join(str(v) for v in student['parameters'].values())}"
     turn = (yardstick(land, large), contender(land, DISTILLED if told["kept"] else large))
     with rasterio.open(yardstick_folder(land, large) / "class.tif") as source:
         other = float((source.read(1) != cocal_classes(land, DISTILLED if told["kept"] else large)).mean())
@@ -94,7 +95,7 @@ def distilled(work: Path, mpx: int) -> Pairs:
         f"accuracy under blocks {told['overall_accuracy']:.4f}, distilled {student['overall_accuracy']:.4f}; "
         f"{other:.1%} of pixels of another class"
     )
-    name = f"{land.mpx:.1f} Mpx, {large} distilled to {student['trees']} x {student['depth']}"
+    name = f"{land.mpx:.1f} Mpx, {large} distilled to {kind}"
     return Pairs(name if told["kept"] else f"{name}, not kept", (turn,), note)
 
 
@@ -136,7 +137,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--forest", choices=list(FORESTS), action="append")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--distilled", action="store_true", help="a small forest in place of the large one")
+    parser.add_argument("--distilled", action="store_true", help="a small model in place of the large forest")
     parser.add_argument("--tile", action="store_true", help="a whole Sentinel-2 tile, cocal alone")
     chosen = parser.parse_args(arguments)
     if chosen.tile:

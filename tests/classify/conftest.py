@@ -25,7 +25,8 @@ PROVENANCE = {
     "source": "made in a test", "licence": "CC0", "period": "2020", "sample_sha256": "0" * 64, "simulated": False,
 }  # fmt: skip
 SMALL = {"random_forest": {"n_estimators": 20}, "extra_trees": {"n_estimators": 20},
-         "hist_gradient_boosting": {"max_iter": 10}}  # fmt: skip
+         "hist_gradient_boosting": {"max_iter": 10},
+         "perceptron": {"hidden_layer_sizes": [6], "max_iter": 1000, "learning_rate_init": 0.02}}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from cocal.classify.product import write_class_map
 from cocal.contracts import Period
 from cocal.errors import ModelMismatchError
 
-KINDS = ["random_forest", "hist_gradient_boosting"]
+KINDS = ["random_forest", "hist_gradient_boosting", "perceptron"]
 TWO_POINTS = Applicability(
     mean=np.array([10, 0], dtype=np.float32),
     weight=np.array([2, 1], dtype=np.float32),
@@ -76,9 +76,13 @@ def test_the_mean_distance_is_that_of_all_pairs() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_feature_that_tells_nothing_counts_least(kind: str, make_model: Any, make_settings: Any) -> None:
-    model = make_model(settings=make_settings(kind))
-    weights = importance(model.classifier, 4)
+def test_a_feature_that_tells_nothing_counts_least(
+    kind: str, make_model: Any, make_settings: Any, make_samples: Any
+) -> None:
+    samples_of_the_model = make_samples(1)
+    model = make_model(samples_of_the_model, make_settings(kind))
+    spread = samples_of_the_model[list(model.card.features)].to_numpy(np.float64).std(axis=0)
+    weights = importance(model.classifier, spread)
     assert np.isclose(weights.mean(), 1)
     assert weights.argmin() in (1, 2, 3)
     assert weights[3] < weights.max() / 2

@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from cocal.classify.estimators import fit_perceptron
 from cocal.classify.kernel import KernelWarning, accelerated, kernel_of, read_kernel, trees, write_kernel
 
 KINDS = {
@@ -18,6 +22,9 @@ KINDS = {
         max_iter=6, min_samples_leaf=3, random_state=seed
     ),
 }
+"""What can be asked about missing features."""
+PERCEPTRON = {"perceptron": lambda seed: MLPClassifier([5, 4], max_iter=20, tol=1, random_state=seed)}
+ALL = KINDS | PERCEPTRON
 
 
 def samples(seed: int, n: int, n_features: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,14 +37,14 @@ def samples(seed: int, n: int, n_features: int, n_classes: int) -> tuple[np.ndar
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 1000), n_features=st.integers(1, 30),
+    kind=st.sampled_from(sorted(ALL)), seed=st.integers(0, 1000), n_features=st.integers(1, 30),
     n_classes=st.sampled_from([2, 3, 8, 20]), n=st.integers(40, 200), asked=st.integers(1, 37),
 )  # fmt: skip
 def test_every_probability_is_that_of_the_estimator(
     kind: str, seed: int, n_features: int, n_classes: int, n: int, asked: int
 ) -> None:
     x, y = samples(seed, n, n_features, n_classes)
-    estimator = KINDS[kind](seed).fit(x, y)
+    estimator = ALL[kind](seed).fit(x, y)
     other = np.concatenate([x, samples(seed + 1, 40, n_features, n_classes)[0]])[-asked:]
     np.testing.assert_array_equal(kernel_of(estimator).predict_proba(other), estimator.predict_proba(other))
 
@@ -119,9 +126,27 @@ def test_more_features_than_sixteen_bits_can_address() -> None:
     np.testing.assert_array_equal(kernel_of(wide).predict_proba(x), wide.predict_proba(x))
 
 
+def test_a_perceptron_of_other_units_is_left_to_scikit_learn() -> None:
+    x, y = samples(9, 60, 2, 2)
+    assert kernel_of(MLPClassifier([3], activation="tanh", max_iter=20, tol=1).fit(x, y)) is None
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_perceptron_answers_for_features_as_they_are_what_it_learned_from_standardised_ones(
+    n_classes: int,
+) -> None:
+    x, y = samples(4, 300, 6, n_classes)
+    x[:, 1], x[:, 2] = 3000 + 1000 * x[:, 1], 7.0  # one of another magnitude, one that never changes
+    layers = {"hidden_layer_sizes": [7, 5], "max_iter": 30, "tol": 1, "random_state": 3}
+    made = fit_perceptron(MLPClassifier(**layers), x, y)
+    plain = make_pipeline(StandardScaler(), MLPClassifier(**layers)).fit(x.astype(np.float64), y)
+    np.testing.assert_allclose(made.predict_proba(x), plain.predict_proba(x.astype(np.float64)), atol=1e-9)
+    np.testing.assert_array_equal(kernel_of(made).predict_proba(x), made.predict_proba(x))
+
+
 def test_a_kernel_comes_back_from_its_file() -> None:
     x, y = samples(13, 300, 9, 3)
-    for kind in KINDS.values():
+    for kind in ALL.values():
         kernel = kernel_of(kind(2).fit(x, y))
         again = read_kernel(write_kernel(kernel))
         assert again.predict_proba(x).tobytes() == kernel.predict_proba(x).tobytes()

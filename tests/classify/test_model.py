@@ -38,7 +38,7 @@ from cocal.classify.settings import TrainSettings
 from cocal.errors import InputError, ModelMismatchError
 from cocal.scheme import ClassScheme
 
-KINDS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+KINDS = ["random_forest", "extra_trees", "hist_gradient_boosting", "perceptron"]
 Trainer = Callable[..., Model]
 
 

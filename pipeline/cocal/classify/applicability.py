@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,21 +91,26 @@ def _placed(values: Floats, mean: Floats, weight: Floats) -> Floats:
     return np.asarray((values - mean) * weight, dtype=np.float32)
 
 
-def importance(estimator: Any, n_features: int) -> NDArray[np.float64]:
-    """(feature) how much each feature counts in a fitted estimator, 1 on average.
+def importance(estimator: Any, spread: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(feature) how much each feature, of standard deviation `spread`, counts in a fitted estimator, 1 on average.
 
-    Forests: mean decrease of impurity. Boosted trees: sum of the gains of a feature's splits. All equal where no
-    tree splits.
+    Forests: mean decrease of impurity. Boosted trees: sum of the gains of a feature's splits. Perceptrons: the sum
+    of the products of weights on all ways from a standardised feature to a class (Olden, Joy and Death 2004,
+    doi:10.1016/j.ecolmodel.2004.03.013), its size over the classes. All equal where no tree splits.
     """
     if hasattr(estimator, "feature_importances_"):
         found = np.asarray(estimator.feature_importances_, dtype=np.float64)
+    elif hasattr(estimator, "coefs_"):
+        ways = spread[:, None] * reduce(np.matmul, estimator.coefs_)
+        same_for_all = ways.mean(axis=1, keepdims=True) if ways.shape[1] > 1 else 0.0
+        found = np.abs(ways - same_for_all).sum(axis=1)
     else:
-        found = np.zeros(n_features)
+        found = np.zeros(len(spread))
         for predictor in (p for iteration in estimator._predictors for p in iteration):
             split = predictor.nodes[predictor.nodes["is_leaf"] == 0]
             np.add.at(found, split["feature_idx"].astype(np.int64), np.maximum(split["gain"], 0.0))
     mean = found.mean()
-    return found / mean if mean > 0 else np.ones(n_features)
+    return found / mean if mean > 0 else np.ones(len(spread))
 
 
 def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> Applicability | None:
@@ -120,7 +125,7 @@ def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> A
     if not known.any():
         return None
     centre, spread = _moments(values[known])
-    weights = importance(estimator, values.shape[1]) / np.where(spread > 0, spread, 1.0)
+    weights = importance(estimator, spread) / np.where(spread > 0, spread, 1.0)
     mean, weight = centre.astype(np.float32), np.where(spread > 0, weights, 0.0).astype(np.float32)
     placed = _placed(np.where(known[:, None], values, mean), mean, weight)
     scale = mean_distance(placed[known])

@@ -92,6 +92,13 @@ class ModelCard(BaseModel):
     sha256: str
     """Over the archive's members: the identity of the model, the same on every machine."""
 
+    @property
+    def class_weight(self) -> Any:
+        """Under which weights of the classes probabilities were learned: a student's are those of its teacher."""
+        teacher = self.validation.get("distilled_from")
+        parameters = teacher["parameters"] if teacher and teacher["kept"] else self.parameters
+        return parameters.get("class_weight")
+
 
 def as_json(value: Any) -> Any:
     """`value` as it comes back from JSON: tuples are lists, paths and dates are text."""

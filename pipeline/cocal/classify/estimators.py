@@ -1,7 +1,8 @@
-"""The three kinds of classifier: which parameters they take, how they are fitted."""
+"""The kinds of classifier: which parameters they take, how they are fitted."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from cocal.classify.settings import EstimatorName, TrainSettings
+from cocal.classify.settings import PERCEPTRON, EstimatorName, TrainSettings
 from cocal.errors import InputError
 
 _NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
@@ -32,12 +33,13 @@ class Classifier(Protocol):
 @cache
 def estimator_types() -> dict[EstimatorName, Any]:
     """The classifiers by name. scikit-learn takes a second to import: only training and unpacking need it."""
-    from sklearn import ensemble
+    from sklearn import ensemble, neural_network
 
     return {
         "random_forest": ensemble.RandomForestClassifier,
         "extra_trees": ensemble.ExtraTreesClassifier,
         "hist_gradient_boosting": ensemble.HistGradientBoostingClassifier,
+        "perceptron": neural_network.MLPClassifier,
     }
 
 
@@ -86,12 +88,12 @@ def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[n
         scikit-learn refuses the value of a parameter, or missing features (`missing: native`).
     """
     estimator = build(settings)
-    forest = "n_jobs" in estimator.get_params()
+    forest, perceptron = "n_jobs" in estimator.get_params(), settings.chosen == PERCEPTRON
     if forest:
         estimator.set_params(n_jobs=-1)
     try:
         with one_thread():
-            estimator.fit(features, codes)
+            fit_perceptron(estimator, features, codes) if perceptron else estimator.fit(features, codes)
     except ValueError as err:
         raise InputError(
             f"scikit-learn refuses to train {settings.estimator}",
@@ -100,3 +102,28 @@ def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[n
             "mend `train.parameters`, or `missing: drop` where the estimator cannot handle missing features",
         ) from err
     return estimator.set_params(n_jobs=1) if forest else estimator
+
+
+def fit_perceptron(
+    estimator: Any,
+    features: NDArray[np.float32],
+    codes: NDArray[np.uint8],
+    weights: NDArray[np.float64] | None = None,
+) -> Any:
+    """An MLPClassifier fitted to standardised features, its first layer then changed to take them as they are.
+
+    What only a further fit would need is taken out: gradients, and a generator of random numbers. Whether it learned for
+    long enough, its accuracy tells.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    spread[spread == 0] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit((features - mean) / spread, codes, sample_weight=weights)
+    estimator.coefs_[0] /= spread[:, None]
+    estimator.intercepts_[0] -= mean @ estimator.coefs_[0]
+    for name in ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts"):
+        vars(estimator).pop(name, None)
+    return estimator

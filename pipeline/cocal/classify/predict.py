@@ -247,8 +247,8 @@ def _decider(card: ModelCard, prior: bool, threshold: float | None) -> Decide:
     """`_likeliest`, or that with the probability of the target at a prior (NaN: as trained) and from a threshold on."""
     if not prior and threshold is None:
         return _likeliest
-    scheme, weight = card.class_scheme, card.parameters.get("class_weight")
-    trained = trained_share(card.training.pixels, weight, scheme.target)
+    scheme = card.class_scheme
+    trained = trained_share(card.training.pixels, card.class_weight, scheme.target)
 
     def decide(
         answer: NDArray[np.float64], column: int, prior: NDArray[np.float64]

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from cocal.contracts import BANDS, SAR_BANDS
 
-EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
+EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "perceptron"]
 AUTO: Literal["auto"] = "auto"
+PERCEPTRON: Literal["perceptron"] = "perceptron"
 Missing = Literal["unobserved", "native"]
 ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 
@@ -137,7 +138,7 @@ class TrainSettings(_Settings):
 
     id: ModelId
     estimator: EstimatorName | Literal["auto"] = Field(
-        description="auto: of three, the one with the best macro F1 under the blocks"
+        description="auto: of the three of trees, the one with the best macro F1 under the blocks"
     )
     parameters: dict[str, Any] = Field({}, description="parameters of the scikit-learn estimator")
     seed: int = Field(ge=0, le=2**32 - 1)
@@ -151,7 +152,7 @@ class TrainSettings(_Settings):
     tune: TuneSettings | None = None
     distil: bool = Field(
         False,
-        description="save a smaller forest in place of this one where its accuracy is as good within 0.005",
+        description="save a smaller model in place of this one where its accuracy is as good within 0.005",
     )
 
     @model_validator(mode="after")
@@ -160,6 +161,8 @@ class TrainSettings(_Settings):
             raise ValueError("`estimator: auto` chooses the parameters too: leave `parameters` out")
         if self.tune is not None and self.parameters:
             raise ValueError("`tune` chooses the parameters: leave `parameters` out")
+        if self.estimator == PERCEPTRON and self.missing == "native":
+            raise ValueError("a perceptron cannot take missing features: `missing: drop`")
         return self
 
     @property

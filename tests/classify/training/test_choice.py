@@ -7,14 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score
 
 from cocal.classify.model import Model
 from cocal.classify.settings import TrainSettings
-from cocal.classify.training.distil import distil, student
+from cocal.classify.training.distil import STUDENTS, distil, student
 from cocal.classify.training.sizes import DEPTHS, _cut, size_curve
-from cocal.classify.training.tune import USUAL, _starters, choose
+from cocal.classify.training.tune import OF_TREES, _starters, choose
 from cocal.classify.validation.validate import Fitted, block_design, problem_of, validated
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
@@ -72,7 +73,7 @@ def test_auto_takes_the_estimator_that_is_best_under_the_blocks(
     chosen, record = choose(auto, problem, block_design(make_samples(2), auto, "coca"))
     assert record is not None
     assert record["tried"][0]["estimator"] == chosen.estimator
-    assert {row["estimator"] for row in record["tried"]} == set(USUAL)
+    assert {row["estimator"] for row in record["tried"]} == set(OF_TREES)
     assert record["fits"] == 3 * 3
     assert record["tried"][0]["macro_f1"] == max(row["macro_f1"] for row in record["tried"])
 
@@ -95,25 +96,55 @@ def test_halving_keeps_to_its_budget_and_gives_the_same_for_a_seed(
 def test_a_student_is_kept_only_where_it_is_as_good(
     fitted: Fitted, make_settings: Settings, make_samples: Samples, make_model: Callable[..., Model]
 ) -> None:
-    size, record = distil(fitted, make_settings())
+    kind, record = distil(fitted, make_settings())
     best = record["overall_accuracy"]
     for row in record["students"][:-1]:
         assert row["overall_accuracy"] < best - 0.005
     assert (
-        record["kept"] == (record["students"][-1]["overall_accuracy"] >= best - 0.005) == (size is not None)
+        record["kept"] == (record["students"][-1]["overall_accuracy"] >= best - 0.005) == (kind is not None)
     )
     large = make_settings(parameters={"n_estimators": 120}, distil=True)
     card = make_model(make_samples(2), large).card
     told = card.validation["distilled_from"]
     assert told["parameters"] == {"n_estimators": 120}
     if told["kept"]:
-        assert card.parameters["n_estimators"] == told["students"][-1]["trees"] < 120
+        last = told["students"][-1]
+        assert card.estimator == last["estimator"]
+        assert card.parameters.items() >= last["parameters"].items()
         assert told["sha256"] != card.sha256
 
 
-def test_a_student_of_a_sure_teacher_learns_its_classes(fitted: Fitted) -> None:
+def test_a_student_of_a_sure_teacher_learns_its_classes(fitted: Fitted, make_settings: Settings) -> None:
     teacher, values = fitted.estimators[0], fitted.problem.values
-    small = student(teacher, values, trees=10, depth=9, seed=1)
-    agree = (small.predict(values) == teacher.predict(values)).mean()
-    assert agree > 0.9
-    assert len(small.estimators_) == 10
+    for kind in STUDENTS[:2]:
+        small = student(kind, teacher, values, make_settings())
+        agree = (small.predict(values) == teacher.predict(values)).mean()
+        assert agree > 0.8, kind
+
+
+def test_a_perceptron_is_tuned_and_no_missing_feature_is_promised_to_it(
+    make_samples: Samples, make_settings: Settings
+) -> None:
+    tuned = make_settings("perceptron", parameters={}, tune={"budget": 3})
+    problem = problem_of(make_samples(2), "coca", NAMES)
+    chosen, record = choose(tuned, problem, block_design(make_samples(2), tuned, "coca"))
+    assert record is not None
+    assert (chosen.estimator, record["fits"]) == ("perceptron", 3)
+    with pytest.raises(ValidationError, match="a perceptron cannot take missing features"):
+        make_settings("perceptron", missing="native")
+
+
+def test_where_features_are_missing_no_perceptron_learns(fitted: Fitted, make_settings: Settings) -> None:
+    native = make_settings("hist_gradient_boosting", parameters={}, missing="native")
+    assert {row["estimator"] for row in distil(fitted, native)[1]["students"]} == {"random_forest"}
+
+
+def test_a_student_has_the_class_weights_of_its_teacher(
+    make_samples: Samples, make_settings: Settings, make_model: Callable[..., Model]
+) -> None:
+    parameters = {"n_estimators": 20, "class_weight": "balanced"}
+    alone = make_model(make_samples(2), make_settings(parameters=parameters)).card
+    told = make_model(make_samples(2), make_settings(parameters=parameters, distil=True)).card
+    assert told.validation["distilled_from"]["kept"]
+    assert told.class_weight == alone.class_weight == "balanced"
+    assert told.parameters.get("class_weight") is None

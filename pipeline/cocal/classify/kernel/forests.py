@@ -10,22 +10,16 @@ that is why the result is equal to the bit.
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.estimators import Classifier, estimator_types
 from cocal.classify.kernel.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
 from cocal.classify.kernel.walk import add_up
-from cocal.errors import CocalWarning
 
-
-class KernelWarning(CocalWarning):
-    """An estimator that no kernel can take: scikit-learn predicts, with the same result, and slower."""
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +28,21 @@ class ForestKernel:
 
     classes_: NDArray[Any]
     trees: Trees | Shrubs
+
+    @classmethod
+    def of(cls, estimator: Any) -> ForestKernel:
+        """The kernel of a fitted forest with one output."""
+        return cls(estimator.classes_, flatten(list(forest_trees(estimator)), estimator.n_features_in_))
+
+    @classmethod
+    def read(cls, arrays: Arrays) -> ForestKernel:
+        """From what `arrays` told."""
+        return cls(arrays["classes_"], _trees_of(arrays))
+
+    @property
+    def arrays(self) -> Arrays:
+        """All that it is."""
+        return {"classes_": self.classes_} | _arrays_of(self.trees)
 
     @property
     def n_features_in_(self) -> int:
@@ -50,6 +59,22 @@ class BoostingKernel:
     classes_: NDArray[Any]
     trees: Trees | Shrubs
     baseline: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, estimator: Any) -> BoostingKernel:
+        """The kernel of fitted boosted trees without a categorical feature."""
+        trees = flatten(list(boosted_trees(estimator)), estimator.n_features_in_)
+        return cls(estimator.classes_, trees, np.asarray(estimator._baseline_prediction, dtype=np.float64))
+
+    @classmethod
+    def read(cls, arrays: Arrays) -> BoostingKernel:
+        """From what `arrays` told."""
+        return cls(arrays["classes_"], _trees_of(arrays), arrays["baseline"])
+
+    @property
+    def arrays(self) -> Arrays:
+        """All that it is."""
+        return {"classes_": self.classes_, "baseline": self.baseline} | _arrays_of(self.trees)
 
     @property
     def n_features_in_(self) -> int:
@@ -80,58 +105,11 @@ def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.flo
     return total[: len(X), : len(begin)]
 
 
-def kernel_of(estimator: Any) -> ForestKernel | BoostingKernel | None:
-    """A kernel that answers as `estimator` does; None if it is not one that the kernel can take.
-
-    Taken are RandomForestClassifier and ExtraTreesClassifier with one output, and HistGradientBoostingClassifier without a
-    categorical feature.
-    """
-    forest, extra, boosting = estimator_types().values()
-    if isinstance(estimator, forest | extra) and estimator.n_outputs_ == 1:
-        trees = flatten(list(forest_trees(estimator)), estimator.n_features_in_)
-        return ForestKernel(estimator.classes_, trees)
-    if isinstance(estimator, boosting) and estimator.is_categorical_ is None:
-        trees = flatten(list(boosted_trees(estimator)), estimator.n_features_in_)
-        baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64)
-        return BoostingKernel(estimator.classes_, trees, baseline)
-    return None
+def _arrays_of(trees: Trees | Shrubs) -> Arrays:
+    return {field.name: np.asarray(getattr(trees, field.name)) for field in fields(trees)}
 
 
-def write_kernel(kernel: ForestKernel | BoostingKernel) -> bytes:
-    """The kernel as an .npz file of plain arrays: no estimator has to be unpacked to predict."""
-    arrays = {field.name: np.asarray(getattr(kernel.trees, field.name)) for field in fields(kernel.trees)}
-    arrays["classes_"] = kernel.classes_
-    if isinstance(kernel, BoostingKernel):
-        arrays["baseline"] = kernel.baseline
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def read_kernel(data: bytes) -> ForestKernel | BoostingKernel:
-    """The kernel that `write_kernel` wrote.
-
-    Raises
-    ------
-    KeyError, ValueError
-        It is no such file.
-    """
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        kind = Trees if "nodes" in arrays else Shrubs
-        own = {field.name: arrays[field.name] for field in fields(kind)}
-        trees = kind(**own | {"n_features": int(own["n_features"])})
-        if "baseline" in arrays:
-            return BoostingKernel(arrays["classes_"], trees, arrays["baseline"])
-        return ForestKernel(arrays["classes_"], trees)
-
-
-def accelerated(estimator: Classifier) -> Classifier:
-    """The kernel of `estimator`; itself, with a KernelWarning, where no kernel can take it."""
-    kernel = kernel_of(estimator)
-    if kernel is None:
-        warnings.warn(
-            f"no kernel for {type(estimator).__name__}: scikit-learn predicts, which is slower", KernelWarning,
-            stacklevel=2,
-        )  # fmt: skip
-        return estimator
-    return kernel
+def _trees_of(arrays: Arrays) -> Trees | Shrubs:
+    kind = Trees if "nodes" in arrays else Shrubs
+    own: dict[str, Any] = {field.name: arrays[field.name] for field in fields(kind)}
+    return kind(**own | {"n_features": int(own["n_features"])})

@@ -4,7 +4,7 @@ samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
 tune         the estimator and its parameters, chosen under the blocks of the validation
 sizes        how small a forest may be
-distil       a small forest in place of a large model
+distil       a small model in place of a large one
 train        samples with features -> Model
 checks       labels that deserve a second look; check_page: as a page
 """

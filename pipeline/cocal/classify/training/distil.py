@@ -1,49 +1,61 @@
-"""A small forest that learns what a large model says, and takes its place where it is as good."""
+"""A small model that learns what a large one says, and takes its place where it is as good."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.estimators import one_thread
-from cocal.classify.settings import TrainSettings
+from cocal.classify.estimators import build, fit_perceptron, one_thread
+from cocal.classify.settings import PERCEPTRON, EstimatorName, TrainSettings
+from cocal.classify.training.tune import USUAL
 from cocal.classify.validation.validate import Fitted
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+Student = tuple[EstimatorName, dict[str, Any]]
+"""The kind of a small model, and its parameters."""
 
-STUDENTS = ((10, 9), (25, 9), (25, 12), (50, 12), (50, 18), (100, 18))
-"""Trees and depth of the students, from cheap to dear: the first that is good enough is taken."""
 AS_GOOD = 0.005
 """Accuracy under the blocks that a student may lose."""
 _SPECK = 0.02
 """Shares of a class below this are not worth a row."""
 
 
-def student(
-    teacher: Any, values: NDArray[np.float32], *, trees: int, depth: int, seed: int
-) -> RandomForestClassifier:
-    """A forest fitted to the probabilities that `teacher` gives for `values`: each row once per likely class."""
-    from sklearn.ensemble import RandomForestClassifier
+def _perceptron(units: int) -> Student:
+    return PERCEPTRON, dict(USUAL[PERCEPTRON]) | {"hidden_layer_sizes": [units]}
 
+
+def _forest(trees: int, depth: int) -> Student:
+    return "random_forest", {
+        "n_estimators": trees, "max_depth": depth, "min_samples_leaf": 2, "max_features": 0.3
+    }  # fmt: skip
+
+
+STUDENTS = (
+    _perceptron(8), _forest(10, 9), _perceptron(32), _forest(25, 9), _forest(25, 12), _forest(50, 12), _forest(50, 18),
+    _forest(100, 18),
+)  # fmt: skip
+"""From cheap to dear: the first that is good enough is taken."""
+
+
+def student(kind: Student, teacher: Any, values: NDArray[np.float32], settings: TrainSettings) -> Any:
+    """A model of `kind` fitted to the probabilities that `teacher` gives for `values`: each row once per likely class."""
+    name, parameters = kind
+    pupil = build(settings.model_copy(update={"estimator": name, "parameters": parameters}))
     with one_thread():
         shares = teacher.predict_proba(values)
-    rows, columns = np.nonzero(shares > _SPECK)
-    forest = RandomForestClassifier(
-        trees, max_depth=depth, min_samples_leaf=2, max_features=0.3, random_state=seed, n_jobs=-1
-    )
-    with one_thread():
-        forest.fit(values[rows], teacher.classes_[columns], sample_weight=shares[rows, columns])
-    return forest.set_params(n_jobs=1)
+        rows, columns = np.nonzero(shares > _SPECK)
+        lesson = values[rows], teacher.classes_[columns], shares[rows, columns]
+        if name == PERCEPTRON:
+            return fit_perceptron(pupil, *lesson)
+        return pupil.set_params(n_jobs=-1).fit(*lesson).set_params(n_jobs=1)
 
 
-def distil(fitted: Fitted, settings: TrainSettings) -> tuple[dict[str, int] | None, dict[str, Any]]:
-    """(trees and depth of the smallest student that is as good; None if none is, what was tried).
+def distil(fitted: Fitted, settings: TrainSettings) -> tuple[Student | None, dict[str, Any]]:
+    """(the cheapest student that is as good; None if none is, what was tried).
 
     Each fold's student learns from that fold's model, on the rows that trained it, and is tested on the
-    rows that tested it.
+    rows that tested it. Perceptrons do not learn where features are missing.
     """
     problem, folds = fitted.problem, fitted.design.folds
     rows = np.concatenate([fold.test for fold in folds])
@@ -58,15 +70,17 @@ def distil(fitted: Fitted, settings: TrainSettings) -> tuple[dict[str, int] | No
 
     with one_thread():
         wanted, tried, chosen = share_right(fitted.estimators), [], None
-        for trees, depth in STUDENTS:
+        for kind in STUDENTS:
+            if settings.missing == "native" and kind[0] == PERCEPTRON:
+                continue
             made = [
-                student(model, problem.values[fold.train], trees=trees, depth=depth, seed=settings.seed)
+                student(kind, model, problem.values[fold.train], settings)
                 for model, fold in zip(fitted.estimators, folds, strict=True)
             ]
             found = share_right(made)
-            tried.append({"trees": trees, "depth": depth, "overall_accuracy": round(found, 6)})
+            tried.append({"estimator": kind[0], "parameters": kind[1], "overall_accuracy": round(found, 6)})
             if found >= wanted - AS_GOOD:
-                chosen = {"trees": trees, "depth": depth}
+                chosen = kind
                 break
     record = {
         "estimator": settings.estimator, "parameters": settings.parameters,

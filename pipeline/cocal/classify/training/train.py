@@ -82,11 +82,11 @@ def train(
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
     values, classifier = problem.values, fit(settings, problem.values, codes)
     if settings.distil:
-        size, validation["distilled_from"] = distil(fitted, settings)
-        if size:
+        kind, validation["distilled_from"] = distil(fitted, settings)
+        if kind:
             validation["distilled_from"]["sha256"] = digest(pack(classifier, {}))
-            classifier = student(classifier, values, **size, seed=settings.seed)
-            settings = settings.model_copy(update={"estimator": "random_forest"})
+            classifier = student(kind, classifier, values, settings)
+            settings = settings.model_copy(update={"estimator": kind[0]})
     present = set(table["label"])
     classes = {key: code for key, code in scheme.codes.items() if key in present}
     area = applicability_of(classifier, values, design.folds)

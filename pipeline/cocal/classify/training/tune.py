@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.settings import AUTO, TrainSettings
+from cocal.classify.settings import AUTO, PERCEPTRON, EstimatorName, TrainSettings
 from cocal.classify.validation.nulls import Problem, model_predictor
 from cocal.classify.validation.validate import Design
 
-USUAL: Mapping[str, Mapping[str, Any]] = {
+USUAL: Mapping[EstimatorName, Mapping[str, Any]] = {
     "extra_trees": {"n_estimators": 300, "max_features": 0.2},
     "random_forest": {"n_estimators": 300},
     "hist_gradient_boosting": {
@@ -23,15 +23,23 @@ USUAL: Mapping[str, Mapping[str, Any]] = {
         "max_leaf_nodes": 15,
         "max_features": 0.3,
     },
+    PERCEPTRON: {"hidden_layer_sizes": [32], "alpha": 1.0, "learning_rate_init": 0.005, "max_iter": 400},
 }
+"""What a search begins with."""
+
+OF_TREES: Sequence[EstimatorName] = ("extra_trees", "random_forest", "hist_gradient_boosting")
 """What `estimator: auto` tries, in this order; of equal ones the first."""
 
-SPACE: Mapping[str, Mapping[str, Sequence[Any]]] = {
+SPACE: Mapping[EstimatorName, Mapping[str, Sequence[Any]]] = {
     "extra_trees": {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)},
     "random_forest": {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)},
     "hist_gradient_boosting": {
         "max_iter": (60, 120, 240), "learning_rate": (0.04, 0.08, 0.15), "max_leaf_nodes": (7, 15, 31),
         "max_features": (0.1, 0.3, 1.0), "l2_regularization": (0.0, 1.0), "min_samples_leaf": (5, 20),
+    },
+    PERCEPTRON: {
+        "hidden_layer_sizes": ([8], [16], [32], [64]), "alpha": (0.1, 0.3, 1.0, 3.0, 10.0),
+        "learning_rate_init": (0.001, 0.005), "max_iter": (400,),
     },
 }  # fmt: skip
 KEEP = 3
@@ -62,14 +70,14 @@ def choose(
 ) -> tuple[TrainSettings, dict[str, Any] | None]:
     """(`settings` with the estimator and the parameters to use, how they were chosen; None if they were given).
 
-    Without `tune`, `auto` tries the three of USUAL on all folds. With `tune`, candidates drawn with the seed
+    Without `tune`, `auto` tries the three of trees on all folds. With `tune`, candidates drawn with the seed
     (the usual one of each kind among them) are tried on one fold, the best third on the next one too, and so
     on, while the budget of fits lasts (successive halving, Jamieson and Talwalkar 2016, AISTATS). The score is
     the macro F1 over the folds seen; a candidate that was seen on more folds goes before one seen on fewer.
     """
     if settings.tune is None and settings.estimator != AUTO:
         return settings, None
-    kinds = list(USUAL) if settings.estimator == AUTO else [settings.estimator]
+    kinds = list(OF_TREES) if settings.estimator == AUTO else [settings.chosen]
     folds = len(design.folds)
     if settings.tune is None:
         candidates, kept = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds], len(kinds)
@@ -109,7 +117,9 @@ def _starters(budget: int, folds: int) -> int:
     return max([n for n in range(1, budget + 1) if fits(n) <= budget], default=min(KEEP, budget))
 
 
-def _drawn(settings: TrainSettings, problem: Problem, kinds: Sequence[str], n: int) -> list[_Candidate]:
+def _drawn(
+    settings: TrainSettings, problem: Problem, kinds: Sequence[EstimatorName], n: int
+) -> list[_Candidate]:
     random = np.random.default_rng(settings.seed)
     found = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds][:n]
     while len(found) < n:
@@ -123,7 +133,7 @@ def _drawn(settings: TrainSettings, problem: Problem, kinds: Sequence[str], n: i
 
 
 def _candidate(
-    settings: TrainSettings, problem: Problem, kind: str, parameters: Mapping[str, Any]
+    settings: TrainSettings, problem: Problem, kind: EstimatorName, parameters: Mapping[str, Any]
 ) -> _Candidate:
     size = len(problem.keys)
     changed = {"estimator": kind, "parameters": dict(parameters)}
