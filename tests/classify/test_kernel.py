@@ -1,4 +1,4 @@
-"""The kernel against the estimator that it stands for: the same bits."""
+"""The kernel against the estimator that it stands for: the same bits; a perceptron's but for rounding."""
 
 from __future__ import annotations
 
@@ -37,16 +37,32 @@ def samples(seed: int, n: int, n_features: int, n_classes: int) -> tuple[np.ndar
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kind=st.sampled_from(sorted(ALL)), seed=st.integers(0, 1000), n_features=st.integers(1, 30),
+    kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 1000), n_features=st.integers(1, 30),
     n_classes=st.sampled_from([2, 3, 8, 20]), n=st.integers(40, 200), asked=st.integers(1, 37),
 )  # fmt: skip
 def test_every_probability_is_that_of_the_estimator(
     kind: str, seed: int, n_features: int, n_classes: int, n: int, asked: int
 ) -> None:
     x, y = samples(seed, n, n_features, n_classes)
-    estimator = ALL[kind](seed).fit(x, y)
+    estimator = KINDS[kind](seed).fit(x, y)
     other = np.concatenate([x, samples(seed + 1, 40, n_features, n_classes)[0]])[-asked:]
     np.testing.assert_array_equal(kernel_of(estimator).predict_proba(other), estimator.predict_proba(other))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    n_features=st.integers(1, 30),
+    n_classes=st.sampled_from([2, 3, 8]),
+    n=st.integers(1, 37),
+)
+def test_a_perceptron_answers_as_the_estimator_but_for_rounding(
+    seed: int, n_features: int, n_classes: int, n: int
+) -> None:
+    x, y = samples(seed, 60, n_features, n_classes)
+    estimator = PERCEPTRON["perceptron"](seed).fit(x.astype(np.float64), y)
+    found, expected = kernel_of(estimator).predict_proba(x[:n]), estimator.predict_proba(x[:n])
+    np.testing.assert_allclose(found, expected, atol=1e-13, rtol=0)
 
 
 @settings(max_examples=20, deadline=None)
@@ -141,7 +157,7 @@ def test_a_perceptron_answers_for_features_as_they_are_what_it_learned_from_stan
     made = fit_perceptron(MLPClassifier(**layers), x, y)
     plain = make_pipeline(StandardScaler(), MLPClassifier(**layers)).fit(x.astype(np.float64), y)
     np.testing.assert_allclose(made.predict_proba(x), plain.predict_proba(x.astype(np.float64)), atol=1e-9)
-    np.testing.assert_array_equal(kernel_of(made).predict_proba(x), made.predict_proba(x))
+    np.testing.assert_allclose(kernel_of(made).predict_proba(x), made.predict_proba(x), atol=1e-13, rtol=0)
 
 
 def test_a_kernel_comes_back_from_its_file() -> None:
