@@ -244,10 +244,10 @@ def cell_area(window: Window) -> NDArray[np.float64]:
     u, v = window.x / _LATTICE_M, window.y / _LATTICE_M
     i, j = np.floor(u).astype(int) - c0, np.floor(v).astype(int) - r0
     fu, fv = u - np.floor(u), (v - np.floor(v))[:, None]
-    lower = nodes[np.ix_(j, i)] * (1 - fu) + nodes[np.ix_(j, i + 1)] * fu
-    upper = nodes[np.ix_(j + 1, i)] * (1 - fu) + nodes[np.ix_(j + 1, i + 1)] * fu
-    scale = lower * (1 - fv) + upper * fv
-    area = np.asarray(window.resolution**2 / scale)
+    along = nodes[:, i] * (1 - fu) + nodes[:, i + 1] * fu
+    area: NDArray[np.float64] = along[j] * (1 - fv)
+    area += along[j + 1] * fv
+    np.divide(window.resolution**2, area, out=area)
     area.setflags(write=False)
     return area
 

@@ -46,10 +46,8 @@ def percentiles_of_dates(
         _by_count(n_clear, table, out)
     found = {}
     for name, stack in stacks.items():
-        values = absent.copy()
-        if dates:
-            flat = np.ascontiguousarray(stack).reshape(dates, n)
-            _percentile_of_dates(flat, there, _pairs(dates), low, high, weight, absent, scale, values)
+        flat, values = np.ascontiguousarray(stack).reshape(dates, n), np.empty_like(absent)
+        _percentile_of_dates(flat, there, _pairs(dates), low, high, weight, absent, scale, values)
         found[name] = values.reshape(shape)
     return found, n_clear.reshape(shape)
 
