@@ -13,8 +13,9 @@ import argparse
 import importlib.util
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -87,7 +88,6 @@ def distilled(work: Path, mpx: int) -> Pairs:
     land, large = prepared(work, mpx), "300 x 18"
     told = write_distilled(prepared(work, 1)).card.validation["distilled_from"]
     student = told["students"][-1]
-    kind = f"{student['estimator']} {', '.join(str(v) for v in student['parameters'].values())}"
     turn = (yardstick(land, large), contender(land, DISTILLED if told["kept"] else large))
     with rasterio.open(yardstick_folder(land, large) / "class.tif") as source:
         other = float((source.read(1) != cocal_classes(land, DISTILLED if told["kept"] else large)).mean())
@@ -95,8 +95,15 @@ def distilled(work: Path, mpx: int) -> Pairs:
         f"accuracy under blocks {told['overall_accuracy']:.4f}, distilled {student['overall_accuracy']:.4f}; "
         f"{other:.1%} of pixels of another class"
     )
-    name = f"{land.mpx:.1f} Mpx, {large} distilled to {kind}"
+    name = f"{land.mpx:.1f} Mpx, {large} distilled to {size_of(student['parameters'])}"
     return Pairs(name if told["kept"] else f"{name}, not kept", (turn,), note)
+
+
+def size_of(parameters: Mapping[str, Any]) -> str:
+    """A student as the table names it."""
+    if "hidden_layer_sizes" in parameters:
+        return f"a perceptron of {parameters['hidden_layer_sizes'][0]} units"
+    return f"{parameters['n_estimators']} x {parameters['max_depth']}"
 
 
 def whole_tile(work: Path) -> str:
