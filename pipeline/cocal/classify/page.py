@@ -106,6 +106,8 @@ def _facts(values: Mapping[str, Any], path: str = "") -> list[list[str]]:
 def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_cell, value))
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}: {_cell(one)}" for key, one in value.items())
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
