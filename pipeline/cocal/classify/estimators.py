@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,12 +88,14 @@ def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[n
         scikit-learn refuses the value of a parameter, or missing features (`missing: native`).
     """
     estimator = build(settings)
-    forest, perceptron = "n_jobs" in estimator.get_params(), settings.chosen == PERCEPTRON
+    forest, train = "n_jobs" in estimator.get_params(), estimator.fit
+    if settings.chosen == PERCEPTRON:
+        train = partial(fit_perceptron, estimator)
     if forest:
         estimator.set_params(n_jobs=-1)
     try:
         with one_thread():
-            fit_perceptron(estimator, features, codes) if perceptron else estimator.fit(features, codes)
+            train(features, codes)
     except ValueError as err:
         raise InputError(
             f"scikit-learn refuses to train {settings.estimator}",

@@ -152,7 +152,7 @@ class TrainSettings(_Settings):
     tune: TuneSettings | None = None
     distil: bool = Field(
         False,
-        description="save a smaller model in place of this one where its accuracy is as good within 0.005",
+        description="save a smaller model in place of this one where its accuracy and the target's F1 are as good within 0.005",
     )
 
     @model_validator(mode="after")
