@@ -1,4 +1,4 @@
-"""Models predicted without scikit-learn: the same bits, several times faster.
+"""Models predicted without scikit-learn: trees to the bit, perceptrons but for rounding, several times faster.
 
 kernels     which kernel answers in the place of an estimator, and its file
 forests     forests and boosted trees      perceptron   layers of sums
