@@ -77,7 +77,8 @@ def distil(fitted: Fitted, settings: TrainSettings) -> tuple[Student | None, dic
     record = {
         "estimator": settings.estimator, "parameters": settings.parameters, **wanted, "students": tried,
         "kept": chosen is not None,
-        "note": "under the spatial blocks; a student is kept if it loses at most 0.005 of accuracy and of the target's F1",
+        "note": "under the spatial blocks; a student is kept if it loses at most 0.005 of accuracy and of the target's F1; "
+        "all other scores of this card are the teacher's",
     }  # fmt: skip
     return chosen, record
 

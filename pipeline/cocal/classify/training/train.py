@@ -82,11 +82,8 @@ def train(
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
     values, classifier = problem.values, fit(settings, problem.values, codes)
     if settings.distil:
-        kind, validation["distilled_from"] = distil(fitted, settings)
-        if kind:
-            validation["distilled_from"]["sha256"] = digest(pack(classifier, {}))
-            classifier = student(kind, classifier, values, settings)
-            settings = settings.model_copy(update={"estimator": kind[0]})
+        classifier, settings, told = _distilled(classifier, fitted, settings)
+        validation |= {"distilled_from": told}
     present = set(table["label"])
     classes = {key: code for key, code in scheme.codes.items() if key in present}
     area = applicability_of(classifier, values, design.folds)
@@ -120,6 +117,18 @@ def train(
         sha256=digest(artefact),
     )
     return Model(card, artefact)
+
+
+def _distilled(
+    teacher: Any, fitted: Fitted, settings: TrainSettings
+) -> tuple[Any, TrainSettings, dict[str, Any]]:
+    """(the student that takes the place of `teacher`, or `teacher`; the settings of that one; what was tried)."""
+    kind, told = distil(fitted, settings)
+    if kind is None:
+        return teacher, settings, told
+    told["sha256"] = digest(pack(teacher, {}))
+    small = student(kind, teacher, fitted.problem.values, settings)
+    return small, settings.model_copy(update={"estimator": kind[0], "parameters": kind[1]}), told
 
 
 def _stated(area: Applicability) -> AreaOfApplicability:
