@@ -62,8 +62,8 @@ SECTIONS = (
     Section(
         "distilled",
         "A small model that learned from a large one",
-        "`cocal train` with `distil: true`: the cheapest small model that loses at most 0.005 of accuracy and of the target's F1 under the same spatial blocks takes the "
-        "place of 300 x 18. The yardstick predicts with the large one.",
+        "`cocal train` with `distil: true`: the cheapest small model that loses at most 0.005 of accuracy and of the target's F1 "
+        "under the same spatial blocks takes the place of 300 x 18. The yardstick predicts with the large one.",
         "whole.py",
         ("--distilled",),
         long=True,

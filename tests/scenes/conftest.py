@@ -50,7 +50,7 @@ def landscape():
 
 
 @pytest.fixture
-def test_data():
+def third_party_data():
     if not TEST_DATA.is_dir():
         pytest.skip(f"no third-party test data at {TEST_DATA} (COCAL_TEST_DATA)")
     return TEST_DATA

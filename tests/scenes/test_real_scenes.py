@@ -24,8 +24,8 @@ WAVELENGTH_NM = dict(zip(AMAZON, (443, 492, 560, 665, 704, 740, 783, 833, 865, 9
 
 
 @pytest.fixture
-def amazon_path(test_data):
-    return test_data / "amazon_s2" / "amazon_s2_l2a_12bands.tif"
+def amazon_path(third_party_data):
+    return third_party_data / "amazon_s2" / "amazon_s2_l2a_12bands.tif"
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def cube(path, offset, **bands):
 
 
 @pytest.fixture
-def cube_path(test_data):
-    return test_data / "worldcereal_cube" / "worldcereal_s2_s1_dem_12m.nc"
+def cube_path(third_party_data):
+    return third_party_data / "worldcereal_cube" / "worldcereal_s2_s1_dem_12m.nc"
 
 
 def test_the_amazon_scene_asks_for_its_offset_refuses_0_and_takes_minus_1000(tmp_path, amazon_path):
