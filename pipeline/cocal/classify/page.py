@@ -50,6 +50,7 @@ def card_sections(card: ModelCard) -> list[Section]:
             ("clase / class", "píxeles / pixels", "muestras / samples", "sin datos / dropped"),
         ),
         Section("Origen / Origin", _facts(origin)),
+        *_distilled(validation.get("distilled_from")),
         *_scores(validation),
         Section("Validación / Validation", _facts(validation.get("design", {}))),
         Section("Variables / Features", [[str(i), name] for i, name in enumerate(card.features, start=1)]),
@@ -81,6 +82,23 @@ def _identity(card: ModelCard) -> dict[str, Any]:
         "cocal": card.cocal_version,
         **card.libraries,
     }
+
+
+def _distilled(told: Mapping[str, Any] | None) -> list[Section]:
+    """The teacher and the students that were tried, the last of which is the model if it was kept."""
+    if told is None:
+        return []
+    named = [("teacher", told), *((f"student {i}", one) for i, one in enumerate(told["students"], start=1))]
+    columns = ("estimator", "parameters", "overall_accuracy", "target_f1")
+    return [
+        Section(
+            "Destilado / Distilled: "
+            + ("the last student is the model" if told["kept"] else "no student was kept"),
+            [[name, *(_cell(one[column]) for column in columns)] for name, one in named],
+            ("model", *columns),
+            told["note"],
+        )
+    ]
 
 
 def _scores(validation: Mapping[str, Any]) -> list[Section]:

@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, f1_score
 
 from cocal.classify.model import Model
+from cocal.classify.page import card_page
 from cocal.classify.settings import TrainSettings
 from cocal.classify.training.distil import STUDENTS, distil, student
 from cocal.classify.training.sizes import DEPTHS, _cut, size_curve
@@ -113,6 +114,9 @@ def test_a_student_is_kept_only_where_it_is_as_good(
     card = make_model(make_samples(2), large).card
     told = card.validation["distilled_from"]
     assert told["parameters"] == {"n_estimators": 120}
+    page = card_page(card)
+    assert ("the last student is the model" if told["kept"] else "no student was kept") in page
+    assert "all other scores of this card are the teacher" in page
     if told["kept"]:
         last = told["students"][-1]
         assert card.estimator == last["estimator"]
