@@ -94,7 +94,7 @@ def _distilled(told: Mapping[str, Any] | None) -> list[Section]:
         Section(
             "Destilado / Distilled: "
             + ("the last student is the model" if told["kept"] else "no student was kept"),
-            [[name, *(_cell(one[column]) for column in columns)] for name, one in named],
+            [[name, *(_cell(one.get(column)) for column in columns)] for name, one in named],
             ("model", *columns),
             told["note"],
         )
