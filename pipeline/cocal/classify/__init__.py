@@ -22,11 +22,10 @@ from cocal.classify.model import Model, check_model, load_model, save_model, sto
 from cocal.classify.predict import classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
-from cocal.classify.training.check_page import write_checks
-from cocal.classify.training.checks import check_labels
+from cocal.classify.training.check_page import write_trained
 from cocal.classify.training.samples import Samples, read_samples, sample_pixels
 from cocal.classify.training.series import read_series
-from cocal.classify.training.train import train
+from cocal.classify.training.train import train, train_and_validate
 from cocal.classify.validation.validate import ScoreTable, score_tables
 
 __all__ = [
@@ -37,7 +36,6 @@ __all__ = [
     "Samples",
     "ScoreTable",
     "TrainSettings",
-    "check_labels",
     "check_model",
     "classify",
     "classify_strips",
@@ -49,6 +47,7 @@ __all__ = [
     "score_tables",
     "stored_model",
     "train",
-    "write_checks",
+    "train_and_validate",
     "write_class_map",
+    "write_trained",
 ]

@@ -13,10 +13,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from cocal.classify import ModelCard, check_labels, load_model, read_series, save_model, train, write_checks
+from cocal.classify import ModelCard, load_model, read_series, train_and_validate, write_trained
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.series import labels_in
-from cocal.classify.validation.validate import Fitted
 from cocal.config import SeriesConfig
 from cocal.contracts import Period
 from cocal.errors import InputError
@@ -58,9 +57,9 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     with store.locked():
         store.sweep()
         if not store.find(unit, address(inputs)):
-            features, looked = series_features(series, index, period), list[Fitted]()
+            features = series_features(series, index, period)
             table = labels.set_index("sample_id").join(features).reset_index()
-            model = train(
+            trained = train_and_validate(
                 table, config.train.model,
                 scheme=scheme, feature_names=feature_names(index, period),
                 feature_settings=index.model_dump(mode="json"),
@@ -68,12 +67,9 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
                     "source": samples.source, "licence": samples.licence, "sample_sha256": inputs["labels"],
                     "period": f"{period.start} to {period.end}", "simulated": samples.simulated,
                 },
-                look=looked.append,
             )  # fmt: skip
             with store.commit(unit, inputs) as folder:
-                save_model(model, folder)
-                findings = check_labels(table, looked[0], period)
-                write_checks(folder, findings, looked[0], simulated=samples.simulated)
+                write_trained(folder, trained, table, period)
         home = store.home(unit)
         return home, load_model(home).card
 

@@ -16,18 +16,15 @@ from rasterio.errors import RasterioError
 
 from cocal.archive import check_unchanged
 from cocal.classify import (
-    check_labels,
     load_model,
     read_samples,
     read_series,
     sample_pixels,
-    save_model,
-    train,
-    write_checks,
+    train_and_validate,
+    write_trained,
 )
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.validation.nulls import PREVIOUS
-from cocal.classify.validation.validate import Fitted
 from cocal.config import RunConfig, TrainSection
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
@@ -63,23 +60,18 @@ def train_stage(run: Run) -> None:
         return
     every = _series_table(run, section, period) if _is_series(section) else _place_table(run, section, task)
     table = with_places(every[every["seen"]].reset_index(drop=True), run, section)
-    looked = list[Fitted]()
     with run.journal.stage("train", 1) as record:
         began = time.monotonic()
-        model = train(
+        trained = train_and_validate(
             table,
             section.model,
             scheme=run.base.scheme,
             feature_names=feature_names(run.config.index, period),
             feature_settings=run.config.index.model_dump(mode="json"),
             provenance=_provenance(section, period, scenes, inputs),
-            look=looked.append,
         )
         with run.store.commit(unit, inputs) as folder:
-            save_model(model, folder)
-            write_checks(
-                folder, check_labels(every, looked[0], period), looked[0], simulated=model.card.simulated
-            )
+            write_trained(folder, trained, every, period)
         load_model(run.model_folder)
         run.journal.outcome(record, Outcome(unit, None, None, time.monotonic() - began))
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cocal.classify.training.checks import RULES
+from cocal.classify.model import save_model
+from cocal.classify.training.checks import RULES, check_labels
+from cocal.classify.training.train import Trained
 from cocal.classify.validation.validate import Fitted
+from cocal.contracts import Period
 from cocal.store import atomic_path, write_csv
 
 if TYPE_CHECKING:
@@ -23,6 +26,13 @@ SHOWN = 12
 _STYLE = (
     "body{font:15px sans-serif;max-width:60rem;margin:2rem auto}td,th{padding:.2rem .6rem;text-align:left}"
 )
+
+
+def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period: Period) -> None:
+    """Write the model with its card, and the findings about the labels of all `samples` for `period`."""
+    save_model(trained.model, folder)
+    findings = check_labels(samples, trained.fitted, period)
+    write_checks(folder, findings, trained.fitted, simulated=trained.model.card.simulated)
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:

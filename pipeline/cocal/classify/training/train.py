@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -31,6 +32,14 @@ SELF_TEST_ROWS = 8
 _PLACE = ("label", "sample_id", "epsg", "x", "y")
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model trained on all samples, and the models of the spatial folds that validated it."""
+
+    model: Model
+    fitted: Fitted
+
+
 def train(
     samples: pd.DataFrame,
     settings: TrainSettings,
@@ -39,9 +48,8 @@ def train(
     feature_names: Sequence[str],
     feature_settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    look: Callable[[Fitted], None] | None = None,
 ) -> Model:
-    """A model trained on all samples, with the scores that spatial blocks and null models give it.
+    """A model trained on all samples, validated under spatial blocks beside the null models.
 
     The result does not depend on the order of the rows, nor on the number of threads.
 
@@ -59,9 +67,11 @@ def train(
     feature_settings : mapping
         What made the features, whole; a run with other settings is refused.
     provenance : mapping
-        source, licence, period, sample_sha256, simulated, and what else is worth knowing.
-    look : callable
-        Is shown the models of the spatial blocks, as the label checks need them.
+        source, licence, period, sample_sha256, simulated; further keys are kept in the model card.
+
+    Returns
+    -------
+    Model, of which `card.validation` holds the scores of the model and of every null model.
 
     Raises
     ------
@@ -69,6 +79,22 @@ def train(
         A column is missing or not finite, a label is not in the scheme, there is no target sample, or no
         other; a fold cannot be made; a parameter is refused.
     """
+    return train_and_validate(
+        samples, settings, scheme=scheme, feature_names=feature_names, feature_settings=feature_settings,
+        provenance=provenance,
+    ).model  # fmt: skip
+
+
+def train_and_validate(
+    samples: pd.DataFrame,
+    settings: TrainSettings,
+    *,
+    scheme: ClassScheme,
+    feature_names: Sequence[str],
+    feature_settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> Trained:
+    """As `train`, with the models of the folds, which the checks of the labels need."""
     _check(samples, feature_names, scheme)
     table, dropped = _usable(samples, settings, feature_names, scheme.target)
     _refuse_blank(table, settings, feature_names)
@@ -76,8 +102,6 @@ def train(
     design = block_design(table, settings, scheme.target)
     settings, selection = choose(settings, problem, design)
     validation, fitted = validated(table, settings, target=scheme.target, feature_names=feature_names)
-    if look is not None:
-        look(fitted)
     validation |= {"selection": selection, "sizes": size_curve(fitted, settings.seed)}
     codes = np.array([scheme.codes[label] for label in table["label"]], dtype=np.uint8)
     values, classifier = problem.values, fit(settings, problem.values, codes)
@@ -116,7 +140,7 @@ def train(
         artefact_sha256=hashlib.sha256(artefact).hexdigest(),
         sha256=digest(artefact),
     )
-    return Model(card, artefact)
+    return Trained(Model(card, artefact), fitted)
 
 
 def _distilled(
