@@ -1,6 +1,5 @@
 """cocal: from satellite images and field records to hectares per region."""
 
-# A room and its function share a name: `from cocal.classify import classify`; so report, run, simulate.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,8 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("cocal")
     for room, names in _ROOMS.items():
         if name in names.split():
             return getattr(import_module(f"cocal.{room}"), name)

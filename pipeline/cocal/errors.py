@@ -1,28 +1,28 @@
 """The exception tree.
 
     CocalError                   exit code 1
-    |- UsageError                exit code 2: what the user gave cannot be used
-    |  |- ConfigError            the YAML file, all problems at once
-    |  |- InputError             a file, table or raster that was named
-    |  |- OffsetError            radiometric offset unknown, or contradicted by the data
-    |  `- ModelMismatchError     a model made for other features, scheme or contract
-    |- ContractError             a Dataset or table between two stages is not what it must be
+    |- UsageError                exit code 2: input or options of the user cannot be used
+    |  |- ConfigError            the YAML file; all problems at once
+    |  |- InputError             a file, table or raster of the user is missing or unusable
+    |  |- OffsetError            the radiometric offset is unknown, or the data contradict it
+    |  `- ModelMismatchError     the model was made for other features, scheme or contract
+    |- ContractError             a Dataset or table between two stages breaks its contract
     |- SceneReadError            a raster of the archive cannot be read
-    |- DownloadError             one tile-date could not be fetched: it stays unobserved, the next run tries again
-    |  `- SceneRefusedError      it was fetched and is not what its metadata say
-    |- DownloadStoppedError      fetching must end now: budget, quota, credentials, disk, a service that is down
+    |- DownloadError             one tile-date could not be fetched: it stays unobserved, the next run retries
+    |  `- SceneRefusedError      a fetched scene contradicts its metadata
+    |- DownloadStoppedError      fetching must end: budget, quota, credentials, disk, a service that is down
     `- WorkFailedError           part of the work failed; the rest is done and kept
 
-Warnings: CocalWarning, and below it FallbackWarning for anything done another way than asked.
+Warnings: CocalWarning is the base class of all.
 """
 
 from __future__ import annotations
 
 
 class CocalError(Exception):
-    """Something failed: what, what was expected, what was found, what to do.
+    """Something failed: what, expected, found, and how to fix it.
 
-    All arguments are positional strings, so that instances survive pickling between processes.
+    All arguments are positional strings, so that instances can be pickled between processes.
     """
 
     exit_code = 1
@@ -36,7 +36,7 @@ class CocalError(Exception):
         for label, text in (
             ("expected", self.expected),
             ("found", self.found),
-            ("do", self.remedy),
+            ("fix", self.remedy),
         ):
             if text:
                 lines.append(f"  {label}: {text}")
@@ -44,7 +44,7 @@ class CocalError(Exception):
 
 
 class UsageError(CocalError):
-    """What the user gave cannot be used as it is."""
+    """Input or options of the user cannot be used."""
 
     exit_code = 2
 
@@ -54,7 +54,7 @@ class ConfigError(UsageError):
 
 
 class InputError(UsageError):
-    """A named file, table or raster is missing or unusable."""
+    """A file, table or raster of the user is missing or unusable."""
 
 
 class OffsetError(UsageError):
@@ -66,7 +66,7 @@ class ModelMismatchError(UsageError):
 
 
 class ContractError(CocalError):
-    """A Dataset or table at a seam between two stages is not what its contract says."""
+    """A Dataset or table between two stages breaks its contract."""
 
 
 class SceneReadError(CocalError):
@@ -74,15 +74,15 @@ class SceneReadError(CocalError):
 
 
 class DownloadError(CocalError):
-    """One tile-date could not be fetched; it stays unobserved and the next run tries again."""
+    """One tile-date could not be fetched; it stays unobserved and the next run retries."""
 
 
 class SceneRefusedError(DownloadError):
-    """A scene was fetched and its pixels contradict its metadata; the service itself is not in doubt."""
+    """The pixels of a fetched scene contradict its metadata; the service itself works."""
 
 
 class DownloadStoppedError(CocalError):
-    """Fetching must end now; what is committed is kept and the next run goes on from there."""
+    """Fetching must end; what is committed is kept and the next run continues from there."""
 
 
 class WorkFailedError(CocalError):
@@ -90,8 +90,4 @@ class WorkFailedError(CocalError):
 
 
 class CocalWarning(UserWarning):
-    """Base of the warnings that cocal itself gives."""
-
-
-class FallbackWarning(CocalWarning):
-    """Something was done another way than asked; batch runs turn this into an error."""
+    """Base class of the warnings of cocal."""

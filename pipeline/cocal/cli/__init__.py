@@ -1,6 +1,6 @@
-"""The command: parse, call, print, exit code. Heavy imports are inside the commands.
+"""The command `cocal`: parses options, calls the library, prints, sets the exit code. Heavy imports are inside the commands.
 
-Exit codes: 0 done; 1 some work failed and is listed; 2 bad usage or configuration.
+Exit codes: 0 done; 1 some work failed and is listed; 2 wrong usage or configuration.
 """
 
 from __future__ import annotations
@@ -8,16 +8,12 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.estimate import estimate
-from cocal.cli.models import models
-from cocal.cli.records import records
-from cocal.cli.serve import serve
-from cocal.cli.simulate import simulate
-from cocal.cli.work import download, plan, stage_command, train, warm
+from cocal.cli.commands import estimate, model_app, record_app, serve, simulate
+from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
 
 __all__ = ["app", "main"]
@@ -37,7 +33,7 @@ STAGES = {
     "classify": "Map every tile: class and probability.",
     "design": "Draw a sample for field work: strata, points, forms, and the interval to expect.",
     "measure": "Hectares per region, mapped and, from a probability sample, estimated.",
-    "compare": "Set hectares beside official figures and field records.",
+    "compare": "Compare hectares with official figures and field records.",
 }
 WHOLE = "Do everything: download, import, train, classify, measure, compare, report."
 
@@ -48,13 +44,30 @@ for _name in ("run", "report"):
     app.command(_name)(stage_command("report", WHOLE))
 for _command in (download, warm, plan, simulate, serve, estimate):
     app.command()(_command)
-app.add_typer(records, name="records")
-app.add_typer(models, name="models")
+app.add_typer(record_app, name="records")
+app.add_typer(model_app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cocal import __version__
+
+        typer.echo(f"cocal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
-    """Run the command; an error of cocal is one message and its exit code, never a traceback."""
-    gc.set_threshold(50_000)  # half a second of every start would go into looking through what is imported
+    """Run the command; a CocalError is printed as one message with its exit code, without a traceback."""
+    gc.set_threshold(50_000)  # the default costs half a second of every start in scans of imported modules
     command: Callable[..., Any] = typer.main.get_command(app)
     try:
         sys.exit(command(standalone_mode=True))
@@ -62,8 +75,8 @@ def main() -> None:
         print(f"cocal: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
         sys.exit(err.exit_code)
     except OSError as err:
-        print(f"cocal: the system refused: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
+        print(f"cocal: operating system error: {err}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except KeyboardInterrupt:
-        print("cocal: stopped; what is committed is kept, run again to go on", file=sys.stderr)  # noqa: T201
+        print("cocal: stopped; committed outputs are kept, run again to continue", file=sys.stderr)  # noqa: T201
         sys.exit(130)

@@ -8,6 +8,6 @@ server     the port                assets/  the page: ES modules, and MapLibre G
 
 from cocal.serve.app import make_app
 from cocal.serve.runs import ShownRun, open_run
-from cocal.serve.server import serve
+from cocal.serve.server import serve_runs
 
-__all__ = ["ShownRun", "make_app", "open_run", "serve"]
+__all__ = ["ShownRun", "make_app", "open_run", "serve_runs"]

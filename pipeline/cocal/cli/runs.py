@@ -1,4 +1,4 @@
-"""To make hectares of a configuration: the run, its stages, and what to know and do before."""
+"""The commands that read a configuration: the run up to a stage, train, download, plan, warm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cocal.cli.options import (
+from cocal.cli.console import (
     Config,
     Memory,
     Reference,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def stage_command(last: str, summary: str) -> Callable[..., None]:
-    """`cocal NAME CONFIG`: the run up to the stage `last`, reusing what is committed."""
+    """The function of `cocal NAME CONFIG`: the run up to the stage `last`, reusing committed outputs."""
 
     def command(
         config: Config,
@@ -72,30 +72,30 @@ def train(
 def download(
     config: Config,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="print what it would take; fetch nothing")
+        bool, typer.Option("--dry-run", help="print the expected cost; fetch nothing")
     ] = False,
     serial: Serial = False,
     scheduler: Scheduler = None,
     workers: Workers = None,
     verbose: Verbose = False,
 ) -> None:
-    """Fetch the scenes that the configuration asks for, within its budget."""
+    """Fetch the scenes of the configuration, within its budget."""
     if not dry_run:
         _run(config, "download", serial, scheduler, workers, verbose)
         return
     from cocal.cli.display import download_table
     from cocal.config import read_config
-    from cocal.run.download import dry_run as ask
+    from cocal.run.download import dry_run as estimate_download
     from cocal.run.download import spent_this_month
 
     log_to_stderr(verbose)
     settings = read_config(config)
-    months = ask(settings)
+    months = estimate_download(settings)
     say(download_table(months, settings, spent_this_month(settings)))
 
 
 def warm() -> None:
-    """Compile the kernels, once per installation; else the first run does it."""
+    """Compile the kernels, once per installation; otherwise the first run does it."""
     from cocal.run.worker.warm import warm as compile_kernels
 
     say(f"kernels ready after {compile_kernels():.1f} s")
@@ -105,16 +105,16 @@ def plan(config: Config) -> None:
     """Print what a run would do. Makes no network call and reads no pixel."""
     from cocal.cli.display import plan_table
     from cocal.config import read_config
-    from cocal.run import plan as make_plan
+    from cocal.run import plan as plan_run
 
-    say(plan_table(make_plan(read_config(config))))
+    say(plan_table(plan_run(read_config(config))))
 
 
 def _run(
     config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool,
     memory: str | None = None, reference: bool = False,
 ) -> None:  # fmt: skip
-    """Do the stages up to `last` and print how they ended; exit code 1 if something failed."""
+    """Do the stages up to `last` and print the result; exit code 1 if something failed."""
     from cocal.config import read_config
     from cocal.run import configuration_of, executor, run
 
@@ -129,7 +129,7 @@ def _run(
         memory_gib=local.memory_gib,
     ) as chosen:
         result = run(settings, chosen, last=last, config_path=config)
-    _say_summary(result)
+    _print_summary(result)
     if result.failures:
         raise typer.Exit(1)
 
@@ -145,7 +145,7 @@ def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> R
     return settings
 
 
-def _say_summary(result: RunSummary) -> None:
+def _print_summary(result: RunSummary) -> None:
     from cocal.cli.display import design_table, hectares_table, score_tables
 
     for table in score_tables(result.scores, simulated=result.simulated):
