@@ -7,7 +7,7 @@ what is fetched is kept. The next run takes up what is missing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,8 +19,15 @@ from cocal.run.journal import StageRecord
 from cocal.run.plan import Ground, ground
 from cocal.run.state import Run
 from cocal.scenes.download import make_gate, make_source
-from cocal.scenes.download.catalogue import Cell, Granule, Look, boxes_of, cells_of, looks_of, months_of
-from cocal.scenes.download.estimate import MonthEstimate, State, estimate, is_too_cloudy
+from cocal.scenes.download.catalogue import (
+    Granule,
+    SceneRequest,
+    TileDate,
+    list_screens,
+    list_tile_dates,
+    months_within,
+)
+from cocal.scenes.download.estimate import MonthEstimate, estimate_months, is_too_cloudy
 from cocal.scenes.download.fetch import (
     Fetch,
     SceneSource,
@@ -34,8 +41,11 @@ from cocal.scenes.download.fetch import (
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import DownloadSettings
 from cocal.scenes.download.units import Cost
+from cocal.store import LocalStore
 
 log = logging.getLogger(__name__)
+
+Fetcher = Callable[[Fetch], bool]
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,11 @@ class Download:
             raise stop[0]
         return failed
 
-    def fetch(self, function: object, look: Look) -> Job:
+    def fetch(self, function: Fetcher, request: SceneRequest) -> Job:
         """The job of one screen or tile-date."""
         folder = self.settings.state if function is fetch_screen else self.run.config.archive
-        task = Fetch(look, self.source, self.gate, folder, self.settings.simulated)
-        return Job(look.unit, (Call(function, (task,)),))  # type: ignore[arg-type]
+        task = Fetch(request, self.source, self.gate, folder, self.settings.simulated)
+        return Job(request.unit, (Call(function, (task,)),))
 
 
 def _down(count: int, last: Outcome) -> DownloadStoppedError:
@@ -112,8 +122,9 @@ def download_stage(run: Run) -> None:
         try:
             with make_source(config.source, config.download).opened(gate, share) as source:
                 download = Download(run, config.download, source, gate)
-                looks = tile_dates(config, run.base, _granules(download))
-                _fetch(download, _worth_it(download, looks))
+                wanted = list(_clear_enough(download, tile_dates(config, run.base, _granules(download))))
+                archive = download_store(config.archive)
+                _fetch_missing(download, "download", fetch_tile_date, archive, wanted)
         except DownloadStoppedError:
             with suppress(OSError):  # a disk that is full has no room for it; the next run writes it
                 write_catalog(config.archive)
@@ -123,7 +134,7 @@ def download_stage(run: Run) -> None:
 
 def _granules(download: Download) -> list[Granule]:
     run, found = download.run, []
-    months = months_of((p.start, p.end) for p in run.periods)
+    months = months_within((p.start, p.end) for p in run.periods)
     with run.journal.stage("catalogue", len(months)) as record:
         for month, listed in listings(run.config, run.base, download.source, download.gate):
             found += listed
@@ -141,57 +152,45 @@ def listings(
     DownloadStoppedError
         It does not answer: what is missing cannot be known.
     """
-    for span in months_of((p.period.start, p.period.end) for p in config.periods):
+    for span in months_within((p.period.start, p.period.end) for p in config.periods):
         try:
             yield f"{span[0]:%Y-%m}", source.granules(base.regions.area.bounds, span, gate)
         except DownloadError as err:
             raise DownloadStoppedError(err.what, err.expected, err.found, "run again later") from err
 
 
-def tile_dates(config: RunConfig, base: Ground, found: Sequence[Granule]) -> list[tuple[Cell, Look]]:
-    """Every cell of the regions on every day on which a granule touches it."""
+def tile_dates(config: RunConfig, base: Ground, found: Sequence[Granule]) -> list[TileDate]:
+    """Every tile of the regions on every day on which a granule touches it."""
     assert config.download is not None
-    return list(looks_of(cells_of(base.regions.area, config.download), found, config.download.name))
+    return list_tile_dates(base.regions.area, found, config.download)
 
 
-def _worth_it(download: Download, looks: Sequence[tuple[Cell, Look]]) -> Iterator[Look]:
-    """The looks whose screens say that they are worth their bands; those of a failed screen are listed."""
-    settings, journal = download.settings, download.run.journal
+def _clear_enough(download: Download, listed: Sequence[TileDate]) -> Iterator[TileDate]:
+    """The tile-dates that their screens leave clear enough; those of a failed screen are skipped, and listed."""
+    settings = download.settings
     if settings.screen == "none":
-        yield from (look for _, look in looks)
+        yield from listed
         return
-    boxes = boxes_of(looks, settings.name)
-    store = screen_store(settings.state)
-    with journal.stage("screen", len(boxes)) as record:
-        due = []
-        for box, _ in boxes:
-            if is_committed(store, box, download.source):
-                journal.reused(record, box.unit)
-            else:
-                due.append(box)
-        failed = download.work(record, (download.fetch(fetch_screen, box) for box in due))
-    by_unit = {(cell.tile.id, look.day): look for cell, look in looks}
-    for box, cells in boxes:
-        if box.unit in failed:
-            continue
-        shares = clear_shares(settings.state, box, cells, settings.screen)
-        for cell in cells:
-            if not is_too_cloudy(shares[cell.tile.id], settings):
-                yield by_unit[cell.tile.id, box.day]
+    screens, store = list_screens(listed, settings.name), screen_store(settings.state)
+    failed = _fetch_missing(download, "screen", fetch_screen, store, screens)
+    for screen in screens:
+        if screen.unit not in failed:
+            shares = clear_shares(settings.state, screen, settings.screen)
+            yield from (t for t in screen.tile_dates if not is_too_cloudy(shares[t.unit], settings))
 
 
-def _fetch(download: Download, wanted: Iterator[Look]) -> None:
-    """Fetch the looks that the archive lacks."""
-    looks, journal = list(wanted), download.run.journal
-    store = download_store(download.run.config.archive)
-    with journal.stage("download", len(looks)) as record:
-        due = []
-        for look in looks:
-            if is_committed(store, look, download.source):
-                journal.reused(record, look.unit)
+def _fetch_missing(
+    download: Download, stage: str, function: Fetcher, store: LocalStore, requests: Sequence[SceneRequest]
+) -> set[str]:
+    """Fetch what the store lacks of these requests; the units that failed."""
+    journal, due = download.run.journal, []
+    with journal.stage(stage, len(requests)) as record:
+        for request in requests:
+            if is_committed(store, request, download.source):
+                journal.reused(record, request.unit)
             else:
-                due.append(look)
-        download.work(record, (download.fetch(fetch_tile_date, look) for look in due))
+                due.append(request)
+        return download.work(record, (download.fetch(function, request) for request in due))
 
 
 def dry_run(config: RunConfig) -> list[MonthEstimate]:
@@ -210,23 +209,21 @@ def dry_run(config: RunConfig) -> list[MonthEstimate]:
     base, gate = ground(config), make_gate(settings)
     gate.limiter.open()
     with make_source(config.source, settings).opened(gate, False) as source:
-        found = [g for _, listed in listings(config, base, source, gate) for g in listed]
-    looks = tile_dates(config, base, found)
-    shares: dict[tuple[str, object], float] = {}
+        found = [g for _, month in listings(config, base, source, gate) for g in month]
+    listed = tile_dates(config, base, found)
+    shares: dict[str, float] = {}
     due = []
     if settings.screen != "none":
-        for box, cells in boxes_of(looks, settings.name):
-            if is_committed(screen_store(settings.state), box, source):
-                by_tile = clear_shares(settings.state, box, cells, settings.screen)
-                shares |= {(tile, box.day): share for tile, share in by_tile.items()}
+        for screen in list_screens(listed, settings.name):
+            if is_committed(screen_store(settings.state), screen, source):
+                shares |= clear_shares(settings.state, screen, settings.screen)
             else:
-                due.append(box)
+                due.append(screen)
     store = download_store(config.archive)
-    states = [
-        State(cell, look, is_committed(store, look, source), shares.get((cell.tile.id, look.day)))
-        for cell, look in looks
-    ]
-    return estimate(states, due, source, settings)
+    committed = {t.unit for t in listed if is_committed(store, t, source)}
+    return estimate_months(
+        listed, due, committed=committed, clear_shares=shares, source=source, settings=settings
+    )
 
 
 def spent_this_month(config: RunConfig) -> Cost:

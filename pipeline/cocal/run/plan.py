@@ -17,13 +17,12 @@ from cocal.config import RunConfig
 from cocal.contracts import CLASSMAP, FEATURES, Period
 from cocal.errors import InputError
 from cocal.features import halo_px
-from cocal.grid import Tile, tiles
+from cocal.grid import Tile, Window, tiles
 from cocal.regions import Regions, read_regions
 from cocal.run.worker.memory import REVISIT_DAYS, worker_bound
 from cocal.run.worker.tiles import FeatureTask, MapTask
 from cocal.scenes import ImportTask, import_address, plan_imports
 from cocal.scenes.download import make_source
-from cocal.scenes.download.catalogue import Cell, cells_of
 from cocal.scenes.download.units import Cost
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address, library_versions, sha256_file, source_digest
@@ -194,7 +193,7 @@ def plan(config: RunConfig) -> Plan:
     days = [(p.end - p.start).days + 1 for p in config.periods]
     per_tile = sum(2 * math.ceil(d / REVISIT_DAYS) for d in days)
     zones = {e: sum(t.window.epsg == e for t in cells) for e in {t.window.epsg for t in cells}}
-    looks = per_tile * len(_download_cells(config, base))
+    tile_dates = per_tile * _download_tiles(config, base)
     return Plan(
         name=config.name,
         tiles_per_zone=dict(sorted(zones.items())),
@@ -209,8 +208,8 @@ def plan(config: RunConfig) -> Plan:
         maps_new=new,
         maps_reused=reused,
         notes=tuple(notes),
-        tile_dates=looks,
-        download=_download_cost(config) * looks,
+        tile_dates=tile_dates,
+        download=_download_cost(config) * tile_dates,
     )
 
 
@@ -226,20 +225,20 @@ def _coarse(config: RunConfig) -> tuple[tuple[Tile, ...], str] | None:
     return found, note
 
 
-def _download_cells(config: RunConfig, base: Ground | None) -> list[Cell]:
-    """The cells of the download; none where nothing is downloaded."""
+def _download_tiles(config: RunConfig, base: Ground | None) -> int:
+    """Number of tiles of the download; 0 where nothing is downloaded."""
     if config.download is None:
-        return []
+        return 0
     area = base.regions.area if base else shapely.box(*(config.area or ()))
-    return cells_of(area, config.download)
+    return len(tiles(area, config.download.tile_px))
 
 
 def _download_cost(config: RunConfig) -> Cost:
     """What one tile-date takes at most, of one granule. Nothing is asked of the source."""
     if config.source is None or config.download is None:
         return Cost()
-    window = cells_of(shapely.box(0, 0, 1e-6, 1e-6), config.download)[0].window
-    return make_source(config.source, config.download).pixel_cost(window, 1)
+    side = config.download.side_px
+    return make_source(config.source, config.download).pixel_cost(Window(32631, 0, 0, side, side), 1)
 
 
 def _archived(archive: Path) -> list[Scene] | None:

@@ -1,10 +1,10 @@
-"""What a catalogue knows of an area: granules, their days, and the tiles they touch."""
+"""Granules of a catalogue, and the tile-dates and screens that are requested for them."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -43,21 +43,27 @@ class Granule:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A tile of the download: what is fetched at once. `window` holds the tile and its margin."""
-
-    tile: Tile
-    window: Window
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is asked of a source at once: a window on a day, and the granules that hold it, best first."""
+class SceneRequest:
+    """A window on one day, requested from a source as one unit; its granules in order of preference."""
 
     unit: str
     day: date
     window: Window
     granules: tuple[Granule, ...]
+
+
+@dataclass(frozen=True)
+class TileDate(SceneRequest):
+    """One tile on one day: becomes an item of the archive. `window` holds the tile and its margin."""
+
+    tile: Tile
+
+
+@dataclass(frozen=True)
+class Screen(SceneRequest):
+    """The scene classification at 60 m of one day, over the tiles of some tile-dates."""
+
+    tile_dates: tuple[TileDate, ...]
 
 
 def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Granule:
@@ -122,12 +128,7 @@ def best_first(granules: Iterable[Granule]) -> tuple[Granule, ...]:
     return tuple(kept)
 
 
-def cells_of(area: BaseGeometry, settings: DownloadSettings) -> list[Cell]:
-    """The cells that touch `area` (degrees)."""
-    return [Cell(tile, tile.window.expanded(settings.margin_px)) for tile in tiles(area, settings.tile_px)]
-
-
-def months_of(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
+def months_within(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
     """The spans of days (ends included) cut at months: first and last day of each part, in order, once."""
     days = sorted({start + timedelta(n) for start, end in spans for n in range((end - start).days + 1)})
     parts: dict[tuple[int, int], list[date]] = defaultdict(list)
@@ -136,46 +137,50 @@ def months_of(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
     return [(part[0], part[-1]) for part in parts.values()]
 
 
-def looks_of(cells: Sequence[Cell], granules: Iterable[Granule], name: str) -> Iterator[tuple[Cell, Look]]:
-    """Every cell on every day on which a granule touches its tile, in order of days and cells."""
-    outlines = [outline for _, outline in windows_bounds(cell.tile.window for cell in cells)]
-    tree = shapely.STRtree(outlines)
+def list_tile_dates(
+    area: BaseGeometry, granules: Iterable[Granule], settings: DownloadSettings
+) -> list[TileDate]:
+    """Every tile of `area` (degrees) on every day on which a granule touches it, by day and tile."""
+    every = tiles(area, settings.tile_px)
+    tree = shapely.STRtree([outline for _, outline in windows_bounds(tile.window for tile in every)])
     by_day: dict[date, list[Granule]] = defaultdict(list)
     for granule in granules:
         by_day[granule.day].append(granule)
-    for day in sorted(by_day):
-        touching: dict[int, list[Granule]] = defaultdict(list)
-        pairs = tree.query(np.array([g.footprint for g in by_day[day]]), predicate="intersects")
-        for which, index in pairs.T:
-            touching[int(index)].append(by_day[day][which])
-        for index in sorted(touching):
-            cell = cells[index]
-            unit = f"{name}-{day:%Y%m%d}-{cell.tile.id}"
-            yield cell, Look(unit, day, cell.window, best_first(touching[index]))
-
-
-def boxes_of(looks: Sequence[tuple[Cell, Look]], name: str) -> list[tuple[Look, tuple[Cell, ...]]]:
-    """Screens to be asked for: the looks of a day grouped into boxes of up to 2500 px of 60 m."""
-    groups: dict[tuple[Any, ...], list[tuple[Cell, Look]]] = defaultdict(list)
-    for cell, look in looks:
-        window = cell.tile.window
-        side = window.width * window.resolution
-        step = side * max(1, MAX_SIDE_PX * SCREEN_M // side)
-        groups[look.day, window.epsg, window.left // step, window.bottom // step].append((cell, look))
     found = []
-    for key in sorted(groups):
-        cells = tuple(cell for cell, _ in groups[key])
-        box = enclosing([cell.tile.window for cell in cells]).at(SCREEN_M)
-        granules = {g.id: g for _, look in groups[key] for g in look.granules}
-        unit = f"{name}-{key[0]:%Y%m%d}-{box.epsg}-{box.left}-{box.top}-{box.width}x{box.height}"
-        found.append((Look(unit, key[0], box, best_first(granules.values())), cells))
+    for day, listed in sorted(by_day.items()):
+        touching: dict[int, list[Granule]] = defaultdict(list)
+        pairs = tree.query(np.array([g.footprint for g in listed]), predicate="intersects")
+        for which, index in pairs.T:
+            touching[int(index)].append(listed[which])
+        for index, own in sorted(touching.items()):
+            tile = every[index]
+            unit, window = f"{settings.name}-{day:%Y%m%d}-{tile.id}", tile.window.expanded(settings.margin_px)
+            found.append(TileDate(unit, day, window, best_first(own), tile))
     return found
 
 
-def enclosing(windows: Sequence[Window]) -> Window:
+def list_screens(tile_dates: Iterable[TileDate], name: str) -> list[Screen]:
+    """The screens of these tile-dates: those of a day are grouped into boxes of up to 2500 px of 60 m."""
+    groups: dict[tuple[Any, ...], list[TileDate]] = defaultdict(list)
+    for tile_date in tile_dates:
+        window = tile_date.tile.window
+        side = window.width * window.resolution
+        step = side * max(1, MAX_SIDE_PX * SCREEN_M // side)
+        groups[tile_date.day, window.epsg, window.left // step, window.bottom // step].append(tile_date)
+    found = []
+    for (day, *_), group in sorted(groups.items(), key=lambda pair: pair[0]):
+        box = _enclosing([tile_date.tile.window for tile_date in group]).at(SCREEN_M)
+        granules = {g.id: g for tile_date in group for g in tile_date.granules}
+        unit = f"{name}-{day:%Y%m%d}-{box.epsg}-{box.left}-{box.top}-{box.width}x{box.height}"
+        found.append(Screen(unit, day, box, best_first(granules.values()), tuple(group)))
+    return found
+
+
+def _enclosing(windows: Sequence[Window]) -> Window:
     """The smallest window that holds all of these, which are of one zone and pixel size."""
-    first = windows[0]
     left, top = min(w.left for w in windows), max(w.top for w in windows)
     right, bottom = max(w.right for w in windows), min(w.bottom for w in windows)
-    size = first.resolution
-    return replace(first, left=left, top=top, width=(right - left) // size, height=(top - bottom) // size)
+    size = windows[0].resolution
+    return replace(
+        windows[0], left=left, top=top, width=(right - left) // size, height=(top - bottom) // size
+    )

@@ -1,12 +1,12 @@
-"""What a download would take, per month of imagery, before anything of it is fetched."""
+"""What a download would take, per month of imagery, before anything is fetched."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from cocal.scenes.download.catalogue import Cell, Look
+from cocal.scenes.download.catalogue import Screen, TileDate
 from cocal.scenes.download.fetch import SceneSource
 from cocal.scenes.download.settings import DownloadSettings
 from cocal.scenes.download.units import Cost
@@ -21,7 +21,7 @@ class MonthEstimate:
     """Listed by the catalogue."""
     committed: int
     too_cloudy: int
-    """By the screens that are there already."""
+    """By the screens that are committed."""
     screens: Cost
     pixels: Cost
 
@@ -30,49 +30,52 @@ class MonthEstimate:
         return self.screens + self.pixels
 
 
-@dataclass(frozen=True)
-class State:
-    """What is known of one tile-date before it is fetched."""
-
-    cell: Cell
-    look: Look
-    committed: bool
-    clear: float | None
-    """Share of the tile by its screen; None: not screened yet, or no screen is asked for."""
-
-
-def estimate(
-    states: Iterable[State], screens: Sequence[Look], source: SceneSource, settings: DownloadSettings
+def estimate_months(
+    tile_dates: Iterable[TileDate],
+    due_screens: Iterable[Screen],
+    *,
+    committed: Collection[str],
+    clear_shares: Mapping[str, float],
+    source: SceneSource,
+    settings: DownloadSettings,
 ) -> list[MonthEstimate]:
-    """Per month: what the catalogue lists, what is there, what is still to be spent at most.
+    """Per month: tile-dates listed, committed and too cloudy, and what is still to be spent at most.
 
     Parameters
     ----------
-    states
+    tile_dates
         Every tile-date that the catalogue lists.
-    screens
+    due_screens
         The screens that are still to be fetched.
+    committed
+        Units of the tile-dates that the archive holds.
+    clear_shares
+        Unit: share of the tile that is clear; only of tile-dates whose screen is committed.
     """
-    listed: dict[str, list[State]] = defaultdict(list)
-    for state in states:
-        listed[f"{state.look.day:%Y-%m}"].append(state)
+    listed: dict[str, list[TileDate]] = defaultdict(list)
+    for tile_date in tile_dates:
+        listed[f"{tile_date.day:%Y-%m}"].append(tile_date)
     to_screen: dict[str, Cost] = defaultdict(Cost)
-    for look in screens:
-        to_screen[f"{look.day:%Y-%m}"] += source.screen_cost(look.window, len(look.granules))
+    for screen in due_screens:
+        to_screen[f"{screen.day:%Y-%m}"] += source.screen_cost(screen.window, len(screen.granules))
     found = []
-    for month in sorted(listed):
-        cloudy = [s for s in listed[month] if not s.committed and is_too_cloudy(s.clear, settings)]
-        due = [s for s in listed[month] if not s.committed and not is_too_cloudy(s.clear, settings)]
-        pixels = sum(
-            (source.pixel_cost(state.look.window, len(state.look.granules)) for state in due), Cost()
-        )
-        committed = sum(state.committed for state in listed[month])
+    for month, group in sorted(listed.items()):
+        lacking = [t for t in group if t.unit not in committed]
+        due = [t for t in lacking if not is_too_cloudy(clear_shares.get(t.unit), settings)]
+        pixels = sum((source.pixel_cost(t.window, len(t.granules)) for t in due), Cost())
         found.append(
-            MonthEstimate(month, len(listed[month]), committed, len(cloudy), to_screen[month], pixels)
+            MonthEstimate(
+                month,
+                len(group),
+                len(group) - len(lacking),
+                len(lacking) - len(due),
+                to_screen[month],
+                pixels,
+            )
         )
     return found
 
 
-def is_too_cloudy(clear: float | None, settings: DownloadSettings) -> bool:
-    """True if the screen says that the tile-date is not worth its bands."""
-    return settings.screen != "none" and clear is not None and clear < settings.screen.min_share
+def is_too_cloudy(clear_share: float | None, settings: DownloadSettings) -> bool:
+    """True if the tile's screen leaves too little of it clear; False where there is no screen (None)."""
+    return settings.screen != "none" and clear_share is not None and clear_share < settings.screen.min_share

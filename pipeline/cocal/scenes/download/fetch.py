@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from cocal.contracts import SCL_CLASSES
 from cocal.errors import DownloadStoppedError
 from cocal.grid import Window
 from cocal.scenes.download.body import NO_CACHE, Pixels
-from cocal.scenes.download.catalogue import Bounds, Cell, Granule, Look
+from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, Screen
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
 from cocal.scenes.download.units import Cost
@@ -44,16 +44,16 @@ class SceneSource(Protocol):
 
     def pixel_cost(self, window: Window, granules: int) -> Cost: ...
 
-    def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]: ...
+    def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]: ...
 
-    def pixels(self, look: Look, gate: Gate) -> tuple[Pixels, dict[str, Any]]: ...
+    def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
 class Fetch:
     """One thing to be fetched: from where, through which gate, into which folder."""
 
-    look: Look
+    request: SceneRequest
     source: SceneSource
     gate: Gate
     folder: Path
@@ -61,17 +61,17 @@ class Fetch:
     simulated: bool = False
 
 
-def unit_inputs(look: Look, source: SceneSource) -> dict[str, Any]:
+def unit_inputs(request: SceneRequest, source: SceneSource) -> dict[str, Any]:
     """What makes a unit: place, day, granules by id, source. No host, no path, no code: only what is paid for.
 
     A granule that the catalogue lists anew (published late, or reprocessed) makes the unit another one.
     """
-    window = look.window
+    window = request.window
     return {
-        "unit": look.unit,
-        "day": look.day.isoformat(),
+        "unit": request.unit,
+        "day": request.day.isoformat(),
         "window": [window.epsg, window.left, window.top, window.width, window.height, window.resolution],
-        "granules": sorted(granule.id for granule in look.granules),
+        "granules": sorted(granule.id for granule in request.granules),
         "source": source.facts,
         "form": 1,
     }
@@ -87,15 +87,19 @@ def download_store(archive: Path) -> LocalStore:
     return LocalStore(scene_store(archive).root, timed=False)
 
 
-def is_committed(store: LocalStore, look: Look, source: SceneSource) -> bool:
+def is_committed(store: LocalStore, request: SceneRequest, source: SceneSource) -> bool:
     """True if the unit is there, whole, and made of what the catalogue lists now.
 
     Files that nobody has touched since their manifest was written are judged by their sizes, others by their
     content: an archive of a season is too large to be read through at every start.
     """
-    mark, home = store.manifest_path(look.unit), store.home(look.unit)
+    mark, home = store.manifest_path(request.unit), store.home(request.unit)
     manifest = Manifest.read(mark)
-    if manifest is None or manifest.address != address(unit_inputs(look, source)) or manifest.lacking(home):
+    if (
+        manifest is None
+        or manifest.address != address(unit_inputs(request, source))
+        or manifest.lacking(home)
+    ):
         return False
     touched = any((home / name).stat().st_mtime_ns > mark.stat().st_mtime_ns for name in manifest.files)
     return manifest.holds(home) if touched else True
@@ -111,23 +115,25 @@ def fetch_screen(task: Fetch) -> bool:
     DownloadStoppedError
         None can be: budget, quota, credentials, disk.
     """
-    with _disk(task.folder, task.source.screen_cost(task.look.window, len(task.look.granules)).bytes):
-        scl = task.source.screen(task.look, task.gate)
-        with screen_store(task.folder).commit(task.look.unit, unit_inputs(task.look, task.source)) as folder:
-            _write(folder / SCREEN, task.look.window, scl)
+    with _disk(task.folder, task.source.screen_cost(task.request.window, len(task.request.granules)).bytes):
+        scl = task.source.screen(task.request, task.gate)
+        with screen_store(task.folder).commit(
+            task.request.unit, unit_inputs(task.request, task.source)
+        ) as folder:
+            _write(folder / SCREEN, task.request.window, scl)
     return True
 
 
-def clear_shares(
-    state: Path, look: Look, cells: Sequence[Cell], settings: ScreenSettings
-) -> dict[str, float]:
-    """Tile id: share of the tile's pixels, 60 m, that are clear by the committed screen of `look`."""
+def clear_shares(state: Path, screen: Screen, settings: ScreenSettings) -> dict[str, float]:
+    """Unit of each tile-date of a committed screen: share of the tile's pixels, 60 m, that are clear."""
     table = np.isin(np.arange(256), [SCL_CLASSES.index(name) for name in settings.clear])
-    with rasterio.open(screen_store(state).home(look.unit) / SCREEN) as dataset:
+    with rasterio.open(screen_store(state).home(screen.unit) / SCREEN) as dataset:
         clear = table[dataset.read(1)]
     return {
-        cell.tile.id: float(clear[look.window.slices_of(cell.tile.window.at(look.window.resolution))].mean())
-        for cell in cells
+        tile_date.unit: float(
+            clear[screen.window.slices_of(tile_date.tile.window.at(screen.window.resolution))].mean()
+        )
+        for tile_date in screen.tile_dates
     }
 
 
@@ -141,9 +147,9 @@ def fetch_tile_date(task: Fetch) -> bool:
     DownloadStoppedError
         None can be: budget, quota, credentials, disk.
     """
-    look = task.look
-    with _disk(task.folder, task.source.pixel_cost(look.window, len(look.granules)).bytes):
-        pixels, said = task.source.pixels(look, task.gate)
+    request = task.request
+    with _disk(task.folder, task.source.pixel_cost(request.window, len(request.granules)).bytes):
+        pixels, said = task.source.pixels(request, task.gate)
         if not any(band.any() for band in pixels.bands.values()):
             said = said | {"cocal:empty": True}
         rasters: dict[str, NDArray[Any]] = {
@@ -151,21 +157,21 @@ def fetch_tile_date(task: Fetch) -> bool:
             "scl": pixels.scl,
             "cloud_probability": pixels.cloud_probability,
         }
-        with download_store(task.folder).commit(look.unit, unit_inputs(look, task.source)) as folder:
+        with download_store(task.folder).commit(request.unit, unit_inputs(request, task.source)) as folder:
             for name, values in rasters.items():
-                _write(folder / f"{name}.tif", look.window, values)
-            sizes = dict.fromkeys(rasters, look.window.resolution)
-            acquired = look.granules[0].acquired
-            item = scene_item(look.unit, acquired, look.window, sizes, _properties(task, said))
-            write_json(folder / f"{look.unit}.json", item)
+                _write(folder / f"{name}.tif", request.window, values)
+            sizes = dict.fromkeys(rasters, request.window.resolution)
+            acquired = request.granules[0].acquired
+            item = scene_item(request.unit, acquired, request.window, sizes, _properties(task, said))
+            write_json(folder / f"{request.unit}.json", item)
     return True
 
 
 def _properties(task: Fetch, said: Mapping[str, Any]) -> dict[str, Any]:
-    first = task.look.granules[0]
+    first = task.request.granules[0]
     known = {"platform": first.platform, "s2:processing_baseline": first.baseline or None}
     return {name: value for name, value in known.items() if value is not None} | {
-        "cocal:source": sorted(granule.id for granule in task.look.granules),
+        "cocal:source": sorted(granule.id for granule in task.request.granules),
         "cocal:service": task.source.facts["type"],
         "cocal:scale": 1e-4,
         "cocal:warped": False,

@@ -41,7 +41,7 @@ from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import Window, geodesic_hectares
 from cocal.scenes.download import tokens
 from cocal.scenes.download.body import Pixels, Quarantine, check_radiometry, read_day, read_screen
-from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
 from cocal.scenes.download.deadline import Deadline
 from cocal.scenes.download.evalscript import INPUT_BANDS, LAND_BANDS, ONE_DAY, SCREEN
 from cocal.scenes.download.faults import UNCHARGED, Fault, Verdict
@@ -142,36 +142,38 @@ class SentinelHub:
         height, width = window.shape
         return Cost(1, process_units(width, height, INPUT_BANDS), width * height * (2 * len(LAND_BANDS) + 3))
 
-    def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]:
-        """The classification (y, x) on the look's window."""
+    def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
+        """The classification (y, x) on the request's window."""
         responses = [SentinelHubRequest.output_response("default", MimeType.TIFF)]
-        cost = self.screen_cost(look.window, len(look.granules))
+        cost = self.screen_cost(request.window, len(request.granules))
 
         def once(deadline: Deadline) -> Answer[NDArray[np.uint8]]:
-            response = self._process(look, SCREEN, responses, deadline)
-            return self._checked(look, response, cost, lambda: read_screen(response.content, look.window))
+            response = self._process(request, SCREEN, responses, deadline)
+            return self._checked(
+                request, response, cost, lambda: read_screen(response.content, request.window)
+            )
 
-        return gate.send(look.unit, cost, once)
+        return gate.send(request.unit, cost, once)
 
-    def pixels(self, look: Look, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        """The day on the look's window, and what the item says of its radiometry."""
+    def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
+        """The day on the request's window, and what the item says of its radiometry."""
         responses = [
             SentinelHubRequest.output_response("bands", MimeType.TIFF),
             SentinelHubRequest.output_response("qa", MimeType.TIFF),
             SentinelHubRequest.output_response("userdata", MimeType.JSON),
         ]
-        cost = self.pixel_cost(look.window, len(look.granules))
+        cost = self.pixel_cost(request.window, len(request.granules))
 
         def once(deadline: Deadline) -> Answer[Pixels]:
-            response = self._process(look, ONE_DAY, responses, deadline)
-            return self._checked(look, response, cost, lambda: read_day(response.content, look.window))
+            response = self._process(request, ONE_DAY, responses, deadline)
+            return self._checked(request, response, cost, lambda: read_day(response.content, request.window))
 
-        found = gate.send(look.unit, cost, once)
-        check_radiometry(look.unit, found.bands, 0.0)
+        found = gate.send(request.unit, cost, once)
+        check_radiometry(request.unit, found.bands, 0.0)
         return found, {"cocal:offset_applied": 0.0, "cocal:offset_source": "harmonised by the service"}
 
     def _checked(
-        self, look: Look, response: DownloadResponse, cost: Cost, read: Callable[[], T]
+        self, request: SceneRequest, response: DownloadResponse, cost: Cost, read: Callable[[], T]
     ) -> Answer[T]:
         """The body read and verified; a bad one is set aside, and is paid for all the same."""
         said = {k.lower(): v for k, v in response.headers.items()}.get("x-processingunits-spent", "")
@@ -182,7 +184,7 @@ class SentinelHub:
         except Fault as fault:
             reason = tokens.scrub(fault.reason, self._config())
             body = tokens.scrub(response.content.decode("latin-1"), self._config()).encode("latin-1")
-            self.quarantine.keep(look.unit, body, reason)
+            self.quarantine.keep(request.unit, body, reason)
             raise Fault(reason, spent=spent) from None
 
     def _collection(self) -> DataCollection:
@@ -201,15 +203,17 @@ class SentinelHub:
             max_download_attempts=1, download_sleep_time=0, download_timeout_seconds=self.read_timeout,
         )  # fmt: skip
 
-    def _process(self, look: Look, script: str, responses: list[Any], deadline: Deadline) -> DownloadResponse:
-        window, config = look.window, self._config()
+    def _process(
+        self, request: SceneRequest, script: str, responses: list[Any], deadline: Deadline
+    ) -> DownloadResponse:
+        window, config = request.window, self._config()
         with self._one(deadline) as client:
-            request = SentinelHubRequest(
+            process = SentinelHubRequest(
                 evalscript=script,
                 input_data=[
                     SentinelHubRequest.input_data(
                         self._collection(),
-                        time_interval=(f"{look.day}T00:00:00", f"{look.day}T23:59:59"),
+                        time_interval=(f"{request.day}T00:00:00", f"{request.day}T23:59:59"),
                         mosaicking_order=MosaickingOrder.MOST_RECENT, upsampling=ResamplingType.NEAREST, downsampling=ResamplingType.NEAREST,
                         other_args={"processing": {"harmonizeValues": True}},
                     )
@@ -219,7 +223,7 @@ class SentinelHub:
                 size=(window.width, window.height),
                 config=config,
             )  # fmt: skip
-            [download] = request.download_list
+            [download] = process.download_list
             [response] = client.download([download], max_threads=1, decode_data=False)
             return response  # type: ignore[no-any-return]
 

@@ -136,8 +136,13 @@ class DownloadSettings(_Section):
     retry: RetrySettings = RetrySettings()
     simulated: bool = False
 
+    @property
+    def side_px(self) -> int:
+        """Side of what is fetched at once, with its margins."""
+        return self.tile_px + 2 * self.margin_px
+
     @model_validator(mode="after")
     def _fits(self) -> DownloadSettings:
-        if self.tile_px + 2 * self.margin_px > MAX_SIDE_PX:
+        if self.side_px > MAX_SIDE_PX:
             raise ValueError(f"tile_px and two margins must be at most {MAX_SIDE_PX} px")
         return self

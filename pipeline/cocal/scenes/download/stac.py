@@ -25,7 +25,7 @@ from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels, check_radiometry
-from cocal.scenes.download.catalogue import Bounds, Granule, Look, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
 from cocal.scenes.download.deadline import Deadline
 from cocal.scenes.download.evalscript import LAND_BANDS
 from cocal.scenes.download.faults import Fault, Verdict
@@ -179,34 +179,34 @@ class StacApi:
         each = Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2))
         return each * granules
 
-    def screen(self, look: Look, gate: Gate) -> NDArray[np.uint8]:
-        """The classification (y, x) on the look's window: of 3 x 3 pixels of 20 m the one in the middle."""
-        fine = look.window.at(SCL_M)
+    def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
+        """The classification (y, x) on the request's window: of 3 x 3 pixels of 20 m the one in the middle."""
+        fine = request.window.at(SCL_M)
         out = np.zeros(fine.shape, dtype=np.uint8)
-        for granule in look.granules:
-            scl = self._read(look.unit, granule, "scl", fine, gate)
+        for granule in request.granules:
+            scl = self._read(request.unit, granule, "scl", fine, gate)
             out = np.where(out == 0, scl, out)
             if out.all():
                 break
-        step = look.window.resolution // SCL_M
+        step = request.window.resolution // SCL_M
         return np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
 
-    def pixels(self, look: Look, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        """The day on the look's window, and what the items say of its radiometry.
+    def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
+        """The day on the request's window, and what the items say of its radiometry.
 
         A pixel comes from the first granule in which every band has data, so that its bands belong together.
         """
-        shape = look.window.shape
+        shape = request.window.shape
         bands = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
         scl, cloud = np.zeros(shape, dtype=np.uint8), np.full(shape, 255, dtype=np.uint8)
         empty = np.ones(shape, dtype=bool)
         offsets: dict[str, tuple[float, str]] = {}
-        for granule in look.granules:
+        for granule in request.granules:
             if not empty.any():
                 break
             offset, said = self._offset(granule)
-            values = self._granule(look, granule, gate)
-            check_radiometry(f"{look.unit} ({granule.id})", {b: values[b] for b in LAND_BANDS}, offset)
+            values = self._granule(request, granule, gate)
+            check_radiometry(f"{request.unit} ({granule.id})", {b: values[b] for b in LAND_BANDS}, offset)
             taken = empty & np.all([values[b] != 0 for b in LAND_BANDS], axis=0)
             if not taken.any():
                 continue
@@ -230,15 +230,15 @@ class StacApi:
         except CocalError as err:
             raise SceneRefusedError(f"{granule.id}: {err.what}", err.expected, err.found, err.remedy) from err
 
-    def _granule(self, look: Look, granule: Granule, gate: Gate) -> dict[str, NDArray[Any]]:
-        """Every band of one granule on the look's window, DN as they are."""
+    def _granule(self, request: SceneRequest, granule: Granule, gate: Gate) -> dict[str, NDArray[Any]]:
+        """Every band of one granule on the request's window, DN as they are."""
         names = assets_of(granule.item)
-        values = {band: self._read(look.unit, granule, band, look.window, gate) for band in names}
+        values = {band: self._read(request.unit, granule, band, request.window, gate) for band in names}
         data = np.array([values[band] != 0 for band in LAND_BANDS])
         ragged = int((data.any(axis=0) != data.all(axis=0)).sum())
         if ragged > RAGGED_SHARE * max(1, int(data.any(axis=0).sum())):
             raise SceneRefusedError(
-                f"{look.unit}: the bands of {granule.id} disagree on where there is data",
+                f"{request.unit}: the bands of {granule.id} disagree on where there is data",
                 f"at most {RAGGED_SHARE:.0%} of the pixels with data in some bands only",
                 f"{ragged} pixels", "it counts as unobserved; the next run tries again",
             )  # fmt: skip
