@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
@@ -73,8 +74,7 @@ def test_every_pixel_on_a_zone_meridian_belongs_to_exactly_one_zone(tile_px):
     for tile in grid.tiles(area, tile_px):
         w = tile.window
         x, y = grid.transformer(4326, w.epsg).transform(points[:, 0], points[:, 1])
-        column, row = np.floor((x - w.left) / 10).astype(int), np.floor((w.top - y) / 10).astype(int)
-        inside = (column >= 0) & (column < w.width) & (row >= 0) & (row < w.height)
+        row, column, inside = w.locate(x, y)
         owned = grid.owned_by_zone(w)
         owners[inside] += owned[row[inside], column[inside]]
     # A point within half a pixel of the meridian may lie in a pixel whose centre is across it.
@@ -116,6 +116,94 @@ def test_the_zone_of_a_point_follows_its_meridian_and_hemisphere():
     assert grid.utm_epsg(-66.0, -13) == 32720
     assert grid.utm_epsg(3.0, 50.0) == 32631
     assert grid.zones(shapely.box(-72.1, -13, -65.9, -12)) == [32718, 32719, 32720]
+
+
+def test_a_point_exactly_on_a_meridian_or_the_equator_belongs_to_the_eastern_and_the_northern_zone():
+    west, east = np.nextafter(-72.0, -180), np.nextafter(-72.0, 0)
+    assert grid.utm_zones([west, -72.0, east], [-13.0] * 3).tolist() == [32718, 32719, 32719]
+    assert grid.utm_zones([-72.0] * 3, [np.nextafter(0, -1), 0.0, 1.0]).tolist() == [32719, 32619, 32619]
+    assert grid.utm_zones([-180.0, 180.0], [-13.0, -13.0]).tolist() == [32701, 32760]
+    # every double beside a meridian, also where adding 180 would round it across
+    for zone in range(2, 61):
+        meridian = -180.0 + 6 * (zone - 1)
+        beside = [np.nextafter(meridian, -200), meridian, np.nextafter(meridian, 200)]
+        assert grid.utm_zones(beside, [-13.0] * 3).tolist() == [32699 + zone, 32700 + zone, 32700 + zone]
+
+
+def test_a_pixel_whose_centre_is_exactly_on_the_meridian_belongs_to_the_eastern_zone(monkeypatch):
+    class CentresOnTheMeridian:
+        def transform(self, x, y):
+            return np.full(np.shape(x), -72.0), np.full(np.shape(y), -13.0)
+
+    monkeypatch.setattr(grid, "transformer", lambda source, target: CentresOnTheMeridian())
+    monkeypatch.setattr(grid, "project", lambda shape, *rest, **named: shape)
+    assert grid.owned_by_zone(Window(32719, 0, 20, 2, 2)).all()
+    assert not grid.owned_by_zone(Window(32718, 0, 20, 2, 2)).any()
+
+
+@given(WINDOWS, st.integers(0, 600), st.integers(0, 600))
+@settings(max_examples=60, deadline=None)
+def test_a_pixel_owns_its_west_and_its_north_edge(window, metres_east, metres_south):
+    x, y = window.left + metres_east, window.top - metres_south
+    row, column, inside = window.locate(x, y)
+    held = x < window.right and y > window.bottom
+    assert bool(inside) == held
+    assert (int(row), int(column)) == ((metres_south // 10, metres_east // 10) if held else (-1, -1))
+    if held:
+        assert window.left + 10 * column <= x < window.left + 10 * (column + 1)
+        assert window.top - 10 * (row + 1) < y <= window.top - 10 * row
+
+
+@pytest.mark.parametrize("turned", [0, 30])
+@given(st.floats(-40, 140), st.floats(-40, 140))
+@settings(max_examples=60, deadline=None)
+def test_the_pixel_of_any_raster_is_the_one_that_its_transform_puts_around_the_point(turned, column, row):
+    raster = Affine.translation(500_000, 8_430_000) * Affine.rotation(turned) * Affine.scale(20, -30)
+    x, y = raster * (column, row)
+    found = grid.locate(raster, (100, 100), x, y)
+    back = np.array(~raster * (x, y))
+    if (np.abs(back - np.rint(back)) > 1e-6).all():
+        expected = np.floor(back).astype(int)
+        assert bool(found.inside) == ((expected >= 0) & (expected < 100)).all()
+        if found.inside:
+            assert [int(found.column), int(found.row)] == expected.tolist()
+
+
+def test_points_that_no_projection_reaches_are_outside():
+    row, column, inside = Window(32719, 0, 20, 2, 2).locate([np.inf, np.nan, 5.0], [5.0, np.inf, 5.0])
+    assert inside.tolist() == [False, False, True]
+    assert row.tolist() == column.tolist()[:2] + [1] == [-1, -1, 1]
+
+
+@given(st.lists(st.tuples(st.integers(-2000, 2000), st.integers(-2000, 2000)), min_size=1, max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_cells_of_a_lattice_follow_the_rule_of_pixels_and_hold_each_point_once(points):
+    x, y = np.array(points, dtype=float).T
+    seen = np.zeros(len(x), dtype=int)
+    centre_x, centre_y = grid.pixel_centres(x, y, 10)
+    for window, here in grid.windows_holding(32719, x, y, 7):
+        row, column, inside = window.locate(x[here], y[here])
+        assert inside.all()
+        np.testing.assert_array_equal(window.x[column], centre_x[here])
+        np.testing.assert_array_equal(window.y[row], centre_y[here])
+        seen[here] += 1
+    assert (seen == 1).all()
+
+
+@given(st.floats(-2e-4, 2e-4), st.floats(-14, -13))
+@settings(max_examples=60, deadline=None)
+def test_the_pixel_of_a_point_beside_a_meridian_is_shown_by_its_zone_unless_neither_zone_shows_it(past, lat):
+    lon = -72.0 + past
+    shown = []
+    for epsg in (32718, 32719):
+        x, y = grid.transformer(4326, epsg).transform(lon, lat)
+        window, _ = next(grid.windows_holding(epsg, [x], [y], 1))
+        shown.append(bool(grid.owned_by_zone(window)[0, 0]))
+    found = int(grid.pixel_zones(lon, lat))
+    if any(shown):
+        assert shown[[32718, 32719].index(found)]
+    if all(shown):
+        assert found == grid.utm_epsg(lon, lat)
 
 
 def test_a_window_that_does_not_hold_whole_coarse_pixels_is_refused():

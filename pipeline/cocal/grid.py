@@ -1,7 +1,11 @@
 """Tiles and pixels: one grid per UTM zone, each ground point in one zone, true cell area.
 
-Windows live on an absolute lattice of whole metres, so two windows that overlap share the centres of
+Windows lie on an absolute lattice of whole metres, so two windows that overlap share the centres of
 their pixels whatever tile or block they were cut from.
+
+One rule for edges, used for every way from a position to a pixel (GDAL's): a pixel, and likewise a block, a
+tile and a cell of a lattice, owns its west and its north edge: ``column = floor((x - left) / side)`` and
+``row = floor((top - y) / side)``. A UTM zone owns its west meridian, the northern hemisphere the equator.
 """
 
 from __future__ import annotations
@@ -10,11 +14,12 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import shapely
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod, Proj, Transformer
 from shapely.geometry.base import BaseGeometry
 
@@ -26,6 +31,47 @@ AREA_UNIT_M2 = 1e-6
 
 _LATTICE_M = 960
 _GEOD = Geod(ellps="WGS84")
+_MERIDIANS = np.arange(-180, 180, 6)
+
+
+class Pixels(NamedTuple):
+    """Row and column of the pixel that holds each point, -1 outside the raster; `inside` (bool)."""
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+
+
+def locate(transform: Affine, shape: tuple[int, int], x: ArrayLike, y: ArrayLike) -> Pixels:
+    """The pixels of a raster that hold the points.
+
+    Parameters
+    ----------
+    transform : of the raster, from (column, row) to (x, y).
+    shape : (height, width) of the raster, pixels.
+    x, y : of the points, in the units and the CRS of the raster; any shape, the same for both.
+
+    Examples
+    --------
+    Pixels of 10 m whose upper left corner is at (500000, 8430000). A point on the edge between two pixels lies
+    in the eastern and in the southern one:
+
+    >>> from affine import Affine
+    >>> raster = Affine(10, 0, 500_000, 0, -10, 8_430_000)
+    >>> x, y = [500_010, 500_010, 499_999], [8_429_980, 8_429_981, 8_429_999]
+    >>> row, column, inside = locate(raster, (3, 3), x, y)
+    >>> row.tolist(), column.tolist(), inside.tolist()
+    ([2, 1, -1], [1, 1, -1], [True, True, False])
+    """
+    t = transform
+    dx, dy = np.asarray(x, dtype=np.float64) - t.c, np.asarray(y, dtype=np.float64) - t.f
+    if t.b == t.d == 0:
+        column, row = np.floor(dx / t.a), np.floor(dy / t.e)
+    else:
+        column, row = (np.floor(v / t.determinant) for v in (t.e * dx - t.b * dy, t.a * dy - t.d * dx))
+    inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+    row, column = (np.where(inside, v, -1).astype(np.int64) for v in (row, column))
+    return Pixels(row, column, inside)
 
 
 @dataclass(frozen=True, order=True)
@@ -70,6 +116,10 @@ class Window:
     def y(self) -> NDArray[np.float64]:
         """Northing of the pixel centres, m, descending."""
         return np.asarray(self.top - (np.arange(self.height) + 0.5) * self.resolution, dtype=np.float64)
+
+    def locate(self, x: ArrayLike, y: ArrayLike) -> Pixels:
+        """The pixels of this window that hold the points (m, in its zone): see `locate`."""
+        return locate(self.transform, self.shape, x, y)
 
     def expanded(self, pixels: int) -> Window:
         """This window with `pixels` more on each side."""
@@ -148,10 +198,85 @@ class Tile:
         ]
 
 
+def utm_zones(longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.int64]:
+    """EPSG code of the one UTM zone (WGS 84) that owns each point: [west meridian, east meridian).
+
+    Examples
+    --------
+    >>> utm_zones([-72.0, -72.0001, 3.0], [-13.0, -13.0, 0.0]).tolist()
+    [32719, 32718, 32631]
+    """
+    zone = np.searchsorted(_MERIDIANS, np.asarray(longitude, dtype=np.float64), side="right")
+    return np.where(np.asarray(latitude) >= 0, 32600, 32700) + zone
+
+
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """EPSG code of the one UTM zone (WGS 84) that owns a point: [west meridian, east meridian)."""
-    zone = min(int((longitude + 180) // 6) + 1, 60)
-    return (32600 if latitude >= 0 else 32700) + zone
+    """EPSG code of the one UTM zone (WGS 84) that owns a point: see `utm_zones`."""
+    return int(utm_zones(longitude, latitude))
+
+
+def pixel_zones(longitude: ArrayLike, latitude: ArrayLike, resolution: int = 10) -> NDArray[np.int64]:
+    """EPSG code of the zone whose pixels are looked up for each point.
+
+    It is the zone that owns the point. Where the pixel that holds the point there has its centre across the
+    meridian, so that no map of this zone shows it (`owned_by_zone`), it is the zone that owns the centre.
+    `resolution` is the side of a pixel, m.
+    """
+    lon, lat = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (longitude, latitude)))
+    epsg = np.asarray(utm_zones(lon, lat))
+    reach = (
+        resolution / 100_000
+    )  # degrees of latitude; more than a pixel's diagonal from its edge to its centre
+    near = np.abs((lon + 3) % 6 - 3) * np.cos(np.radians(lat)) < reach
+    near |= np.abs(lat) < reach
+    for zone in np.unique(epsg[near]).tolist():
+        here = near & (epsg == zone)
+        x, y = pixel_centres(*transformer(4326, zone).transform(lon[here], lat[here]), resolution)
+        epsg[here] = utm_zones(*transformer(zone, 4326).transform(x, y))
+    return epsg
+
+
+def lattice_cells(x: ArrayLike, y: ArrayLike, side: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Column and row of the cells of an absolute lattice of `side` metres that hold the points.
+
+    Column c is ``[c * side, (c + 1) * side)``, row r is ``(r * side, (r + 1) * side]`` and counts northward.
+
+    Examples
+    --------
+    >>> columns, rows = lattice_cells([20, 29], [20, 29], 10)
+    >>> columns.tolist(), rows.tolist()
+    ([2, 2], [1, 2])
+    """
+    column = np.floor(np.asarray(x, dtype=np.float64) / side)
+    row = np.ceil(np.asarray(y, dtype=np.float64) / side) - 1
+    return column.astype(np.int64), row.astype(np.int64)
+
+
+def pixel_centres(
+    x: ArrayLike, y: ArrayLike, resolution: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres (x, y), m, of the pixels of the absolute lattice that hold the points."""
+    column, row = lattice_cells(x, y, resolution)
+    return np.asarray((column + 0.5) * resolution), np.asarray((row + 0.5) * resolution)
+
+
+def windows_holding(
+    epsg: ArrayLike, x: ArrayLike, y: ArrayLike, size_px: int, resolution: int = 10
+) -> Iterator[tuple[Window, NDArray[np.intp]]]:
+    """The windows of an absolute lattice that hold points, each with the indices of its points.
+
+    Parameters
+    ----------
+    epsg : zone of all points, or (n,) of each.
+    x, y : (n,) m, in their zone.
+    size_px : width and height of a window, pixels of `resolution` m.
+    """
+    side = size_px * resolution
+    keys = np.column_stack(np.broadcast_arrays(np.asarray(epsg, dtype=np.int64), *lattice_cells(x, y, side)))
+    cells, cell, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(cell.reshape(-1), kind="stable"), np.cumsum(count)[:-1])
+    for (zone, column, row), indices in zip(cells.tolist(), members, strict=True):
+        yield Window(zone, column * side, (row + 1) * side, size_px, size_px, resolution), indices
 
 
 def zone_box(epsg: int) -> BaseGeometry:
@@ -212,11 +337,8 @@ def owned_by_zone(window: Window) -> NDArray[np.bool_]:
     shapely.prepare(box)
     if shapely.contains_properly(box, shapely.box(*window.bounds)):
         return np.ones(window.shape, dtype=bool)
-    xx, yy = np.meshgrid(window.x, window.y)
-    longitude, latitude = transformer(window.epsg, 4326).transform(xx, yy)
-    west, south, east, north = zone_box(window.epsg).bounds
-    inside_x = (longitude >= west) & (longitude < east)
-    return np.asarray(inside_x & (latitude >= south) & (latitude < north))
+    longitude, latitude = transformer(window.epsg, 4326).transform(*np.meshgrid(window.x, window.y))
+    return np.asarray(utm_zones(longitude, latitude) == window.epsg)
 
 
 @lru_cache(maxsize=256)

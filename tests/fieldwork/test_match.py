@@ -223,6 +223,18 @@ def test_a_plot_has_the_class_of_most_of_its_ground() -> None:
     np.testing.assert_allclose(recorded_hectares(found), [0.03, 0.014, 0.02], rtol=2e-3)
 
 
+def test_a_hole_is_no_part_of_a_plot_whatever_way_its_ring_runs() -> None:
+    # On the central meridian a square of 1,092.87 m of grid is 119.436 / 0.9996^2 = 119.53 ha, one of 655.71 m 43.03 ha:
+    # 76.50 ha in the ring, 162.56 ha if the hole is added.
+    outer, hole = plot(500_000, Y, 501_092.87, Y + 1_092.87), plot(500_200, Y + 200, 500_855.71, Y + 855.71)
+    rings = [np.array(g.exterior.coords) for g in (outer, hole)]
+    shapes = [shapely.Polygon(rings[0], [rings[1][::step]]) for step in (1, -1)]
+    found = records([-69.0] * 2, [-14.01] * 2).set_geometry(shapes, crs=4326)
+    expected = (1_092.87**2 - 655.71**2) / 0.9996**2 / 1e4
+    assert round(expected, 2) == 76.50
+    np.testing.assert_allclose(recorded_hectares(found), [expected] * 2, rtol=1e-5)
+
+
 def test_a_cluster_is_a_square_of_pixels_around_the_point() -> None:
     # three columns around 500,013: unobserved, coca, forest: a third each; around 500,053: the same
     lon, lat = at((500_013, Y))

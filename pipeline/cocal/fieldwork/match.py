@@ -16,7 +16,7 @@ from cocal.errors import ContractError, InputError
 from cocal.fieldwork.columns import listed
 from cocal.fieldwork.settings import MatchSettings
 from cocal.fieldwork.support import Footprints, footprints
-from cocal.grid import project, transformer, utm_epsg
+from cocal.grid import geodesic_hectares, pixel_zones, project, transformer
 from cocal.regions import Regions, owners_at
 from cocal.scheme import ClassScheme
 
@@ -67,7 +67,7 @@ def match(
         position; null outside), located_in (region by position), stratum, map_class (null unless the map
         tells), map_share (of the record's ground that the most frequent code has), reference_class,
         second_class, inclusion_probability, role, why_not, split and status, one of `STATUSES`. A record
-        lies in the UTM zone that owns its point, or an inner point of its plot.
+        lies in the UTM zone that owns its pixel (`cocal.grid.pixel_zones`), or that of an inner point of its plot.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def match(
     n = len(records)
     owner, code, share = np.full(n, -1, np.int32), np.full(n, _OUTSIDE_CODE, np.int64), np.zeros(n)
     points = records.geometry.representative_point()
-    zone = np.array([utm_epsg(p.x, p.y) for p in points], dtype=np.int64)
+    zone = pixel_zones(points.x, points.y, resolution)
     accuracy = records["positional_accuracy_m"].to_numpy(dtype=np.float64)
     for epsg in map(int, np.unique(zone)):
         here = zone == epsg
@@ -128,18 +128,8 @@ def status_counts(matched: pd.DataFrame) -> dict[str, int]:
 
 def recorded_hectares(records: gpd.GeoDataFrame) -> NDArray[np.float64]:
     """(n,) area on the ellipsoid of each record's plot, hectares; NaN for a point."""
-    from pyproj import Geod
-
-    geod = Geod(ellps="WGS84")
-    return np.array(
-        [
-            abs(geod.geometry_area_perimeter(shape)[0]) / 1e4
-            if shapely.get_dimensions(shape) == 2
-            else np.nan
-            for shape in records.geometry
-        ],
-        dtype=np.float64,
-    )
+    plots = (shape if shapely.get_dimensions(shape) == 2 else None for shape in records.geometry)
+    return np.array([np.nan if plot is None else geodesic_hectares(plot) for plot in plots], dtype=np.float64)
 
 
 def _vote(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cocal.errors import InputError
 from cocal.fieldwork.settings import MatchSettings
+from cocal.grid import pixel_centres
 
 _QUARTER_SEGMENTS = 16
 """Segments of a quarter circle: the polygon's area is 0.16 % below the circle's."""
@@ -43,18 +44,17 @@ def footprints(
     """
     if settings.support == "plot":
         return _overlaps(shapes, resolution)
-    points = np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
     if settings.positional_error == "majority":
         return _overlaps(_circles(shapes, accuracy_m, settings), resolution)
     half = 0 if settings.cluster_px is None else settings.cluster_px // 2
     steps = np.arange(-half, half + 1) * float(resolution)
     east, north = (a.ravel() for a in np.meshgrid(steps, steps))
-    middle = (np.floor(points / resolution) + 0.5) * resolution
+    x, y = pixel_centres(shapely.get_x(shapes), shapely.get_y(shapes), resolution)
     return Footprints(
-        np.repeat(np.arange(len(points)), east.size),
-        (middle[:, :1] + east).ravel(),
-        (middle[:, 1:] + north).ravel(),
-        np.full(len(points) * east.size, float(resolution**2)),
+        np.repeat(np.arange(len(shapes)), east.size),
+        np.add.outer(x, east).ravel(),
+        np.add.outer(y, north).ravel(),
+        np.full(len(shapes) * east.size, float(resolution**2)),
     )
 
 

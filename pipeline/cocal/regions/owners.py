@@ -17,7 +17,7 @@ from rasterio.enums import MergeAlg
 from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
-from cocal.grid import Window, owned_by_zone, project, zone_box
+from cocal.grid import Window, owned_by_zone, project, windows_holding, zone_box
 from cocal.regions.read import Regions
 
 OUTSIDE = -1
@@ -87,16 +87,11 @@ def owned(regions: Regions, window: Window) -> NDArray[np.int32]:
 def owners_at(
     regions: Regions, epsg: int, x: NDArray[np.float64], y: NDArray[np.float64], *, resolution: int
 ) -> NDArray[np.int32]:
-    """(n,) `owners` of the pixels that hold the points (m, zone `epsg`): west and south edge included."""
-    side = _CHUNK_PX * resolution
-    column, row = np.floor(x / resolution).astype(np.int64), np.floor(y / resolution).astype(np.int64)
-    place = np.column_stack([column // _CHUNK_PX, row // _CHUNK_PX])
-    found = np.full(len(place), OUTSIDE, dtype=np.int32)
-    for i, j in np.unique(place, axis=0):
-        here = (place == (i, j)).all(axis=1)
-        chunk = Window(epsg, int(i) * side, (int(j) + 1) * side, _CHUNK_PX, _CHUNK_PX, resolution)
-        down = (int(j) + 1) * _CHUNK_PX - 1 - row[here]
-        found[here] = _chunk(regions, chunk).owner[down, column[here] - int(i) * _CHUNK_PX]
+    """(n,) `owners` of the pixels that hold the points (m, zone `epsg`; edges: see `cocal.grid`)."""
+    found = np.full(len(x), OUTSIDE, dtype=np.int32)
+    for chunk, here in windows_holding(epsg, x, y, _CHUNK_PX, resolution):
+        row, column, _ = chunk.locate(x[here], y[here])
+        found[here] = _chunk(regions, chunk).owner[row, column]
     return found
 
 

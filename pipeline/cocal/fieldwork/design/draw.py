@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cocal.errors import InputError
 from cocal.fieldwork.design.balance import local_pivotal
-from cocal.grid import Window, transformer
+from cocal.grid import Window, lattice_cells, transformer
 
 Ints = NDArray[np.int64]
 Draw = Literal["random", "balanced"]
@@ -35,16 +35,11 @@ def pixel_numbers(seed: int, window: Window) -> NDArray[np.uint64]:
 
     SplitMix64's finaliser (Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195), once per key.
     """
-    column, row = lattice(window)
+    column, row = lattice_cells(window.x, window.y, window.resolution)
     with np.errstate(over="ignore"):
         key = np.uint64((seed * _GOLDEN + window.epsg * _STEP + _GOLDEN) & _MASK)
         state = _mix(_mix(np.atleast_1d(key)) + column.astype(np.uint64) * np.uint64(_GOLDEN))
         return _mix(state[None, :] + row.astype(np.uint64)[:, None] * np.uint64(_STEP))
-
-
-def lattice(window: Window) -> tuple[Ints, Ints]:
-    """Column and row of the window's pixels on the zone's absolute lattice: floor(x / side), floor(y / side)."""
-    return (np.floor(v / window.resolution).astype(np.int64) for v in (window.x, window.y))  # type: ignore[return-value]
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -79,7 +74,7 @@ def candidates(
     limit = below[np.maximum(stratum, 0)]
     full = limit >= np.uint64(2**64 - 4096)
     rows, columns = np.nonzero((stratum >= 0) & ((number <= limit) | full))
-    column, row = lattice(window)
+    column, row = lattice_cells(window.x, window.y, window.resolution)
     return pd.DataFrame(
         {
             "stratum": stratum[rows, columns].astype(np.int64),

@@ -19,7 +19,7 @@ from cocal.errors import InputError
 from cocal.fieldwork.design.settings import Zones
 from cocal.fieldwork.design.strata import NO_VALUE
 from cocal.fieldwork.tables import only_layer
-from cocal.grid import Window, project, transformer
+from cocal.grid import Window, locate, project, transformer
 
 _CHUNK_PX = 1536
 _EDGE_DEGREES = 0.001
@@ -60,15 +60,12 @@ def _at_centres(source: rasterio.io.DatasetReader, window: Window) -> NDArray[np
     x, y = np.meshgrid(window.x, window.y)
     if source.crs.to_epsg() != window.epsg:
         x, y = transformer(window.epsg, source.crs.to_wkt()).transform(x, y)
-    back = ~source.transform
-    column = np.floor(back.a * x + back.b * y + back.c)
-    row = np.floor(back.d * x + back.e * y + back.f)
-    inside = (column >= 0) & (column < source.width) & (row >= 0) & (row < source.height)
+    row, column, inside = locate(source.transform, source.shape, x, y)
     out = np.full(window.shape, NO_VALUE, dtype=np.int64)
     if inside.any():
-        columns, rows = column[inside].astype(np.int64), row[inside].astype(np.int64)
-        left, top = int(columns.min()), int(rows.min())
-        part = rasterio.windows.Window(left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1)
+        rows, columns = row[inside], column[inside]
+        top, left = int(rows.min()), int(columns.min())
+        part = ((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
         values = source.read(1, window=part, masked=True).astype(np.int64).filled(NO_VALUE)
         out[inside] = values[rows - top, columns - left]
     return out
