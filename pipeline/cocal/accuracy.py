@@ -1,7 +1,7 @@
-"""Agreement of a map with reference labels: confusion in counts and in proportions of area.
+"""Agreement of a map with reference labels: confusion matrices and their accuracies, in counts or areas.
 
 Every matrix has rows = map, columns = reference, both in the order of one list of labels. A measure
-that divides by nothing (a class that was never mapped, or never found) is NaN, never 0.
+with denominator 0 (a class that is never mapped, or not in the reference) is NaN, never 0.
 """
 
 from __future__ import annotations
@@ -52,85 +52,68 @@ def confusion(reference: ArrayLike, mapped: ArrayLike, labels: Sequence[Any]) ->
     return counts
 
 
-def proportions(counts: ArrayLike, weights: ArrayLike) -> Floats:
-    """Estimated proportions of area p_ij = W_i n_ij / n_i. (Olofsson et al. 2014, RSE 148:42, eq. 4).
-
-    Parameters
-    ----------
-    counts : array_like, (k, k)
-        Counts of a sample stratified by map class.
-    weights : array_like, (k,)
-        Share of each map class in the mapped area; they sum to 1.
-
-    Returns
-    -------
-    float64 (k, k) that sums to 1, each row to its weight.
-
-    Raises
-    ------
-    InputError
-        Weights do not sum to 1, or a class that has area has no sample unit.
-    """
-    n, w = np.asarray(counts, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    rows = n.sum(axis=1)
-    empty = np.flatnonzero((rows == 0) & (w > 0))
-    if empty.size or w.shape != rows.shape or (w < 0).any() or abs(w.sum() - 1) > 1e-9:
-        raise InputError(
-            "area proportions cannot be estimated from this confusion matrix",
-            "one weight >= 0 per map class, in all 1, and sample units in every class that has area",
-            f"weights {w.tolist()}; map classes without units: {empty.tolist()}",
-            "merge the classes without units into others, by name, before estimating",
-        )
-    return np.asarray(n * (w / np.where(rows > 0, rows, 1.0))[:, None])
-
-
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     safe = np.where(denominator > 0, denominator, 1.0)
     return np.asarray(np.where(denominator > 0, numerator / safe, np.nan))
 
 
-def users_accuracy(matrix: ArrayLike) -> Floats:
-    """Of what is mapped as a class, the share that is it: p_ii / p_i. ; NaN for a class never mapped."""
+def _parts(matrix: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Diagonal, sums of the rows and sums of the columns of (..., k, k)."""
     p = np.asarray(matrix, dtype=np.float64)
-    return _ratio(np.diag(p), p.sum(axis=1))
+    return np.diagonal(p, axis1=-2, axis2=-1), p.sum(axis=-1), p.sum(axis=-2)
+
+
+def users_accuracy(matrix: ArrayLike) -> Floats:
+    """(..., k) share of each mapped class that is correct, p_ii / p_i. ; NaN for a class never mapped."""
+    agree, mapped, _ = _parts(matrix)
+    return _ratio(agree, mapped)
 
 
 def producers_accuracy(matrix: ArrayLike) -> Floats:
-    """Of what is a class, the share that is mapped as it: p_jj / p_.j ; NaN for a class never found."""
-    p = np.asarray(matrix, dtype=np.float64)
-    return _ratio(np.diag(p), p.sum(axis=0))
+    """(..., k) share of each reference class that is mapped as it, p_jj / p_.j ; NaN for a class without reference."""
+    agree, _, reference = _parts(matrix)
+    return _ratio(agree, reference)
+
+
+def overall_accuracies(matrices: ArrayLike) -> Floats:
+    """(...) share of agreement of each matrix (..., k, k), sum p_jj / sum p; NaN for an empty matrix."""
+    agree, mapped, _ = _parts(matrices)
+    return _ratio(agree.sum(axis=-1), mapped.sum(axis=-1))
 
 
 def overall_accuracy(matrix: ArrayLike) -> float:
-    """The share of agreement, sum p_jj / sum p; NaN for an empty matrix."""
-    p = np.asarray(matrix, dtype=np.float64)
-    return float(_ratio(np.trace(p), p.sum()))
+    """The share of agreement of one matrix (see `overall_accuracies`)."""
+    return float(overall_accuracies(matrix))
 
 
 def f1(matrix: ArrayLike) -> Floats:
-    """Per class 2 p_jj / (p_j. + p_.j), the harmonic mean of user's and producer's accuracy.
+    """(..., k) harmonic mean of user's and producer's accuracy, 2 p_jj / (p_j. + p_.j).
 
-    NaN for a class neither mapped nor found; 0 for one that never agrees.
+    NaN for a class neither mapped nor in the reference; 0 for one that never agrees.
     """
-    p = np.asarray(matrix, dtype=np.float64)
-    return _ratio(2 * np.diag(p), p.sum(axis=1) + p.sum(axis=0))
+    agree, mapped, reference = _parts(matrix)
+    return _ratio(2 * agree, mapped + reference)
+
+
+def macro_f1s(matrices: ArrayLike) -> Floats:
+    """(...) mean of `f1` over the classes where it is defined, of each matrix (..., k, k); NaN for an empty one."""
+    scores = f1(matrices)
+    return _ratio(np.nansum(scores, axis=-1), (~np.isnan(scores)).sum(axis=-1))
 
 
 def macro_f1(matrix: ArrayLike) -> float:
-    """Mean of `f1` over the classes that are mapped or found; NaN for an empty matrix."""
-    scores = f1(matrix)
-    defined = scores[~np.isnan(scores)]
-    return float(defined.mean()) if defined.size else float("nan")
+    """The mean of `f1` of one matrix (see `macro_f1s`)."""
+    return float(macro_f1s(matrix))
 
 
 def kappa(matrix: ArrayLike) -> float:
-    """Cohen's (1960, doi:10.1177/001316446002000104) agreement beyond chance; NaN if chance is certain.
+    """Agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if chance agreement is certain.
 
-    Offered to compare with older work; Olofsson et al. (2014) advise against it.
+    For comparison with older work; Olofsson et al. (2014) advise against it.
     """
     p = np.asarray(matrix, dtype=np.float64)
     total = p.sum()
     if total == 0:
         return float("nan")
-    chance = float((p.sum(axis=0) * p.sum(axis=1)).sum() / total**2)
+    chance = float((p.sum(axis=0) / total * (p.sum(axis=1) / total)).sum())
     return (overall_accuracy(p) - chance) / (1 - chance) if chance < 1 else float("nan")

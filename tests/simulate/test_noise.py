@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cocal.grid import Window
+from cocal.hashing import splitmix64
 from cocal.simulate.noise import fractal, fractal_grid, normal, uniform, white
 
 SEEDS = st.integers(0, 2**62)
@@ -22,10 +23,8 @@ def splitmix_finaliser(z: int) -> int:
 
 
 def test_the_hash_mixes_like_splitmix64_in_python_integers() -> None:
-    from cocal.simulate.noise import _mix
-
     values = [0, 1, 2**63, 2**64 - 1, 0x9E3779B97F4A7C15]
-    assert _mix(np.array(values, dtype=np.uint64)).tolist() == [splitmix_finaliser(v) for v in values]
+    assert splitmix64(np.array(values, dtype=np.uint64)).tolist() == [splitmix_finaliser(v) for v in values]
 
 
 def test_uniform_values_fill_the_unit_interval_evenly() -> None:

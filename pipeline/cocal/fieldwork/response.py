@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cocal import accuracy
 from cocal.fieldwork.match import NOT_VISITED, STATUSES
 
 RESERVE = "reserve"
@@ -54,15 +55,12 @@ def agreement(matched: pd.DataFrame, target: str) -> dict[str, float | int]:
     if pairs.empty:
         return {}
     first, second = pairs["reference_class"].astype(str), pairs["second_class"].astype(str)
-    agree = float((first == second).mean())
-    chance = sum(float((first == key).mean() * (second == key).mean()) for key in sorted({*first, *second}))
-    both = int(((first == target) & (second == target)).sum())
-    neither = int(((first != target) & (second != target)).sum())
-    one = len(pairs) - both - neither
+    counts = accuracy.confusion(first, second, sorted({*first, *second}))
+    negative, positive = accuracy.f1(accuracy.confusion(first == target, second == target, [False, True]))
     return {
         "pairs": len(pairs),
-        "agree": agree,
-        "kappa": (agree - chance) / (1 - chance) if chance < 1 else np.nan,
-        "target_positive": 2 * both / (2 * both + one) if both + one else np.nan,
-        "target_negative": 2 * neither / (2 * neither + one) if neither + one else np.nan,
+        "agree": accuracy.overall_accuracy(counts),
+        "kappa": accuracy.kappa(counts),
+        "target_positive": float(positive),
+        "target_negative": float(negative),
     }

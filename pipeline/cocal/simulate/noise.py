@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from cocal.grid import Window
+from cocal.hashing import GOLDEN, MASK, lattice_hash
 
 CHUNK_PX = 96
 """Side of the chunks that white noise is drawn in, pixels."""
@@ -22,32 +23,18 @@ CHUNK_PX = 96
 _STRIP = 32
 """Rows that are interpolated at once: they stay in the processor's cache."""
 
-_GOLDEN = 0x9E3779B97F4A7C15
-_MASK = 0xFFFFFFFFFFFFFFFF
 _NODE_STD = 1 - 2 * (1 / 2 - 13 / 35)
 """Standard deviation of unit normal nodes after smoothstep interpolation on two axes (its square is the
 mean of (s^2 + (1 - s)^2)^2 over a cell, s = 3 t^2 - 2 t^3, integral of s^2 = 13/35)."""
 
 
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 def _key(seed: int, stream: str) -> np.uint64:
-    return np.uint64(((seed & _MASK) * _GOLDEN + zlib.crc32(stream.encode()) * 0xD1B54A32D192ED03) & _MASK)
+    return np.uint64(((seed & MASK) * GOLDEN + zlib.crc32(stream.encode()) * 0xD1B54A32D192ED03) & MASK)
 
 
 def uniform(seed: int, stream: str, i: Any, j: Any) -> NDArray[np.float64]:
     """Values in [0, 1) for integer places (i, j), which broadcast; streams are independent of each other."""
-    with np.errstate(over="ignore"):
-        column = np.asarray(i, dtype=np.int64).astype(np.uint64)
-        row = np.asarray(j, dtype=np.int64).astype(np.uint64)
-        state = _mix(np.atleast_1d(column * np.uint64(_GOLDEN) + _key(seed, stream)))
-        state = _mix(state + row * np.uint64(0xC2B2AE3D27D4EB4F))
-    return np.asarray((state >> np.uint64(11)) * 2.0**-53)
+    return np.asarray((lattice_hash(_key(seed, stream), i, j) >> np.uint64(11)) * 2.0**-53)
 
 
 def normal(seed: int, stream: str, i: Any, j: Any) -> NDArray[np.float64]:

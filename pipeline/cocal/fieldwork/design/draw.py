@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cocal.errors import InputError
 from cocal.fieldwork.design.balance import local_pivotal
 from cocal.grid import Window, lattice_cells, transformer
+from cocal.hashing import GOLDEN, MASK, STEP, lattice_hash, splitmix64
 
 Ints = NDArray[np.int64]
 Draw = Literal["random", "balanced"]
@@ -25,27 +26,19 @@ CANDIDATES = 20
 """Candidates per point of a balanced sample: a simple random sample of the stratum, thinned to be spread."""
 
 _EARTH_M = 6_371_000.0
-_GOLDEN, _STEP = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
-_MASK = 0xFFFFFFFFFFFFFFFF
 _ORDER = ["stratum", "number", "epsg", "row", "column"]
 
 
 def pixel_numbers(seed: int, window: Window) -> NDArray[np.uint64]:
     """(y, x) uint64, the random number of every pixel: a hash of seed, zone, row and column of the lattice.
 
-    SplitMix64's finaliser (Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195), once per key.
+    See `hashing.lattice_hash`.
     """
     column, row = lattice_cells(window.x, window.y, window.resolution)
+    key = np.array([(seed * GOLDEN + window.epsg * STEP + GOLDEN) & MASK], dtype=np.uint64)
     with np.errstate(over="ignore"):
-        key = np.uint64((seed * _GOLDEN + window.epsg * _STEP + _GOLDEN) & _MASK)
-        state = _mix(_mix(np.atleast_1d(key)) + column.astype(np.uint64) * np.uint64(_GOLDEN))
-        return _mix(state[None, :] + row.astype(np.uint64)[:, None] * np.uint64(_STEP))
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+        key = splitmix64(key)
+    return lattice_hash(key, column[None, :], row[:, None])
 
 
 def candidates_needed(n: Ints, reserves: Ints, pixels: Ints, draw: Draw) -> Ints:
