@@ -11,6 +11,7 @@
     |- DownloadError             one tile-date could not be fetched: it stays unobserved, the next run retries
     |  `- SceneRefusedError      a fetched scene contradicts its metadata
     |- DownloadStoppedError      fetching must end: budget, quota, credentials, disk, a service that is down
+    |- CodeError                 the code of a unit uses a form that cannot be followed in the source text
     `- WorkFailedError           part of the work failed; the rest is done and kept
 
 Warnings: CocalWarning is the base class of all.
@@ -63,6 +64,10 @@ class OffsetError(UsageError):
 
 class ModelMismatchError(UsageError):
     """A model does not fit the features, class scheme or contract of this run."""
+
+
+class CodeError(CocalError):
+    """The code of a unit uses a form that cannot be followed in the source text."""
 
 
 class ContractError(CocalError):
