@@ -1,4 +1,4 @@
-"""The kernels against scikit-learn and the numpy reference, in turns: `python benchmarks/kernels.py [pixels] [turns]`.
+"""The kernels against scikit-learn and plain numpy (`tests/oracles`), in turns: `python benchmarks/kernels.py [pixels] [turns]`.
 
 Prints the ratio of CPU seconds pair by pair, with the smallest, the middle and the largest, and whether results are equal.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from cocal.classify.kernel import kernel_of
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
-from cocal.features.composite import reduce_dates
+from cocal.features.composites import reduce_dates
 from cocal.features.stack import Plan
 from cocal.features.windows import select_features
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from oracles import rasters
 
 FEATURES, CLASSES = 96, 6
 MODELS: dict[str, tuple[float, Callable[[], Any]]] = {
@@ -97,7 +101,7 @@ def models(pixels: int, turns: int) -> Iterator[Pairs]:
 
 
 def strips(pixels: int, turns: int) -> Iterator[Pairs]:
-    """Composites of 20 dates and 96 features against the numpy reference."""
+    """Composites of 20 dates and 96 features against plain numpy."""
     bands = [
         "blue",
         "green",
@@ -140,7 +144,7 @@ def strips(pixels: int, turns: int) -> Iterator[Pairs]:
     clear = rng.random((20, 1, pixels)) < 0.6
     yield in_turns(
         "median of 20 dates, 10 bands", *(
-            lambda r=r: reduce_dates(stacks, clear, settings, reference=r).bands for r in (True, False)
+            lambda f=f: f(stacks, clear, settings).bands for f in (rasters.reduce_dates, reduce_dates)
         ), lambda a, b: all(a[k].tobytes() == b[k].tobytes() for k in a), turns,
     )  # fmt: skip
     quarters = [
@@ -154,7 +158,8 @@ def strips(pixels: int, turns: int) -> Iterator[Pairs]:
     ]
     yield in_turns(
         f"{len(chosen)} features of 4 windows", *(
-            lambda r=r: [plan.features(p, reference=r) for p in parts] for r in (True, False)
+            lambda f=f: [f(p) for p in parts]
+            for f in (lambda p: rasters.features(p, settings, year), plan.features)
         ), lambda a, b: all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)), turns,
     )  # fmt: skip
 

@@ -48,10 +48,14 @@ def median_numbagg(folder: Path) -> Step:
 
 
 def median_cocal(folder: Path) -> Step:
-    from cocal.features.kernels import percentiles_of_dates
+    from cocal.features import FeatureSettings
+    from cocal.features.composites import reduce_dates
 
     stack, clear = dates(folder)
-    return lambda: percentiles_of_dates({"b": stack}, clear, 50, np.float32(10_000))[0]["b"]
+    settings = FeatureSettings(
+        mask=None, windows="season", composite="median", features=("red.mean",), fill={"*": "none"}
+    )
+    return lambda: reduce_dates({"red": stack}, clear, settings).bands["red"]
 
 
 def indices_spyndex(folder: Path) -> Step:

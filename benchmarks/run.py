@@ -79,7 +79,7 @@ SECTIONS = (
     Section(
         "kernels",
         "Kernels",
-        "Each kernel against scikit-learn or the numpy reference that `--reference` runs: the middle ratio of CPU seconds, the smallest "
+        "Each kernel against scikit-learn or the plain numpy of `tests/oracles`: the middle ratio of CPU seconds, the smallest "
         "and the largest, and whether results are equal.",
         "kernels.py",
     ),

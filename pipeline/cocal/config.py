@@ -197,7 +197,6 @@ class WorkerSettings(_Section):
 
     workers: Annotated[int, Field(ge=1)] | None = None
     memory_gib: Annotated[float, Field(gt=0)] | None = None
-    reference: Annotated[bool, Field(description="compute without kernels: slower, the same result")] = False
 
 
 class RunConfig(_Section):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cocal.features import FeatureSettings, composite, empty_composite
-from cocal.features.composite import reduce_dates, row_strips
+from cocal.features.composites import reduce_dates
+from cocal.features.stack import row_strips
 
 Build = Callable[..., FeatureSettings]
 Scenes = Callable[..., xr.Dataset]

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from cocal.features.ordering import blend, comparators, count_time, percent_of, pick, ranks, sort_time
+from cocal.features.names import percent_of
+from cocal.features.ordering import comparators
+from oracles.windows import count_time, pick_rank, sort_time
 
 stacks = st.tuples(st.integers(1, 24), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(arrays(np.uint16, shape, elements=st.integers(1, 65535)), arrays(np.bool_, shape))
@@ -40,7 +42,7 @@ def test_sorting_equals_numpy_with_what_is_not_there_last(case: tuple[np.ndarray
 @given(stacks, st.integers(0, 99))
 def test_percentiles_equal_numpy_on_what_is_there(case: tuple[np.ndarray, np.ndarray], percent: int) -> None:
     stack, there = case
-    found = pick(sort_time(stack, there), ranks(count_time(there), percent, len(stack)))
+    found = pick_rank(sort_time(stack, there), count_time(there), percent)
     for column, seen, value in zip(stack.T, there.T, found, strict=True):
         if seen.any():
             assert value == pytest.approx(np.percentile(column[seen].astype(float), percent), rel=1e-6)
@@ -59,7 +61,7 @@ def test_floats_sort_like_numpy_with_missing_values_as_infinity(stack: np.ndarra
 def test_the_median_of_an_even_count_is_the_mean_of_the_two_middle_values() -> None:
     stack = np.array([[9], [100], [3], [4]], dtype=np.uint16)
     there = np.ones_like(stack, dtype=bool)
-    assert pick(sort_time(stack, there), ranks(count_time(there), 50, 4))[0] == 6.5  # (4 + 9) / 2
+    assert pick_rank(sort_time(stack, there), count_time(there), 50)[0] == 6.5  # (4 + 9) / 2
 
 
 @pytest.mark.parametrize(
@@ -77,12 +79,3 @@ def test_the_median_of_an_even_count_is_the_mean_of_the_two_middle_values() -> N
 )
 def test_percentile_names(name: str, percent: int | None) -> None:
     assert percent_of(name) == percent
-
-
-@settings(deadline=None)
-@given(arrays(np.bool_, 9), st.sampled_from([np.float32, np.float64]), st.data())
-def test_blending_equals_where_to_the_bit(where: np.ndarray, dtype: type, data: st.DataObject) -> None:
-    floats = st.floats(width=32) | st.sampled_from([0.0, -0.0, np.inf, np.nan])
-    yes, no = (np.array(data.draw(st.lists(floats, min_size=9, max_size=9)), dtype=dtype) for _ in range(2))
-    assert blend(where, yes, no).tobytes() == np.where(where, yes, no).tobytes()
-    assert blend(where, yes, dtype(0)).tobytes() == np.where(where, yes, dtype(0)).tobytes()

@@ -139,7 +139,7 @@ def test_ground_of_no_region_says_nothing_whichever_tiles_map_it(finished, done)
 @pytest.mark.slow
 def test_no_pixel_and_no_hectare_depends_on_where_the_work_is_done(sieved):
     other = with_unit(sieved.copied(sieved.folder.with_name("dask")), tile_px=48, block_px=48)
-    other.edit(lambda content: content.update(name="dask", local={"reference": True}))
+    other.edit(lambda content: content.update(name="dask"))
     with executor(workers=2) as dask:
         assert_same(sieved.root, run(read_config(other.config), dask, last="measure").folder)
 

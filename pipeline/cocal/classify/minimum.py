@@ -33,7 +33,7 @@ def reach_px(pixels: int) -> int:
     return 2 * (pixels - 1)
 
 
-def kept_levels(level: Levels, pixels: int, *, reference: bool = False) -> Levels:
+def kept_levels(level: Levels, pixels: int) -> Levels:
     """(y, x) int16 highest level from which on the map, patches and holes of fewer than `pixels` away, has the pixel.
 
     Parameters
@@ -43,16 +43,14 @@ def kept_levels(level: Levels, pixels: int, *, reference: bool = False) -> Level
         a hole. At least `pixels` pixels in all.
     pixels
         Pixels of the smallest patch and of the smallest hole.
-    reference
-        Without the compiler; the result is the same.
 
     Returns
     -------
     For every level t the pixels with a kept level of t or more are those of `level >= t`, less its patches of fewer
     than `pixels` pixels, plus the holes of fewer pixels that are then left; `NOT_THERE` as in `level`.
     """
-    opened = _opening(level, pixels, reference)
-    return np.where(level == NOT_THERE, np.int16(NOT_THERE), -_opening(-opened, pixels, reference))
+    opened = _opening(level, pixels)
+    return np.where(level == NOT_THERE, np.int16(NOT_THERE), -_opening(-opened, pixels))
 
 
 def areas_by_level(
@@ -76,10 +74,9 @@ def preserving_levels(areas: NDArray[np.int64], wanted: NDArray[np.int64]) -> ND
     return np.asarray(NEVER - off.argmin(axis=1))
 
 
-def _opening(level: Levels, pixels: int, reference: bool) -> Levels:
+def _opening(level: Levels, pixels: int) -> Levels:
     """Area opening of (y, x) levels."""
     from cocal.classify.flood import flood  # numba is 60 MB: a download does without
 
     order = np.argsort(-level.ravel(), kind="stable")
-    opened = flood.py_func if reference else flood
-    return np.asarray(opened(level.ravel(), order, level.shape[1], pixels).reshape(level.shape))
+    return np.asarray(flood(level.ravel(), order, level.shape[1], pixels).reshape(level.shape))

@@ -36,7 +36,6 @@ def classify(
     prior: NDArray[np.float64] | None = None,
     threshold: float | None = None,
     applicability: bool = False,
-    reference: bool = False,
 ) -> xr.Dataset:
     """The class map of `features`.
 
@@ -62,8 +61,6 @@ def classify(
         the likeliest class.
     applicability : bool
         Add how unlike the model's training samples each pixel is (see `applicability`).
-    reference : bool
-        Let scikit-learn predict, not the kernel; the result is the same.
 
     Returns
     -------
@@ -96,7 +93,7 @@ def classify(
         input_core_dims=[["feature"], [], []],
         output_core_dims=[[], []],
         kwargs={
-            "model": model, "min_clear": min_clear, "native": missing == "native", "reference": reference,
+            "model": model, "min_clear": min_clear, "native": missing == "native",
             "decide": _decider(model.card, prior is not None, threshold),
         },
         dask="parallelized",
@@ -121,7 +118,6 @@ def classify_strips(
     threshold: float | None = None,
     applicability: bool = False,
     alternative: bool = False,
-    reference: bool = False,
 ) -> xr.Dataset:
     """`classify` of features that come as (rows, (feature, y, x)), so that no array holds them all.
 
@@ -138,7 +134,7 @@ def classify_strips(
         chosen = values if order == list(range(len(names))) else values[order]
         crop_class[rows], probability[rows] = _classify_pixels(
             np.moveaxis(chosen, 0, -1), seen["n_clear"].values[rows], known[rows], model=model, min_clear=min_clear,
-            native=missing == "native", decide=_decider(model.card, prior is not None, threshold), reference=reference,
+            native=missing == "native", decide=_decider(model.card, prior is not None, threshold),
             alternative=other[rows] if alternative else None,
         )  # fmt: skip
         if applicability:
@@ -275,7 +271,6 @@ def _classify_pixels(
     min_clear: int,
     native: bool,
     decide: Decide,
-    reference: bool,
     alternative: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """(class, probability) of pixels (..., feature), strip by strip; what is not finite is missing.
@@ -284,7 +279,7 @@ def _classify_pixels(
     """
     crop_class = np.full(n_clear.size, NO_DATA, dtype=np.uint8)
     probability = np.full(n_clear.size, np.nan, dtype=np.float32)
-    predictor = model.classifier if reference else model.predictor
+    predictor = model.predictor
     classes = np.asarray(predictor.classes_)
     column = int(np.flatnonzero(classes == model.target_code)[0])
     columns, seen = np.moveaxis(values, -1, 0).reshape(values.shape[-1], -1), n_clear.ravel() >= min_clear

@@ -19,7 +19,6 @@ Workers = Annotated[int | None, typer.Option(min=1, help="local workers (default
 Memory = Annotated[
     str | None, typer.Option(help="limit per worker, such as 2GiB: smaller blocks, or an error if too small")
 ]
-Reference = Annotated[bool, typer.Option("--reference", help="without kernels: slower, the same result")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="more log lines")]
 
 log = logging.getLogger(__name__)

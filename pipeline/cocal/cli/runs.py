@@ -12,7 +12,6 @@ import typer
 from cocal.cli.console import (
     Config,
     Memory,
-    Reference,
     Scheduler,
     Serial,
     Verbose,
@@ -22,7 +21,6 @@ from cocal.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from cocal.config import RunConfig
     from cocal.run import RunSummary
 
 
@@ -36,9 +34,8 @@ def stage_command(last: str, summary: str) -> Callable[..., None]:
         workers: Workers = None,
         verbose: Verbose = False,
         memory: Memory = None,
-        reference: Reference = False,
     ) -> None:
-        _run(config, last, serial, scheduler, workers, verbose, memory, reference)
+        _run(config, last, serial, scheduler, workers, verbose, memory)
 
     command.__doc__ = summary
     return command
@@ -112,15 +109,18 @@ def plan(config: Config) -> None:
 
 def _run(
     config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool,
-    memory: str | None = None, reference: bool = False,
+    memory: str | None = None,
 ) -> None:  # fmt: skip
     """Do the stages up to `last` and print the result; exit code 1 if something failed."""
     from cocal.config import read_config
     from cocal.run import configuration_of, executor, run
+    from cocal.run.worker.memory import fit_memory, parse_size
 
     log_to_stderr(verbose)
     config = configuration_of(config)
-    settings = _with_options(read_config(config), memory, reference)
+    settings = read_config(config)
+    if memory is not None:
+        settings = fit_memory(settings, parse_size(memory))
     local = settings.local
     with executor(
         serial=serial,
@@ -132,17 +132,6 @@ def _run(
     _print_summary(result)
     if result.failures:
         raise typer.Exit(1)
-
-
-def _with_options(settings: RunConfig, memory: str | None, reference: bool) -> RunConfig:
-    from cocal.run.worker.memory import fit_memory, parse_size
-
-    if memory is not None:
-        settings = fit_memory(settings, parse_size(memory))
-    if reference:
-        local = settings.local.model_copy(update={"reference": True})
-        settings = settings.model_copy(update={"local": local})
-    return settings
 
 
 def _print_summary(result: RunSummary) -> None:

@@ -8,7 +8,7 @@ temporal   statistics over the windows     harmonics  harmonic regression
 terrain    elevation and slope             stack      all of it for rasters;  series: for tables
 """
 
-from cocal.features.composite import Composite, composite, empty_composite
+from cocal.features.composites import Composite, composite, empty_composite
 from cocal.features.indices import INDICES, Index, compute_index
 from cocal.features.mask import MaskSettings, clear_mask
 from cocal.features.series import series_features

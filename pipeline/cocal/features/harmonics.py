@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.features.ordering import blend
+from cocal.features.kernels import weighted_sum
 
 MIN_PIVOT = 0.01
 """Below this pivot, of normal equations divided by the number of windows, the terms cannot be told apart."""
@@ -25,28 +25,23 @@ _CODE_BITS = 40
 def harmonic_terms(
     series: NDArray[np.float32], days: Sequence[float], length_days: int, order: int
 ) -> dict[str, NDArray[np.float32]]:
-    """`hk_cos` and `hk_sin` for k = 1..order, in the unit of `series`.
+    """`hk_cos` and `hk_sin` for k = 1..order of (window, pixel) values, each (pixel) float32 in their unit.
 
-    The normal equations depend on nothing but which windows are there. They are solved once for each pattern
-    of windows that occurs, term by term in float64 (Gauss elimination; no library whose sums depend on
-    memory), and each pixel's coefficients are a weighted sum of its windows.
+    The normal equations depend only on which windows are present. They are solved once for each pattern of windows
+    that occurs, term by term in float64 (Gauss elimination; no library whose sums depend on memory), and each
+    pixel's coefficients are a weighted sum of its windows.
 
     Returns
     -------
-    float32 (...); NaN where fewer than 2 order + 1 windows are there, or where those that are there leave a
-    pivot below `MIN_PIVOT`: they lie too close together to tell the terms apart.
+    NaN where fewer than 2 order + 1 windows are present, or where those present leave a pivot below `MIN_PIVOT`:
+    they lie too close together to separate the terms.
     """
-    there = ~np.isnan(series)
-    patterns, pattern = _patterns(there.reshape(len(series), -1))
+    patterns, pattern = _patterns(~np.isnan(series))
     weights = fit_weights(patterns, days, length_days, order)
-    values = blend(there, series, np.float32(0.0)).reshape(len(series), -1)
-    terms = {}
     names = [f"h{k}_{part}" for k in range(1, order + 1) for part in ("cos", "sin")]
-    for name, rows in zip(names, weights[1:], strict=True):
-        total = np.zeros(values.shape[1])
-        for weight, value in zip(rows, values, strict=True):
-            total += (weight[pattern] if len(weight) > 1 else weight) * value
-        terms[name] = total.astype(np.float32).reshape(series.shape[1:])
+    terms = {name: np.empty(series.shape[1], dtype=np.float32) for name in names}
+    for weight, out in zip(weights[1:], terms.values(), strict=True):
+        weighted_sum(series, weight, pattern, out)
     return terms
 
 

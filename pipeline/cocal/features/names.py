@@ -14,10 +14,10 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cocal.contracts import BANDS
 from cocal.features.indices import INDICES
-from cocal.features.ordering import percent_of
 
 TERRAIN = ("elevation", "slope")
 
@@ -30,6 +30,16 @@ STATISTICS = {
 ALLOWED_STATISTICS = (*STATISTICS, "p00 to p99")
 
 _NAME = re.compile(r"(?P<variable>[A-Za-z0-9_]+)(?:@(?P<window>\*|[A-Za-z0-9-]+)|\.(?P<statistic>\w+))")
+
+
+@lru_cache(maxsize=512)
+def percent_of(statistic: str) -> int | None:
+    """The percentile that a statistic stands for: p10 -> 10, min -> 0, median -> 50, max -> 100; None for others."""
+    named = {"min": 0, "median": 50, "max": 100}
+    if statistic in named:
+        return named[statistic]
+    digits = statistic[1:]
+    return int(digits) if statistic[:1] == "p" and digits.isdigit() and len(digits) == 2 else None
 
 
 @dataclass(frozen=True)

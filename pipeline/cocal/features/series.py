@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from cocal.contracts import SCL_CLASSES, Period
 from cocal.errors import InputError
-from cocal.features.composite import REFLECTANCE_SCALE, reduce_dates
+from cocal.features.composites import REFLECTANCE_SCALE, reduce_dates
 from cocal.features.indices import INDICES
 from cocal.features.mask import is_one_of
-from cocal.features.ordering import count_time, percent_of, pick, ranks, sort_time
 from cocal.features.settings import FeatureSettings
 from cocal.features.stack import Plan
 from cocal.features.windows import composite_windows, select_features
@@ -86,6 +85,8 @@ def _composite(
     part: xr.Dataset, settings: FeatureSettings, bands: Sequence[str], supplied: Sequence[str]
 ) -> dict[str, Array]:
     """One window's composite of each band and supplied index: float32 (sample)."""
+    from cocal.features.statistics import WindowStatistics  # numba is 60 MB: a download does without
+
     values = {
         name: part[name].transpose("time", "sample").values.astype(np.float64) for name in (*bands, *supplied)
     }
@@ -102,17 +103,6 @@ def _composite(
     }
     found = dict(reduce_dates(stacks, seen, settings).bands)
     for name in supplied:
-        found[name] = _reduce_supplied(values[name].astype(np.float32), clear, settings.composite)
+        supplied_values = np.where(clear, values[name].astype(np.float32), np.float32(np.nan))
+        found[name] = WindowStatistics(supplied_values, [], 0).statistic(settings.composite)
     return found
-
-
-def _reduce_supplied(stack: Array, clear: NDArray[np.bool_], statistic: str) -> Array:
-    there = clear & ~np.isnan(stack)
-    count, percent = count_time(there), percent_of(statistic)
-    if percent is not None:
-        return pick(sort_time(stack, there), ranks(count, percent, len(stack)))
-    total = np.zeros(count.shape)
-    for plane, seen in zip(stack, there, strict=True):
-        np.add(total, plane, out=total, where=seen)
-    with np.errstate(invalid="ignore"):
-        return (total / count).astype(np.float32)

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from cocal.contracts import BANDS
 from cocal.features.indices import INDICES
 from cocal.features.mask import MaskSettings
-from cocal.features.names import Feature, parse_feature, unknown
-from cocal.features.ordering import percent_of
+from cocal.features.names import Feature, parse_feature, percent_of, unknown
 from cocal.store import address
 
 FillRule = Literal["none", "linear", "nearest", "median"]

@@ -17,17 +17,25 @@ from numpy.typing import NDArray
 
 from cocal.contracts import FEATURES, Period, check_features, check_scenes, grid_coords, window_of
 from cocal.errors import InputError
-from cocal.features.composite import Composite, composite, empty_composite, row_strips
-from cocal.features.fill import fill_gaps
+from cocal.features.composites import Composite, composite, empty_composite
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import Feature
 from cocal.features.settings import FeatureSettings, FillRule, bands_needed, needs_dem
-from cocal.features.temporal import Course
 from cocal.features.terrain import slope_degrees
 from cocal.features.windows import centre_days, composite_windows, period_days, select_features
 from cocal.grid import Window
 
 Array = NDArray[np.float32]
+
+_STRIP_PIXELS = 4_096
+"""Pixels of a strip of rows: bounds the memory, changes no result."""
+
+
+def row_strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of the first axis that together are the whole, each of about 4,096 pixels."""
+    row_pixels = max(1, int(np.prod(shape[1:])))
+    rows = max(1, _STRIP_PIXELS // row_pixels)
+    yield from (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 
 
 def index(
@@ -82,8 +90,6 @@ def features_from_composites(
     period: Period,
     window: Window,
     dem: NDArray[Any] | None = None,
-    *,
-    reference: bool = False,
 ) -> xr.Dataset:
     """The features of a period on `window`.
 
@@ -97,8 +103,6 @@ def features_from_composites(
         The pixels wanted.
     dem
         (y, x) elevation in metres on `window.expanded(n)`, n >= 1 for slope without missing edges.
-    reference
-        Compute with numpy alone; the result is the same to the bit.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def features_from_composites(
     """
     chosen = select_features(settings, period)
     out = np.empty((len(chosen), *window.shape), dtype=np.float32)
-    for rows, values in feature_strips(composites, settings, period, window, dem, reference=reference):
+    for rows, values in feature_strips(composites, settings, period, window, dem):
         out[:, rows] = values
     mixed = {
         "long_name": "features by name; reflectance and indices unitless, days, metres, degrees",
@@ -128,8 +132,6 @@ def feature_strips(
     period: Period,
     window: Window,
     dem: NDArray[Any] | None = None,
-    *,
-    reference: bool = False,
 ) -> Iterator[tuple[slice, Array]]:
     """(rows, (feature, y, x) float32) of `features_from_composites`, strip by strip: no array holds the whole block."""
     if needs_dem(settings) and dem is None:
@@ -141,7 +143,7 @@ def feature_strips(
     cropped = [crop(c, window.shape) for c in composites]
     for rows in row_strips(window.shape):
         strip = [{name: values[rows] for name, values in c.bands.items()} for c in cropped]
-        found = plan.features(strip, reference=reference)
+        found = plan.features(strip)
         for i, surface in surfaces.items():
             found[i] = surface[rows]
         yield rows, found
@@ -206,14 +208,15 @@ class Plan:
                 wanted[feature.variable].setdefault(rule, []).append(Wanted(i, at, feature.statistic or ""))
         return cls(len(chosen), centre_days(windows, period), period_days(period), wanted)
 
-    def features(self, composites: Sequence[Mapping[str, Array]], *, reference: bool = False) -> Array:
+    def features(self, composites: Sequence[Mapping[str, Array]]) -> Array:
         """(feature, ...) float32 values from the composites' bands; terrain features are left for the caller to fill.
 
         Only one variable's windows are in memory at a time.
         """
-        from cocal.features.kernels import FastCourse, filled, put  # numba is 60 MB: a download does without
+        # numba is 60 MB: a download does without
+        from cocal.features.kernels import copy_values
+        from cocal.features.statistics import WindowStatistics, fill_gaps
 
-        make, fill = (Course, fill_gaps) if reference else (FastCourse, filled)
         shape = next(iter(composites[0].values())).shape
         out = np.empty((self.size, int(np.prod(shape))), dtype=np.float32)
         bands = {
@@ -223,12 +226,11 @@ class Plan:
         for variable, rules in self.wanted.items():
             series = variable_of(bands, variable)
             for rule, features in rules.items():
-                course = make(fill(series, self.days, rule), self.days, self.length_days)
+                filled = fill_gaps(series, self.days, rule)
+                statistics = WindowStatistics(filled, self.days, self.length_days)
                 for one in features:
-                    value = (
-                        course.statistic(one.statistic) if one.window is None else course.series[one.window]
-                    )
-                    put(value, out[one.place])
+                    value = statistics.statistic(one.statistic) if one.window is None else filled[one.window]
+                    copy_values(value, out[one.place])
         return out.reshape(self.size, *shape)
 
 

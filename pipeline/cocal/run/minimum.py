@@ -63,7 +63,6 @@ class UnitTask:
     regions: Source
     pixels: int
     scheme: ClassScheme
-    reference: bool
 
     @property
     def draft(self) -> Path:
@@ -88,7 +87,7 @@ def tile_levels(task: UnitTask) -> NDArray[np.int16]:
     there = (probability != PROBABILITY_NO_DATA) & (owners(regions_of(*task.regions), outer) >= 0)
     level = np.where(there, probability, 0).astype(np.int16)
     level[~there] = NOT_THERE
-    kept = kept_levels(level, task.pixels, reference=task.reference)
+    kept = kept_levels(level, task.pixels)
     return kept[outer.slices_of(task.tile.window)]
 
 
@@ -155,14 +154,7 @@ def _tasks(run: Run, drafts: Drafts, period: Period) -> Iterator[tuple[tuple[str
         if drafts[period.name, tile] is not None:
             yield (
                 (period.name, tile),
-                UnitTask(
-                    tile,
-                    near,
-                    regions_source(run),
-                    settings.pixels,
-                    run.base.scheme,
-                    run.config.local.reference,
-                ),
+                UnitTask(tile, near, regions_source(run), settings.pixels, run.base.scheme),
             )
 
 

@@ -72,7 +72,7 @@ def scenes_of(scenes: Iterable[Scene], tile: Tile, period: Period, halo: int) ->
 
 def feature_task(config: RunConfig, scenes: Sequence[Scene], period: Period) -> FeatureTask:
     """The features of `scenes` in a period as this configuration states them."""
-    return FeatureTask(period, tuple(scenes), config.index, config.dem, config.local.reference)
+    return FeatureTask(period, tuple(scenes), config.index, config.dem)
 
 
 def feature_inputs(config: RunConfig, task: FeatureTask) -> dict[str, Any]:
@@ -84,7 +84,6 @@ def feature_inputs(config: RunConfig, task: FeatureTask) -> dict[str, Any]:
         "dem": sha256_file(config.dem) if config.dem else None,
         "code": source_digest("features", "archive", "grid", "contracts", "run/worker/tiles"),
         "versions": library_versions(),
-        **({"reference": True} if task.reference else {}),
     }
 
 

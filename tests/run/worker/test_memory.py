@@ -1,11 +1,10 @@
-"""`--memory`: blocks that fit, or a refusal; `--reference`: the same maps without kernels."""
+"""`--memory`: blocks that fit, or a refusal."""
 
 import pytest
 from small_world import DAYS
 
 from cocal.config import read_config
 from cocal.errors import UsageError
-from cocal.run import run
 from cocal.run.worker.memory import (
     SMALLEST_BLOCK,
     dates_at_once,
@@ -52,16 +51,3 @@ def test_the_bound_counts_what_a_block_holds(finished):
     assert more > 0
     assert dates_at_once(config, None) >= 1
     assert 1 <= dates_at_once(config, []) <= len(DAYS)
-
-
-def test_a_run_without_kernels_has_the_same_maps_under_an_address_of_its_own(finished):
-    plain = read_config(finished.config)
-    slow = plain.model_copy(
-        update={"name": "slow", "local": plain.local.model_copy(update={"reference": True})}
-    )
-    run(slow, last="measure")
-    root, other = finished.root, slow.root
-    assert (root / "hectares.csv").read_bytes() == (other / "hectares.csv").read_bytes()
-    maps, again = (sorted(folder.rglob("maps/*/*/*/class.tif")) for folder in (root, other))
-    assert [m.read_bytes() for m in maps] == [m.read_bytes() for m in again]
-    assert {m.parent.name for m in maps}.isdisjoint(m.parent.name for m in again)

@@ -54,8 +54,6 @@ class FeatureTask:
     scenes: tuple[Scene, ...]
     settings: FeatureSettings
     dem: Path | None
-    reference: bool = False
-    """Whether everything is computed without kernels."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,7 @@ class MapTask:
 def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
     """features/1 of one block."""
     composites, dem = _composites(block, task)
-    return features_from_composites(
-        composites, task.settings, task.period, block, dem, reference=task.reference
-    )
+    return features_from_composites(composites, task.settings, task.period, block, dem)
 
 
 def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
@@ -87,7 +83,7 @@ def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDAr
             scenes = scenes_within(task.scenes, outer, start, end)
             if scenes:
                 read = read_scenes(scenes, outer, bands, block)
-                composites.append(composite(read, task.settings, reference=task.reference))
+                composites.append(composite(read, task.settings))
             else:
                 composites.append(empty_composite(task.settings, outer.shape))
         return composites, read_dem(task.dem, outer) if task.dem else None
@@ -106,7 +102,7 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
     composites, dem = _composites(block, made)
     seen = seen_of(composites, made.settings, block)
     dataset = classify_strips(
-        feature_strips(composites, made.settings, made.period, block, dem, reference=made.reference),
+        feature_strips(composites, made.settings, made.period, block, dem),
         feature_names(made.settings, made.period),
         seen,
         _model(task.model_folder, task.model_sha256),
@@ -116,7 +112,6 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         threshold=rules.threshold,
         applicability=rules.applicability,
         alternative=rules.minimum_unit is not None,
-        reference=made.reference,
     )
     own = owned_by_zone(block)
     nothing = {"crop_class": NO_DATA, "alternative": NO_DATA, "probability": np.nan, "dissimilarity": UNKNOWN}

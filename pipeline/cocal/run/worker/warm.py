@@ -10,7 +10,11 @@ from sklearn.ensemble import RandomForestClassifier
 from cocal.archive.unpack import place
 from cocal.classify.kernel import kernel_of
 from cocal.classify.minimum import kept_levels
-from cocal.features.kernels import FastCourse, filled, percentiles_of_dates, put
+from cocal.features import FeatureSettings
+from cocal.features.composites import reduce_dates
+from cocal.features.kernels import copy_values
+from cocal.features.names import STATISTICS
+from cocal.features.statistics import WindowStatistics, fill_gaps
 
 
 def warm() -> float:
@@ -22,13 +26,17 @@ def warm() -> float:
         assert kernel is not None
         kernel.predict_proba(x)
     dates = np.ones((2, 8), np.uint16)
-    percentiles_of_dates({"red": dates}, dates > 0, 50, np.float32(1))
-    course = FastCourse(np.ones((2, 8), np.float32), [1.0, 2.0], 365)
-    for name in ("median", "mean"):
-        put(course.statistic(name), np.empty(8, np.float32))
+    for composite in ("median", "mean"):
+        settings = FeatureSettings(
+            mask=None, windows="season", composite=composite, features=("red.mean",), fill={"*": "none"}
+        )
+        reduce_dates({"red": dates}, dates > 0, settings)
     gaps = np.array([[1.0, np.nan], [np.nan, 1.0]], dtype=np.float32)
     for rule in ("linear", "median"):
-        filled(gaps, [1.0, 2.0], rule)
+        fill_gaps(gaps, [1.0, 2.0], rule)
+    statistics = WindowStatistics(gaps, [1.0, 2.0], 365)
+    for name in STATISTICS:
+        copy_values(statistics.statistic(name), np.empty(2, np.float32))
     for dtype in (np.uint8, np.uint16):
         tile, whole = np.frombuffer(bytes(8), dtype).reshape(2, -1), (0, 2, 0, 2)
         place(tile, 2, True, 1, 0, 0, whole, np.zeros((2, 2), dtype))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from cocal.contracts import NO_DATA
 from cocal.features.mask import clear_mask
-from cocal.features.ordering import STRIP_PIXELS, Ranks, count_time, percent_of, pick, ranks, sort_time
+from cocal.features.names import percent_of
+from cocal.features.ordering import comparators, rank_table
 from cocal.features.settings import FeatureSettings, bands_needed
 
 REFLECTANCE_SCALE = 10_000
@@ -33,14 +35,7 @@ class Composite:
     simulated: bool = False
 
 
-def row_strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of the first axis that together are the whole, each of about 4,096 pixels."""
-    row_pixels = max(1, int(np.prod(shape[1:])))
-    rows = max(1, STRIP_PIXELS // row_pixels)
-    yield from (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
-
-
-def composite(scenes: xr.Dataset, settings: FeatureSettings, *, reference: bool = False) -> Composite:
+def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
     """The composite of all dates in `scenes`: the dates of one window.
 
     A pixel-date counts if every band of `settings.reflectance_bands` is valid and the mask calls it clear, so
@@ -53,8 +48,6 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings, *, reference: bool 
         scenes/1 with dims (time, y, x), numpy or dask; zero dates are allowed.
     settings
         Mask, composite and the features, which say what bands are needed.
-    reference
-        Compute with numpy alone; the result is the same to the bit.
 
     Returns
     -------
@@ -72,7 +65,7 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings, *, reference: bool 
         clear &= stack != NO_DATA
     inputs = tuple(str(i) for i in scenes.attrs.get("inputs", ()))
     simulated = bool(scenes.attrs.get("simulated"))
-    return reduce_dates(stacks, clear, settings, reference=reference, inputs=inputs, simulated=simulated)
+    return reduce_dates(stacks, clear, settings, inputs=inputs, simulated=simulated)
 
 
 def empty_composite(settings: FeatureSettings, shape: tuple[int, ...]) -> Composite:
@@ -85,37 +78,32 @@ def reduce_dates(
     stacks: Mapping[str, NDArray[np.uint16]],
     clear: NDArray[np.bool_],
     settings: FeatureSettings,
-    *,
-    reference: bool = False,
     **origin: Any,
 ) -> Composite:
     """The composite of (time, ...) uint16 digital numbers over the dates that are `clear`."""
-    percent = percent_of(settings.composite)
-    if percent is not None and not reference:
-        from cocal.features.kernels import percentiles_of_dates  # numba is 60 MB: a download does without
+    from cocal.features import kernels  # numba is 60 MB: a download does without
 
-        found, n_clear = percentiles_of_dates(stacks, clear, percent, np.float32(REFLECTANCE_SCALE))
-        return Composite(found, n_clear, **origin)
-    shape = clear.shape[1:]
-    bands = {name: np.empty(shape, dtype=np.float32) for name in stacks}
-    n_clear = np.empty(shape, dtype=np.uint16)
-    for rows in row_strips(shape):
-        there = clear[:, rows]
-        count = count_time(there)
-        n_clear[rows] = count
-        where = None if percent is None else ranks(count, percent, len(there))
-        for name, stack in stacks.items():
-            bands[name][rows] = _reduce(stack[:, rows], there, count, where)
-    return Composite(bands, n_clear, **origin)
-
-
-def _reduce(
-    stack: NDArray[np.uint16], there: NDArray[np.bool_], count: NDArray[np.uint16], where: Ranks | None
-) -> NDArray[np.float32]:
-    if where is not None:
-        return np.asarray(pick(sort_time(stack, there), where) / np.float32(REFLECTANCE_SCALE))
-    total = np.zeros(count.shape, dtype=np.uint32)
-    for plane, seen in zip(stack, there, strict=True):
-        total += plane * seen
-    with np.errstate(invalid="ignore"):
-        return np.asarray((total / (count * float(REFLECTANCE_SCALE))).astype(np.float32))
+    dates, shape, percent = len(clear), clear.shape[1:], percent_of(settings.composite)
+    n = math.prod(shape)
+    present, count = np.ascontiguousarray(clear).reshape(dates, n), np.empty(n, dtype=np.uint16)
+    kernels.count_clear(present, count)
+    low, high = np.empty((2, n), dtype=np.uint16)
+    weight, absent = np.empty((2, n), dtype=np.float32)
+    if percent is not None:
+        table = rank_table(percent, dates)
+        kernels.look_up(count, table.low, low)
+        kernels.look_up(count, table.high, high)
+        kernels.look_up(count, table.weight, weight)
+        kernels.look_up(count, table.absent, absent)
+    bands = {}
+    for name, stack in stacks.items():
+        numbers, out = np.ascontiguousarray(stack).reshape(dates, n), np.empty(n, dtype=np.float32)
+        if percent is None:
+            kernels.mean_of_dates(numbers, present, count, float(REFLECTANCE_SCALE), out)
+        else:
+            scale = np.float32(REFLECTANCE_SCALE)
+            kernels.percentile_of_dates(
+                numbers, present, comparators(dates), low, high, weight, absent, scale, out
+            )
+        bands[name] = out.reshape(shape)
+    return Composite(bands, count.reshape(shape), **origin)

@@ -8,10 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cocal.features.fill import fill_gaps
 from cocal.features.harmonics import MIN_PIVOT, harmonic_terms
 from cocal.features.names import STATISTICS
-from cocal.features.temporal import Course
+from cocal.features.statistics import WindowStatistics, fill_gaps
 
 NAN = float("nan")
 MONTHS = [30.5 * i + 15.25 for i in range(12)]
@@ -27,7 +26,7 @@ def pixel(*windows: float) -> np.ndarray:
 
 def statistic(name: str, *windows: float, days: list[float] | None = None) -> float:
     days = days or [10.0 * (i + 1) for i in range(len(windows))]
-    return float(Course(pixel(*windows), days, 365).statistic(name)[0])
+    return float(WindowStatistics(pixel(*windows), days, 365).statistic(name)[0])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_a_course_stripped_three_times_falls_three_times_its_amplitude() -> None
 @settings(deadline=None)
 @given(courses)
 def test_falls_less_rises_are_what_lies_between_the_first_window_and_the_last(series: np.ndarray) -> None:
-    falls, rises = (Course(s, MONTHS, YEAR).falls() for s in (series, -series))
+    falls, rises = (WindowStatistics(s, MONTHS, YEAR).falls() for s in (series, -series))
     for i, column in enumerate(series.T.astype(np.float64)):
         seen = column[~np.isnan(column)]
         if seen.size < 2:
@@ -85,7 +84,7 @@ def test_a_statistic_is_missing_below_the_windows_it_needs_and_there_from_them_o
     for n in range(13):
         series = np.full((12, 1), np.nan, dtype=np.float32)
         series[spread[:n], 0] = 0.1 * (1 + np.array(spread[:n]))
-        found = Course(series, MONTHS, YEAR).statistic(name)[0]
+        found = WindowStatistics(series, MONTHS, YEAR).statistic(name)[0]
         if n < needed:
             assert np.isnan(found)
         if n >= needed + 1:
@@ -95,25 +94,25 @@ def test_a_statistic_is_missing_below_the_windows_it_needs_and_there_from_them_o
 @settings(deadline=None)
 @given(courses)
 def test_statistics_equal_numpy_in_double_precision(series: np.ndarray) -> None:
-    course = Course(series, MONTHS, YEAR)
+    statistics = WindowStatistics(series, MONTHS, YEAR)
     for i, column in enumerate(series.T.astype(np.float64)):
         seen = column[~np.isnan(column)]
         if not seen.size:
-            assert np.isnan(course.mean()[i])
+            assert np.isnan(statistics.mean()[i])
             continue
         expected = {
             "mean": seen.mean(), "std": seen.std(), "amplitude": np.ptp(seen), "median": np.median(seen),
             "p10": np.percentile(seen, 10), "p90": np.percentile(seen, 90),
         }  # fmt: skip
         for name, value in expected.items():
-            assert course.statistic(name)[i] == pytest.approx(value, rel=1e-5, abs=2e-7), name
-        assert course.lowest_day()[i] == np.float32(MONTHS[int(np.nanargmin(column))])
+            assert statistics.statistic(name)[i] == pytest.approx(value, rel=1e-5, abs=2e-7), name
+        assert statistics.lowest_day()[i] == np.float32(MONTHS[int(np.nanargmin(column))])
 
 
 @settings(deadline=None)
 @given(courses)
 def test_the_trend_equals_numpys_line_fit(series: np.ndarray) -> None:
-    found = Course(series, MONTHS, YEAR).trend()
+    found = WindowStatistics(series, MONTHS, YEAR).trend()
     for i, column in enumerate(series.T.astype(np.float64)):
         seen = ~np.isnan(column)
         if seen.sum() < 3:
@@ -182,8 +181,10 @@ def test_harmonics_hold_for_more_windows_than_one_pattern_code_has_bits() -> Non
 @given(arrays(np.float32, (12, 6), elements=values), st.integers(1, 5))
 def test_a_pixels_statistics_do_not_depend_on_its_neighbours(series: np.ndarray, cut: int) -> None:
     for name in (*STATISTICS, "p10", "p75"):
-        whole = Course(series, MONTHS, YEAR).statistic(name)
-        parts = [Course(p, MONTHS, YEAR).statistic(name) for p in (series[:, :cut], series[:, cut:])]
+        whole = WindowStatistics(series, MONTHS, YEAR).statistic(name)
+        parts = [
+            WindowStatistics(p, MONTHS, YEAR).statistic(name) for p in (series[:, :cut], series[:, cut:])
+        ]
         np.testing.assert_array_equal(whole, np.concatenate(parts), err_msg=name)
 
 

@@ -1,0 +1,1 @@
+"""Plain numpy versions of what the package computes with compiled functions; tests compare both to the bit."""
