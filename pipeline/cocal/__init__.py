@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cocal.features import FeatureSettings, composite, feature_names, index, series_features
     from cocal.regions import read_regions
     from cocal.run.execute import executor
-    from cocal.run.notebook import FinishedRun, indices, open_run, open_scenes, plot_hectares, plot_map
+    from cocal.run.finished import FinishedRun, open_run
+    from cocal.run.notebook import indices, open_scenes, plot_hectares, plot_map
     from cocal.run.plan import plan
     from cocal.scenes import import_scenes
     from cocal.scheme import read_scheme
@@ -30,7 +31,7 @@ _ROOMS = {
     "classify": "check_model load_model read_samples sample_pixels save_model train",
     "estimate": "compare estimate_areas measure", "regions": "read_regions", "scheme": "read_scheme",
     "features": "FeatureSettings composite feature_names index series_features", "run": "executor plan",
-    "run.notebook": "FinishedRun indices open_run open_scenes plot_hectares plot_map",
+    "run.finished": "FinishedRun open_run", "run.notebook": "indices open_scenes plot_hectares plot_map",
 }  # fmt: skip
 
 

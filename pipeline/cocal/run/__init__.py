@@ -12,7 +12,7 @@ measure/  maps and records -> hectares
 results/  compare, report, files, publish: what people get
 
 series    a table of labelled time series -> a model, without area and images
-notebook  a finished run, scenes and indices in a notebook
+finished  the reader of a finished run's folder            notebook  scenes, indices and figures for notebooks
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
+from cocal.run.finished import configuration_of
 from cocal.run.inputs import check_inputs
-from cocal.run.journal import Journal, configuration_of
+from cocal.run.journal import Journal
 from cocal.run.plan import Plan, ground, plan
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv, truth_table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -14,7 +13,6 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cocal.errors import InputError
 from cocal.run.execute import Outcome
 from cocal.store import library_versions, write_json
 
@@ -109,28 +107,3 @@ class Journal:
         self.facts["status"] = status
         self.facts["summary"] = self.summary
         self.write()
-
-
-def configuration_of(path: Path) -> Path:
-    """`path`, or the configuration that made the run in the folder `path`.
-
-    Raises
-    ------
-    InputError
-        The folder is not that of a run, or its run.json names no configuration.
-    """
-    if not path.is_dir():
-        return path
-    try:
-        config = json.loads((path / "run.json").read_text(encoding="utf-8")).get("config")
-    except (OSError, ValueError) as err:
-        raise InputError(
-            f"{path} is not the folder of a run", "a folder with run.json, such as runs/demo", str(err),
-            "name that folder, or a configuration",
-        ) from err  # fmt: skip
-    if not config:
-        raise InputError(
-            f"{path / 'run.json'} does not say which configuration made the run", "`config`", "nothing",
-            "name the configuration (a YAML file) in place of the folder",
-        )  # fmt: skip
-    return path / str(config)

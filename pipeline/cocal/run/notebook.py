@@ -1,17 +1,13 @@
-"""What a notebook asks for: a finished run opened, scenes opened, indices of them, pictures."""
+"""For notebooks: scenes of an archive, their spectral indices, figures of maps and hectares."""
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from cocal.archive import list_scenes, read_scenes
@@ -19,89 +15,13 @@ from cocal.contracts import NO_DATA, UNOBSERVED
 from cocal.errors import InputError
 from cocal.features.indices import INDICES, compute_index
 from cocal.grid import Window
-from cocal.run.tables import read_own_csv
+from cocal.run.finished import FinishedRun
 from cocal.scheme import ClassScheme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _REFLECTANCE = 10_000
-_SHOWN = (
-    "region_name", "country", "period", "mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
-    "notes",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, repr=False)
-class FinishedRun:
-    """A run on disk, read only. `areas` is areas/1; `facts` what run.json tells."""
-
-    folder: Path
-    facts: dict[str, Any]
-    areas: pd.DataFrame
-    target: str
-
-    @property
-    def simulated(self) -> bool:
-        return bool(self.facts.get("simulated"))
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The names that `table` takes."""
-        return tuple(sorted(path.stem for path in self.folder.glob("*.csv")))
-
-    def table(self, name: str) -> pd.DataFrame:
-        """A table of the run by its name: comparison, countries, groups, change, legal, regions ...
-
-        Raises
-        ------
-        InputError
-            The run has no such table.
-        """
-        if name not in self.tables:
-            raise InputError(
-                f"table {name!r} of {self.folder}", ", ".join(self.tables), "none", "name one of them"
-            )
-        return read_own_csv(self.folder / f"{name}.csv")
-
-    def hectares(self) -> pd.DataFrame:
-        """The target's hectares: a row per region and period, mapped, estimated with its interval, seen share."""
-        own = self.areas[self.areas["class"] == self.target]
-        numbers = ["mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction"]
-        return own.astype(dict.fromkeys(numbers, float))[list(_SHOWN)].reset_index(drop=True)
-
-    def maps(self) -> dict[str, Path]:
-        """Period/tile -> folder with class.tif, probability.tif and n_clear.tif; tiles that failed are left out."""
-        found = self.facts.get("maps", {}).items()
-        return {key: self.folder / unit for key, unit in found if unit is not None}
-
-    def __repr__(self) -> str:
-        n, periods = self.areas["region_id"].nunique(), ", ".join(self.areas["period"].unique())
-        mark = " SIMULATED" if self.simulated else ""
-        return f"<run {self.facts['run']!r}{mark}: {self.facts['status']}; {n} regions, periods {periods}>"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.hectares().round(1).to_html(index=False)}"
-
-
-def open_run(folder: str | Path) -> FinishedRun:
-    """The finished run in `folder`, as `runs/demo`.
-
-    Raises
-    ------
-    InputError
-        No run in the folder that has got as far as its hectares.
-    """
-    root = Path(folder)
-    try:
-        facts = json.loads((root / "run.json").read_text(encoding="utf-8"))
-        areas = pd.read_parquet(root / "hectares.parquet")
-        target = read_own_csv(root / "comparison.csv")["class"].iloc[0]
-    except (OSError, ValueError) as err:
-        raise InputError(
-            f"run {root}", "a folder of a finished run", str(err), "do `cocal run CONFIG` first"
-        ) from err
-    return FinishedRun(root, facts, areas, str(target))
 
 
 def open_scenes(

@@ -91,7 +91,12 @@ class Offer:
                 for c in run.scheme.classes
             ],
             "periods": [
-                {"name": p.name, "start": str(p.start), "end": str(p.end), "failed": run.failed[p.name]}
+                {
+                    "name": p.name,
+                    "start": str(p.start),
+                    "end": str(p.end),
+                    "failed": run.measured.failed(p.name),
+                }
                 for p in run.periods
             ],
             "layers": [

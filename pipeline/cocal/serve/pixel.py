@@ -7,6 +7,7 @@ cover. It is a comparison with the map, not with the ground; the page says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, Per
 from cocal.errors import SceneReadError
 from cocal.features import INDICES, FeatureSettings, bands_needed, clear_mask, compute_index, halo_px
 from cocal.grid import Tile, Window, project, transformer, utm_epsg
+from cocal.run.finished import MapInputs
 from cocal.serve.rasters import CLASS, LOOKS, PROBABILITY
 from cocal.serve.runs import ShownRun
-from cocal.store import Manifest
 
 REACH_PX = 64
 """Pixels around the one asked for that a class's curve is made of."""
@@ -75,10 +76,11 @@ def pixel_facts(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
 
 def pixel_year(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
     """Dates, and per index the pixel's values and the classes' curves on them; null = not clear, too few."""
-    settings = FeatureSettings.model_validate(_made_of(place)["index"])
+    inputs = MapInputs.read(place.folder)
+    settings = inputs.index
     around = place.pixel.expanded(REACH_PX)
     outer = around.expanded(halo_px(settings))
-    scenes = scenes_within(_scenes(run, place), outer, period.start, period.end)
+    scenes = scenes_within(_scenes(run.config.archive, inputs.scenes), outer, period.start, period.end)
     cube = read_scenes(scenes, outer, bands_needed(settings))
     clear = _clear(cube, settings)
     near = slice(halo_px(settings), halo_px(settings) + around.height)
@@ -141,20 +143,14 @@ def _codes(run: ShownRun, period: Period, window: Window) -> NDArray[np.uint8]:
     return out
 
 
-def _made_of(place: Place) -> dict[str, Any]:
-    manifest = Manifest.read(place.folder / "manifest.json")
-    assert manifest is not None
-    return manifest.inputs
-
-
-def _scenes(run: ShownRun, place: Place) -> list[Scene]:
-    """The scenes that made the map, as they were then."""
-    wanted, store = _made_of(place)["scenes"], scene_store(run.config.archive)
-    read = (read_scene(store.home(name)) for name in wanted)
-    found = [s for s in read if s is not None and s.address == wanted[s.id]]
-    if len(found) < len(wanted):
+def _scenes(archive: Path, addresses: Mapping[str, str]) -> list[Scene]:
+    """The scenes of a map, unchanged since it was made."""
+    store = scene_store(archive)
+    read = (read_scene(store.home(name)) for name in addresses)
+    found = [s for s in read if s is not None and s.address == addresses[s.id]]
+    if len(found) < len(addresses):
         raise SceneReadError(
-            "scenes of the map are no longer in the archive", f"{len(wanted)} scenes", f"{len(found)} of them",
+            "scenes of the map are no longer in the archive", f"{len(addresses)} scenes", f"{len(found)} of them",
             "import them again",
         )  # fmt: skip
     return found

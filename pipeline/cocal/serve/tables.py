@@ -116,7 +116,7 @@ class RunTables:
         records = self.run.config.records
         if records is None or not self.run.restricted:
             raise UsageError("field points are not shown here", "the restricted profile", "another")
-        if given_sha256(records.path, "records.path") != self.run.made_of["records"][0]:
+        if given_sha256(records.path, "records.path") != self.run.measured.records_sha256:
             raise UsageError(
                 "the field records changed since the run", "the file that the run read", str(records.path.name),
                 "run it again",

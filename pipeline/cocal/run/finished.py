@@ -1,0 +1,274 @@
+"""The reader of a finished run's folder: for notebooks, the interactive map and the report."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cocal.archive import SIMULATED
+from cocal.config import RunConfig, read_config
+from cocal.contracts import Period
+from cocal.errors import InputError
+from cocal.features import FeatureSettings
+from cocal.grid import Tile, Window
+from cocal.run.tables import read_own_csv
+from cocal.store import LocalStore, Manifest
+
+RUN_AGAIN = "run `cocal run` with the configuration again: it makes only what is missing"
+_SHOWN = (
+    "region_name", "country", "period", "mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
+    "notes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class FinishedRun:
+    """The folder of a run, read only; each part is read once, when it is first used.
+
+    `open_run` checks that a folder holds hectares and returns this.
+
+    Examples
+    --------
+    See docs/api.md: `run = cocal.open_run(run_folder)`, `run.hectares()`, `run.table("comparison")`.
+    """
+
+    folder: Path
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """The content of run.json.
+
+        Raises
+        ------
+        InputError
+            The folder has no readable run.json.
+        """
+        try:
+            facts: Mapping[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as err:
+            raise InputError(
+                f"{self.folder} is not the folder of a run", "a folder with run.json, such as runs/demo", str(err),
+                "name the folder that `cocal run` printed, or the configuration",
+            ) from err  # fmt: skip
+        return facts
+
+    @cached_property
+    def areas(self) -> pd.DataFrame:
+        """The table areas/1, hectares as exact decimals."""
+        return pd.read_parquet(self.folder / "hectares.parquet")
+
+    @cached_property
+    def target(self) -> str:
+        """The target class of the run."""
+        return str(self.table("comparison")["class"].iloc[0])
+
+    @cached_property
+    def simulated(self) -> bool:
+        """True if the run, or a map that its hectares were counted from, is of simulated scenes."""
+        return bool(self.facts.get("simulated")) or any(map(_is_simulated, self.maps().values()))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables, for `table`."""
+        return tuple(sorted(path.stem for path in self.folder.glob("*.csv")))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the run by its name: comparison, countries, groups, change, legal, regions ...
+
+        Raises
+        ------
+        InputError
+            The run has no such table.
+        """
+        if name not in self.tables:
+            raise InputError(
+                f"table {name!r} of {self.folder}", ", ".join(self.tables), "none", "use one of these names"
+            )
+        return read_own_csv(self.folder / f"{name}.csv")
+
+    def optional_table(self, name: str) -> pd.DataFrame | None:
+        """The table `name`, or None if the run has none."""
+        return self.table(name) if name in self.tables else None
+
+    def hectares(self) -> pd.DataFrame:
+        """Hectares of the target per region and period: mapped, estimated with interval, observed fraction."""
+        own = self.areas[self.areas["class"] == self.target]
+        numbers = ["mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction"]
+        return own.astype(dict.fromkeys(numbers, float))[list(_SHOWN)].reset_index(drop=True)
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration that made the run.
+
+        Raises
+        ------
+        InputError
+            run.json does not name it.
+        """
+        if not self.facts.get("config"):
+            raise InputError(
+                f"{self.folder / 'run.json'} does not name the configuration of the run", "`config`", "none",
+                "name the configuration (a YAML file) in place of the folder",
+            )  # fmt: skip
+        return self.folder / str(self.facts["config"])
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The configuration that made the run."""
+        return read_config(self.config_path)
+
+    def committed(self, stage: str) -> Manifest:
+        """The manifest of a stage whose files are complete.
+
+        Raises
+        ------
+        InputError
+            The stage is not committed, or files of it are missing or have another size.
+        """
+        manifest = self._manifest(stage)
+        lacking = manifest.lacking(self.folder)
+        if lacking:
+            raise InputError(
+                f"files of the run in {self.folder} are missing or altered", "as committed", ", ".join(lacking),
+                RUN_AGAIN,
+            )  # fmt: skip
+        return manifest
+
+    def _manifest(self, stage: str) -> Manifest:
+        manifest = Manifest.read(LocalStore(self.folder).manifest_path(f":{stage}"))
+        if manifest is None:
+            raise InputError(
+                f"the run in {self.folder} is not finished", f"the outputs of `{stage}`", "none", RUN_AGAIN
+            )
+        return manifest
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The inputs of the committed hectares."""
+        inputs = self._manifest("measure").inputs
+        return Measured(
+            maps=inputs["maps"],
+            periods=tuple(
+                Period(n, date.fromisoformat(a), date.fromisoformat(b)) for n, a, b in inputs["periods"]
+            ),
+            regions_sha256=inputs["regions"],
+            scheme_sha256=inputs["scheme"],
+            records_sha256=inputs["records"] and inputs["records"][0],
+        )
+
+    def maps(self) -> dict[str, Path]:
+        """Period/tile -> folder with class.tif, probability.tif and n_clear.tif of the maps that the hectares
+        were counted from; failed tiles are left out.
+        """
+        found = self.measured.maps.items()
+        return {
+            key: self.folder / "maps" / key / address[:12] for key, address in found if address != "failed"
+        }
+
+    def checked_maps(self) -> dict[str, dict[Tile, Path]]:
+        """Period -> tile -> folder of its map, as `maps`.
+
+        Raises
+        ------
+        InputError
+            A map is missing or altered.
+        """
+        found: dict[str, dict[Tile, Path]] = {period.name: {} for period in self.measured.periods}
+        for key, folder in self.maps().items():
+            manifest = Manifest.read(folder / "manifest.json")
+            if manifest is None or manifest.address != self.measured.maps[key] or manifest.lacking(folder):
+                raise InputError(f"the map {folder} is missing or altered", "as committed", "", RUN_AGAIN)
+            found[key.split("/")[0]][Tile(Window(*manifest.inputs["window"]))] = folder
+        return found
+
+    def __repr__(self) -> str:
+        n, periods = self.areas["region_id"].nunique(), ", ".join(self.areas["period"].unique())
+        mark = " SIMULATED" if self.simulated else ""
+        return f"<run {self.facts['run']!r}{mark}: {self.facts['status']}; {n} regions, periods {periods}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.hectares().round(1).to_html(index=False)}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Inputs of the hectares of a run. `maps`: period/tile -> address of its map, or "failed"."""
+
+    maps: Mapping[str, str]
+    periods: tuple[Period, ...]
+    regions_sha256: str
+    scheme_sha256: str
+    records_sha256: str | None
+
+    def failed(self, period: str) -> int:
+        """Number of tiles of the period whose map failed: their ground counts as not observed."""
+        return sum(key.split("/")[0] == period and address == "failed" for key, address in self.maps.items())
+
+
+@dataclass(frozen=True)
+class MapInputs:
+    """Inputs of one class map: how its features were made, and its scenes as id -> address."""
+
+    index: FeatureSettings
+    scenes: Mapping[str, str]
+
+    @classmethod
+    def read(cls, folder: Path) -> MapInputs:
+        """The inputs of the map in `folder`, from its manifest.
+
+        Raises
+        ------
+        InputError
+            The manifest is missing.
+        """
+        manifest = Manifest.read(folder / "manifest.json")
+        if manifest is None:
+            raise InputError(f"the map {folder} is missing or altered", "as committed", "", RUN_AGAIN)
+        return cls(FeatureSettings.model_validate(manifest.inputs["index"]), manifest.inputs["scenes"])
+
+
+def _is_simulated(folder: Path) -> bool:
+    """Whether the STAC item of a map states that it is of simulated scenes."""
+    item = folder / f"{folder.parents[1].name}-{folder.parent.name}.json"
+    return bool(json.loads(item.read_text(encoding="utf-8"))["properties"][SIMULATED])
+
+
+def open_run(folder: str | Path) -> FinishedRun:
+    """The finished run in `folder`, such as `runs/demo`.
+
+    Raises
+    ------
+    InputError
+        The folder holds no run with hectares.
+
+    Examples
+    --------
+    See docs/api.md: `run = cocal.open_run(run_folder)`.
+    """
+    run = FinishedRun(Path(folder))
+    try:
+        _ = run.facts, run.areas, run.target
+    except (OSError, ValueError, InputError) as err:
+        raise InputError(
+            f"run {folder}", "a folder of a finished run", str(err), "do `cocal run CONFIG` first"
+        ) from err
+    return run
+
+
+def configuration_of(path: Path) -> Path:
+    """`path`, or the configuration that made the run if `path` is a folder.
+
+    Raises
+    ------
+    InputError
+        The folder is not that of a run, or its run.json names no configuration.
+    """
+    return FinishedRun(path).config_path if path.is_dir() else path
