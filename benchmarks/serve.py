@@ -65,7 +65,7 @@ def offer(land: Path, maps: Path) -> None:
     """Offer the run of the small land with the large map in the place of its own, and print the port."""
     run = open_run(land, restricted=True)
     large = replace(run, maps={"all": {Tile(WINDOW): maps}})
-    app = make_app([large], restricted=True, token=None, local=True)
+    app = make_app([large], restricted=True, token=None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
         config = uvicorn.Config(app, log_level="warning", access_log=False)

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from cocal.serve import make_app, open_run
+from cocal.serve.guard import allowed_hosts
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Server:
 def offered(*paths: Path, restricted: bool, token: str | None = None, local: bool = True) -> Iterator[Server]:
     """The runs on a free port, as `cocal serve` offers them, in a thread."""
     runs = [open_run(path, restricted=restricted) for path in paths]
-    app = make_app(runs, restricted=restricted, token=token, local=local)
+    app = make_app(
+        runs, restricted=restricted, token=token, hosts=allowed_hosts("127.0.0.1") if local else ("*",)
+    )
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, server_header=False))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

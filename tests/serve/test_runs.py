@@ -81,7 +81,7 @@ def test_the_configuration_may_stand_for_the_folder(land):
 def test_two_runs_of_one_name_are_refused(land):
     one = open_run(land.root, restricted=True)
     with pytest.raises(UsageError, match="same name"):
-        make_app([one, one], restricted=True, token=None, local=True)
+        make_app([one, one], restricted=True, token=None)
 
 
 def test_a_port_that_is_taken_is_refused_with_exit_code_2(land, monkeypatch, capsys):

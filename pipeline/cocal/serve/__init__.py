@@ -1,9 +1,10 @@
 """The interactive map of finished runs, in a browser, without a network.
 
-runs       the folder of a run -> what of it may be shown      tables   its hectares, outlines, records as JSON
-rasters    map tiles: classes, probability, looks, squares     pixel    a pixel's year beside its class
-app        paths -> answers        guard    who may ask, and what a browser may do with an answer
-server     the port                assets/  the page: ES modules, and MapLibre GL JS
+runs       finished runs, checked                         tables   hectares, outlines, records of a run as JSON
+rasters    map tiles: classes, probability, clear dates,  pixel    the year of a pixel beside its class
+           squares of the density grid, relief            palettes colours and legends of the layers
+app        routes and handlers                            guard    Host, token, security headers
+server     the port                                       assets/  the page: ES modules, and MapLibre GL JS
 """
 
 from cocal.serve.app import make_app

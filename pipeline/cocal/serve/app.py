@@ -1,7 +1,7 @@
-"""Paths -> answers.
+"""The web application: routes, their handlers, and the data of each run.
 
-No path of a request ever reaches the file system: the page's files are read once and found by name in a dict, runs, periods, layers
-and regions likewise, and everything else is a number.
+No path of a request reaches the file system: the files of the page are read once and found by name in a dict, as are runs, periods,
+layers and regions; everything else is a number.
 """
 
 from __future__ import annotations
@@ -20,17 +20,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from cocal.contracts import Period
 from cocal.errors import CocalError, UsageError
 from cocal.run.tables import read_own_csv
-from cocal.serve.guard import Guard
+from cocal.serve.guard import guarded
 from cocal.serve.palettes import Layer, class_layer, density_layer, looks_layer, picture, probability_layer
 from cocal.serve.pixel import find_pixel, pixel_facts
-from cocal.serve.rasters import CLASS, LEAST_ZOOM, LOOKS, MOST_ZOOM, PROBABILITY, MapRasters, Square
-from cocal.serve.relief import relief
+from cocal.serve.rasters import (
+    CLASS,
+    LEAST_ZOOM,
+    LOOKS,
+    MOST_ZOOM,
+    PROBABILITY,
+    MapRasters,
+    Square,
+    SquareRaster,
+    relief,
+)
 from cocal.serve.runs import ShownRun
-from cocal.serve.squares import SquareRaster
 from cocal.serve.tables import RunTables
 
 RASTERS = {"class": CLASS, "probability": PROBABILITY, "looks": LOOKS}
@@ -41,8 +50,8 @@ TYPES = {
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
-class Offer:
-    """A run with what its answers are made from, read when first asked for."""
+class RunData:
+    """The tables, layers and rasters of one run, each read when it is first used."""
 
     def __init__(self, run: ShownRun) -> None:
         self.run = run
@@ -54,7 +63,7 @@ class Offer:
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """What may be painted, by id."""
+        """The layers that may be shown, by id."""
         found = (
             [class_layer(self.run.scheme), probability_layer(), looks_layer()] if self.run.restricted else []
         )
@@ -79,7 +88,7 @@ class Offer:
         return picture(codes, self.layers[layer])
 
     def facts(self) -> dict[str, Any]:
-        """What the page must know of the run before it asks for more."""
+        """The description of the run that the page loads first."""
         run = self.run
         west, south, east, north = (float(v) for v in run.regions.area.bounds)
         return {
@@ -112,11 +121,11 @@ class Offer:
         }
 
 
-class House:
-    """The answers of the map to all that may be asked."""
+class Handlers:
+    """The request handlers of all routes."""
 
     def __init__(self, runs: Sequence[ShownRun], restricted: bool) -> None:
-        self.offers = {run.name: Offer(run) for run in runs}
+        self.runs = {run.name: RunData(run) for run in runs}
         self.restricted = restricted
         self.files = dict(_files(resources.files("cocal.serve").joinpath("assets")))
 
@@ -129,61 +138,63 @@ class House:
     def asset(self, request: Request) -> Response:
         return self._file(request.path_params["name"])
 
-    def house(self, _: Request) -> Response:
-        facts = [offer.facts() for offer in self.offers.values()]
+    def description(self, _: Request) -> Response:
+        facts = [run.facts() for run in self.runs.values()]
         return JSONResponse({"restricted": self.restricted, "runs": facts})
 
     def regions(self, request: Request) -> Response:
-        return JSONResponse(self._offer(request).tables.outlines())
+        return JSONResponse(self._run(request).tables.outlines())
 
     def figures(self, request: Request) -> Response:
-        return JSONResponse(self._offer(request).tables.figures(self._period(request).name))
+        return JSONResponse(self._run(request).tables.figures(self._period(request).name))
 
     def region(self, request: Request) -> Response:
         wanted = request.query_params.get("id", "")
-        found = self._offer(request).tables.region(self._period(request).name, wanted)
+        found = self._run(request).tables.region(self._period(request).name, wanted)
         return JSONResponse(_known(found, "region"))
 
     def points(self, request: Request) -> Response:
-        offer = self._offer(request)
-        if not offer.run.has_records:
+        data = self._run(request)
+        if not data.run.has_records:
             raise HTTPException(404, "no field points here")
-        return JSONResponse(offer.tables.points(self._period(request).name))
+        return JSONResponse(data.tables.points(self._period(request).name))
 
     def pixel(self, request: Request) -> Response:
-        offer, period = self._offer(request), self._period(request)
-        if not offer.run.restricted:
+        data, period = self._run(request), self._period(request)
+        if not data.run.restricted:
             raise HTTPException(404, "no pixels here")
         longitude, latitude = (
             _degrees(request, name, most) for name, most in (("lng", 180.0), ("lat", 80.0))
         )
-        place = _known(find_pixel(offer.run, period.name, longitude, latitude), "pixel")
-        return JSONResponse(pixel_facts(offer.run, period, place))
+        found = _known(find_pixel(data.run, period.name, longitude, latitude), "pixel")
+        return JSONResponse(pixel_facts(data.run, period, found))
 
     def tile(self, request: Request) -> Response:
-        offer, period, layer = self._offer(request), self._period(request), request.path_params["layer"]
-        _known(offer.layers.get(layer), "layer")
-        return Response(offer.tile(period.name, layer, _square(request)), media_type="image/png")
+        data, period, layer = self._run(request), self._period(request), request.path_params["layer"]
+        _known(data.layers.get(layer), "layer")
+        return Response(data.tile(period.name, layer, _square(request)), media_type="image/png")
 
     def relief(self, request: Request) -> Response:
-        dem = _known(self._offer(request).run.config.dem, "relief")
+        dem = _known(self._run(request).run.config.dem, "relief")
         return Response(relief(dem, _square(request)), media_type="image/png")
 
     def _file(self, name: str) -> Response:
         content = _known(self.files.get(name), "file")
         return Response(content, media_type=TYPES[name.rpartition(".")[2]])
 
-    def _offer(self, request: Request) -> Offer:
-        found: Offer = _known(self.offers.get(request.path_params["run"]), "run")
+    def _run(self, request: Request) -> RunData:
+        found: RunData = _known(self.runs.get(request.path_params["run"]), "run")
         return found
 
     def _period(self, request: Request) -> Period:
-        found: Period = _known(self._offer(request).periods.get(request.path_params["period"]), "period")
+        found: Period = _known(self._run(request).periods.get(request.path_params["period"]), "period")
         return found
 
 
-def make_app(runs: Sequence[ShownRun], *, restricted: bool, token: str | None, local: bool) -> Guard:
-    """The map as an ASGI application.
+def make_app(
+    runs: Sequence[ShownRun], *, restricted: bool, token: str | None, hosts: Sequence[str] = ("*",)
+) -> ASGIApp:
+    """The map as an ASGI application; a request must name one of `hosts` and, if given, hold the token.
 
     Raises
     ------
@@ -192,32 +203,29 @@ def make_app(runs: Sequence[ShownRun], *, restricted: bool, token: str | None, l
     """
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
-        raise UsageError(
-            "two runs have the same name", "a name of its own for each", ", ".join(names), "rename one"
-        )
-    house = House(runs, restricted)
+        raise UsageError("two runs have the same name", "different names", ", ".join(names), "rename one")
+    handlers = Handlers(runs, restricted)
     data = "/data/{run}/{period}"
     square = "{z}/{x}/{y}.png"
     routes = [
-        Route("/", house.page),
-        Route("/login", house.login),
-        Route("/assets/{name:path}", house.asset),
-        Route("/data/house", house.house),
-        Route("/data/{run}/regions", house.regions),
-        Route(f"{data}/figures", house.figures),
-        Route(f"{data}/region", house.region),
-        Route(f"{data}/points", house.points),
-        Route(f"{data}/pixel", house.pixel),
-        Route(f"/relief/{{run}}/{square}", house.relief),
-        Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", house.tile),
+        Route("/", handlers.page),
+        Route("/login", handlers.login),
+        Route("/assets/{name:path}", handlers.asset),
+        Route("/data/house", handlers.description),
+        Route("/data/{run}/regions", handlers.regions),
+        Route(f"{data}/figures", handlers.figures),
+        Route(f"{data}/region", handlers.region),
+        Route(f"{data}/points", handlers.points),
+        Route(f"{data}/pixel", handlers.pixel),
+        Route(f"/relief/{{run}}/{square}", handlers.relief),
+        Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", handlers.tile),
     ]
-    return Guard(
-        Starlette(routes=routes, exception_handlers={HTTPException: _refuse, CocalError: _fail}), token, local
-    )
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, CocalError: _fail})
+    return guarded(app, token, hosts)
 
 
 def _files(folder: Traversable, above: str = "") -> list[tuple[str, bytes]]:
-    """(name, content) of the page's files."""
+    """(name, content) of the files of the page."""
     found = []
     for entry in folder.iterdir():
         name = above + entry.name
@@ -256,6 +264,6 @@ def _refuse(_: Request, err: Exception) -> Response:
 
 
 def _fail(_: Request, err: Exception) -> Response:
-    """A fault of the run's files: what failed, without the paths that the message may hold."""
+    """The response to unusable files of the run; it holds no path."""
     assert isinstance(err, CocalError)
     return JSONResponse({"error": err.what if isinstance(err, UsageError) else type(err).__name__}, 500)

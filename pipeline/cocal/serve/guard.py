@@ -1,8 +1,8 @@
-"""Who may ask, and what a browser may do with an answer.
+"""Access to the map, and the security headers of every response.
 
-On loopback a request must name the machine itself (a page elsewhere cannot reach the map by a host name that it controls). With a
-token everything but the code of the page needs it: as `Authorization: Bearer`, or once in a form, for which the browser gets a cookie
-that lives as long as the server.
+On loopback the Host header must name this machine, so that a page of another site cannot reach the map through a host name that it
+controls (DNS rebinding). With a token every request but those for the code of the page needs it: as `Authorization: Bearer`, or once
+in a form, which sets a cookie that is valid as long as the server runs.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
+from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,7 +44,7 @@ HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """True for localhost and the addresses that reach this machine only."""
+    """True for localhost and the addresses that only this machine can reach."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -50,12 +52,12 @@ def is_loopback(host: str) -> bool:
 
 
 def check_binding(host: str, token: str | None) -> None:
-    """Pass if the map may be offered on `host`.
+    """Check that the map may be served on `host`.
 
     Raises
     ------
     UsageError
-        It can be reached from elsewhere and there is no token, or one that can be guessed.
+        Other machines can reach `host` and there is no token, or the token is short or not ASCII.
     """
     remedy = (
         f"set COCAL_SERVE_TOKEN to {LEAST_TOKEN} random characters or more "
@@ -71,48 +73,54 @@ def check_binding(host: str, token: str | None) -> None:
         )  # fmt: skip
 
 
-class Guard:
-    """ASGI middleware: refuses who may not ask, and puts the policy on every answer."""
+def allowed_hosts(host: str) -> tuple[str, ...]:
+    """The names that a Host header may hold if the map is served on `host`; ("*",) if others may reach it."""
+    if not is_loopback(host):
+        return ("*",)
+    return ("localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host)
 
-    def __init__(self, app: ASGIApp, token: str | None, local: bool) -> None:
-        self.app, self.token, self.local = app, token, local
+
+def guarded(app: ASGIApp, token: str | None, hosts: Sequence[str]) -> ASGIApp:
+    """`app` behind the checks of Host and token, with HEADERS on every response."""
+    inner = app if token is None else TokenCheck(app, token)
+    checked = TrustedHostMiddleware(inner, hosts, www_redirect=False)
+
+    async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await checked(scope, receive, send_with_headers)
+
+    return with_headers
+
+
+class TokenCheck:
+    """ASGI middleware that answers 401 to requests without the token, and handles the form of /login."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self.app, self.token = app, token
         self._session = secrets.token_urlsafe(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_with_policy(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        request = Request(scope, receive)
-        answer = await self._refusal(request)
-        await (answer or self.app)(scope, receive, send_with_policy)
+        refusal = await self._refusal(Request(scope, receive)) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, send)
 
     async def _refusal(self, request: Request) -> Response | None:
-        """The answer to whom the map is not open, and to the form; None lets the request pass."""
-        if self.local and not is_loopback(_host(request.headers)):
-            return JSONResponse({"error": "this map answers to localhost only"}, 421)
-        if self.token is None:
-            return None
+        """The response to a request without access and to the form; None lets the request pass."""
         if request.method == "POST" and request.url.path == "/login":
             return await self._log_in(request)
-        if request.url.path.startswith(_OPEN) or self._is_known(request.headers):
+        if request.url.path.startswith(_OPEN) or self._has_access(request.headers):
             return None
         if request.url.path == "/":
             return RedirectResponse("/login", 303)
         return JSONResponse({"error": "a token is needed"}, 401)
 
-    def _is_known(self, headers: Headers) -> bool:
+    def _has_access(self, headers: Headers) -> bool:
         scheme, _, offered = headers.get("authorization", "").partition(" ")
-        return (scheme.lower() == "bearer" and _equal(offered, self.token or "")) or _equal(
-            _cookie(headers), self._session
-        )
+        bearer = scheme.lower() == "bearer" and _equal(offered, self.token)
+        return bearer or _equal(_cookie(headers), self._session)
 
     async def _log_in(self, request: Request) -> Response:
         body = b""
@@ -121,7 +129,7 @@ class Guard:
             if len(body) > _MOST_BODY:
                 return JSONResponse({"error": "too long"}, 413)
         offered = parse_qs(body.decode("latin-1")).get("token", [""])[0]
-        if not _equal(offered, self.token or ""):
+        if not _equal(offered, self.token):
             return RedirectResponse("/login?again", 303)
         answer = RedirectResponse("/", 303)
         answer.set_cookie(COOKIE, self._session, httponly=True, samesite="strict", path="/")
@@ -129,15 +137,8 @@ class Guard:
 
 
 def _equal(offered: str, wanted: str) -> bool:
-    """Whether they are equal, in a time that does not tell how much of them is."""
+    """Whether they are equal, compared in constant time."""
     return hmac.compare_digest(offered.encode(), wanted.encode())
-
-
-def _host(headers: Headers) -> str:
-    try:
-        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _cookie(headers: Headers) -> str:

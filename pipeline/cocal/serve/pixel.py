@@ -35,50 +35,49 @@ _SCALE = np.float32(10_000)
 
 
 @dataclass(frozen=True)
-class Place:
-    """A pixel of 10 m, the tile whose map holds it, and that map's folder."""
+class MappedPixel:
+    """A pixel of 10 m, the tile of its map, and the folder of that map."""
 
-    pixel: Window
+    window: Window
     tile: Tile
     folder: Path
 
 
-def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) -> Place | None:
+def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) -> MappedPixel | None:
     """The mapped pixel that holds a point; None where no map of the period does."""
     epsg = utm_epsg(longitude, latitude)
     x, y = transformer(4326, epsg).transform(longitude, latitude)
     for tile, folder in run.maps[period].items():
         w = tile.window
-        if w.epsg == epsg and w.left <= x < w.right and w.bottom < y <= w.top:
-            side = w.resolution
-            left = w.left + int((x - w.left) // side) * side
-            top = w.top - int((w.top - y) // side) * side
-            return Place(Window(epsg, left, top, 1, 1, side), tile, folder)
+        row, column, inside = w.locate(x, y)
+        if w.epsg == epsg and inside:
+            left, top = w.left + int(column) * w.resolution, w.top - int(row) * w.resolution
+            return MappedPixel(Window(epsg, left, top, 1, 1, w.resolution), tile, folder)
     return None
 
 
-def pixel_facts(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
+def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
     """What the map says of the pixel, and its year beside the classes around it."""
     code, probability, looks = (
-        int(read_raster(place.folder / name, place.pixel, place.pixel.resolution, dtype)[0, 0])
+        int(read_raster(pixel.folder / name, pixel.window, pixel.window.resolution, dtype)[0, 0])
         for name, dtype in ((CLASS, "uint8"), (PROBABILITY, "uint16"), (LOOKS, "uint16"))
     )
-    ring = shapely.get_coordinates(project(shapely.box(*place.pixel.bounds), place.pixel.epsg, 4326))
+    ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))
     return {
         "class": next((c.key for c in run.scheme.classes if c.code == code), None),
         "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
         "looks": looks,
         "outline": ring.tolist(),
-        "reach_m": REACH_PX * place.pixel.resolution,
-        **pixel_year(run, period, place),
+        "reach_m": REACH_PX * pixel.window.resolution,
+        **pixel_year(run, period, pixel),
     }
 
 
-def pixel_year(run: ShownRun, period: Period, place: Place) -> dict[str, Any]:
+def pixel_year(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
     """Dates, and per index the pixel's values and the classes' curves on them; null = not clear, too few."""
-    inputs = MapInputs.read(place.folder)
+    inputs = MapInputs.read(pixel.folder)
     settings = inputs.index
-    around = place.pixel.expanded(REACH_PX)
+    around = pixel.window.expanded(REACH_PX)
     outer = around.expanded(halo_px(settings))
     scenes = scenes_within(_scenes(run.config.archive, inputs.scenes), outer, period.start, period.end)
     cube = read_scenes(scenes, outer, bands_needed(settings))

@@ -1,11 +1,12 @@
-"""Map tiles: codes on a square of the Web Mercator grid.
+"""Map tiles: codes or heights on a square of the Web Mercator grid.
 
-A code is a byte; what it means depends on the layer (`palettes`). `NOTHING` is ground that no map shows, and ground that was not
-observed: the page paints the regions grey below, so that what a map leaves open reads as "not observed".
+A code is a byte; its meaning depends on the layer (`palettes`). `NOTHING` is ground outside all maps, and ground that was not
+observed: the page paints the regions grey below, so that gaps of a map read as "not observed".
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 import rasterio
 import shapely
 from numpy.typing import NDArray
+from PIL import Image
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rio_tiler.models import ImageData
@@ -24,12 +27,13 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.contracts import NO_DATA, PROBABILITY_SCALE
 from cocal.errors import SceneReadError
-from cocal.grid import Tile, windows_bounds
+from cocal.grid import Tile, Window, transformer, utm_epsg, windows_bounds
+from cocal.run.results.pictures import square_codes
 
 TILE_PX = 256
 NOTHING = 255
 LEAST_ZOOM, MOST_ZOOM = 7, 15
-"""Below, one picture would take hundreds of maps; above, the browser enlarges pixels of 10 m."""
+"""Below, one tile would read hundreds of maps; above, the browser enlarges pixels of 10 m."""
 
 CLASS, PROBABILITY, LOOKS = "class.tif", "probability.tif", "n_clear.tif"
 MOST_LOOKS = 60
@@ -80,7 +84,7 @@ def _latitude(down: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class MapRasters:
-    """The class maps of one run and period, found by place."""
+    """The class maps of one run and period, with a spatial index."""
 
     def __init__(self, maps: Mapping[Tile, Path]) -> None:
         self.folders = list(maps.values())
@@ -91,7 +95,7 @@ class MapRasters:
         return shapely.STRtree(self._outlines)
 
     def codes(self, name: str, square: Square) -> Codes:
-        """(y, x) codes of one raster on `square`: the nearest pixel, never a mixture.
+        """(y, x) codes of one raster on `square`, by nearest neighbour.
 
         `CLASS`: the class. `PROBABILITY`: per cent. `LOOKS`: clear dates, at most 60. Where the maps of two zones meet, each shows
         the pixels that it owns.
@@ -106,7 +110,7 @@ class MapRasters:
 
 
 def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"]) -> ImageData:
-    """A GeoTIFF on `square`. Nothing else is opened: another format could name files of its own."""
+    """A GeoTIFF on `square`. No other format is opened, since such a file could reference other files."""
     try:
         with rasterio.open(path, driver="GTiff") as source:
             return part(
@@ -125,3 +129,49 @@ def _read(path: Path, name: str, square: Square) -> Codes:
     if name == PROBABILITY:
         return np.where(there, np.rint(values * (100 * PROBABILITY_SCALE)), NOTHING).astype(np.uint8)
     return np.where(there, np.minimum(values, MOST_LOOKS), NOTHING).astype(np.uint8)
+
+
+class SquareRaster:
+    """The squares of one period, as a raster per UTM zone."""
+
+    def __init__(self, squares: pd.DataFrame) -> None:
+        side = int(squares["side_m"].iloc[0])
+        self._grids = {int(str(e)): _grid(rows, side, int(str(e))) for e, rows in squares.groupby("epsg")}
+
+    def codes(self, square: Square) -> Codes:
+        """(y, x) code of the square that holds each pixel's centre."""
+        out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
+        lon, lat = square.degrees()
+        zone = np.array([utm_epsg(v, float(lat.mean())) for v in lon])
+        for epsg in np.unique(zone).tolist():
+            if epsg in self._grids:
+                columns = np.flatnonzero(zone == epsg)
+                x, y = transformer(4326, epsg).transform(*np.meshgrid(lon[columns], lat))
+                window, codes = self._grids[epsg]
+                row, column, inside = window.locate(x, y)
+                out[:, columns] = np.where(inside, codes[row, column], NOTHING)
+        return out
+
+
+def _grid(rows: pd.DataFrame, side: int, epsg: int) -> tuple[Window, Codes]:
+    """The window whose pixels are the squares, and their codes (y, x); `NOTHING` where there is no square."""
+    left, top = int(rows["x"].min()), int(rows["y"].max()) + side
+    column, row = (rows["x"].to_numpy(int) - left) // side, (top - side - rows["y"].to_numpy(int)) // side
+    codes = np.full((row.max() + 1, column.max() + 1), NOTHING, dtype=np.uint8)
+    codes[row, column] = square_codes(rows, side)
+    return Window(epsg, left, top, codes.shape[1], codes.shape[0], side), codes
+
+
+def relief(path: Path, square: Square) -> bytes:
+    """Heights as PNG in the Terrarium encoding, from which the page shades the hills; 0 m where there is no data."""
+    image = warped(path, square, "bilinear")
+    return terrarium(np.where(image.mask > 0, np.nan_to_num(image.data[0].astype(np.float64)), 0.0))
+
+
+def terrarium(heights: NDArray[np.float64]) -> bytes:
+    """(y, x) metres as PNG, (red x 256 + green + blue / 256) - 32768 m (Mapzen, Terrarium)."""
+    steps = np.rint((np.clip(heights, -11_000, 9_000) + 32_768) * 256).astype(np.uint32)
+    rgb = np.stack([steps >> 16, (steps >> 8) & 255, steps & 255], axis=-1).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG", compress_level=1)
+    return out.getvalue()

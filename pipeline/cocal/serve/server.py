@@ -11,7 +11,7 @@ import uvicorn
 
 from cocal.errors import UsageError
 from cocal.serve.app import make_app
-from cocal.serve.guard import check_binding, is_loopback
+from cocal.serve.guard import allowed_hosts, check_binding
 from cocal.serve.runs import open_run
 
 
@@ -46,7 +46,7 @@ def serve_runs(
     """
     check_binding(host, token)
     runs = [open_run(path, restricted=restricted) for path in paths]
-    app = make_app(runs, restricted=restricted, token=token, local=is_loopback(host))
+    app = make_app(runs, restricted=restricted, token=token, hosts=allowed_hosts(host))
     with _listen(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         announce(f"http://{shown}:{listener.getsockname()[1]}/")
