@@ -13,6 +13,7 @@ from cocal.archive import read_raster, read_scenes
 from cocal.archive.geotiff import open_tiled
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window
+from stac_check import extension_errors
 
 WINDOW = Window(32719, 480_000, 8_430_000, 60, 48)
 
@@ -112,6 +113,36 @@ def test_an_item_without_a_manifest_is_not_a_scene(tmp_path):
     assert archive.list_scenes(tmp_path) == []
 
 
+def test_an_item_is_valid_stac_and_one_of_cocal_0_1_is_read_as_the_same_scene(tmp_path):
+    write(
+        tmp_path,
+        "s1",
+        date(2024, 1, 5),
+        {"red": (10, ramp(48, 60)), "scl": (20, np.zeros((24, 30), np.uint8))},
+    )
+    folder = tmp_path / "scenes" / "s1"
+    item = json.loads((folder / "s1.json").read_text())
+    assert item["stac_version"] == pystac.get_stac_version()
+    assert item["properties"]["proj:code"] == "EPSG:32719"
+    item["stac_extensions"].remove(
+        "https://stac-extensions.github.io/eo/v1.1.0/schema.json"
+    )  # no copy of it here
+    assert len(item["stac_extensions"]) == 2
+    assert extension_errors(item) == []
+    (new,) = archive.list_scenes(tmp_path)
+    # what 0.1 wrote: STAC 1.0.0, projection 1.1, an integer code
+    item |= {"stac_version": "1.0.0"}
+    item["properties"]["proj:epsg"] = int(item["properties"].pop("proj:code").removeprefix("EPSG:"))
+    with archive.scene_store(tmp_path).commit("s1", {"id": "s1"}) as staging:
+        for name in ("red", "scl"):
+            (staging / f"{name}.tif").write_bytes((folder / f"{name}.tif").read_bytes())
+        (staging / "s1.json").write_text(json.dumps(item))
+    (old,) = archive.list_scenes(tmp_path)
+    assert (old.window, old.bands, old.acquired, old.id) == (new.window, new.bands, new.acquired, new.id)
+    assert old.window == WINDOW
+    assert [band.resolution for band in old.bands.values()] == [10, 20]
+
+
 def test_a_missing_archive_is_a_clear_error(tmp_path):
     with pytest.raises(InputError, match="no scene archive"):
         archive.list_scenes(tmp_path / "nowhere")
@@ -158,8 +189,8 @@ def test_every_layout_gives_the_pixels_that_gdal_reads(tmp_path, dtype, profile)
                 target.write(values[:, left : left + 384], 1, window=part)
         else:
             target.write(values, 1)
-    taken = open_tiled(path)
-    assert (taken is not None) == (profile in ({}, {"predictor": 1}, {"bigtiff": "yes"}))
+    layout = open_tiled(path)
+    assert (layout is not None) == (profile in ({}, {"predictor": 1}, {"bigtiff": "yes"}))
     for window in (whole.at(10), Window(32719, 479_930, 8_430_050, 801, 333)):
         fine = np.kron(values, np.ones((2, 2), dtype))
         expected = np.zeros(window.shape, dtype)

@@ -131,7 +131,7 @@ def test_a_scene_that_another_run_imports_anew_under_way_is_noticed(finished):
     check_unchanged(scenes)
     path = finished.archive / "scenes" / scenes[0].id / "manifest.json"
     path.write_text(path.read_text().replace(scenes[0].address, "0" * 64))
-    with pytest.raises(SceneReadError, match=rf"changed while they were worked on(.|\n)*{scenes[0].id}"):
+    with pytest.raises(SceneReadError, match=rf"changed while they were read(.|\n)*{scenes[0].id}"):
         check_unchanged(scenes)
 
 
@@ -146,7 +146,7 @@ def test_a_tile_is_not_committed_if_its_scenes_changed_under_way(finished, done,
     finished.edit(lambda content: content["classify"].update(min_clear=2))
     failed = dict(done(finished, last="classify").failures)
     assert failed
-    assert all("/32718-" in unit and "changed while they were worked on" in failed[unit] for unit in failed)
+    assert all("/32718-" in unit and "changed while they were read" in failed[unit] for unit in failed)
     assert not any((finished.root / unit).exists() for unit in failed)
 
 

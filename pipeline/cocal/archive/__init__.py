@@ -6,10 +6,10 @@
     archive/scenes/<item id>/<band>.tif        scenes/1 values: uint16 reflectance x 10000, 0 = no data
     archive/scenes/<item id>/manifest.json     commit mark: address, checksums
 
-An item is one acquisition in one UTM zone. It is readable by pystac, odc-stac and QGIS as it stands.
+An item is one acquisition in one UTM zone; pystac, odc-stac and QGIS read it without conversion.
 
     catalog    items: written, listed, checked
-    geotiff    tiles of the archive's own rasters, without GDAL
+    geotiff    tiles of the archive's own rasters, read without GDAL; unpack is the compiled part
     read       window + items -> scenes/1
 """
 

@@ -1,11 +1,11 @@
-"""Scenes as items of the archive: written, listed, checked."""
+"""Items of the archive: written by pystac, listed and checked as plain JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ DESCRIPTIONS = {
     "scl": "Sen2Cor scene classification",
     "cloud_probability": "cloud probability in percent, 255 = not offered",
 }
+
+TILE_M = 3840
+"""Side of a raster's tile: a block of 384 px of 10 m needs one tile of each band, of 10 or 20 m."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,8 @@ class Scene:
         return bool(self.properties.get(SIMULATED, False))
 
 
-TILE_M = 3840
-"""Side of a raster's tile: a block of 384 px of 10 m needs one of each band, and not a quarter of one of 20 m."""
-
-
 def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> dict[str, Any]:
-    """Rasterio profile of an archive raster: ZSTD level 1, horizontal predictor, tiles of the same ground in every band."""
+    """Rasterio profile of an archive raster: ZSTD level 1, predictor 2, tiles of the same ground."""
     side = max(16, TILE_M // window.resolution // 16 * 16)
     return {
         "driver": "GTiff", "dtype": dtype, "count": 1, "height": window.height, "width": window.width,
@@ -73,7 +72,7 @@ def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> di
 
 @contextmanager
 def band_writer(path: Path, window: Window, dtype: str, **tags: Any) -> Iterator[Any]:
-    """Yield an open single-band GeoTIFF on `window`; the caller writes it, whole or in strips."""
+    """Yield an open single-band GeoTIFF on `window`, to be written whole or in strips."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", **band_profile(window, dtype)) as target:
         target.update_tags(**tags)
@@ -88,54 +87,51 @@ def scene_item(
     properties: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The STAC item of one scene as a dict. `bands` gives each band's pixel size in metres."""
+    import pystac  # 0.25 s that reading does without
+    from pystac.extensions import eo, projection, raster
+
     outline = next(windows_bounds([window]))[1]
-    assets = {}
-    for name, resolution in bands.items():
-        own = window.at(resolution)
-        quality = name in QUALITY
-        assets[name] = {
-            "href": f"./{name}.tif",
-            "type": "image/tiff; application=geotiff",
-            "roles": ["metadata" if quality else "data"],
-            "title": DESCRIPTIONS.get(name, name),
-            "proj:shape": list(own.shape),
-            "proj:transform": list(own.transform)[:6],
-            "eo:bands": [{"name": name, "common_name": name}] if name in BANDS else [{"name": name}],
-            "raster:bands": [
-                {
-                    "data_type": "uint8" if quality else "uint16",
-                    "nodata": NO_DATA,
-                    "spatial_resolution": resolution,
-                    **({} if quality else {"scale": 1e-4, "offset": 0.0}),
-                }
-            ],
-        }
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "stac_extensions": [
-            "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
-            "https://stac-extensions.github.io/projection/v1.1.0/schema.json",
-            "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
-        ],
-        "id": scene_id,
-        "collection": COLLECTION,
-        "bbox": [round(v, 8) for v in outline.bounds],
-        "geometry": json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
-        "properties": {
-            "datetime": acquired.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "proj:epsg": window.epsg,
+    item = pystac.Item(
+        scene_id,
+        json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
+        [round(v, 8) for v in outline.bounds],
+        acquired.astimezone(UTC).replace(microsecond=0),
+        {
+            "proj:code": f"EPSG:{window.epsg}",
             "cocal:contract": SCENES,
-            "cocal:window": [window.left, window.top, window.width, window.height, window.resolution],
+            "cocal:window": list(astuple(window))[1:],
             **properties,
         },
-        "links": [
-            {"rel": "root", "href": "../../catalog.json", "type": "application/json"},
-            {"rel": "parent", "href": "../collection.json", "type": "application/json"},
-            {"rel": "collection", "href": "../collection.json", "type": "application/json"},
-        ],
-        "assets": assets,
-    }
+        stac_extensions=[eo.SCHEMA_URI, projection.SCHEMA_URI, raster.SCHEMA_URI],
+        collection=COLLECTION,
+    )
+    for name, resolution in bands.items():
+        own, quality = window.at(resolution), name in QUALITY
+        stored = {"data_type": "uint8"} if quality else {"data_type": "uint16", "scale": 1e-4, "offset": 0.0}
+        fields = {
+            "proj:shape": list(own.shape),
+            "proj:transform": list(own.transform)[:6],
+            "eo:bands": [{"name": name} | ({"common_name": name} if name in BANDS else {})],
+            "raster:bands": [stored | {"nodata": NO_DATA, "spatial_resolution": resolution}],
+        }
+        roles = ["metadata" if quality else "data"]
+        title = DESCRIPTIONS.get(name, name)
+        asset = pystac.Asset(f"./{name}.tif", title, None, pystac.MediaType.GEOTIFF, roles, fields)
+        item.add_asset(name, asset)
+    return _stac_dict(
+        item, root="../../catalog.json", parent="../collection.json", collection="../collection.json"
+    )
+
+
+def _stac_dict(stac: Any, items: Iterable[str] = (), **links: str) -> dict[str, Any]:
+    """A pystac object as a dict whose links are these relative paths: by relation, then of the items."""
+    import pystac
+
+    stac.clear_links()
+    stac.add_links(pystac.Link(rel, path, pystac.MediaType.JSON) for rel, path in links.items())
+    stac.add_links(pystac.Link("item", path, pystac.MediaType.GEOJSON) for path in items)
+    found: dict[str, Any] = stac.to_dict(include_self_link=False, transform_hrefs=False)
+    return found
 
 
 def scene_store(archive: str | Path) -> LocalStore:
@@ -146,10 +142,12 @@ def scene_store(archive: str | Path) -> LocalStore:
 def read_scene(folder: Path) -> Scene | None:
     """The committed scene in `folder`; None if its manifest is missing.
 
+    Items are read as JSON, as pystac takes ten times as long; those of cocal 0.1 (STAC 1.0, `proj:epsg`) too.
+
     Raises
     ------
     SceneReadError
-        A file of it is missing or has not its size any more. (Content is checked where pixels are read.)
+        A file is missing or its size changed. (Content is checked where pixels are read.)
     """
     manifest = Manifest.read(folder / "manifest.json")
     if manifest is None:
@@ -164,13 +162,13 @@ def read_scene(folder: Path) -> Scene | None:
         )
     item = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
     properties = item["properties"]
-    left, top, width, height, resolution = properties["cocal:window"]
+    epsg = properties.get("proj:epsg") or int(properties["proj:code"].removeprefix("EPSG:"))
     return Scene(
         item["id"],
         datetime.fromisoformat(properties["datetime"]),
-        Window(properties["proj:epsg"], left, top, width, height, resolution),
+        Window(epsg, *properties["cocal:window"]),
         {
-            name: Band(folder / f"{name}.tif", asset["raster:bands"][0]["spatial_resolution"])
+            name: Band(folder / f"{name}.tif", int(asset["proj:transform"][0]))
             for name, asset in item["assets"].items()
         },
         properties,
@@ -179,26 +177,38 @@ def read_scene(folder: Path) -> Scene | None:
 
 
 def list_scenes(archive: str | Path) -> list[Scene]:
-    """All committed scenes of the archive, by acquisition time and id."""
+    """All committed scenes of the archive, by acquisition time and id.
+
+    Raises
+    ------
+    InputError
+        There is no archive in this folder.
+    SceneReadError
+        A file of a scene is missing or its size changed.
+
+    Examples
+    --------
+    See `cocal.import_scenes`.
+    """
     home = Path(archive) / COLLECTION
     if not home.is_dir():
         raise InputError(
             f"no scene archive at {archive}",
             "a folder made by `cocal import` or `cocal simulate`",
             "nothing there",
-            "run `cocal import` first, or mend `archive:` in the config",
+            "run `cocal import` first, or correct `archive:` in the configuration",
         )
     found = (read_scene(path.parent) for path in sorted(home.glob("*/manifest.json")))
     return sorted((s for s in found if s is not None), key=lambda s: (s.acquired, s.id))
 
 
 def check_unchanged(scenes: Iterable[Scene]) -> None:
-    """Pass if every scene is still the one that was listed: another run may import into the same archive.
+    """Raise if a scene is not the one that was listed any more: another run may import into the same archive.
 
     Raises
     ------
     SceneReadError
-        Names the scenes that were made anew or removed: what was read of them may be of either kind.
+        Names the scenes that were replaced or removed.
     """
     changed = []
     for scene in scenes:
@@ -208,8 +218,8 @@ def check_unchanged(scenes: Iterable[Scene]) -> None:
             changed.append(scene.id)
     if changed:
         raise SceneReadError(
-            "scenes of the archive changed while they were worked on",
-            "an archive that stays as it is during a run",
+            "scenes of the archive changed while they were read",
+            "an archive that does not change during a run",
             ", ".join(changed[:6]) + (f" and {len(changed) - 6} more" if len(changed) > 6 else ""),
             "run again",
         )
@@ -217,39 +227,29 @@ def check_unchanged(scenes: Iterable[Scene]) -> None:
 
 def write_catalog(archive: str | Path) -> None:
     """Write catalog.json and collection.json over the committed scenes; unchanged files stay as they are."""
+    import pystac
+
     archive, scenes = Path(archive), list_scenes(archive)
     sweep_temporaries(archive)
-    items = [
-        {"rel": "item", "href": f"./{s.id}/{s.id}.json", "type": "application/geo+json"}
-        for s in sorted(scenes, key=lambda s: s.id)
-    ]
     outlines = [outline.bounds for _, outline in windows_bounds(s.window for s in scenes)]
     boxes = np.array(outlines or [(-180.0, -90.0, 180.0, 90.0)])
-    extent = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
-    times = [s.properties["datetime"] for s in scenes] or [None]
+    bbox = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    times: list[datetime | None] = [s.acquired for s in scenes] or [None]
     simulated = any(s.simulated for s in scenes)
     label = "SIMULATED scenes, not observations" if simulated else "Sentinel-2 scenes"
-    collection = {
-        "type": "Collection",
-        "id": COLLECTION,
-        "stac_version": "1.0.0",
-        "description": f"{label}: surface reflectance x 10000, offsets removed, 0 = no data",
-        "license": "other",
-        "extent": {"spatial": {"bbox": [extent]}, "temporal": {"interval": [[times[0], times[-1]]]}},
-        "links": [{"rel": "root", "href": "../catalog.json", "type": "application/json"}, *items],
-    }
-    catalog = {
-        "type": "Catalog",
-        "id": "cocal-archive",
-        "stac_version": "1.0.0",
-        "description": f"Scene archive of cocal ({label})",
-        "links": [
-            {"rel": "root", "href": "./catalog.json", "type": "application/json"},
-            {"rel": "child", "href": f"./{COLLECTION}/collection.json", "type": "application/json"},
-        ],
-    }
-    write_json(archive / COLLECTION / "collection.json", collection)
-    write_json(archive / "catalog.json", catalog)
+    collection = pystac.Collection(
+        COLLECTION,
+        f"{label}: surface reflectance x 10000, offsets removed, 0 = no data",
+        pystac.Extent(pystac.SpatialExtent([bbox]), pystac.TemporalExtent([[times[0], times[-1]]])),
+        license="other",
+    )
+    items = [f"./{scene_id}/{scene_id}.json" for scene_id in sorted(s.id for s in scenes)]
+    write_json(
+        archive / COLLECTION / "collection.json", _stac_dict(collection, items, root="../catalog.json")
+    )
+    catalog = pystac.Catalog("cocal-archive", f"Scene archive of cocal ({label})")
+    links = {"root": "./catalog.json", "child": f"./{COLLECTION}/collection.json"}
+    write_json(archive / "catalog.json", _stac_dict(catalog, **links))
 
 
 def scenes_within(scenes: Iterable[Scene], window: Window, start: date, end: date) -> list[Scene]:

@@ -1,8 +1,8 @@
-"""Tiles of GeoTIFFs as the archive writes them, without GDAL: the header once, then only what a window needs.
+"""GeoTIFFs as the archive writes them, read without GDAL: the header once, then only what a window needs.
 
-Taken are little-endian TIFF and BigTIFF of one band in square ZSTD tiles of unsigned integers of 8 or 16 bits, north up, with
-horizontal differences or none, none of them empty (TIFF 6.0, sections 2, 14 and 15; BigTIFF; predictor 2). For every other file `open_tiled` gives
-None and GDAL reads it; both give the same pixels.
+Supported are little-endian TIFF and BigTIFF of one band, north up, in square ZSTD tiles of unsigned integers
+of 8 or 16 bits, with horizontal differences (predictor 2) or none, without empty tiles (TIFF 6.0, sections 2,
+14, 15; BigTIFF). For every other file `open_tiled` returns None and GDAL reads it; both give the same pixels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TYPES = {1: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
 
 @dataclass(frozen=True, eq=False)
 class Tiled:
-    """Where the pixels of one file are. `offset` and `count` (bytes) are of each tile, row by row."""
+    """The layout of one file. `offset` and `count` (bytes) are of each tile, row by row."""
 
     path: Path
     width: int
@@ -44,19 +44,21 @@ class Tiled:
     offset: NDArray[np.uint64]
     count: NDArray[np.uint64]
 
-    def takes(self, window: Window, resolution: int, dtype: str) -> bool:
-        """Whether the file is as it is said to be, and its pixels are whole pixels of `window`."""
+    def fits(self, window: Window, resolution: int, dtype: str) -> bool:
+        """True if the file has this pixel size and dtype, and its pixels are whole pixels of `window`."""
         return self.resolution == resolution and self.dtype == dtype and resolution % window.resolution == 0
 
     def read(self, window: Window, out: NDArray[Any], box: Box) -> None:
-        """Put the pixels of `window` into the `box` of `out` (y, x), coarse ones repeated; what lies outside the file stays as it is.
+        """Write the pixels of `window` into the `box` of `out` (y, x), coarse ones repeated.
+
+        Pixels outside the file are left as they are.
 
         Raises
         ------
         ValueError, OSError
-            A tile is cut short or cannot be unpacked.
+            A tile is truncated or cannot be decompressed.
         """
-        from cocal.archive.unpack import place  # numba is 60 MB: a download does without
+        from cocal.archive.unpack import write_tile  # numba is 60 MB: a download does without
 
         repeat = self.resolution // window.resolution
         down = (self.top - window.top) // window.resolution
@@ -72,7 +74,7 @@ class Tiled:
                     top = box[0] + i * self.side * repeat - down
                     left = box[2] + j * self.side * repeat - right
                     part, width = tile[: limit[0]], min(limit[1], self.side)
-                    place(part, width, self.differences, repeat, top, left, box, out)
+                    write_tile(part, width, self.differences, repeat, top, left, box, out)
 
     def _tile(self, handle: int, number: int) -> NDArray[Any]:
         packed = os.pread(handle, int(self.count[number]), int(self.offset[number]))
@@ -81,13 +83,13 @@ class Tiled:
 
 
 def _tiles(shift: int, length: int, whole: int, side: int) -> range:
-    """Numbers of the tiles, `side` long, that a window of `length` beginning at `shift` of `whole` touches."""
+    """Numbers of the tiles of `side` pixels that `length` pixels from `shift` on, of `whole`, touch."""
     first, last = max(shift, 0), min(shift + length, whole)
     return range(first // side, -(-last // side)) if first < last else range(0)
 
 
 def open_tiled(path: Path) -> Tiled | None:
-    """The layout of a file; None if it is none that this module takes, or not there."""
+    """The layout of a file; None if this module does not support it, or it is missing."""
     try:
         state = path.stat()
     except OSError:
@@ -134,13 +136,14 @@ def _layout(path: Path, tags: dict[int, NDArray[Any]]) -> Tiled | None:
     width, height, side, bits = one(_WIDTH), one(_HEIGHT), one(_TILE_WIDTH), one(_BITS)
     scale, tie, predictor = tags[_SCALE], tags[_TIE], one(_PREDICTOR, 1)
     tiles = -(-width // side) * -(-height // side)
-    taken = (
+    supported = (
         one(_COMPRESSION) == _ZSTD and one(_SAMPLES, 1) == 1 and one(_FORMAT, 1) == _UNSIGNED
         and bits in (8, 16) and predictor in (1, _DIFFERENCES) and one(_TILE_HEIGHT) == side
         and len(tags[_OFFSETS]) == len(tags[_COUNTS]) == tiles and tags[_COUNTS].all()
-        and scale[0] == scale[1] == int(scale[0]) and not tie[:3].any() and (tie[3:5] == tie[3:5].astype(int)).all()
+        and scale[0] == scale[1] == int(scale[0])
+        and not tie[:3].any() and (tie[3:5] == tie[3:5].astype(int)).all()
     )  # fmt: skip
-    if not taken:
+    if not supported:
         return None
     return Tiled(
         path, width, height, side, int(tie[3]), int(tie[4]), int(scale[0]), np.dtype(f"<u{bits // 8}"),

@@ -1,4 +1,4 @@
-"""Window + items -> scenes/1."""
+"""Reflectance of a window: items of the archive -> scenes/1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int =
     Raises
     ------
     SceneReadError
-        The file is missing, cut short, or cannot be unpacked.
+        The file is missing, truncated, or cannot be decompressed.
     """
     out = np.full(window.shape, fill, dtype=dtype)
     read_into(path, window, native, out, window)
@@ -35,7 +35,7 @@ def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int =
 
 
 def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whole: Window) -> None:
-    """`read_raster` into the part of `plane` (y, x), which is that of `whole`, where `window` lies; no data leaves it as it is.
+    """`read_raster` into the part `window` of `plane` (y, x; on `whole`); unchanged outside the file.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whol
     rows, columns = whole.slices_of(window)
     tiled = open_tiled(path)
     try:
-        if tiled is not None and tiled.takes(window, native, str(plane.dtype)):
+        if tiled is not None and tiled.fits(window, native, str(plane.dtype)):
             tiled.read(window, plane, (rows.start, rows.stop, columns.start, columns.stop))
         else:
             _read_by_gdal(path, window, native, plane[rows, columns])
@@ -80,14 +80,40 @@ def _read_by_gdal(path: Path, window: Window, native: int, out: NDArray[Any]) ->
 def read_scenes(
     scenes: Sequence[Scene], window: Window, bands: Sequence[str], inner: Window | None = None
 ) -> xr.Dataset:
-    """scenes/1 on `window`: `bands` by name, one time step per day, ascending.
+    """Reflectance x 10000 of `bands` on `window`, one time step per day, ascending (contract scenes/1).
 
     Scenes of one day are merged pixel by pixel: the newest processing baseline first, then the id. A
-    pixel comes from the first scene in which every reflectance band asked for is valid, so that its
-    bands belong to one acquisition. Where there is none its bands are 0, and its class and cloud probability are those of
-    the first scene that has a class: a cloud is one, and hides its surroundings, where a band is missing too.
+    pixel comes from the first scene in which every requested reflectance band is valid, so that its
+    bands belong to one acquisition. Where there is none its bands are 0, and its class and cloud
+    probability are those of the first scene that has a class: a cloud is one, and hides its
+    surroundings, where a band is missing too.
 
-    Around `inner` only classes and cloud probabilities are wanted: reflectance may be 0 there.
+    Parameters
+    ----------
+    scenes
+        As `list_scenes` returns them; only those that touch the window need be given.
+    window
+        Pixels to read, on the lattice of 10 m; coarser bands are repeated.
+    bands
+        Common names (`cocal.contracts.BANDS`, `QUALITY`).
+    inner
+        Outside of it reflectance is not needed, only classes and cloud probabilities: it may be 0 there.
+
+    Returns
+    -------
+    xarray.Dataset
+        (time, y, x): uint16 per band, 0 = no data; uint8 `scl` and `cloud_probability`, 255 = not offered.
+
+    Raises
+    ------
+    InputError
+        A scene lacks a band.
+    SceneReadError
+        A file is missing or truncated.
+
+    Examples
+    --------
+    See `cocal.import_scenes`.
     """
     missing = sorted({f"{name} in {s.id}" for s in scenes for name in bands if name not in s.bands})
     if missing:
@@ -132,9 +158,9 @@ def _merge_day(
     time: int,
     inner: Window,
 ) -> None:
-    """Fill one day of `stack` (band, time, y, x) and of the `stacks` by name, whose bands are views of it, best scene first.
+    """Fill index `time` of `stack` (band, time, y, x) and of `stacks` by name, whose bands are views of it.
 
-    Around `inner` bands are read only where several scenes meet: which of them a pixel is of depends on all its bands.
+    Around `inner` bands are read only if a day has several scenes: all bands decide which one gives a pixel.
     """
     from cocal.archive.unpack import keep_whole  # numba is 60 MB: a download does without
 
@@ -151,24 +177,26 @@ def _merge_day(
     for scene in best_first[1:]:
         if not empty.any():
             return
-        empty &= ~_take(scene, window, out, empty)
+        empty &= ~_fill_empty(scene, window, out, empty)
 
 
-def _take(
+def _fill_empty(
     scene: Scene, window: Window, out: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Put what a scene holds into `out`: bands where it is whole and `empty`, which is returned; classes there and where none was known."""
+    """Copy bands into `out` where the scene is whole and `empty`, classes there and where there is none yet.
+
+    Returns the pixels (y, x) whose bands were copied.
+    """
     values = {
         name: read_raster(scene.bands[name].path, window, scene.bands[name].resolution, str(plane.dtype))
         for name, plane in out.items()
     }
-    whole = empty.copy()
-    for name, array in values.items():
-        if name not in QUALITY:
-            whole &= array != NO_DATA
-    better = whole.copy()
+    whole: NDArray[np.bool_] = empty.copy()
+    for band in (v for name, v in values.items() if name not in QUALITY):
+        whole &= band != NO_DATA
+    better = whole
     if "scl" in out:
-        better |= (out["scl"] == NO_DATA) & (values["scl"] != NO_DATA)
+        better = whole | ((out["scl"] == NO_DATA) & (values["scl"] != NO_DATA))
     for name, array in values.items():
         np.copyto(out[name], array, where=better if name in QUALITY else whole)
     return whole

@@ -1,4 +1,4 @@
-"""The compiled part of reading: differences become pixels, repeated where they are coarse, in their place."""
+"""The compiled part of reading: undo the predictor, repeat coarse pixels, write them into the array."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Box = tuple[int, int, int, int]
 
 
 @njit(cache=True)
-def place(
+def write_tile(
     tile: NDArray[Any],
     width: int,
     differences: bool,
@@ -23,7 +23,10 @@ def place(
     box: Box,
     out: NDArray[Any],
 ) -> None:
-    """Put the first `width` columns of `tile` into the `box` of `out` (y, x); its corner (top, left) may lie outside of that."""
+    """Write the first `width` columns of `tile`, its corner at (top, left), into the `box` of `out` (y, x).
+
+    What lies outside the box is left out.
+    """
     row, wide = np.empty(width, dtype=out.dtype), np.empty(width * repeat, dtype=out.dtype)
     first, last = max(left, box[2]), min(left + width * repeat, box[3])
     for r in range(tile.shape[0]):
@@ -53,7 +56,7 @@ def _undo(packed: NDArray[Any], differences: bool, row: NDArray[Any]) -> None:
 
 @njit(cache=True)
 def _widen(row: NDArray[Any], repeat: int, wide: NDArray[Any]) -> None:
-    """Each value `repeat` times; twice is written out, since the compiler makes vectors of that."""
+    """Each value `repeat` times; twice is written out because the compiler vectorises that."""
     if repeat == 1:
         for c in range(row.size):
             wide[c] = row[c]
@@ -69,7 +72,7 @@ def _widen(row: NDArray[Any], repeat: int, wide: NDArray[Any]) -> None:
 
 @njit(cache=True)
 def keep_whole(stack: NDArray[np.uint16], time: int, box: Box) -> NDArray[np.bool_]:
-    """Which pixels of the `box` (y, x) have every band of `stack` (band, time, y, x) at `time`; the bands of others become 0."""
+    """(y, x) True where every band of `stack` (band, time, y, x) has data in `box`; others become 0."""
     whole = np.empty((box[1] - box[0], box[3] - box[2]), dtype=np.bool_)
     for y in range(box[0], box[1]):
         row = whole[y - box[0]]

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from cocal.archive.unpack import place
+from cocal.archive.unpack import write_tile
 from cocal.classify.kernel import kernel_of
 from cocal.classify.minimum import kept_levels
 from cocal.features import FeatureSettings
@@ -39,6 +39,6 @@ def warm() -> float:
         copy_values(statistics.statistic(name), np.empty(2, np.float32))
     for dtype in (np.uint8, np.uint16):
         tile, whole = np.frombuffer(bytes(8), dtype).reshape(2, -1), (0, 2, 0, 2)
-        place(tile, 2, True, 1, 0, 0, whole, np.zeros((2, 2), dtype))
+        write_tile(tile, 2, True, 1, 0, 0, whole, np.zeros((2, 2), dtype))
     kept_levels(np.zeros((2, 2), dtype=np.int16), 2)
     return time.monotonic() - began
