@@ -1,6 +1,6 @@
-"""One YAML file -> RunConfig: frozen, complete, unknown keys forbidden, every problem at once.
+"""Read a YAML file as RunConfig: frozen, unknown keys forbidden, all problems reported at once.
 
-Paths in the file are relative to the folder of the file.
+Each package defines the settings of its sections; this module composes them. Paths are relative to the folder of the file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cocal.classify.settings import ClassifySettings, SampleSettings, SeriesSamples, TrainSettings
+from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
 from cocal.errors import ConfigError, InputError
-from cocal.estimate import ESTIMATORS, INTERVALS
+from cocal.estimate.settings import ComparisonSettings, DensitySettings, EstimateSettings, LegalSettings
 from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
 from cocal.fieldwork.design.settings import DesignSettings
@@ -32,7 +32,7 @@ class _Section(BaseModel):
 
 
 class PeriodSettings(_Section):
-    """One map: a name and the days it speaks of, both included."""
+    """The period of one map: a name, the first and the last day, both included."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     start: date
@@ -50,7 +50,7 @@ class PeriodSettings(_Section):
 
 
 class GridSettings(_Section):
-    """Work units. They change speed and memory, never a result."""
+    """Sizes of work units. They change speed and memory, no result."""
 
     tile_px: Annotated[int, Field(ge=48, multiple_of=6)] = 1536
     block_px: Annotated[int, Field(ge=16)] = 384
@@ -62,31 +62,13 @@ class GridSettings(_Section):
         return self
 
 
-class TrainSection(_Section):
-    """A model trained inside the run: labelled places or series, and how to train."""
-
-    samples: SampleSettings
-    model: TrainSettings
-    period: str | None = Field(None, description="name of the period that the labels refer to")
-    previous_maps: tuple[Path, ...] = Field(
-        (), description="class maps of the years before, last first (class codes of the scheme): null models"
-    )
-
-
-class SeriesSection(_Section):
-    """A table of labelled time series, and how to train."""
-
-    samples: SeriesSamples
-    model: TrainSettings
-
-
 class SeriesConfig(_Section):
-    """A model from a table of labelled time series alone: no area, no image."""
+    """The configuration of a model that is trained from a table of labelled time series, without area and images."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     runs: Path = Field(description="folder that holds the folders of runs")
     scheme: Path | None = Field(None, description="left out: the labels of the table are the classes")
-    target: str | None = Field(None, description="the label that validation looks after, without a scheme")
+    target: str | None = Field(None, description="without a scheme: the label whose scores select the model")
     period: PeriodSettings | None = Field(
         None, description="left out: the first to the last date of the table"
     )
@@ -107,100 +89,15 @@ class SeriesConfig(_Section):
         return self.runs / self.name
 
 
-Range = Annotated[tuple[float, float], Field(description="low and high end, within 0 to 1")]
-
-
-class ReferenceErrorSettings(_Section):
-    """How often the observers may be wrong, as ranges: what the second observers' agreement supports."""
-
-    sensitivity: Range
-    specificity: Range
-
-    @model_validator(mode="after")
-    def _usable(self) -> ReferenceErrorSettings:
-        if not all(0 <= a <= b <= 1 for a, b in (self.sensitivity, self.specificity)):
-            raise ValueError("give each range as [low, high] within 0 to 1")
-        if self.sensitivity[0] + self.specificity[0] <= 1:
-            raise ValueError("the low ends sum to 1 or less: such labels are no better than chance")
-        return self
-
-
-class EstimateSettings(_Section):
-    """How hectares are estimated from a probability sample."""
-
-    estimator: str
-    interval: str
-    confidence: Annotated[float, Field(ge=0.5, lt=1)]
-    collapse: tuple[str, ...] = Field((), description='strata to merge, "A+B"')
-    reference_error: ReferenceErrorSettings | None = None
-
-    @model_validator(mode="after")
-    def _known(self) -> EstimateSettings:
-        problems = []
-        for name, value, allowed in (
-            ("estimator", self.estimator, ESTIMATORS),
-            ("interval", self.interval, tuple(INTERVALS)),
-        ):
-            if value not in allowed:
-                problems.append(f"{name} {value!r}; allowed: {', '.join(allowed)}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-
-class ComparisonSettings(_Section):
-    """What estimates are set beside."""
-
-    max_unobserved: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="a region with a larger unobserved share is marked as not comparable"
-    )
-    official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
-    same_definition: tuple[str, ...] = Field(
-        (), description="definitions of official figures that mean what the class scheme's target means"
-    )
-    eradication: Path | None = Field(None, description="CSV: region_id, year, claimed_ha, source, ...")
-    field: Path | None = Field(None, description="CSV: region_id, period, class, field_ha")
-    truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
-
-
-class LimitSettings(_Section):
-    """A legal limit on the target in a set of zones."""
-
-    id: str
-    zones: Annotated[tuple[str, ...], Field(min_length=1, description="zone ids, or patterns such as AZ-*")]
-    limit_ha: Annotated[float, Field(ge=0)]
-    source: str
-
-
-class LegalSettings(_Section):
-    """Zones of the law: where coca is authorised, where nature is protected, and how much may grow."""
-
-    zones: RegionSettings = Field(description="as `regions:`; where zones overlap the first owns the ground")
-    kinds: dict[str, Literal["authorised", "protected"]] = Field(
-        description="zone id, or pattern -> what the zone is; the first that fits"
-    )
-    limits: tuple[LimitSettings, ...] = ()
-
-
-class DensitySettings(_Section):
-    """Hectares per square of a grid, and when a square may be published."""
-
-    cell_m: Annotated[int, Field(ge=100, multiple_of=10, description="side of a square; agencies: 1000")]
-    min_plots: Annotated[
-        int, Field(ge=2, description="a square with the target and fewer plots is not published")
-    ]
-    plot_ha: Annotated[float, Field(ge=0, description="smallest patch of the map that counts as a plot")]
-
-
 class WorkerSettings(_Section):
-    """The local cluster; null = sized from cores and memory."""
+    """The local cluster; None: sized from cores and memory."""
 
     workers: Annotated[int, Field(ge=1)] | None = None
     memory_gib: Annotated[float, Field(gt=0)] | None = None
 
 
 class RunConfig(_Section):
-    """Everything one run needs."""
+    """The configuration of one run."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     runs: Path = Field(description="folder that holds the folders of runs")
@@ -216,7 +113,7 @@ class RunConfig(_Section):
     density: DensitySettings | None = None
     grid: GridSettings = GridSettings()
     area: tuple[float, float, float, float] | None = Field(
-        None, description="west, south, east, north: planned on while region files are not there yet"
+        None, description="west, south, east, north: used for plans while there are no region files"
     )
     imports: tuple[SceneImport, ...] = ()
     source: Source | None = None
@@ -230,7 +127,7 @@ class RunConfig(_Section):
     estimate: EstimateSettings | None = None
     comparison: ComparisonSettings | None = None
     keep: tuple[Literal["features"], ...] = ()
-    publish: bool = Field(False, description="write public/: what of the run may leave the office")
+    publish: bool = Field(False, description="write public/: the outputs that may be published")
     local: WorkerSettings = WorkerSettings()
 
     @model_validator(mode="after")
@@ -244,13 +141,13 @@ class RunConfig(_Section):
         if self.train and (self.train.period or names[0]) not in names:
             problems.append(f"train.period: {self.train.period!r} is not one of {', '.join(names)}")
         if self.train and self.train.period is None and len(names) > 1:
-            problems.append(f"train.period: say which of {', '.join(names)} the labels refer to")
+            problems.append(f"train.period: name the period of the labels, one of {', '.join(names)}")
         if self.estimate and (self.records is None or self.records.strata is None):
             problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
         problems += self._design_problems(names)
         problems += self._download_problems()
         if needs_dem(self.index) and self.dem is None:
-            problems.append("dem: elevation or slope is asked for in index.features, so give a raster")
+            problems.append("dem: index.features has elevation or slope, which need a raster")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -261,7 +158,7 @@ class RunConfig(_Section):
             return []
         problems = []
         if design.period is None and len(periods) > 1:
-            problems.append(f"design.period: say which of {', '.join(periods)} is stratified")
+            problems.append(f"design.period: name the period to stratify, one of {', '.join(periods)}")
         if (design.period or periods[0]) not in periods:
             problems.append(f"design.period: {design.period!r} is not one of {', '.join(periods)}")
         for key in ("interval", "confidence"):
@@ -275,7 +172,7 @@ class RunConfig(_Section):
     def _download_problems(self) -> list[str]:
         problems = []
         if (self.source is None) != (self.download is None):
-            problems.append("give `source:` and `download:` together: from where, and within which bounds")
+            problems.append("give `source:` and `download:` together")
         if self.download and halo_px(self.index) > self.download.margin_px:
             problems.append(
                 f"download.margin_px: {self.download.margin_px} px are too few, index needs {halo_px(self.index)}"
@@ -296,7 +193,7 @@ _Config = TypeVar("_Config", RunConfig, SeriesConfig)
 
 
 def read_config(path: str | Path) -> RunConfig:
-    """The configuration in a YAML file.
+    """The configuration in a YAML file, with absolute paths.
 
     Raises
     ------
@@ -304,13 +201,25 @@ def read_config(path: str | Path) -> RunConfig:
         The file cannot be read.
     ConfigError
         It is not YAML, or keys are unknown, missing or wrong: all are listed with their path.
+
+    Examples
+    --------
+    See docs/api.md: `configured = cocal.read_config(config)`. A wrong file:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "run.yaml"
+    >>> _ = path.write_text("nme: demo")
+    >>> read_config(path)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+        ...
+    cocal.errors.ConfigError: configuration run.yaml cannot be used; 8 problem(s): ...
     """
     path = Path(path)
     return _read(path, _content(path), RunConfig)
 
 
 def read_training(path: str | Path) -> RunConfig | SeriesConfig:
-    """What `cocal train` is given: a run, or a table of time series without `regions` and `archive`.
+    """The configuration of `cocal train`: of a run, or of a table of time series without `regions` and `archive`.
 
     Raises
     ------
@@ -331,7 +240,7 @@ def _content(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(
-            f"configuration {path}", "a readable YAML file", str(err), "name an existing file"
+            f"configuration {path}", "a readable YAML file", str(err), "name a file that exists"
         ) from err
     try:
         content = yaml.safe_load(text)
@@ -349,14 +258,14 @@ def _read(path: Path, content: dict[str, Any], model: type[_Config]) -> _Config:
         lines = "\n".join(f"    {line}" for line in describe_problems(err, model))
         raise ConfigError(
             f"configuration {path} cannot be used; {err.error_count()} problem(s):\n{lines}",
-            remedy="mend these keys; docs/configuration.md describes each",
+            remedy="fix these keys; docs/configuration.md describes each",
         ) from err
     absolute: _Config = _absolute(config, path.resolve().parent)
     return absolute
 
 
 def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line per problem: the key's path, what is wrong, what is allowed."""
+    """One line per problem: path of the key, problem, allowed values."""
     lines = []
     for problem in err.errors(include_url=False):
         location = [part for part in problem["loc"] if not str(part).endswith("Settings")]
@@ -380,7 +289,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _keys_beside(model: type[BaseModel], location: list[Any]) -> set[str]:
-    """The keys allowed where the last part of `location` was found."""
+    """The keys allowed in the section of the last part of `location`."""
     models = [model]
     for part in location[:-1]:
         inner = [m.model_fields[part].annotation for m in models if part in m.model_fields]

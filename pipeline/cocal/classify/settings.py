@@ -225,3 +225,21 @@ class ClassifySettings(_Settings):
         default=False,
         description="write how unlike the training samples each pixel is, and the hectares where the model does not apply",
     )
+
+
+class TrainSection(_Settings):
+    """A model trained inside the run: labelled places or series, and how to train."""
+
+    samples: SampleSettings
+    model: TrainSettings
+    period: str | None = Field(None, description="name of the period that the labels refer to")
+    previous_maps: tuple[Path, ...] = Field(
+        (), description="class maps of the years before, last first (class codes of the scheme): null models"
+    )
+
+
+class SeriesSection(_Settings):
+    """A table of labelled time series, and how to train."""
+
+    samples: SeriesSamples
+    model: TrainSettings

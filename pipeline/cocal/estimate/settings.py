@@ -1,9 +1,15 @@
-"""What may be asked for: estimators, intervals, levels."""
+"""Settings of estimates, comparisons, legal zones and squares, and the allowed estimators and intervals."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from cocal.errors import UsageError
 from cocal.estimate.intervals import INTERVALS
+from cocal.regions import RegionSettings
 
 ASSISTED = ("difference", "regression")
 """Estimators that need the map's class at every point, beside its mapped area."""
@@ -15,15 +21,99 @@ MIN_REGION_POINTS = 10
 
 
 def check_settings(estimator: str, interval: str, confidence: float) -> None:
-    """Raise UsageError naming every setting that is not allowed."""
-    problems = []
-    if estimator not in ESTIMATORS:
-        problems.append(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
-    if interval not in INTERVALS:
-        problems.append(f"interval {interval!r}; allowed: {', '.join(INTERVALS)}")
+    """Raise UsageError with every setting that is not allowed."""
+    problems = _unknown(estimator, interval)
     if not 0.5 <= confidence < 1:
         problems.append(f"confidence {confidence!r}; allowed: from 0.5 to below 1")
     if problems:
         raise UsageError(
             "the estimate cannot be made as asked", "", "; ".join(problems), "choose one allowed"
         )
+
+
+def _unknown(estimator: str, interval: str) -> list[str]:
+    given = (("estimator", estimator, ESTIMATORS), ("interval", interval, INTERVALS))
+    return [f"{key} {v!r}; allowed: {', '.join(allowed)}" for key, v, allowed in given if v not in allowed]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Range = Annotated[tuple[float, float], Field(description="low and high end, within 0 to 1")]
+
+
+class ReferenceErrorSettings(_Settings):
+    """How often the observers may be wrong, as ranges that agree with the second observers."""
+
+    sensitivity: Range
+    specificity: Range
+
+    @model_validator(mode="after")
+    def _usable(self) -> ReferenceErrorSettings:
+        if not all(0 <= a <= b <= 1 for a, b in (self.sensitivity, self.specificity)):
+            raise ValueError("give each range as [low, high] within 0 to 1")
+        if self.sensitivity[0] + self.specificity[0] <= 1:
+            raise ValueError("the low ends sum to 1 or less: such labels are no better than chance")
+        return self
+
+
+class EstimateSettings(_Settings):
+    """How hectares are estimated from a probability sample."""
+
+    estimator: str
+    interval: str
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    collapse: tuple[str, ...] = Field((), description='strata to merge, "A+B"')
+    reference_error: ReferenceErrorSettings | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> EstimateSettings:
+        problems = _unknown(self.estimator, self.interval)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class ComparisonSettings(_Settings):
+    """Figures that estimates are compared with."""
+
+    max_unobserved: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="a region with a larger unobserved share is marked as not comparable"
+    )
+    official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
+    same_definition: tuple[str, ...] = Field(
+        (), description="definitions of official figures that equal the target of the class scheme"
+    )
+    eradication: Path | None = Field(None, description="CSV: region_id, year, claimed_ha, source, ...")
+    field: Path | None = Field(None, description="CSV: region_id, period, class, field_ha")
+    truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
+
+
+class LimitSettings(_Settings):
+    """A legal limit on the target in a set of zones."""
+
+    id: str
+    zones: Annotated[tuple[str, ...], Field(min_length=1, description="zone ids, or patterns such as AZ-*")]
+    limit_ha: Annotated[float, Field(ge=0)]
+    source: str
+
+
+class LegalSettings(_Settings):
+    """Zones of the law: where coca is authorised, where nature is protected, and how much may grow."""
+
+    zones: RegionSettings = Field(description="as `regions:`; where zones overlap the first owns the ground")
+    kinds: dict[str, Literal["authorised", "protected"]] = Field(
+        description="zone id, or pattern -> what the zone is; the first that fits"
+    )
+    limits: tuple[LimitSettings, ...] = ()
+
+
+class DensitySettings(_Settings):
+    """Hectares per square of a grid, and when a square may be published."""
+
+    cell_m: Annotated[int, Field(ge=100, multiple_of=10, description="side of a square; agencies: 1000")]
+    min_plots: Annotated[
+        int, Field(ge=2, description="a square with the target and fewer plots is not published")
+    ]
+    plot_ha: Annotated[float, Field(ge=0, description="smallest patch of the map that counts as a plot")]

@@ -23,9 +23,9 @@ from cocal.classify import (
     train_and_validate,
     write_trained,
 )
-from cocal.classify.settings import SeriesSamples
+from cocal.classify.settings import SeriesSamples, TrainSection
 from cocal.classify.validation.nulls import PREVIOUS
-from cocal.config import RunConfig, TrainSection
+from cocal.config import RunConfig
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
 from cocal.features import feature_names, halo_px, series_features
