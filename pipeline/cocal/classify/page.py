@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cocal.assets import asset
 from cocal.classify.card import ModelCard
 from cocal.classify.validation.validate import score_tables
 
@@ -24,10 +25,10 @@ class Section:
 
 def card_page(card: ModelCard) -> str:
     """The page as HTML text; equal cards give equal text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("cocal.classify", "assets"),
+        loader=FileSystemLoader(asset("classify/assets")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -27,11 +27,12 @@ import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Literal, get_args
 
 import pandas as pd
 import yaml
+
+from cocal.assets import asset
 
 Language = Literal["es", "en"]
 Level = Literal["note", "warning", "reason"]
@@ -89,7 +90,7 @@ class NoteType:
 @cache
 def note_types() -> dict[str, NoteType]:
     """Code -> its declaration, in the order of texts.yaml."""
-    source = resources.files("cocal.notes").joinpath("texts.yaml").read_text(encoding="utf-8")
+    source = asset("notes/texts.yaml").read_text(encoding="utf-8")
     declared = yaml.safe_load(source)
     return {
         code: NoteType(entry["level"], entry.get("values", {}), {k: entry[k] for k in get_args(Language)})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cocal.assets import asset
 from cocal.report.content import ReportContent, check_content
 from cocal.report.texts import LANGUAGES, Voice
 from cocal.report.view import page_view
@@ -39,13 +39,13 @@ def report(folder: str | Path, content: ReportContent) -> Path:
 def render(content: ReportContent) -> str:
     """The page as HTML text."""
     environment = Environment(
-        loader=PackageLoader("cocal.report", "assets"),
+        loader=FileSystemLoader(asset("report/assets")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = _style(content), _asset("switch.js")
+    style, script = _style(content), asset("report/assets/switch.js").read_text(encoding="utf-8")
     text = environment.get_template("page.html.j2").render(
         content=content,
         pages=[page_view(content, Voice(language, content.scheme)) for language in LANGUAGES],
@@ -56,12 +56,8 @@ def render(content: ReportContent) -> str:
     return text + "\n"
 
 
-def _asset(name: str) -> str:
-    return resources.files("cocal.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
 def _style(content: ReportContent) -> str:
-    style = _asset("style.css")
+    style = asset("report/assets/style.css").read_text(encoding="utf-8")
     if content.simulated:
         words = " · ".join(Voice(language, content.scheme)("simulated_word") for language in LANGUAGES)
         style += _PRINT_MARK.format(words)

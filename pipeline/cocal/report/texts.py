@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 import yaml
 
+from cocal.assets import asset
 from cocal.contracts import UNOBSERVED
 from cocal.report import numbers
 from cocal.report.content import Words
@@ -22,7 +22,7 @@ LANGUAGES: tuple[Language, ...] = ("es", "en")
 @lru_cache
 def texts() -> dict[str, dict[str, str]]:
     """Sentences by key, {"es": ..., "en": ...} each: all on the page that is not data. No line breaks before a unit."""
-    source = resources.files("cocal.report").joinpath("assets/texts.yaml").read_text(encoding="utf-8")
+    source = asset("report/assets/texts.yaml").read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = yaml.safe_load(source)
     return {
         key: {language: text.replace("} ha", "}\N{NO-BREAK SPACE}ha") for language, text in entry.items()}

@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cocal.assets import asset
 from cocal.fieldwork.checks.text import mend_mojibake
 
-SYNONYMS = Path(__file__).with_name("synonyms.yaml")
+SYNONYMS = asset("fieldwork/checks/synonyms.yaml")
 
 
 @dataclass(frozen=True)

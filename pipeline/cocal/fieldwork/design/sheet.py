@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cocal.assets import asset
 from cocal.fieldwork.design.draw import MAIN
 from cocal.fieldwork.design.texts import SHEET
 from cocal.scheme import ClassScheme
@@ -25,10 +26,10 @@ def write_sheet(
 
     `regions` gives the name of each region id. Strata and map classes are not on it.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("cocal.fieldwork.design", "assets"),
+        loader=FileSystemLoader(asset("fieldwork/design/assets")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

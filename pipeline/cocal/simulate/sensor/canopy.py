@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.assets import asset
 from cocal.simulate.land.history import state
 from cocal.simulate.land.kinds import KINDS, SURFACE_SPECTRA
 from cocal.simulate.land.patches import Patches
@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 @cache
 def _canopies() -> tuple[dict[str, int], Array]:
     """(row by leaf, (leaf, step, band)): reflectance at leaf areas from 0 to 8 in even steps."""
-    path = Path(__file__).with_name("canopies.csv")
+    path = asset("simulate/sensor/canopies.csv")
     lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     names = list(dict.fromkeys(line[0] for line in lines))
     even = np.linspace(0.0, _MOST, _STEPS)
