@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from cocal.code import Package, closure_of, code_of, libraries_of
+from cocal.code import Package, _closure_of_names, closure_of, code_of, libraries_of
 from cocal.errors import CodeError
 from cocal.run.worker.tiles import block_map, finish_tile
 
@@ -143,7 +145,7 @@ def test_a_local_name_hides_the_one_of_the_module():
 def test_a_functions_closure_and_libraries():
     reached = closure_of(block_map, finish_tile)
     assert {
-        "cocal.features.temporal.DAYS_PER_YEAR",
+        "cocal.features.kernels.DAYS_PER_YEAR",
         "cocal.grid.Window",
         "cocal.run.worker.tiles.MapTask",
     } <= reached
@@ -165,3 +167,51 @@ def twice(n: int) -> int:
 
 def test_a_function_outside_the_package_is_followed_in_its_file():
     assert closure_of(make_here) == {f"{__name__}.make_here", f"{__name__}.twice"}
+
+
+FORMS = '''
+from pydantic import BaseModel, Field
+
+
+class Settings(BaseModel):
+    size_m: float = Field(10.0, description="metres")
+
+
+def make(settings: Settings):
+    def inner():
+        """Inner."""
+        return f"{settings.size_m:.2f} m" + f"{settings!r}"
+    return inner
+'''
+
+
+def test_a_description_and_an_inner_docstring_are_not_hashed():
+    edited = FORMS.replace('"metres"', '"metres of a side"').replace('"""Inner."""', '"""In."""')
+    assert digest(maker=edited) == digest(maker=FORMS)
+    for old, new in ((".2f", ".3f"), ("!r", "!s"), ("10.0", "11.0"), (' m"', ' km"')):
+        assert digest(maker=FORMS.replace(old, new)) != digest(maker=FORMS)
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1, 2]", b'[["cocal.x"], "0"]', None])
+def test_a_damaged_cache_is_not_trusted(
+    damage: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    _closure_of_names.cache_clear()
+    whole = closure_of(finish_tile)
+    (file,) = tmp_path.rglob("*.json")
+    good = file.read_bytes()
+    file.write_bytes(good.replace(b"cocal.grid.Window", b"cocal.grid.Widow") if damage is None else damage)
+    _closure_of_names.cache_clear()
+    assert closure_of(finish_tile) == whole
+    assert file.read_bytes() == good
+    _closure_of_names.cache_clear()
+
+
+def test_without_a_cache_the_closure_is_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    whole = closure_of(finish_tile)
+    (tmp_path / "cocal").write_text("not a folder", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    _closure_of_names.cache_clear()
+    assert closure_of(finish_tile) == whole
+    _closure_of_names.cache_clear()

@@ -17,8 +17,12 @@ import ast
 import hashlib
 import inspect
 import json
+import logging
+import os
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -26,14 +30,17 @@ from pathlib import Path
 from typing import Any
 
 from cocal.assets import PACKAGE
+from cocal.caches import keyed_folder, user_cache
 from cocal.errors import CodeError
+
+log = logging.getLogger(__name__)
 
 ROOT = "cocal"
 LOOSE = "<module>"
 """Name of the statements of a module that define no name."""
 
-NOT_FOLLOWED = (f"{ROOT}.code.", f"{ROOT}.assets.")
-"""Modules that name outputs and package data, and make none."""
+NOT_FOLLOWED = (f"{ROOT}.code.", f"{ROOT}.assets.", f"{ROOT}.caches.")
+"""Modules that name outputs, package data and caches, and make no number."""
 
 SAME_NUMBERS = frozenset({"filelock", "psutil", "rich", "typer"})
 """Libraries that change no number: they lock files, measure memory, and print."""
@@ -92,7 +99,10 @@ def closure_of(*functions: Callable[..., Any]) -> frozenset[str]:
 
 def libraries_of(*functions: Callable[..., Any]) -> dict[str, str]:
     """Version by distribution of the libraries that `functions` can reach; with rasterio GDAL's, with pyproj PROJ's."""
-    versions = {name: metadata.version(name) for name in _closure(functions).libraries}
+    versions = dict.fromkeys(_closure(functions).libraries, "not installed")
+    for name in versions:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     if "rasterio" in versions:
         import rasterio
 
@@ -123,10 +133,35 @@ def _closure(functions: Sequence[Callable[..., Any]]) -> Closure:
 def _closure_of_names(names: tuple[str, ...], elsewhere: tuple[tuple[str, str], ...]) -> Closure:
     package = installed()
     if elsewhere:
-        package = Package(
-            package.files, {name: Path(path).read_text(encoding="utf-8") for name, path in elsewhere}
-        )
-    return package.closure(names)
+        others = {name: Path(path).read_text(encoding="utf-8") for name, path in elsewhere}
+        return Package(package.files, others).closure(names)
+    try:
+        file = keyed_folder(user_cache("code"), package.digest) / f"{_sha256(names)}.json"
+    except (OSError, RuntimeError) as err:  # no home, or not writable
+        log.debug("no cache of closures: %s", err)
+        return package.closure(names)
+    return _stored(file) or _store(file, package.closure(names))
+
+
+def _stored(file: Path) -> Closure | None:
+    """The closure in `file`; None if it is not there, or not what was written."""
+    try:
+        content, checksum = json.loads(file.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return None
+    if checksum != _sha256([file.parent.name, file.name, content]):
+        return None
+    definitions, libraries, digest = content
+    return Closure(frozenset(definitions), tuple(libraries), digest)
+
+
+def _store(file: Path, closure: Closure) -> Closure:
+    content = [sorted(closure.definitions), closure.libraries, closure.digest]
+    temporary = file.with_name(f".{uuid.uuid4().hex}")
+    with suppress(OSError):
+        temporary.write_text(json.dumps([content, _sha256([file.parent.name, file.name, content])]))
+        os.replace(temporary, file)
+    return closure
 
 
 @lru_cache(maxsize=1)
@@ -143,6 +178,13 @@ class Package:
         self.files, self.others = files, others or {}
         self.modules: dict[str, Module | None] = {}
         self.facts: dict[str, Facts] = {}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all files, in hex."""
+        return _sha256(
+            [(path, hashlib.sha256(data).hexdigest()) for path, data in sorted(self.files.items())]
+        )
 
     def module(self, name: str) -> Module | None:
         """The module `name`; None if it is none of the package's."""
