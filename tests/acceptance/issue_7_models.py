@@ -142,7 +142,7 @@ def a_long_table_is_trained_from_a_short_configuration_as_well_as_the_best_usual
     labels = read_series(
         series_settings(T20LKP), ClassScheme.model_validate(class_scheme("t", "forest", BORDER_CLASSES))
     )[1]
-    folds, _ = spatial_folds(labels, config.train.model.validation, target="forest", seed=1)
+    folds = spatial_folds(labels, config.train.model.validation, target="forest", seed=1).folds
     raw, truth = raw_table(T20LKP, labels["sample_id"]), labels["label"].to_numpy(str)
     usual = {}
     for name, estimator in (

@@ -11,7 +11,7 @@ import pytest
 from cocal.classify.settings import TrainSettings
 from cocal.classify.training.check_page import write_checks
 from cocal.classify.training.checks import check_labels, out_of_fold, suspects
-from cocal.classify.validation.validate import Fitted, validated
+from cocal.classify.validation.validate import Fitted, block_design, problem_of, validate
 from cocal.contracts import Period
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
@@ -21,7 +21,8 @@ Settings = Callable[..., TrainSettings]
 
 
 def fitted_to(table: pd.DataFrame, settings: TrainSettings) -> Fitted:
-    return validated(table, settings, target="coca", feature_names=NAMES)[1]
+    problem = problem_of(table, "coca", NAMES)
+    return validate(problem, block_design(problem, settings), settings)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from cocal.classify.settings import TrainSettings
 from cocal.classify.training.distil import STUDENTS, distil, student
 from cocal.classify.training.sizes import DEPTHS, _cut, size_curve
 from cocal.classify.training.tune import OF_TREES, _starters, choose
-from cocal.classify.validation.validate import Fitted, block_design, problem_of, validated
+from cocal.classify.validation.validate import Fitted, block_design, problem_of, validate
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
 Samples = Callable[..., pd.DataFrame]
@@ -26,7 +26,8 @@ Settings = Callable[..., TrainSettings]
 
 @pytest.fixture(scope="module")
 def fitted(make_samples: Samples, make_settings: Settings) -> Fitted:
-    return validated(make_samples(2), make_settings(), target="coca", feature_names=NAMES)[1]
+    problem, settings = problem_of(make_samples(2), "coca", NAMES), make_settings()
+    return validate(problem, block_design(problem, settings), settings)
 
 
 def test_a_tree_cut_at_its_full_depth_says_what_scikit_learn_says(fitted: Fitted) -> None:
@@ -71,7 +72,7 @@ def test_auto_takes_the_estimator_that_is_best_under_the_blocks(
     stated = make_settings().model_dump() | {"estimator": "auto", "parameters": {}}
     auto = TrainSettings.model_validate(stated)
     problem = problem_of(make_samples(2), "coca", NAMES)
-    chosen, record = choose(auto, problem, block_design(make_samples(2), auto, "coca"))
+    chosen, record = choose(auto, problem, block_design(problem, auto))
     assert record is not None
     assert record["tried"][0]["estimator"] == chosen.estimator
     assert {row["estimator"] for row in record["tried"]} == set(OF_TREES)
@@ -86,7 +87,7 @@ def test_halving_keeps_to_its_budget_and_gives_the_same_for_a_seed(
     assert _starters(14, 3) == 10
     tuned = make_settings("hist_gradient_boosting", parameters={}, tune={"budget": 14})
     problem = problem_of(make_samples(2), "coca", NAMES)
-    design = block_design(make_samples(2), tuned, "coca")
+    design = block_design(problem, tuned)
     one, record = choose(tuned, problem, design)
     assert record is not None
     assert record["fits"] == sum(row["folds"] for row in record["tried"]) <= 14
@@ -137,7 +138,7 @@ def test_a_perceptron_is_tuned_and_no_missing_feature_is_promised_to_it(
 ) -> None:
     tuned = make_settings("perceptron", parameters={}, tune={"budget": 3})
     problem = problem_of(make_samples(2), "coca", NAMES)
-    chosen, record = choose(tuned, problem, block_design(make_samples(2), tuned, "coca"))
+    chosen, record = choose(tuned, problem, block_design(problem, tuned))
     assert record is not None
     assert (chosen.estimator, record["fits"]) == ("perceptron", 3)
     with pytest.raises(ValidationError, match="a perceptron cannot take missing features"):

@@ -57,7 +57,8 @@ def test_no_block_and_no_sample_is_in_two_folds_and_each_row_is_tested_once(
             "sample_id": [str(i // (parts + 1)) if i < 20 else f"p{i}" for i in range(size)],
         }
     )
-    made, group = spatial_folds(table, rule(block_m, folds), target="coca", seed=seed)
+    design = spatial_folds(table, rule(block_m, folds), target="coca", seed=seed)
+    made, group = design.folds, design.group
     assert sorted(np.concatenate([fold.test for fold in made]).tolist()) == list(range(size))
     for fold in made:
         assert not set(group[fold.train]) & set(group[fold.test])
@@ -72,7 +73,7 @@ def test_each_fold_gets_about_its_part_of_a_rare_class(make_samples: Samples) ->
     rare = np.random.default_rng(1).choice(len(table), 80, replace=False)
     table["label"] = "forest"
     table.loc[rare, "label"] = "coca"
-    made, _ = spatial_folds(table, rule(1000, 5), target="coca", seed=0)
+    made = spatial_folds(table, rule(1000, 5), target="coca", seed=0).folds
     per_fold = [int((table["label"][fold.test] == "coca").sum()) for fold in made]
     assert sum(per_fold) == 80
     assert min(per_fold) >= 12
@@ -82,8 +83,8 @@ def test_each_fold_gets_about_its_part_of_a_rare_class(make_samples: Samples) ->
 def test_the_buffer_leaves_out_exactly_the_training_rows_near_a_tested_row(make_samples: Samples) -> None:
     table = make_samples(0)
     longitude, latitude = transformer(32719, 4326).transform(table["x"].to_numpy(), table["y"].to_numpy())
-    free, _ = spatial_folds(table, rule(), target="coca", seed=0)
-    held, _ = spatial_folds(table, rule(buffer_m=400), target="coca", seed=0)
+    free = spatial_folds(table, rule(), target="coca", seed=0).folds
+    held = spatial_folds(table, rule(buffer_m=400), target="coca", seed=0).folds
     geod = Geod(ellps="WGS84")
     for before, after in zip(free, held, strict=True):
         near = [
@@ -112,9 +113,9 @@ def test_the_buffer_reaches_across_a_zone_meridian() -> None:
             "sample_id": [str(i) for i in range(8)],
         }
     )
-    made, _ = spatial_folds(table, rule(block_m=100, folds=4), target="coca", seed=0)
+    made = spatial_folds(table, rule(block_m=100, folds=4), target="coca", seed=0).folds
     assert [fold.buffered for fold in made] == [0, 0, 0, 0]
-    held, _ = spatial_folds(table, rule(block_m=100, folds=4, buffer_m=300), target="coca", seed=0)
+    held = spatial_folds(table, rule(block_m=100, folds=4, buffer_m=300), target="coca", seed=0).folds
     assert sorted(fold.buffered for fold in held) == [0, 0, 2, 2]
 
 

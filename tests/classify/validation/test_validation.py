@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +16,23 @@ from cocal.classify.settings import TrainSettings
 from cocal.classify.validation.folds import spatial_folds
 from cocal.classify.validation.nulls import NULLS, best_threshold
 from cocal.classify.validation.scoring import (
-    Answers,
+    Prediction,
     average_precision,
     block_intervals,
     calibration,
     prevalence_weights,
     target_scores,
 )
-from cocal.classify.validation.validate import ScoreTable, scores, validate
+from cocal.classify.validation.validate import ScoreTable, accuracies, block_design, problem_of, validate
 from cocal.errors import InputError
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
+
+
+def scores_of(table: pd.DataFrame, chosen: TrainSettings) -> dict[str, Any]:
+    """What validation writes into the card."""
+    problem = problem_of(table, "coca", NAMES)
+    return validate(problem, block_design(problem, chosen), chosen).scores
 
 
 def test_the_best_threshold_is_the_one_a_reader_finds() -> None:
@@ -68,8 +75,8 @@ def test_the_pooled_scores_are_those_of_scikit_learn_on_the_same_folds(
     make_samples: Callable[..., pd.DataFrame], make_settings: Callable[..., TrainSettings]
 ) -> None:
     table, chosen = make_samples(2), make_settings()
-    result = validate(table, chosen, target="coca", feature_names=NAMES)
-    folds, _ = spatial_folds(table, chosen.validation, target="coca", seed=chosen.seed)
+    result = scores_of(table, chosen)
+    folds = spatial_folds(table, chosen.validation, target="coca", seed=chosen.seed).folds
     truth, predicted = [], []
     for fold in folds:
         forest = RandomForestClassifier(n_estimators=20, random_state=chosen.seed)
@@ -86,8 +93,8 @@ def test_the_model_stands_beside_null_models_on_the_same_rows(
     make_samples: Callable[..., pd.DataFrame], make_settings: Callable[..., TrainSettings]
 ) -> None:
     table = make_samples(2)
-    result = validate(table, make_settings(), target="coca", feature_names=NAMES)
-    assert tuple(result["null_models"]) == NULLS
+    result = scores_of(table, make_settings())
+    assert list(result["null_models"]) == list(NULLS)
     counts = table["label"].value_counts()
     measured = [kind for kind in result["null_models"].values() if "pooled" in kind]
     assert len(measured) == 4  # no earlier map was given
@@ -112,14 +119,14 @@ def test_the_null_index_can_be_named(
     make_samples: Callable[..., pd.DataFrame], make_settings: Callable[..., TrainSettings]
 ) -> None:
     named = make_settings(null_index="noise")
-    result = validate(make_samples(2), named, target="coca", feature_names=NAMES)
+    result = scores_of(make_samples(2), named)
     assert {rule["feature"] for rule in result["null_models"]["one_index"]["rules"]} == {"noise"}
     with pytest.raises(InputError, match=r"'best' or one of NDVI@01"):
-        validate(make_samples(2), make_settings(null_index="EVI"), target="coca", feature_names=NAMES)
+        scores_of(make_samples(2), make_settings(null_index="EVI"))
 
 
 def test_scores_are_none_where_they_are_not_defined() -> None:
-    found = scores(np.array([[2, 1], [0, 0]]), ["coca", "forest"])
+    found = accuracies(np.array([[2, 1], [0, 0]]), ["coca", "forest"])
     assert found["overall_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
     assert found["classes"]["forest"]["users_accuracy"] is None
     assert found["classes"]["forest"]["producers_accuracy"] == 0
@@ -171,9 +178,9 @@ def test_an_interval_is_over_blocks_not_rows() -> None:
     other = np.where(labels == "coca", "forest", "coca").astype(object)
     said = np.where(blocks < 2, labels, other)
     args = {"weights": np.ones(400), "seed": 1}
-    whole = block_intervals(labels, Answers(said, None), ["coca", "forest"], "coca", blocks=blocks, **args)
+    whole = block_intervals(labels, Prediction(said, None), ["coca", "forest"], "coca", blocks=blocks, **args)
     apart = block_intervals(
-        labels, Answers(said, None), ["coca", "forest"], "coca", blocks=np.arange(400), **args
+        labels, Prediction(said, None), ["coca", "forest"], "coca", blocks=np.arange(400), **args
     )
     assert whole["overall_accuracy"] == [0.0, 1.0]
     low, high = apart["overall_accuracy"]
@@ -184,7 +191,7 @@ def test_an_interval_is_over_blocks_not_rows() -> None:
 def test_a_table_of_scores_cannot_be_made_without_every_null_model(
     make_samples: Samples, make_settings: Settings
 ) -> None:
-    result = validate(make_samples(2), make_settings(), target="coca", feature_names=NAMES)
+    result = scores_of(make_samples(2), make_settings())
     text = str(ScoreTable(result))
     assert all(name in text for name in ("model", *NULLS))
     assert "no earlier map was given" in text
@@ -202,7 +209,7 @@ def test_earlier_maps_are_null_models_where_they_are_known(
     # last year's map knows all coca, calls the rest forest; the two before say the contrary
     table["previous_map_1"] = np.where(coca, "coca", "forest")
     table["previous_map_2"] = table["previous_map_3"] = np.where(coca, "forest", "coca")
-    nulls = validate(table, make_settings(), target="coca", feature_names=NAMES)["null_models"]
+    nulls = scores_of(table, make_settings())["null_models"]
     assert nulls["persistence"]["target"]["f1"] == 1
     assert nulls["historical_mean"]["target"]["f1"] == 0
 
@@ -213,7 +220,7 @@ def test_one_side_of_a_border_at_a_time_is_left_out_with_its_blocks(
     table = make_samples(2)
     table["side"] = np.where(table["x"] < 501_400, "west", "east")
     rule = {"block_m": 1000, "folds": 3, "buffer_m": 0, "leave_out": ["side"]}
-    result = validate(table, make_settings(validation=rule), target="coca", feature_names=NAMES)
+    result = scores_of(table, make_settings(validation=rule))
     side = result["left_out"]["side"]
     assert side["design"]["names"] == ["east", "west"]
     assert np.sum(side["model"]["pooled"]["confusion_rows_map"]) == len(table)
@@ -221,7 +228,7 @@ def test_one_side_of_a_border_at_a_time_is_left_out_with_its_blocks(
     assert all(n > 0 for n in side["design"]["left_out_by_buffer"])
     nowhere = make_settings(validation=rule | {"leave_out": ["region"]})
     with pytest.raises(InputError, match="columns region"):
-        validate(table, nowhere, target="coca", feature_names=NAMES)
+        scores_of(table, nowhere)
 
 
 def test_a_region_without_the_target_cannot_be_left_out(
@@ -232,4 +239,4 @@ def test_a_region_without_the_target_cannot_be_left_out(
     table = table[(table["region"] == "east") | (table["label"] != "coca")]
     rule = {"block_m": 1000, "folds": 2, "buffer_m": 0, "leave_out": ["region"]}
     with pytest.raises(InputError, match=r"fold east trains without 'coca'; fold west tests without 'coca'"):
-        validate(table, make_settings(validation=rule), target="coca", feature_names=NAMES)
+        scores_of(table, make_settings(validation=rule))

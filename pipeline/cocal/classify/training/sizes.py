@@ -1,7 +1,7 @@
-"""How small a forest may be: accuracy under the blocks against what a pixel costs, from the trees that are there.
+"""Accuracy of smaller forests against their cost per pixel, computed from the trees of the validation.
 
-A forest of fewer trees is the first of them; one of less depth is the same trees with branches cut, whose inner nodes
-know the classes of the samples below them. So one validation gives the whole curve, without another fit.
+A smaller forest is the first trees of the large one; a shallower one is the same trees cut at a depth, with the class
+shares of their inner nodes. So one validation gives the whole curve without another fit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.validation.scoring import draws, macro_f1s
+from cocal.classify.validation.scoring import draws
 from cocal.classify.validation.validate import Fitted
 
 TREES = (5, 10, 25, 50, 100, 200, 300, 500, 1000)
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Size:
-    """One size: what its matrices of confusion are, block by block, and the nodes that a pixel passes."""
+    """One size of forest: its confusion matrix in each block, and the mean number of nodes that a pixel passes."""
 
     trees: int
     depth: int | None
@@ -33,22 +33,23 @@ class _Size:
     nodes: float
 
     @property
-    def accuracy(self) -> float:
-        return accuracy.overall_accuracy(self.matrices.sum(axis=0))
-
-    @property
     def macro_f1(self) -> float:
         return accuracy.macro_f1(self.matrices.sum(axis=0))
 
-    def told(self) -> dict[str, Any]:
+    @property
+    def record(self) -> dict[str, Any]:
+        """For the model card."""
         return {
-            "trees": self.trees, "depth": self.depth, "nodes_per_pixel": round(self.nodes, 1),
-            "overall_accuracy": round(self.accuracy, 6), "macro_f1": round(self.macro_f1, 6),
-        }  # fmt: skip
+            "trees": self.trees,
+            "depth": self.depth,
+            "nodes_per_pixel": round(self.nodes, 1),
+            "overall_accuracy": round(accuracy.overall_accuracy(self.matrices.sum(axis=0)), 6),
+            "macro_f1": round(self.macro_f1, 6),
+        }
 
 
 def size_curve(fitted: Fitted, seed: int) -> dict[str, Any] | None:
-    """Every size's accuracy and cost, and the cheapest within one standard error of the best; None without a forest.
+    """Accuracy and cost of every size, and the cheapest within one standard error of the best; None if not a forest.
 
     The cost is the number of nodes that a pixel passes in all trees, the same on every machine; CPU time is
     proportional to it. The standard error is that of the best size's macro F1 over blocks drawn with
@@ -60,18 +61,18 @@ def size_curve(fitted: Fitted, seed: int) -> dict[str, Any] | None:
     best = max(sizes, key=lambda size: size.macro_f1)
     chosen = draws(np.arange(len(best.matrices)), seed)
     replicates = np.tensordot(chosen, best.matrices, axes=1)
-    error = float(np.std(macro_f1s(replicates), ddof=1))
+    error = float(np.std(accuracy.macro_f1s(replicates), ddof=1))
     smallest = next(size for size in sizes if size.macro_f1 >= best.macro_f1 - error)
     return {
         "standard_error": round(error, 6),
-        "best": best.told(),
-        "smallest_within_one_standard_error": smallest.told(),
-        "curve": [size.told() for size in sizes],
+        "best": best.record,
+        "smallest_within_one_standard_error": smallest.record,
+        "curve": [size.record for size in sizes],
     }
 
 
 def _sizes(fitted: Fitted) -> list[_Size]:
-    """Sizes pooled over the folds."""
+    """Every size, its matrices and nodes pooled over the folds."""
     problem, design = fitted.problem, fitted.design
     blocks = int(design.group.max()) + 1
     matrices: dict[tuple[int, int | None], NDArray[np.int64]] = {}
@@ -79,11 +80,9 @@ def _sizes(fitted: Fitted) -> list[_Size]:
     for fold, estimator in zip(design.folds, fitted.estimators, strict=True):
         truth, group = problem.codes[fold.test], design.group[fold.test]
         for key, total, passed in _prefixes(estimator, problem.values[fold.test]):
-            said = estimator.classes_[total.argmax(axis=1)]
-            matrix = matrices.setdefault(
-                key, np.zeros((blocks, len(problem.keys), len(problem.keys)), np.int64)
-            )
-            np.add.at(matrix, (group, said, truth), 1)
+            predicted = estimator.classes_[total.argmax(axis=1)]
+            empty = np.zeros((blocks, len(problem.keys), len(problem.keys)), np.int64)
+            np.add.at(matrices.setdefault(key, empty), (group, predicted, truth), 1)
             nodes[key] = nodes.get(key, 0.0) + passed / len(problem.labels)
     return [_Size(*key, matrix, nodes[key]) for key, matrix in matrices.items()]
 

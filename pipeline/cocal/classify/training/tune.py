@@ -1,9 +1,9 @@
-"""Which estimator, with which parameters: chosen under the spatial blocks that validate, within a budget of fits."""
+"""Choice of the estimator and its parameters under the spatial folds of the validation, within a budget of fits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cocal import accuracy
 from cocal.classify.settings import AUTO, PERCEPTRON, EstimatorName, TrainSettings
+from cocal.classify.validation.folds import Design
 from cocal.classify.validation.nulls import Problem, model_predictor
-from cocal.classify.validation.validate import Design
 
 USUAL: Mapping[EstimatorName, Mapping[str, Any]] = {
     "extra_trees": {"n_estimators": 300, "max_features": 0.2},
@@ -25,14 +25,15 @@ USUAL: Mapping[EstimatorName, Mapping[str, Any]] = {
     },
     PERCEPTRON: {"hidden_layer_sizes": [32], "alpha": 1.0, "learning_rate_init": 0.005, "max_iter": 400},
 }
-"""What a search begins with."""
+"""The first candidate of each kind."""
 
 OF_TREES: Sequence[EstimatorName] = ("extra_trees", "random_forest", "hist_gradient_boosting")
-"""What `estimator: auto` tries, in this order; of equal ones the first."""
+"""The kinds that `estimator: auto` tries, in this order; of equal ones the first is taken."""
 
+_FOREST = {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)}
 SPACE: Mapping[EstimatorName, Mapping[str, Sequence[Any]]] = {
-    "extra_trees": {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)},
-    "random_forest": {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)},
+    "extra_trees": _FOREST,
+    "random_forest": _FOREST,
     "hist_gradient_boosting": {
         "max_iter": (60, 120, 240), "learning_rate": (0.04, 0.08, 0.15), "max_leaf_nodes": (7, 15, 31),
         "max_features": (0.1, 0.3, 1.0), "l2_regularization": (0.0, 1.0), "min_samples_leaf": (5, 20),
@@ -43,37 +44,41 @@ SPACE: Mapping[EstimatorName, Mapping[str, Sequence[Any]]] = {
     },
 }  # fmt: skip
 KEEP = 3
-"""A third of the candidates goes on to the next fold."""
+"""One candidate in so many goes on to the next fold."""
 
 
 @dataclass
 class _Candidate:
-    """Settings that are tried, and the confusion they have made so far."""
+    """Settings that are tried, and their confusion matrix over the `folds` folds so far."""
 
     settings: TrainSettings
     matrix: NDArray[np.int64]
-    folds: list[int] = field(default_factory=list)
+    folds: int = 0
 
     @property
     def score(self) -> float:
         return accuracy.macro_f1(self.matrix)
 
-    def told(self) -> dict[str, Any]:
+    @property
+    def record(self) -> dict[str, Any]:
+        """For the model card."""
         return {
-            "estimator": self.settings.estimator, "parameters": self.settings.parameters,
-            "macro_f1": round(self.score, 6), "folds": len(self.folds),
-        }  # fmt: skip
+            "estimator": self.settings.estimator,
+            "parameters": self.settings.parameters,
+            "macro_f1": round(self.score, 6),
+            "folds": self.folds,
+        }
 
 
 def choose(
     settings: TrainSettings, problem: Problem, design: Design
 ) -> tuple[TrainSettings, dict[str, Any] | None]:
-    """(`settings` with the estimator and the parameters to use, how they were chosen; None if they were given).
+    """(`settings` with the estimator and the parameters to use, the record of the choice; None if they were given).
 
-    Without `tune`, `auto` tries the three of trees on all folds. With `tune`, candidates drawn with the seed
+    Without `tune`, `auto` tries the three kinds of trees on all folds. With `tune`, candidates drawn with the seed
     (the usual one of each kind among them) are tried on one fold, the best third on the next one too, and so
     on, while the budget of fits lasts (successive halving, Jamieson and Talwalkar 2016, AISTATS). The score is
-    the macro F1 over the folds seen; a candidate that was seen on more folds goes before one seen on fewer.
+    the macro F1 over the folds tried; a candidate tried on more folds ranks before one tried on fewer.
     """
     if settings.tune is None and settings.estimator != AUTO:
         return settings, None
@@ -90,19 +95,22 @@ def choose(
     for number in range(folds):
         if fits + len(going) > budget:
             break
+        fold = design.folds[number]
         for candidate in going:
-            _try(candidate, number, problem, design)
+            predicted = model_predictor(problem, candidate.settings)(fold.train, fold.test).labels
+            candidate.matrix += accuracy.confusion(problem.labels[fold.test], predicted, problem.keys)
+            candidate.folds += 1
         fits += len(going)
         if settings.tune is not None:
             kept = max(1, kept // KEEP)
             going = sorted(going, key=lambda c: -c.score)[:kept]
-    best = max(candidates, key=lambda c: (len(c.folds), c.score))
-    told = sorted(candidates, key=lambda c: (-len(c.folds), -c.score))
-    record = {
-        "fits": fits, "tried": [c.told() for c in told],
+    best = max(candidates, key=lambda c: (c.folds, c.score))
+    tried = sorted(candidates, key=lambda c: (-c.folds, -c.score))
+    return best.settings, {
+        "fits": fits,
+        "tried": [c.record for c in tried],
         "note": "chosen under the same blocks that validate: the scores of the chosen one are a little too good",
-    }  # fmt: skip
-    return best.settings, record
+    }
 
 
 def _starters(budget: int, folds: int) -> int:
@@ -120,16 +128,14 @@ def _starters(budget: int, folds: int) -> int:
 def _drawn(
     settings: TrainSettings, problem: Problem, kinds: Sequence[EstimatorName], n: int
 ) -> list[_Candidate]:
+    """The usual candidate of each kind, then candidates with parameters drawn from `SPACE`: `n` in all."""
     random = np.random.default_rng(settings.seed)
-    found = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds][:n]
-    while len(found) < n:
-        kind = kinds[len(found) % len(kinds)]
-        found.append(
-            _candidate(
-                settings, problem, kind, {k: v[int(random.integers(len(v)))] for k, v in SPACE[kind].items()}
-            )
-        )
-    return found
+    drawn = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds][:n]
+    while len(drawn) < n:
+        kind = kinds[len(drawn) % len(kinds)]
+        parameters = {name: v[int(random.integers(len(v)))] for name, v in SPACE[kind].items()}
+        drawn.append(_candidate(settings, problem, kind, parameters))
+    return drawn
 
 
 def _candidate(
@@ -138,10 +144,3 @@ def _candidate(
     size = len(problem.keys)
     changed = {"estimator": kind, "parameters": dict(parameters)}
     return _Candidate(settings.model_copy(update=changed), np.zeros((size, size), dtype=np.int64))
-
-
-def _try(candidate: _Candidate, number: int, problem: Problem, design: Design) -> None:
-    fold = design.folds[number]
-    said = model_predictor(problem, candidate.settings)(fold.train, fold.test).said
-    candidate.matrix = candidate.matrix + accuracy.confusion(problem.labels[fold.test], said, problem.keys)
-    candidate.folds.append(number)

@@ -1,4 +1,4 @@
-"""What predictions are worth for a rare class, and how far another draw of blocks could have moved it."""
+"""Scores of predictions for a rare class, and their intervals over blocks drawn with replacement."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.accuracy import macro_f1s, overall_accuracies
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -18,22 +20,27 @@ INTERVALS = ("users_accuracy", "producers_accuracy", "f1", "average_precision", 
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a predictor said of the rows it was tested on: a class each and, where it has one, the target's probability."""
+class Prediction:
+    """A prediction for the tested rows of a fold: (row) class key and, if there is one, (row) the target's probability.
 
-    said: NDArray[Any]
+    `estimator` is the fitted model and `rule` the chosen threshold that it comes from, if any.
+    """
+
+    labels: NDArray[Any]
     probability: Floats | None
+    estimator: Any = None
+    rule: dict[str, Any] | None = None
 
 
 def average_precision(truth: Bools, probability: Floats, weights: Floats) -> float:
     """Area under the precision-recall curve as a sum of steps: sum over thresholds of (R_n - R_n-1) P_n.
 
-    Rows of equal probability are taken together. NaN where nothing is true. As scikit-learn's
+    Rows of equal probability are taken together. NaN where nothing is true. Equal to scikit-learn's
     average_precision_score; `weights` (row) >= 0.
     """
     order = np.argsort(-probability, kind="stable")
-    ends = np.flatnonzero(np.append(probability[order][1:] != probability[order][:-1], True))
-    hits, called = (np.cumsum(w[order])[ends] for w in (weights * truth, weights))
+    last = np.flatnonzero(np.append(probability[order][1:] != probability[order][:-1], True))
+    hits, called = (np.cumsum(w[order])[last] for w in (weights * truth, weights))
     if not hits[-1] > 0:
         return float("nan")
     precision = hits / np.where(called > 0, called, 1.0)
@@ -67,41 +74,33 @@ def prevalence_weights(truth: Bools, prevalence: float | None) -> Floats:
     return np.asarray(np.where(truth, prevalence / share, (1 - prevalence) / (1 - share)))
 
 
-def target_scores(truth: Bools, said: Bools, probability: Floats | None, weights: Floats) -> dict[str, float]:
+def target_scores(
+    truth: Bools, called: Bools, probability: Floats | None, weights: Floats
+) -> dict[str, float]:
     """User's and producer's accuracy, F1, average precision and Brier score of the target; NaN where not defined."""
-    hits, called, there = ((weights * w).sum() for w in (truth & said, said, truth))
-    return {
-        "users_accuracy": float(hits / called) if called else float("nan"),
-        "producers_accuracy": float(hits / there) if there else float("nan"),
-        "f1": float(2 * hits / (called + there)) if called + there else float("nan"),
-        "average_precision": float("nan") if probability is None else average_precision(truth, probability, weights),
-        "brier": float("nan") if probability is None else brier(truth, probability, weights),
-    }  # fmt: skip
+    hits, mapped, there = ((weights * w).sum() for w in (truth & called, called, truth))
+    scores = {
+        "users_accuracy": float(hits / mapped) if mapped else np.nan,
+        "producers_accuracy": float(hits / there) if there else np.nan,
+        "f1": float(2 * hits / (mapped + there)) if mapped + there else np.nan,
+        "average_precision": np.nan,
+        "brier": np.nan,
+    }
+    if probability is not None:
+        scores["average_precision"] = average_precision(truth, probability, weights)
+        scores["brier"] = brier(truth, probability, weights)
+    return scores
 
 
 def draws(blocks: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """(replicate, block) how often each block was drawn: as many as there are, with replacement."""
+    """(replicate, block) how often each block is drawn; each replicate draws as many blocks as there are."""
     n = int(blocks.max()) + 1
     random = np.random.default_rng(seed)
     return np.asarray(random.multinomial(n, np.full(n, 1 / n), size=REPLICATES), dtype=np.int64)
 
 
-def agreement(matrices: NDArray[np.int64]) -> Floats:
-    """(matrix) `accuracy.overall_accuracy` of each of (matrix, class, class)."""
-    total = np.maximum(matrices.sum(axis=(1, 2)), 1)
-    return np.asarray(np.trace(matrices, axis1=1, axis2=2) / total)
-
-
-def macro_f1s(matrices: NDArray[np.int64]) -> Floats:
-    """(matrix) `accuracy.macro_f1` of each of (matrix, class, class): classes neither said nor there do not count."""
-    hits = np.diagonal(matrices, axis1=1, axis2=2)
-    whole = matrices.sum(axis=1) + matrices.sum(axis=2)
-    f1 = 2 * hits / np.maximum(whole, 1)
-    return np.asarray(f1.sum(axis=1) / np.maximum((whole > 0).sum(axis=1), 1))
-
-
 def spread(values: Sequence[float] | Floats) -> list[float | None]:
-    """The middle 95 % of bootstrap replicates; None where too few are defined."""
+    """(low, high) of the middle 95 % of bootstrap replicates; None where fewer than half are defined."""
     found = np.asarray(values)[~np.isnan(values)]
     if found.size < REPLICATES / 2:
         return [None, None]
@@ -110,24 +109,30 @@ def spread(values: Sequence[float] | Floats) -> list[float | None]:
 
 
 def block_intervals(
-    labels: NDArray[Any], tested: Answers, keys: Sequence[str], target: str, *,
-    weights: Floats, blocks: NDArray[np.int64], seed: int,
-) -> dict[str, list[float | None]]:  # fmt: skip
+    labels: NDArray[Any],
+    tested: Prediction,
+    keys: Sequence[str],
+    target: str,
+    *,
+    weights: Floats,
+    blocks: NDArray[np.int64],
+    seed: int,
+) -> dict[str, list[float | None]]:
     """Percentile intervals of the scores over whole blocks drawn with replacement (block bootstrap).
 
-    Rows of one block are alike, so it is blocks, not rows, that are drawn; blocks of a fold go with their
-    fold's model, which is not trained again.
+    Rows of one block are alike, so blocks are drawn, not rows. A drawn block keeps the predictions of its fold's
+    model, which is not trained again.
     """
     number = {key: at for at, key in enumerate(keys)}
-    rows, columns = (np.array([number[v] for v in words.tolist()]) for words in (tested.said, labels))
+    rows, columns = (np.array([number[v] for v in words.tolist()]) for words in (tested.labels, labels))
     per_block = np.zeros((int(blocks.max()) + 1, len(keys), len(keys)), dtype=np.int64)
     np.add.at(per_block, (blocks, rows, columns), 1)
     chosen = draws(blocks, seed)
     matrices = np.tensordot(chosen, per_block, axes=1)
-    truth, said = labels == target, tested.said == target
-    rare = [target_scores(truth, said, tested.probability, weights * times[blocks]) for times in chosen]
+    truth, called = labels == target, tested.labels == target
+    rare = [target_scores(truth, called, tested.probability, weights * times[blocks]) for times in chosen]
     return {
-        "overall_accuracy": spread(agreement(matrices)),
+        "overall_accuracy": spread(overall_accuracies(matrices)),
         "macro_f1": spread(macro_f1s(matrices)),
         **{name: spread([row[name] for row in rare]) for name in INTERVALS},
     }

@@ -1,4 +1,4 @@
-"""Scores of a model under honest splits, beside null models on the same folds."""
+"""Scores of a model under spatial blocks and other folds, beside the null models on the same folds."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from cocal import accuracy
 from cocal.classify.settings import TrainSettings
-from cocal.classify.validation.folds import Fold, folds_by, spatial_folds
-from cocal.classify.validation.nulls import (
-    NULLS,
-    Predictor,
-    Problem,
-    check_null_index,
-    model_predictor,
-    null_models,
-)
+from cocal.classify.validation.folds import Design, folds_by, spatial_folds
+from cocal.classify.validation.nulls import NULLS, Predictor, Problem, model_predictor
 from cocal.classify.validation.scoring import (
-    Answers,
+    Prediction,
     block_intervals,
     calibration,
     prevalence_weights,
@@ -30,210 +23,197 @@ from cocal.classify.validation.scoring import (
 )
 from cocal.errors import InputError
 
-PLAIN_DIGITS = 6
-BLOCKS = "spatial blocks"
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """How rows are parted: the folds, and the group of blocks of each row."""
-
-    kind: str
-    folds: list[Fold]
-    group: NDArray[np.int64]
+DIGITS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What validation by blocks leaves for others to look at: the folds, their models, what was said of each row."""
+    """Validation under spatial blocks: the samples, the folds, the estimator fitted in each fold, and the scores.
+
+    `scores` are plain values for the model card: design, prevalence, model, null_models, and under `left_out` the
+    same for each of `validation.leave_out`.
+    """
 
     problem: Problem
     design: Design
     estimators: list[Any]
+    scores: dict[str, Any]
 
 
-def scores(counts: NDArray[np.int64], labels: Sequence[str]) -> dict[str, Any]:
+def accuracies(counts: NDArray[np.int64], labels: Sequence[str]) -> dict[str, Any]:
     """The accuracies of a confusion matrix (rows map) as plain values; None where one is not defined."""
-    per_class = zip(
-        labels,
-        accuracy.users_accuracy(counts),
-        accuracy.producers_accuracy(counts),
-        accuracy.f1(counts),
-        counts.sum(axis=0),
-        strict=True,
+    users, producers, f1 = (
+        measure(counts) for measure in (accuracy.users_accuracy, accuracy.producers_accuracy, accuracy.f1)
     )
     return {
         "overall_accuracy": _plain(accuracy.overall_accuracy(counts)),
         "macro_f1": _plain(accuracy.macro_f1(counts)),
         "classes": {
             label: {
-                "users_accuracy": _plain(user),
-                "producers_accuracy": _plain(producer),
-                "f1": _plain(f1),
-                "n_reference": int(n),
+                "users_accuracy": _plain(users[k]),
+                "producers_accuracy": _plain(producers[k]),
+                "f1": _plain(f1[k]),
+                "n_reference": int(counts[:, k].sum()),
             }
-            for label, user, producer, f1, n in per_class
+            for k, label in enumerate(labels)
         },
         "confusion_rows_map": counts.tolist(),
     }
 
 
 def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), PLAIN_DIGITS)
+    return None if np.isnan(value) else round(float(value), DIGITS)
 
 
 def problem_of(table: pd.DataFrame, target: str, feature_names: Sequence[str]) -> Problem:
-    """The samples as arrays."""
-    labels = table["label"].to_numpy()
-    return Problem(
-        table, table[list(feature_names)].to_numpy(np.float32), labels, tuple(sorted(set(labels))), target,
-        tuple(feature_names),
-    )  # fmt: skip
-
-
-def block_design(table: pd.DataFrame, settings: TrainSettings, target: str) -> Design:
-    """The spatial blocks that every model is measured, chosen and sized under."""
-    return Design(BLOCKS, *spatial_folds(table, settings.validation, target=target, seed=settings.seed))
-
-
-def validate(
-    table: pd.DataFrame, settings: TrainSettings, *, target: str, feature_names: Sequence[str]
-) -> dict[str, Any]:
-    """Scores of the model and of the null models: `validated`, without the fitted models."""
-    return validated(table, settings, target=target, feature_names=feature_names)[0]
-
-
-def validated(
-    table: pd.DataFrame, settings: TrainSettings, *, target: str, feature_names: Sequence[str]
-) -> tuple[dict[str, Any], Fitted]:
-    """Scores of the model and of the null models under spatial blocks and what else is to be left out.
-
-    The null models see the training part of each fold only (`nulls`); the earlier maps, where there are
-    any, are what was known before.
+    """The samples as arrays.
 
     Parameters
     ----------
     table : DataFrame
         feature columns (float32), label, sample_id, epsg, x, y; a column for each of `validation.leave_out`;
         `previous_map_1`, `previous_map_2` ...: the class on earlier maps, last first, where there are any.
-    settings : TrainSettings
-        Estimator, folds, seed, index of the null model.
     target : str
         Class key of the target.
     feature_names : sequence of str
-        The columns the model sees, in order.
-
-    Returns
-    -------
-    Plain values for the model card: design, prevalence, model, null_models, and under `left_out` the same for
-    each of `validation.leave_out`; and the models fitted under the spatial blocks.
+        The columns that the model takes, in order.
     """
-    check_null_index(settings.null_index, feature_names)
-    absent = [name for name in settings.validation.leave_out if name not in table]
+    values, labels = table[list(feature_names)].to_numpy(np.float32), table["label"].to_numpy()
+    return Problem(table, values, labels, tuple(sorted(set(labels))), target, tuple(feature_names))
+
+
+def block_design(problem: Problem, settings: TrainSettings) -> Design:
+    """The spatial folds under which a model is validated, tuned and sized."""
+    return spatial_folds(problem.table, settings.validation, target=problem.target, seed=settings.seed)
+
+
+def validate(problem: Problem, design: Design, settings: TrainSettings) -> Fitted:
+    """Scores of the model and of the null models under `design` and under each of `validation.leave_out`.
+
+    The null models are fitted to the training rows of each fold only (see `nulls`).
+
+    Raises
+    ------
+    InputError
+        The samples lack a column of `validation.leave_out`, its folds cannot be made, or a null model cannot be
+        built as the settings state.
+    """
+    absent = [name for name in settings.validation.leave_out if name not in problem.table]
     if absent:
         raise InputError(
-            "the samples do not say what is to be left out", f"columns {', '.join(absent)}", "none of them",
-            "name their columns under `samples.groups`, or mend `validation.leave_out`",
+            "the samples lack a column of `validation.leave_out`", f"columns {', '.join(absent)}", "none of them",
+            "name their columns under `samples.groups`, or fix `validation.leave_out`",
         )  # fmt: skip
-    problem, kept = problem_of(table, target, feature_names), list[Any]()
-    design = block_design(table, settings, target)
-    found = _under(design, problem, settings, kept)
-    others = {}
-    for name in settings.validation.leave_out:
-        folds, group = folds_by(table, name, settings.validation, target=target)
-        others[name] = _under(Design(f"one {name} left out", folds, group), problem, settings, [])
+    found, estimators = _under(design, problem, settings)
+    others = {
+        name: _under(folds_by(problem.table, name, settings.validation, target=problem.target), problem, settings)[0]
+        for name in settings.validation.leave_out
+    }  # fmt: skip
     if others:
         found["left_out"] = others
-    return found, Fitted(problem, design, kept)
+    return Fitted(problem, design, estimators, found)
 
 
-def _under(design: Design, problem: Problem, settings: TrainSettings, kept: list[Any]) -> dict[str, Any]:
-    """The scores of model and nulls under one design; `kept` receives the fitted models."""
-    rules: list[dict[str, Any]] = []
-    nulls = null_models(problem, settings, rules)
-    model = _score(model_predictor(problem, settings, kept), design, problem, settings)
-    results = {name: _score(nulls[name], design, problem, settings) for name in NULLS}
-    results["one_index"]["rules"] = rules
-    labels, stated = problem.labels, settings.validation.map_prevalence
-    shares = {key: round(float((labels == key).mean()), 6) for key in problem.keys}
-    return {
+def _under(design: Design, problem: Problem, settings: TrainSettings) -> tuple[dict[str, Any], list[Any]]:
+    """(scores of the model and of the null models under one design, the estimator fitted in each fold)."""
+    nulls = {name: build(problem, settings) for name, build in NULLS.items()}
+    parts = _predictions(model_predictor(problem, settings), design)
+    labels, prevalence = problem.labels, settings.validation.map_prevalence
+    found = {
         "design": {
-            "kind": design.kind, **settings.validation.model_dump(mode="json"), "groups_of_blocks": int(design.group.max()) + 1,
+            "kind": design.kind,
+            **settings.validation.model_dump(mode="json"),
+            "groups_of_blocks": int(design.group.max()) + 1,
             "names": [fold.name for fold in design.folds],
             "left_out_by_buffer": [fold.buffered for fold in design.folds],
             "target_share_in_folds": [
-                round(float((labels[fold.test] == problem.target).mean()), 6) for fold in design.folds
+                _plain((labels[fold.test] == problem.target).mean()) for fold in design.folds
             ],
         },
         "classes": list(problem.keys),
         "target": problem.target,
-        "prevalence": shares,
-        "prevalence_note": "shares among the sample pixels, not shares of area on the map" if stated is None
-        else f"scores of the target are weighted to its share of {stated:g} on the map; accuracies of classes are not",
-        "model": model,
-        "null_models": results,
-    }  # fmt: skip
+        "prevalence": {key: _plain((labels == key).mean()) for key in problem.keys},
+        "prevalence_note": "shares among the sample pixels, not shares of area on the map"
+        if prevalence is None
+        else f"scores of the target are weighted to its share of {prevalence:g} on the map; "
+        "accuracies of classes are not",
+        "model": _scores(parts, design, problem, settings),
+        "null_models": {
+            name: {"not_measured": null}
+            if isinstance(null, str)
+            else _scores(_predictions(null, design), design, problem, settings)
+            for name, null in nulls.items()
+        },
+    }
+    return found, [part.estimator for part in parts]
 
 
-def _score(
-    predict: Predictor | str, design: Design, problem: Problem, settings: TrainSettings
+def _predictions(predict: Predictor, design: Design) -> list[Prediction]:
+    return [predict(fold.train, fold.test) for fold in design.folds]
+
+
+def _scores(
+    parts: list[Prediction], design: Design, problem: Problem, settings: TrainSettings
 ) -> dict[str, Any]:
-    """Pooled and per fold; `not_measured` with the reason for a null model that cannot be had."""
-    if isinstance(predict, str):
-        return {"not_measured": predict}
-    parts = [predict(fold.train, fold.test) for fold in design.folds]
+    """Accuracies pooled and per fold, the target's scores, their intervals, and the rules chosen in the folds."""
     rows = np.concatenate([fold.test for fold in design.folds])
-    labels, keys = problem.labels, problem.keys
     matrices = [
-        accuracy.confusion(labels[fold.test], part.said, keys)
+        accuracy.confusion(problem.labels[fold.test], part.labels, problem.keys)
         for fold, part in zip(design.folds, parts, strict=True)
     ]
-    pooled: NDArray[np.int64] = np.sum(matrices, axis=0)
     known = [part.probability for part in parts if part.probability is not None]
-    tested = Answers(np.concatenate([part.said for part in parts]), np.concatenate(known) if known else None)
+    tested = Prediction(
+        np.concatenate([part.labels for part in parts]), np.concatenate(known) if known else None
+    )
+    rules = [part.rule for part in parts if part.rule is not None]
     return {
-        "pooled": scores(pooled, keys),
-        **_rare(tested, rows, design, problem, settings),
-        "folds": [scores(matrix, keys) for matrix in matrices],
+        "pooled": accuracies(np.sum(matrices, axis=0), problem.keys),
+        **_target(tested, rows, design, problem, settings),
+        "folds": [accuracies(matrix, problem.keys) for matrix in matrices],
+        **({"rules": rules} if rules else {}),
     }
 
 
-def _rare(
-    tested: Answers, rows: NDArray[np.intp], design: Design, problem: Problem, settings: TrainSettings
+def _target(
+    tested: Prediction, rows: NDArray[np.intp], design: Design, problem: Problem, settings: TrainSettings
 ) -> dict[str, Any]:
     """The target's scores at the prevalence of the map, its calibration, and intervals over blocks."""
     labels, target = problem.labels[rows], problem.target
-    truth = labels == target
+    truth, probability = labels == target, tested.probability
     weights = prevalence_weights(truth, settings.validation.map_prevalence)
-    found: dict[str, Any] = {
-        name: _plain(value)
-        for name, value in target_scores(truth, tested.said == target, tested.probability, weights).items()
-    }
-    if tested.probability is not None:
-        found["calibration"] = calibration(truth, tested.probability, weights)
+    measured = target_scores(truth, tested.labels == target, probability, weights)
+    found: dict[str, Any] = {name: _plain(value) for name, value in measured.items()}
+    if probability is not None:
+        found["calibration"] = calibration(truth, probability, weights)
+    blocks = np.unique(design.group[rows], return_inverse=True)[1].astype(np.int64)
     intervals = block_intervals(
-        labels, tested, problem.keys, target,
-        weights=weights, blocks=np.unique(design.group[rows], return_inverse=True)[1].astype(np.int64), seed=settings.seed,
-    )  # fmt: skip
+        labels, tested, problem.keys, target, weights=weights, blocks=blocks, seed=settings.seed
+    )
     return {"target": found, "intervals": intervals}
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Scores of a model with those of every null model. It cannot be made, so not printed, without them."""
+    """Scores of a model beside those of every null model; it cannot be made, so not printed, without them.
+
+    Raises
+    ------
+    InputError
+        The scores of the model or of a null model are missing.
+    """
 
     validation: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         nulls = self.validation.get("null_models", {})
-        lacking = [
-            name for name in NULLS if "pooled" not in nulls.get(name, {}) and not nulls.get(name, {}).get("not_measured")
-        ]  # fmt: skip
-        if lacking or "model" not in self.validation:
+        missing = [name for name in NULLS if not {"pooled", "not_measured"} & set(nulls.get(name, {}))]
+        if missing or "model" not in self.validation:
             raise InputError(
-                "scores of a model mean nothing without the null models", f"the model and {', '.join(NULLS)}",
-                f"no {', '.join(lacking) or 'model'}", "train the model again: `cocal train` measures them all",
-            )  # fmt: skip
+                "scores of a model are not shown without the null models",
+                f"the model and {', '.join(NULLS)}",
+                f"no {', '.join(missing) or 'model'}",
+                "train the model again: `cocal train` measures all of them",
+            )
 
     @property
     def _results(self) -> dict[str, Any]:
@@ -265,11 +245,11 @@ class ScoreTable:
             if "pooled" not in result:
                 rows.append({"model": name, "accuracy": result["not_measured"]})
                 continue
-            ends, pooled = result["intervals"], result["pooled"]
+            bounds, pooled = result["intervals"], result["pooled"]
             values = {
-                "accuracy": (pooled["overall_accuracy"], ends["overall_accuracy"]),
-                "macro F1": (pooled["macro_f1"], ends["macro_f1"]),
-                **{k: (result["target"][k], ends[k]) for k in result["target"] if k != "calibration"},
+                "accuracy": (pooled["overall_accuracy"], bounds["overall_accuracy"]),
+                "macro F1": (pooled["macro_f1"], bounds["macro_f1"]),
+                **{k: (result["target"][k], bounds[k]) for k in result["target"] if k != "calibration"},
             }
             rows.append({"model": name, **{k.replace("_", " "): _cell(*v) for k, v in values.items()}})
         return pd.DataFrame(rows).fillna("")
@@ -280,17 +260,16 @@ class ScoreTable:
             f"{name} {100 * share:.1f} %"
             for name, share in zip(design["names"], design["target_share_in_folds"], strict=True)
         )
-        head = f"{design['kind']}; {target}: {shares} of what each fold tests"
-        return f"{head}\n{self.summary.to_string(index=False)}"
+        return f"{design['kind']}; {target}: {shares} of the rows tested in each fold\n{self.summary.to_string(index=False)}"
 
 
-def _cell(value: float | None, ends: Sequence[float | None]) -> str:
+def _cell(value: float | None, bounds: Sequence[float | None]) -> str:
     if value is None:
         return ""
-    low, high = ends
+    low, high = bounds
     return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def score_tables(validation: Mapping[str, Any]) -> list[ScoreTable]:
-    """The table of the spatial blocks, then one for each of what else was left out."""
+    """The table of the spatial blocks, then one for each of `validation.leave_out`."""
     return [ScoreTable(validation), *(ScoreTable(part) for part in validation.get("left_out", {}).values())]
