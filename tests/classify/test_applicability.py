@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from cocal.classify.applicability import UNKNOWN, Applicability, importance, mean_distance, upper_whisker
 from cocal.classify.model import Model, load_model, save_model
 from cocal.classify.nearest import balls, nearest_plain
-from cocal.classify.predict import classify
+from cocal.classify.predict import MapRules, classify
 from cocal.classify.product import write_class_map
 from cocal.contracts import Period
 from cocal.errors import ModelMismatchError
@@ -114,19 +115,20 @@ def test_the_area_comes_back_from_disk_and_its_alteration_is_refused(tmp_path: P
 def test_the_map_tells_how_unlike_each_observed_pixel_is(
     model: Model, features: xr.Dataset, tmp_path: Path
 ) -> None:
-    rules: dict[str, Any] = {"min_clear": 1, "missing": "unobserved"}
-    plain, told = classify(features, model, **rules), classify(features, model, **rules, applicability=True)
-    xr.testing.assert_identical(told.drop_vars("dissimilarity"), plain)
-    chunked = classify(features.chunk({"y": 7, "x": 11}), model, **rules, applicability=True).compute()
-    assert (told["dissimilarity"].values == chunked["dissimilarity"].values).all()
-    unseen = told["crop_class"].values == 0
-    assert ((told["dissimilarity"].values == UNKNOWN) == unseen).all()
+    rules = MapRules(min_clear=1, missing="unobserved", applicability=True)
+    plain = classify(features, model, rules=replace(rules, applicability=False))
+    described = classify(features, model, rules=rules)
+    xr.testing.assert_identical(described.drop_vars("dissimilarity"), plain)
+    chunked = classify(features.chunk({"y": 7, "x": 11}), model, rules=rules).compute()
+    assert (described["dissimilarity"].values == chunked["dissimilarity"].values).all()
+    unseen = described["crop_class"].values == 0
+    assert ((described["dissimilarity"].values == UNKNOWN) == unseen).all()
     period = Period("2020", *(np.datetime64(d).item() for d in ("2020-01-01", "2020-12-31")))
     item = write_class_map(
-        tmp_path, told, n_clear=features["n_clear"], scheme=model.card.class_scheme, item_id="x", period=period
+        tmp_path, described, n_clear=features["n_clear"], scheme=model.card.class_scheme, item_id="x", period=period
     )  # fmt: skip
     with rasterio.open(tmp_path / "dissimilarity.tif") as source:
-        assert (source.read(1) == told["dissimilarity"].values).all()
+        assert (source.read(1) == described["dissimilarity"].values).all()
     assert "dissimilarity" in json.loads(item.read_text())["assets"]
 
 
@@ -134,5 +136,9 @@ def test_a_model_that_does_not_tell_where_it_applies_is_refused_where_that_is_as
     model: Model, features: xr.Dataset
 ) -> None:
     card = model.card.model_copy(update={"applicability": None})
-    with pytest.raises(ModelMismatchError, match="do not tell where it applies"):
-        classify(features, Model(card, model.artefact), min_clear=1, missing="unobserved", applicability=True)  # fmt: skip
+    with pytest.raises(ModelMismatchError, match="has no area of applicability"):
+        classify(
+            features,
+            Model(card, model.artefact),
+            rules=MapRules(min_clear=1, missing="unobserved", applicability=True),
+        )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cocal.classify.calibration import at_prior, best_threshold, trained_share
 from cocal.classify.model import Model
-from cocal.classify.predict import classify
+from cocal.classify.predict import MapRules, classify
 from cocal.classify.settings import ClassifySettings
 
 RULES: dict[str, Any] = {"min_clear": 1, "missing": "unobserved"}
@@ -49,14 +49,14 @@ def test_the_threshold_of_best_f1_by_hand() -> None:
 def test_the_prior_of_the_training_gives_the_same_map(model: Model, features: xr.Dataset) -> None:
     pixels = model.card.training.pixels
     own = np.full(features["n_clear"].shape, pixels["coca"] / sum(pixels.values()))
-    plain, same = (classify(features, model, **RULES, prior=p) for p in (None, own))
+    plain, same = (classify(features, model, rules=MapRules(**RULES), prior=p) for p in (None, own))
     assert (plain["crop_class"].values == same["crop_class"].values).all()
 
 
 def test_a_threshold_and_a_prior_move_the_target_and_nothing_else(model: Model, features: xr.Dataset) -> None:
-    plain = classify(features, model, **RULES)
+    plain = classify(features, model, rules=MapRules(**RULES))
     for threshold in (0.2, 0.7):
-        found = classify(features, model, **RULES, threshold=threshold)
+        found = classify(features, model, rules=MapRules(**RULES, threshold=threshold))
         observed = plain["crop_class"].values != 0
         xr.testing.assert_identical(found["probability"], plain["probability"])
         called = found["crop_class"].values == model.target_code
@@ -65,11 +65,16 @@ def test_a_threshold_and_a_prior_move_the_target_and_nothing_else(model: Model, 
         kept = ~called & (plain["crop_class"].values != model.target_code)
         assert (found["crop_class"].values == plain["crop_class"].values)[kept].all()
     prior = np.where(np.arange(30) < 15, 0.9, 0.01) * np.ones((20, 1))
-    moved = classify(features, model, **RULES, prior=prior)["crop_class"].values == model.target_code
+    moved = (
+        classify(features, model, rules=MapRules(**RULES), prior=prior)["crop_class"].values
+        == model.target_code
+    )
     there = plain["crop_class"].values == model.target_code
     assert (moved[:, :15] >= there[:, :15]).all()
     assert (moved[:, 15:] <= there[:, 15:]).all()
-    chunked = classify(features.chunk({"y": 7, "x": 11}), model, **RULES, prior=prior).compute()
+    chunked = classify(
+        features.chunk({"y": 7, "x": 11}), model, rules=MapRules(**RULES), prior=prior
+    ).compute()
     assert ((chunked["crop_class"].values == model.target_code) == moved).all()
 
 

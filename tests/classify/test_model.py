@@ -33,7 +33,7 @@ from cocal.classify.model import (
     stored_model,
     verify_model,
 )
-from cocal.classify.predict import classify
+from cocal.classify.predict import MapRules, classify
 from cocal.classify.settings import TrainSettings
 from cocal.errors import InputError, ModelMismatchError
 from cocal.scheme import ClassScheme
@@ -65,7 +65,9 @@ def test_a_saved_model_gives_the_same_map_after_loading(
     save_model(made, tmp_path)
     loaded = load_model(tmp_path)
     assert loaded.card == made.card
-    before, after = (classify(features, m, min_clear=1, missing="unobserved") for m in (made, loaded))
+    before, after = (
+        classify(features, m, rules=MapRules(min_clear=1, missing="unobserved")) for m in (made, loaded)
+    )
     xr.testing.assert_identical(before, after)
 
 

@@ -13,7 +13,7 @@ import rasterio.shutil
 import xarray as xr
 
 from cocal.classify.model import Model
-from cocal.classify.predict import classify
+from cocal.classify.predict import MapRules, classify
 from cocal.classify.product import probability_on_disk, write_class_map
 from cocal.contracts import Period
 from cocal.errors import ContractError, InputError, ModelMismatchError
@@ -24,7 +24,7 @@ YEAR = Period("2020", date(2020, 1, 1), date(2020, 12, 31))
 
 @pytest.fixture
 def classmap(features: xr.Dataset, model: Model) -> xr.Dataset:
-    return classify(features, model, min_clear=2, missing="unobserved")
+    return classify(features, model, rules=MapRules(min_clear=2, missing="unobserved"))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_large_map_has_overviews_that_hold_codes_of_the_map(
 
     window = Window(32719, 500_040, 8_500_020, 900, 800)
     values = np.random.default_rng(0).choice([1, 4], size=window.shape).astype(np.uint8)
-    small = classify(features, model, min_clear=1, missing="unobserved")
+    small = classify(features, model, rules=MapRules(min_clear=1, missing="unobserved"))
     words = {"long_name": "x", "units": "1"}
     big = xr.Dataset(
         {

@@ -19,7 +19,7 @@ product        classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 
 from cocal.classify.card import ModelCard
 from cocal.classify.model import Model, check_model, load_model, save_model, stored_model
-from cocal.classify.predict import classify, classify_strips
+from cocal.classify.predict import MapRules, classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
 from cocal.classify.training.check_page import write_trained
@@ -30,6 +30,7 @@ from cocal.classify.validation.validate import ScoreTable, score_tables
 
 __all__ = [
     "ClassifySettings",
+    "MapRules",
     "Model",
     "ModelCard",
     "SampleSettings",

@@ -16,10 +16,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
-from cocal.classify import Model, classify_strips, load_model, write_class_map
-from cocal.classify.applicability import UNKNOWN
+from cocal.classify import MapRules, Model, classify_strips, load_model, write_class_map
+from cocal.classify.predict import MISSING
 from cocal.classify.settings import ClassifySettings
-from cocal.contracts import NO_DATA, Period, check_classmap, grid_coords, window_of
+from cocal.contracts import Period, check_classmap, grid_coords, window_of
 from cocal.features import (
     Composite,
     FeatureSettings,
@@ -98,26 +98,27 @@ def _model(folder: Path, sha256: str) -> Model:
 
 def block_map(block: Window, task: MapTask) -> xr.Dataset:
     """classmap/1 of one block with `n_clear`, made strip by strip. Pixels of another UTM zone are left to that zone's tile."""
-    made, rules = task.features, task.classify
+    made, settings = task.features, task.classify
     composites, dem = _composites(block, made)
     seen = seen_of(composites, made.settings, block)
+    rules = MapRules(
+        min_clear=settings.min_clear,
+        missing=settings.missing,
+        threshold=settings.threshold,
+        applicability=settings.applicability,
+        alternative=settings.minimum_unit is not None,
+    )
     dataset = classify_strips(
         feature_strips(composites, made.settings, made.period, block, dem),
         feature_names(made.settings, made.period),
-        seen,
-        _model(task.model_folder, task.model_sha256),
-        min_clear=rules.min_clear,
-        missing=rules.missing,
-        prior=prior_of(block, rules.prior) if rules.prior else None,
-        threshold=rules.threshold,
-        applicability=rules.applicability,
-        alternative=rules.minimum_unit is not None,
+        seen=seen,
+        model=_model(task.model_folder, task.model_sha256),
+        rules=rules,
+        prior=prior_of(block, settings.prior) if settings.prior else None,
     )
     own = owned_by_zone(block)
-    nothing = {"crop_class": NO_DATA, "alternative": NO_DATA, "probability": np.nan, "dissimilarity": UNKNOWN}
-    for name, elsewhere in nothing.items():
-        if name in dataset:
-            dataset[name].values[~own] = elsewhere
+    for name in rules.layers:
+        dataset[name].values[~own] = MISSING[name]
     n_clear = seen["n_clear"].where(own, 0).astype(np.uint16).assign_attrs(seen["n_clear"].attrs)
     return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
 
