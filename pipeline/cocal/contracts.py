@@ -36,6 +36,9 @@ SCL_CLASSES = (
 
 NO_DATA = 0
 UNOBSERVED = "unobserved"
+CLASS_TIF, PROBABILITY_TIF, N_CLEAR_TIF = "class.tif", "probability.tif", "n_clear.tif"
+DISSIMILARITY_TIF, ALTERNATIVE_TIF, FEATURES_TIF = "dissimilarity.tif", "alternative.tif", "features.tif"
+"""Names of the rasters in a map's folder (see `classify.product`), and of a tile's features."""
 PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535
 """`probability` on disk: uint16, 10000 = 1, 65535 = not observed."""
 

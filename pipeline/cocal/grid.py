@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod, Proj, Transformer
 from shapely.geometry.base import BaseGeometry
 
+RESOLUTION_M = 10
+"""Side of a pixel of every map, metres."""
 SNAP_M = 60
 """Windows of tiles start on multiples of 60 m: whole pixels of all Sentinel-2 bands (10, 20, 60 m)."""
 
@@ -83,7 +85,7 @@ class Window:
     top: int
     width: int
     height: int
-    resolution: int = 10
+    resolution: int = RESOLUTION_M
 
     @property
     def right(self) -> int:
@@ -215,7 +217,9 @@ def utm_epsg(longitude: float, latitude: float) -> int:
     return int(utm_zones(longitude, latitude))
 
 
-def pixel_zones(longitude: ArrayLike, latitude: ArrayLike, resolution: int = 10) -> NDArray[np.int64]:
+def pixel_zones(
+    longitude: ArrayLike, latitude: ArrayLike, resolution: int = RESOLUTION_M
+) -> NDArray[np.int64]:
     """EPSG code of the zone whose pixels are looked up for each point.
 
     It is the zone that owns the point. Where the pixel that holds the point there has its centre across the
@@ -261,7 +265,7 @@ def pixel_centres(
 
 
 def windows_holding(
-    epsg: ArrayLike, x: ArrayLike, y: ArrayLike, size_px: int, resolution: int = 10
+    epsg: ArrayLike, x: ArrayLike, y: ArrayLike, size_px: int, resolution: int = RESOLUTION_M
 ) -> Iterator[tuple[Window, NDArray[np.intp]]]:
     """The windows of an absolute lattice that hold points, each with the indices of its points.
 
@@ -310,7 +314,7 @@ def zones(area: BaseGeometry) -> list[int]:
     return sorted(c for c in codes if shapely.intersection(area, zone_box(c)).area > 0)
 
 
-def tiles(area: BaseGeometry, tile_px: int, resolution: int = 10) -> list[Tile]:
+def tiles(area: BaseGeometry, tile_px: int, resolution: int = RESOLUTION_M) -> list[Tile]:
     """The tiles that touch `area` (a polygon in degrees), ordered by zone, row, column.
 
     Each zone holds only the part of the area on its own side of the meridian.

@@ -29,9 +29,14 @@ from rasterio.io import MemoryFile
 
 from cocal.classify.applicability import UNKNOWN
 from cocal.contracts import (
+    ALTERNATIVE_TIF,
+    CLASS_TIF,
+    DISSIMILARITY_TIF,
+    N_CLEAR_TIF,
     NO_DATA,
     PROBABILITY_NO_DATA,
     PROBABILITY_SCALE,
+    PROBABILITY_TIF,
     UNOBSERVED,
     Period,
     check_classmap,
@@ -42,8 +47,6 @@ from cocal.grid import Window, windows_bounds
 from cocal.scheme import ClassScheme
 from cocal.store import MANIFEST, write_json
 
-CLASS, PROBABILITY, N_CLEAR = "class.tif", "probability.tif", "n_clear.tif"
-DISSIMILARITY, ALTERNATIVE = "dissimilarity.tif", "alternative.tif"
 UNOBSERVED_COLOUR = "#d9d9d9"
 _GDAL_TAGS = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG")
 """GDAL writes these itself."""
@@ -108,20 +111,20 @@ def write_class_map(
         "flag_values": ",".join(map(str, flags["flag_values"])), "flag_meanings": flags["flag_meanings"],
     }  # fmt: skip
     _write_cog(
-        folder / CLASS, classmap["crop_class"].values, window, tags | flag_tags, colours=_colours(scheme)
+        folder / CLASS_TIF, classmap["crop_class"].values, window, tags | flag_tags, colours=_colours(scheme)
     )
-    _write_names(folder / f"{CLASS}.aux.xml", scheme)
+    _write_names(folder / f"{CLASS_TIF}.aux.xml", scheme)
     _write_cog(
-        folder / PROBABILITY,
+        folder / PROBABILITY_TIF,
         probability_on_disk(classmap["probability"].values),
         window,
         tags | {"content": f"probability of {scheme.target} x 10000"},
         nodata=PROBABILITY_NO_DATA,
     )
-    _write_cog(folder / N_CLEAR, n_clear.values, window, tags | {"content": "clear dates"})
+    _write_cog(folder / N_CLEAR_TIF, n_clear.values, window, tags | {"content": "clear dates"})
     if "dissimilarity" in classmap:
         _write_cog(
-            folder / DISSIMILARITY,
+            folder / DISSIMILARITY_TIF,
             classmap["dissimilarity"].values,
             window,
             tags | {"content": "dissimilarity from the training samples; above 100 the model does not apply"},
@@ -130,7 +133,7 @@ def write_class_map(
     if "alternative" in classmap:
         values, content = classmap["alternative"].values, "likeliest class besides the target"
         _write_cog(
-            folder / ALTERNATIVE, values, window, tags | {"content": content}, colours=_colours(scheme)
+            folder / ALTERNATIVE_TIF, values, window, tags | {"content": content}, colours=_colours(scheme)
         )
     item = class_map_item(classmap, scheme=scheme, item_id=item_id, period=period)
     write_json(folder / f"{item_id}.json", item)
@@ -160,11 +163,11 @@ def write_revised_map(
         Tag -> sentence: what the classes were made by. The tags of class.tif have it, and the item's lineage the sentences.
     """
     for path in sorted(draft.iterdir()):
-        if path.suffix in (".tif", ".xml") and path.name not in (CLASS, ALTERNATIVE):
+        if path.suffix in (".tif", ".xml") and path.name not in (CLASS_TIF, ALTERNATIVE_TIF):
             shutil.copyfile(path, folder / path.name)
-    with rasterio.open(draft / CLASS) as source:
+    with rasterio.open(draft / CLASS_TIF) as source:
         tags = {k: v for k, v in source.tags().items() if k not in _GDAL_TAGS}
-    _write_cog(folder / CLASS, crop_class, window, tags | dict(told), colours=_colours(scheme))
+    _write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(told), colours=_colours(scheme))
     (item_path,) = (p for p in draft.glob("*.json") if p.name != MANIFEST)
     item = json.loads(item_path.read_text(encoding="utf-8"))
     lineage = item["properties"]["processing:lineage"]
@@ -222,7 +225,7 @@ def _write_cog(
         with memory.open(**profile) as plain:
             plain.write(values, 1)
             plain.update_tags(**tags)
-            if path.name == PROBABILITY:
+            if path.name == PROBABILITY_TIF:
                 plain.scales = (PROBABILITY_SCALE,)
             if colours is not None:
                 plain.write_colormap(1, colours)
@@ -314,22 +317,22 @@ def _assets(window: Window, scheme: ClassScheme, applicability: bool) -> dict[st
         "spatial_resolution": resolution,
     }  # fmt: skip
     dissimilarity = {
-        "href": f"./{DISSIMILARITY}", "title": "dissimilarity from the training samples, 100 = threshold",
+        "href": f"./{DISSIMILARITY_TIF}", "title": "dissimilarity from the training samples, 100 = threshold",
         "roles": ["metadata"], **common,
         "raster:bands": [{"data_type": "uint8", "nodata": UNKNOWN, "spatial_resolution": resolution}],
     }  # fmt: skip
     return {
         "class": {
-            "href": f"./{CLASS}", "title": "class", "roles": ["data"], **common,
+            "href": f"./{CLASS_TIF}", "title": "class", "roles": ["data"], **common,
             "classification:classes": classes,
             "raster:bands": [{"data_type": "uint8", "spatial_resolution": resolution}],
         },
         "probability": {
-            "href": f"./{PROBABILITY}", "title": f"probability of {scheme.target}", "roles": ["data"], **common,
+            "href": f"./{PROBABILITY_TIF}", "title": f"probability of {scheme.target}", "roles": ["data"], **common,
             "raster:bands": [probability],
         },
         "n_clear": {
-            "href": f"./{N_CLEAR}", "title": "clear dates", "roles": ["metadata"], **common,
+            "href": f"./{N_CLEAR_TIF}", "title": "clear dates", "roles": ["metadata"], **common,
             "raster:bands": [{"data_type": "uint16", "spatial_resolution": resolution}],
         },
         **({"dissimilarity": dissimilarity} if applicability else {}),

@@ -43,6 +43,7 @@ from cocal.fieldwork.design import (
     write_sheet,
     zones_needed,
 )
+from cocal.grid import RESOLUTION_M
 from cocal.run.execute import Call, Job
 from cocal.run.state import Run
 from cocal.run.tables import given_sha256, write_own_csv
@@ -53,7 +54,6 @@ from cocal.store import address, source_digest
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-RESOLUTION = 10
 FOLDER, SAMPLE, STRATA, EXPECTED = "design", "sample.csv", "strata.csv", "expected.csv"
 TITLE = {"es": "Verificación de campo", "en": "Field verification"}
 
@@ -138,7 +138,7 @@ def design_tasks(run: Run, settings: DesignSettings) -> list[DesignTask]:
     )
     codes = class_codes(settings.strata, run.base.scheme)
     regions = run.config.regions.model_dump_json(), run.base.regions.sha256
-    reach = maps_in_reach(maps, halo_px(settings.strata, RESOLUTION))
+    reach = maps_in_reach(maps, halo_px(settings.strata, RESOLUTION_M))
     return [DesignTask(tile, near, settings, codes, *regions) for tile, near in reach.items()]
 
 
@@ -173,7 +173,13 @@ def draw_sample(
         if enough(table, needed):
             break
     drawn = draw_points(
-        table, n, reserves, pixels=frame.pixels, draw=settings.draw, resolution=RESOLUTION, seed=settings.seed
+        table,
+        n,
+        reserves,
+        pixels=frame.pixels,
+        draw=settings.draw,
+        resolution=RESOLUTION_M,
+        seed=settings.seed,
     )
     names = {code: key for key, code in run.base.scheme.codes.items()} | {0: UNOBSERVED}
     return number_points(

@@ -24,8 +24,8 @@ from cocal.classify.minimum import (
     preserving_levels,
     reach_px,
 )
-from cocal.classify.product import ALTERNATIVE, CLASS, PROBABILITY, write_revised_map
-from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, Period
+from cocal.classify.product import write_revised_map
+from cocal.contracts import ALTERNATIVE_TIF, CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF, Period
 from cocal.estimate import exact_ha
 from cocal.grid import Tile, cell_area_units
 from cocal.regions import owned, owners
@@ -83,7 +83,7 @@ def tile_levels(task: UnitTask) -> NDArray[np.int16]:
     Ground of no region, not observed or not mapped is not there: which of it a run maps depends on its tiles.
     """
     outer = task.tile.window.expanded(reach_px(task.pixels))
-    probability = mosaic(task.near, outer, PROBABILITY, "uint16", PROBABILITY_NO_DATA)
+    probability = mosaic(task.near, outer, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA)
     there = (probability != PROBABILITY_NO_DATA) & (owners(regions_of(*task.regions), outer) >= 0)
     level = np.where(there, probability, 0).astype(np.int16)
     level[~there] = NOT_THERE
@@ -95,7 +95,7 @@ def count_levels(task: UnitTask) -> Counts:
     """The areas of the tile's own ground by region and kept level."""
     window, regions = task.tile.window, regions_of(*task.regions)
     kept, owner, units = tile_levels(task), owned(regions, window), cell_area_units(window)
-    target = task.codes(CLASS) == task.scheme.codes[task.scheme.target]
+    target = task.codes(CLASS_TIF) == task.scheme.codes[task.scheme.target]
     present = np.unique(owner[owner >= 0])
     place = np.where(owner >= 0, np.searchsorted(present, owner), -1).astype(np.int32)
     areas = [areas_by_level(kept, own, units, len(present)) for own in (place, np.where(target, place, -1))]
@@ -107,10 +107,10 @@ def finish_map(
 ) -> None:
     """Commit the tile's map: in a region the target is what is kept at its level; in none the draft stands."""
     window, target = task.tile.window, task.scheme.codes[task.scheme.target]
-    draft, kept = task.codes(CLASS), tile_levels(task)
+    draft, kept = task.codes(CLASS_TIF), tile_levels(task)
     owner = owned(regions_of(*task.regions), window)
     cut = np.array([*levels, NEVER], dtype=np.int16)[owner]
-    codes = np.where(kept >= cut, np.uint8(target), task.codes(ALTERNATIVE))
+    codes = np.where(kept >= cut, np.uint8(target), task.codes(ALTERNATIVE_TIF))
     codes = np.where((owner < 0) | (draft == NO_DATA), draft, codes)
     told = (
         f"Patches of {task.scheme.target} of fewer than {task.pixels} pixels and holes in it were taken away; each region "

@@ -29,7 +29,7 @@ from cocal.config import RunConfig
 from cocal.contracts import Period
 from cocal.errors import InputError, WorkFailedError
 from cocal.features import feature_names, halo_px, series_features
-from cocal.grid import Window, transformer
+from cocal.grid import RESOLUTION_M, Window, transformer
 from cocal.regions import Regions, owned
 from cocal.run.execute import Call, Job, Outcome
 from cocal.run.plan import feature_inputs, feature_task
@@ -37,7 +37,6 @@ from cocal.run.state import Run
 from cocal.run.worker.tiles import FeatureTask, sample_features
 from cocal.store import address, sha256_file, source_digest
 
-RESOLUTION = 10
 OWN_GROUPS = ("region", "country")
 """What may be left out in validation because the regions tell it; the samples' own `groups` come beside."""
 
@@ -147,14 +146,14 @@ def with_places(table: pd.DataFrame, run: Run, section: TrainSection) -> pd.Data
 def _owners(table: pd.DataFrame, regions: Regions) -> NDArray[np.int64]:
     """(row) number of the region that owns each sample's pixel, -1 outside all."""
     owner = np.full(len(table), -1, dtype=np.int64)
-    side = 96 * RESOLUTION
+    side = 96 * RESOLUTION_M
     keys = [table["epsg"], np.floor(table["x"] / side), np.floor(table["y"] / side)]
     for key, rows in table.groupby(keys).indices.items():
         epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
         window = Window(epsg, column * side, (row + 1) * side, 96, 96)
         at = table.iloc[rows]
-        down = ((window.top - at["y"].to_numpy()) // RESOLUTION).astype(np.int64)
-        along = ((at["x"].to_numpy() - window.left) // RESOLUTION).astype(np.int64)
+        down = ((window.top - at["y"].to_numpy()) // RESOLUTION_M).astype(np.int64)
+        along = ((at["x"].to_numpy() - window.left) // RESOLUTION_M).astype(np.int64)
         owner[rows] = owned(regions, window)[down, along]
     return owner
 
@@ -183,17 +182,17 @@ def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
 def _place_table(run: Run, section: TrainSection, task: FeatureTask) -> pd.DataFrame:
     """Labelled pixels with their features, and whether they were `seen` clearly: the others do not train."""
     assert not isinstance(section.samples, SeriesSamples)
-    pixels = sample_pixels(read_samples(section.samples, run.base.scheme), RESOLUTION)
-    side = run.config.grid.block_px * RESOLUTION
+    pixels = sample_pixels(read_samples(section.samples, run.base.scheme), RESOLUTION_M)
+    side = run.config.grid.block_px * RESOLUTION_M
     keys = [pixels["epsg"], np.floor(pixels["x"] / side), np.floor(pixels["y"] / side)]
     jobs, members = [], {}
     for key, group in pixels.groupby(keys, sort=True):
         epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
-        window = Window(epsg, column * side, (row + 1) * side, side // RESOLUTION, side // RESOLUTION)
+        window = Window(epsg, column * side, (row + 1) * side, side // RESOLUTION_M, side // RESOLUTION_M)
         outer = window.expanded(halo_px(task.settings))
         near = tuple(s for s in task.scenes if s.window.intersection(outer) is not None)
-        rows = np.floor((window.top - group["y"].to_numpy()) / RESOLUTION).astype(np.int64)
-        columns = np.floor((group["x"].to_numpy() - window.left) / RESOLUTION).astype(np.int64)
+        rows = np.floor((window.top - group["y"].to_numpy()) / RESOLUTION_M).astype(np.int64)
+        columns = np.floor((group["x"].to_numpy() - window.left) / RESOLUTION_M).astype(np.int64)
         own = replace(task, scenes=near)
         unit = f"samples {window.epsg} {window.left} {window.top}"
         jobs.append(Job(unit, (Call(sample_features, (window, rows, columns, own)),)))

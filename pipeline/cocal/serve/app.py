@@ -22,18 +22,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cocal.contracts import Period
+from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, PROBABILITY_TIF, Period
 from cocal.errors import CocalError, UsageError
 from cocal.run.tables import read_own_csv
 from cocal.serve.guard import guarded
 from cocal.serve.palettes import Layer, class_layer, density_layer, looks_layer, picture, probability_layer
 from cocal.serve.pixel import find_pixel, pixel_facts
 from cocal.serve.rasters import (
-    CLASS,
     LEAST_ZOOM,
-    LOOKS,
     MOST_ZOOM,
-    PROBABILITY,
     MapRasters,
     Square,
     SquareRaster,
@@ -42,7 +39,7 @@ from cocal.serve.rasters import (
 from cocal.serve.runs import ShownRun
 from cocal.serve.tables import RunTables
 
-RASTERS = {"class": CLASS, "probability": PROBABILITY, "looks": LOOKS}
+RASTERS = {"class": CLASS_TIF, "probability": PROBABILITY_TIF, "looks": N_CLEAR_TIF}
 TYPES = {
     "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
     "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml",

@@ -17,12 +17,19 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, read_raster, read_scene, read_scenes, scene_store, scenes_within
-from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
+from cocal.contracts import (
+    CLASS_TIF,
+    N_CLEAR_TIF,
+    NO_DATA,
+    PROBABILITY_NO_DATA,
+    PROBABILITY_SCALE,
+    PROBABILITY_TIF,
+    Period,
+)
 from cocal.errors import SceneReadError
 from cocal.features import INDICES, FeatureSettings, bands_needed, clear_mask, compute_index, halo_px
 from cocal.grid import Tile, Window, project, transformer, utm_epsg
 from cocal.run.finished import MapInputs
-from cocal.serve.rasters import CLASS, LOOKS, PROBABILITY
 from cocal.serve.runs import ShownRun
 
 REACH_PX = 64
@@ -60,7 +67,7 @@ def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, 
     """What the map says of the pixel, and its year beside the classes around it."""
     code, probability, looks = (
         int(read_raster(pixel.folder / name, pixel.window, pixel.window.resolution, dtype)[0, 0])
-        for name, dtype in ((CLASS, "uint8"), (PROBABILITY, "uint16"), (LOOKS, "uint16"))
+        for name, dtype in ((CLASS_TIF, "uint8"), (PROBABILITY_TIF, "uint16"), (N_CLEAR_TIF, "uint16"))
     )
     ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))
     return {
@@ -138,7 +145,9 @@ def _codes(run: ShownRun, period: Period, window: Window) -> NDArray[np.uint8]:
     for tile, folder in run.maps[period.name].items():
         common = window.intersection(tile.window)
         if common is not None:
-            out[window.slices_of(common)] = read_raster(folder / CLASS, common, common.resolution, "uint8")
+            out[window.slices_of(common)] = read_raster(
+                folder / CLASS_TIF, common, common.resolution, "uint8"
+            )
     return out
 
 

@@ -25,7 +25,7 @@ from rio_tiler.models import ImageData
 from rio_tiler.reader import part
 from shapely.geometry.base import BaseGeometry
 
-from cocal.contracts import NO_DATA, PROBABILITY_SCALE
+from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.errors import SceneReadError
 from cocal.grid import Tile, Window, transformer, utm_epsg, windows_bounds
 from cocal.run.results.pictures import square_codes
@@ -35,7 +35,6 @@ NOTHING = 255
 LEAST_ZOOM, MOST_ZOOM = 7, 15
 """Below, one tile would read hundreds of maps; above, the browser enlarges pixels of 10 m."""
 
-CLASS, PROBABILITY, LOOKS = "class.tif", "probability.tif", "n_clear.tif"
 MOST_LOOKS = 60
 
 _MERCATOR = CRS.from_epsg(3857)
@@ -97,7 +96,7 @@ class MapRasters:
     def codes(self, name: str, square: Square) -> Codes:
         """(y, x) codes of one raster on `square`, by nearest neighbour.
 
-        `CLASS`: the class. `PROBABILITY`: per cent. `LOOKS`: clear dates, at most 60. Where the maps of two zones meet, each shows
+        `CLASS_TIF`: the class. `PROBABILITY_TIF`: per cent. `N_CLEAR_TIF`: clear dates, at most 60. Where the maps of two zones meet, each shows
         the pixels that it owns.
         """
         out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
@@ -124,9 +123,9 @@ def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"
 def _read(path: Path, name: str, square: Square) -> Codes:
     image = warped(path, square, "nearest")
     values, there = image.data[0], image.mask > 0
-    if name == CLASS:
+    if name == CLASS_TIF:
         return np.where(there & (values != NO_DATA), values, NOTHING).astype(np.uint8)
-    if name == PROBABILITY:
+    if name == PROBABILITY_TIF:
         return np.where(there, np.rint(values * (100 * PROBABILITY_SCALE)), NOTHING).astype(np.uint8)
     return np.where(there, np.minimum(values, MOST_LOOKS), NOTHING).astype(np.uint8)
 

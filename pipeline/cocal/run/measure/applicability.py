@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import read_raster
 from cocal.classify.applicability import STEPS, UNKNOWN
-from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, UNOBSERVED
+from cocal.contracts import DISSIMILARITY_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF, UNOBSERVED
 from cocal.estimate import count_units
 from cocal.estimate.mapped import exact_ha
 from cocal.grid import Tile, cell_area_units
@@ -41,11 +41,9 @@ def applicability_counts(
     found = np.zeros((2, len(own), 256), dtype=np.int64)
     if class_map is None:
         return found
-    unlike = read_raster(
-        class_map.with_name("dissimilarity.tif"), window, window.resolution, "uint8", UNKNOWN
-    )
+    unlike = read_raster(class_map.with_name(DISSIMILARITY_TIF), window, window.resolution, "uint8", UNKNOWN)
     probability = read_raster(
-        class_map.with_name("probability.tif"), window, window.resolution, "uint16", PROBABILITY_NO_DATA
+        class_map.with_name(PROBABILITY_TIF), window, window.resolution, "uint16", PROBABILITY_NO_DATA
     ).astype(np.int64)
     outside = np.where(unlike > STEPS, codes, NO_DATA).astype(np.uint8)
     other = np.where(codes == target, _UNIT - probability, probability)

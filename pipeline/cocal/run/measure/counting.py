@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cocal.contracts import Period
+from cocal.contracts import CLASS_TIF, Period
 from cocal.errors import WorkFailedError
 from cocal.grid import Tile
 from cocal.run.execute import Call, Job
@@ -16,7 +16,7 @@ from cocal.run.worker.mosaic import Source
 def class_maps(run: Run, period: Period) -> list[tuple[Tile, Path | None]]:
     """The period's tiles with their class map; None where it failed."""
     return [
-        (tile, run.store.home(unit.name) / "class.tif" if unit else None)
+        (tile, run.store.home(unit.name) / CLASS_TIF if unit else None)
         for (name, tile), unit in run.maps.items()
         if name == period.name
     ]

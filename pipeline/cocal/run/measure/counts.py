@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.archive import read_raster
-from cocal.contracts import NO_DATA
+from cocal.contracts import CLASS_TIF, NO_DATA
 from cocal.estimate import count_units
 from cocal.estimate.density import CELL_COLUMNS, cell_rows
 from cocal.grid import Tile, Window, cell_area_units
@@ -98,7 +98,7 @@ def density_cells(
     low, high = cells.min(axis=0) * cell_m, (cells.max(axis=0) + 1) * cell_m
     width, height = ((high - low) // w.resolution).tolist()
     window = Window(w.epsg, int(low[0]), int(high[1]), width, height, w.resolution)
-    codes = mosaic(maps, window, "class.tif", "uint8", NO_DATA)
+    codes = mosaic(maps, window, CLASS_TIF, "uint8", NO_DATA)
     owner, units, side = owned(own, window), cell_area_units(window), cell_m // w.resolution
     rows = []
     for column, row in cells.tolist():

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from cocal.errors import InputError
 from cocal.estimate import Estimate, mapped_table
 from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
-from cocal.grid import transformer, utm_epsg
+from cocal.grid import RESOLUTION_M, transformer, utm_epsg
 from cocal.regions import owners_at
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import zone_counts
-from cocal.run.measure.sampling import RESOLUTION, Sample, frame_of
+from cocal.run.measure.sampling import Sample, frame_of
 from cocal.run.state import Run
 
 
@@ -104,7 +104,7 @@ def legal_zone(run: Run, records: gpd.GeoDataFrame) -> NDArray[np.object_]:
     for epsg in map(int, np.unique(zone)):
         here = zone == epsg
         x, y = transformer(4326, epsg).transform(points.x[here].to_numpy(), points.y[here].to_numpy())
-        found[here] = ids[owners_at(run.zones, epsg, x, y, resolution=RESOLUTION)]
+        found[here] = ids[owners_at(run.zones, epsg, x, y, resolution=RESOLUTION_M)]
     return found
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.archive import read_raster
-from cocal.contracts import UNOBSERVED, Period
+from cocal.contracts import CLASS_TIF, UNOBSERVED, Period
 from cocal.errors import InputError, UsageError
 from cocal.estimate import ASSISTED, Estimate, estimate_areas
 from cocal.fieldwork import (
@@ -29,10 +29,10 @@ from cocal.fieldwork import (
 )
 from cocal.fieldwork import UNOBSERVED as DARK
 from cocal.fieldwork.columns import listed
-from cocal.grid import Tile
+from cocal.grid import RESOLUTION_M, Tile
 from cocal.run.state import Run
 
-NO_MAP, RESOLUTION = 255, 10
+NO_MAP = 255
 ELSEWHERE = "(no region)"
 """The domain of points that were drawn outside all regions: part of the design, of no region's hectares."""
 
@@ -74,7 +74,7 @@ def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.Data
         lookup_of(run, period),
         scheme=run.base.scheme,
         settings=settings.matching,
-        resolution=RESOLUTION,
+        resolution=RESOLUTION_M,
     )
 
 
@@ -104,7 +104,7 @@ def _pixels_in(
 
 
 def _classes(run: Run, tile: Tile, unit: str) -> NDArray[np.uint8]:
-    return read_raster(run.store.home(unit) / "class.tif", tile.window, tile.window.resolution, "uint8")
+    return read_raster(run.store.home(unit) / CLASS_TIF, tile.window, tile.window.resolution, "uint8")
 
 
 class Sample:

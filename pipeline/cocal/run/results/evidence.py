@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
+from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF, Period
 from cocal.fieldwork import read_records
 from cocal.grid import Tile
 from cocal.run.measure.sampling import Sample, frame_of
@@ -51,7 +51,7 @@ def sample_points(run: Run, matched: pd.DataFrame, period: Period) -> pd.DataFra
     rows = matched[matched["period"].astype(str) == period.name]
     at = records.loc[rows["record_id"]].geometry.representative_point()
     maps: dict[Tile, Path] = {
-        tile: run.store.home(unit.name) / "probability.tif"
+        tile: run.store.home(unit.name) / PROBABILITY_TIF
         for (of, tile), unit in run.maps.items()
         if of == period.name and unit is not None
     }

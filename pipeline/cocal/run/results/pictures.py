@@ -13,7 +13,14 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from cocal.contracts import PROBABILITY_NO_DATA, PROBABILITY_SCALE, Period
+from cocal.contracts import (
+    CLASS_TIF,
+    N_CLEAR_TIF,
+    PROBABILITY_NO_DATA,
+    PROBABILITY_SCALE,
+    PROBABILITY_TIF,
+    Period,
+)
 from cocal.grid import Tile, transformer, utm_epsg
 from cocal.report import OUTSIDE, MapOverview, MapPicture, Shade
 from cocal.run.results.overview import overview
@@ -110,12 +117,12 @@ def _picture(run: Run, period: Period, codes: NDArray[Any], **how: Any) -> MapPi
 
 def class_picture(run: Run, period: Period) -> MapPicture:
     """The classes of the map."""
-    return _picture(run, period, _values(run, period, "class.tif", "uint8", 0))
+    return _picture(run, period, _values(run, period, CLASS_TIF, "uint8", 0))
 
 
 def probability_picture(run: Run, period: Period) -> MapPicture:
     """The target's probability in six shades; 0 where nothing was observed."""
-    values = _values(run, period, "probability.tif", "uint16", PROBABILITY_NO_DATA)
+    values = _values(run, period, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA)
     codes = 1 + np.searchsorted(_CHANCES, values * PROBABILITY_SCALE, side="right")
     codes[values == PROBABILITY_NO_DATA] = 0
     ends = [0.0, *_CHANCES, 1.0]
@@ -128,7 +135,7 @@ def probability_picture(run: Run, period: Period) -> MapPicture:
 
 def observations_picture(run: Run, period: Period) -> MapPicture:
     """The number of clear dates in shades, none apart from few."""
-    values = _values(run, period, "n_clear.tif", "uint16", 0)
+    values = _values(run, period, N_CLEAR_TIF, "uint16", 0)
     codes = 1 + np.searchsorted(_DATES, values, side="right")
     ends = [*_DATES, 0]
     words = ["0", *(f"{a} – {b - 1}" if b else f"≥ {a}" for a, b in pairwise(ends))]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA
+from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF
 from cocal.estimate import count_units
 from cocal.fieldwork.design import (
     DesignSettings,
@@ -93,8 +93,8 @@ def _ground(task: DesignTask) -> _Ground:
     layers = Layers(
         window.resolution,
         halo,
-        mosaic(task.maps, outer, "class.tif", "uint8", NO_DATA),
-        mosaic(task.maps, outer, "probability.tif", "uint16", PROBABILITY_NO_DATA),
+        mosaic(task.maps, outer, CLASS_TIF, "uint8", NO_DATA),
+        mosaic(task.maps, outer, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA),
         {path: read_class_raster(path, outer) for path in rasters_needed(rules)},
         {zones: zone_mask(zones, outer) for zones in zones_needed(rules)},
     )

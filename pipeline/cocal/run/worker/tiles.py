@@ -19,7 +19,7 @@ from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
 from cocal.classify import MapRules, Model, classify_strips, load_model, write_class_map
 from cocal.classify.predict import MISSING
 from cocal.classify.settings import ClassifySettings
-from cocal.contracts import Period, check_classmap, grid_coords, window_of
+from cocal.contracts import FEATURES_TIF, Period, check_classmap, grid_coords, window_of
 from cocal.features import (
     Composite,
     FeatureSettings,
@@ -175,7 +175,7 @@ def write_features(
                         "transform": window.transform, "tiled": True, "compress": "zstd", "predictor": 3,
                         "bigtiff": "if_safer",
                     }  # fmt: skip
-                    target = rasterio.open(folder / "features.tif", "w", **profile)
+                    target = rasterio.open(folder / FEATURES_TIF, "w", **profile)
                     target.descriptions = names
                 rows, columns = window.slices_of(block)
                 target.write(
