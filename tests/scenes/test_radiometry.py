@@ -15,7 +15,6 @@ from cocal.scenes.radiometry import (
     check_offset,
     decide_offset,
     decide_scale,
-    explain_offset,
     stored_reflectance,
 )
 
@@ -162,7 +161,7 @@ def test_a_scale_given_in_other_units_moves_the_guard_with_it():
     ],
 )
 def test_the_offset_is_what_the_file_says_then_the_product_then_the_user(claims, stated, expected):
-    assert decide_offset(claims, stated) == expected
+    assert decide_offset(claims, stated)[0] == expected
 
 
 def test_an_offset_that_nothing_says_asks_for_it_and_names_the_usual_values():
@@ -175,18 +174,18 @@ def test_a_stated_offset_that_metadata_deny_is_refused_and_both_are_named():
     with pytest.raises(OffsetError) as caught:
         decide_offset([claim], 0)
     assert "`offset: 0`" in str(caught.value)
-    assert "processing baseline 05.09 (item.json) says -1000" in str(caught.value)
+    assert "processing baseline 05.09 (item.json): -1000" in str(caught.value)
 
 
 def test_metadata_that_contradict_each_other_are_refused_and_both_are_named():
-    with pytest.raises(OffsetError, match="a says 0; b says -1000"):
+    with pytest.raises(OffsetError, match="a: 0; b: -1000"):
         decide_offset([Claim("a", "file", 0.0), Claim("b", "file", -1000.0)], None)
 
 
 def test_the_source_of_the_offset_is_told():
     claim = Claim("BOA_ADD_OFFSET", "product", -1000.0)
-    assert explain_offset([claim], None) == (-1000.0, "BOA_ADD_OFFSET")
-    assert explain_offset([], 0.0) == (0.0, "stated in the configuration")
+    assert decide_offset([claim], None) == (-1000.0, "BOA_ADD_OFFSET")
+    assert decide_offset([], 0.0) == (0.0, "stated in the configuration")
 
 
 def test_an_unknown_scale_is_asked_for():

@@ -1,10 +1,11 @@
-"""Acquisitions: which bands of which files were seen at one time, found from headers and names."""
+"""Acquisitions: the bands of one time and their files, from headers and names."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from pyproj.exceptions import CRSError
 
 from cocal.contracts import BANDS
 from cocal.errors import InputError
-from cocal.scenes.metadata import Facts, baseline_claim, gdal_claim, linear_claim, read_sidecars
+from cocal.scenes.metadata import Facts, baseline_claim, gdal_claims, linear_claims, read_sidecars
 from cocal.scenes.radiometry import Claim
-from cocal.scenes.settings import FilesImport, ImportSettings, MultibandImport, NetcdfImport
+from cocal.scenes.settings import FilesImport, ImportSettings, MultibandImport, NetcdfImport, SceneImport
 from cocal.scenes.source import (
     BandSource,
     SourceGrid,
@@ -31,10 +32,12 @@ from cocal.scenes.source import (
     raster_grid,
 )
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Bands seen at one time, in any CRS, and what metadata say of them."""
+    """The bands of one time, in any CRS, and their metadata."""
 
     acquired: datetime
     tags: tuple[str, ...]
@@ -42,8 +45,8 @@ class Acquisition:
     facts: Facts
 
 
-def utc(time: datetime) -> datetime:
-    """`time` in UTC; a time without a zone is one of UTC already."""
+def _utc(time: datetime) -> datetime:
+    """`time` in UTC; a time without a zone is in UTC already."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -59,18 +62,17 @@ def _raster_facts(dataset: Any, path: Path, indexes: Mapping[str, int], scale: f
         if band in BANDS:
             tags = dataset.tags() | dataset.tags(index)
             name = f"{path.name} band {index}"
-            claims += gdal_claim(name, dataset.scales[index - 1], dataset.offsets[index - 1], tags, scale)
+            claims += gdal_claims(name, dataset.scales[index - 1], dataset.offsets[index - 1], tags, scale)
     return Facts(tuple(claims))
 
 
 def _stated_facts(settings: ImportSettings) -> Facts:
-    if settings.baseline is None:
-        return Facts(platform=settings.platform)
-    claim = baseline_claim(settings.baseline, "stated in the configuration")
-    return Facts((claim,), settings.platform)
+    stated = [settings.baseline] if settings.baseline is not None else []
+    claims = tuple(baseline_claim(text, "stated in the configuration") for text in stated)
+    return Facts(claims, settings.platform)
 
 
-def multiband_acquisition(settings: MultibandImport) -> Acquisition:
+def _multiband(settings: MultibandImport) -> Acquisition:
     """The acquisition of one GeoTIFF; bands by description or 1-based index."""
     path = settings.path
     with open_raster(path) as dataset:
@@ -87,12 +89,12 @@ def multiband_acquisition(settings: MultibandImport) -> Acquisition:
                 f"{path} lacks bands",
                 ", ".join(missing),
                 f"{dataset.count} bands, described {', '.join(names) or 'not at all'}",
-                "mend `bands:`: descriptions as in the file, or indexes from 1",
+                "correct `bands:`: descriptions as in the file, or indexes from 1",
             )
         bands = tuple(_raster_band(dataset, path, band, i) for band, i in indexes.items())
         facts = _raster_facts(dataset, path, indexes, settings.scale)
     sidecars = read_sidecars(path, path.parent, settings.scale)
-    return Acquisition(utc(settings.date), (), bands, _stated_facts(settings) + facts + sidecars)
+    return Acquisition(_utc(settings.date), (), bands, _stated_facts(settings) + facts + sidecars)
 
 
 def _file_time(text: str, path: Path) -> datetime:
@@ -107,7 +109,7 @@ def _file_time(text: str, path: Path) -> datetime:
         f"date {text!r} in the name of {path}",
         "YYYYMMDD or YYYYMMDDTHHMMSS",
         repr(text),
-        "mend the group `date` of `pattern:`",
+        "correct the group `date` of `pattern:`",
     )
 
 
@@ -120,16 +122,16 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
         match = pattern.search(path.relative_to(settings.folder).as_posix())
         if match is None or match["band"] not in common:
             continue
-        found = match.groupdict()
-        key = (found["date"], found.get("tile") or "", found.get("baseline") or "")
+        named = match.groupdict()
+        key = (named["date"], named.get("tile") or "", named.get("baseline") or "")
         groups.setdefault(key, {}).setdefault(common[match["band"]], []).append(path)
     if not groups:
-        seen = ", ".join(p.relative_to(settings.folder).as_posix() for p in paths[:3])
+        first = ", ".join(p.relative_to(settings.folder).as_posix() for p in paths[:3])
         raise InputError(
             f"no file of {settings.folder} fits the pattern {settings.pattern!r}",
             f"files whose group band is one of {', '.join(common)}",
-            f"{len(paths)} files" + (f", the first {seen}" if seen else ""),
-            "mend `folder:`, `pattern:` or `bands:`",
+            f"{len(paths)} files" + (f", the first {first}" if first else ""),
+            "correct `folder:`, `pattern:` or `bands:`",
         )
     lacking = [
         f"{' '.join(filter(None, key))} lacks {band}"
@@ -142,7 +144,7 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             f"bands are missing in {settings.folder}",
             f"{', '.join(settings.bands)} for every date",
             "; ".join(lacking[:6]) + (f"; {len(lacking) - 6} more" if len(lacking) > 6 else ""),
-            "fetch the files, or mend `pattern:` and `bands:`",
+            "fetch the files, or correct `pattern:` and `bands:`",
         )
     return groups
 
@@ -165,10 +167,10 @@ def _finest(band: str, paths: list[Path]) -> Path:
     return paths[sizes.index(min(sizes))]
 
 
-def files_acquisitions(settings: FilesImport) -> Iterator[Acquisition]:
+def _files(settings: FilesImport) -> Iterator[Acquisition]:
     """The acquisitions of a folder of single-band files, by (date, tile, baseline) of their names."""
     if not settings.folder.is_dir():
-        raise InputError(f"no folder {settings.folder}", "a folder", "nothing there", "mend `folder:`")
+        raise InputError(f"no folder {settings.folder}", "a folder", "nothing there", "correct `folder:`")
     for (date, tile, baseline), files in sorted(_file_groups(settings).items()):
         bands, facts = [], _stated_facts(settings)
         for band in settings.bands:
@@ -185,7 +187,7 @@ def files_acquisitions(settings: FilesImport) -> Iterator[Acquisition]:
 
 
 def _cube_variables(settings: NetcdfImport, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-    """The variable of each band, (time, y, x); one error for all that are missing or shaped otherwise."""
+    """The variable of each band, (time, y, x); one error for all that are missing or have other dims."""
     wrong = []
     for name in settings.bands.values():
         if name not in cube.data_vars:
@@ -197,34 +199,36 @@ def _cube_variables(settings: NetcdfImport, cube: xr.Dataset) -> dict[str, xr.Da
             f"{settings.path} lacks bands",
             ", ".join(settings.bands.values()),
             "; ".join(wrong) + f"; it holds {', '.join(map(str, cube.data_vars))}",
-            "mend `bands:` and `time:`",
+            "correct `bands:` and `time:`",
         )
     return {band: cube[name] for band, name in settings.bands.items()}
 
 
 def _cube_crs(settings: NetcdfImport, cube: xr.Dataset, variable: xr.DataArray) -> str:
-    """The CRS as WKT: of the variable's grid mapping (CF 1.11, 5.6), else as stated."""
+    """The CRS as WKT: of the variable's grid mapping (CF 1.11, 5.6), else as stated in the settings."""
     mapping = str(variable.attrs.get("grid_mapping", "spatial_ref")).split(":")[0]
     attrs = cube[mapping].attrs if mapping in cube.variables else {}
     wkt = attrs.get("crs_wkt", attrs.get("spatial_ref"))
     try:
-        said = CRS.from_wkt(str(wkt)) if wkt else CRS.from_cf(attrs) if "grid_mapping_name" in attrs else None
+        own = CRS.from_wkt(str(wkt)) if wkt else CRS.from_cf(attrs) if "grid_mapping_name" in attrs else None
         stated = CRS.from_user_input(settings.crs) if settings.crs else None
     except CRSError as err:
-        raise InputError(f"the CRS of {settings.path}", "WKT or EPSG:code", str(err), "mend `crs:`") from err
-    found = said or stated
-    if found is None or (said and stated and not said.equals(stated, ignore_axis_order=True)):
+        raise InputError(
+            f"the CRS of {settings.path}", "WKT or EPSG:code", str(err), "correct `crs:`"
+        ) from err
+    crs = own or stated
+    if crs is None or (own and stated and not own.equals(stated, ignore_axis_order=True)):
         raise InputError(
             f"the CRS of {settings.path}",
-            "one that the file says, or `crs:` where it does not",
-            f"the file says {said.name if said else 'none'}, `crs:` is {settings.crs}",
-            "mend `crs:`",
+            "a CRS in the file, or `crs:` where the file has none",
+            f"in the file {own.name if own else 'none'}, `crs:` is {settings.crs}",
+            "correct `crs:`",
         )
-    return str(found.to_wkt())
+    return str(crs.to_wkt())
 
 
-def _axis(cube: xr.Dataset, name: str, path: Path) -> tuple[float, float]:
-    """(lowest pixel edge, pixel size) of an evenly spaced coordinate of cell centres."""
+def _axis(cube: xr.Dataset, name: str, path: Path) -> tuple[float, float, bool]:
+    """(lowest pixel edge, pixel size, True if it ascends) of an evenly spaced coordinate of cell centres."""
     values = np.asarray(cube[name].values, dtype=np.float64) if name in cube.coords else np.empty(0)
     steps = np.diff(values)
     if not steps.size or not np.allclose(steps, steps[0], rtol=1e-3, atol=0):
@@ -232,21 +236,20 @@ def _axis(cube: xr.Dataset, name: str, path: Path) -> tuple[float, float]:
             f"coordinate {name!r} of {path}", "at least two evenly spaced cell centres", f"{values[:4]}", ""
         )
     step = abs(float(values[-1] - values[0])) / steps.size
-    return float(values.min()) - step / 2, step
+    return float(values.min()) - step / 2, step, bool(values[0] < values[-1])
 
 
-def _cube_grid(settings: NetcdfImport, cube: xr.Dataset, variable: xr.DataArray) -> SourceGrid:
+def _cube_source(settings: NetcdfImport, cube: xr.Dataset, band: str, variable: xr.DataArray) -> BandSource:
+    """The first time step of a variable; the others differ in `index` only."""
     _, y, x = (str(d) for d in variable.dims)
-    west, dx = _axis(cube, x, settings.path)
-    south, dy = _axis(cube, y, settings.path)
+    west, dx, eastward = _axis(cube, x, settings.path)
+    south, dy, northward = _axis(cube, y, settings.path)
     height, width = cube.sizes[y], cube.sizes[x]
-    crs = _cube_crs(settings, cube, variable)
-    return SourceGrid(crs, (dx, 0.0, west, 0.0, -dy, south + height * dy), width, height)
-
-
-def _cube_turns(cube: xr.Dataset, variable: xr.DataArray) -> tuple[bool, bool]:
-    y, x = (cube[d].values for d in variable.dims[1:])
-    return bool(y[0] < y[-1]), bool(x[0] > x[-1])
+    transform = (dx, 0.0, west, 0.0, -dy, south + height * dy)
+    grid = SourceGrid(_cube_crs(settings, cube, variable), transform, width, height)
+    dtype, nodata = cube_dtype(variable).name, cube_nodata(variable)
+    turned = northward, not eastward
+    return BandSource(band, settings.path, grid, dtype, nodata, 0, str(variable.name), turned)
 
 
 def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
@@ -254,42 +257,50 @@ def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
         values = xr.decode_cf(cube[[settings.time]])[settings.time].values.astype("datetime64[ns]")
     except (KeyError, ValueError, TypeError) as err:
         raise InputError(
-            f"time axis {settings.time!r} of {settings.path}", "CF times", str(err), "mend `time:`"
+            f"time axis {settings.time!r} of {settings.path}", "CF times", str(err), "correct `time:`"
         ) from err
-    return [utc(stamp.to_pydatetime()) for stamp in pd.DatetimeIndex(values).round("s")]
+    return [_utc(stamp.to_pydatetime()) for stamp in pd.DatetimeIndex(values).round("s")]
 
 
 def _cube_facts(settings: NetcdfImport, variables: Mapping[str, xr.DataArray]) -> Facts:
-    claims = []
-    for band, variable in variables.items():
-        if band in BANDS:
-            said = {
-                k: float(variable.attrs[k]) for k in ("scale_factor", "add_offset") if k in variable.attrs
-            }
-            source = f"scale_factor and add_offset of {variable.name} in {settings.path.name}"
-            claims.append(
-                linear_claim(source, said.get("scale_factor"), said.get("add_offset"), settings.scale)
-            )
-    return _stated_facts(settings) + Facts(tuple(c for c in claims if c is not None))
+    claims: list[Claim] = []
+    for variable in (v for band, v in variables.items() if band in BANDS):
+        source = f"scale_factor and add_offset of {variable.name} in {settings.path.name}"
+        scale, offset = (
+            float(variable.attrs[name]) if name in variable.attrs else None
+            for name in ("scale_factor", "add_offset")
+        )
+        claims += linear_claims(source, scale, offset, settings.scale)
+    return _stated_facts(settings) + Facts(tuple(claims))
 
 
-def netcdf_acquisitions(settings: NetcdfImport) -> tuple[list[Acquisition], list[datetime]]:
-    """The acquisitions of a cube, and the times at which no band has a valid pixel: those make none."""
+def _netcdf(settings: NetcdfImport) -> Iterator[Acquisition]:
+    """The acquisitions of a cube. Times at which no band has a valid pixel make none, and are logged."""
     with open_cube(settings.path) as cube:
         variables = _cube_variables(settings, cube)
         times = _cube_times(settings, cube)
-        grids = {band: _cube_grid(settings, cube, v) for band, v in variables.items()}
+        sources = [_cube_source(settings, cube, band, v) for band, v in variables.items()]
         facts = _cube_facts(settings, variables)
-        turns = {band: _cube_turns(cube, v) for band, v in variables.items()}
-        layers = {b: (cube_dtype(v).name, cube_nodata(v), str(v.name)) for b, v in variables.items()}
-    found, empty = [], []
+    empty = []
     for index, time in enumerate(times):
-        bands = tuple(
-            BandSource(band, settings.path, grids[band], dtype, nodata, index, name, turns[band])
-            for band, (dtype, nodata, name) in layers.items()
-        )
+        bands = tuple(replace(source, index=index) for source in sources)
         if any(has_valid_pixel(source) for source in bands if source.band in BANDS):
-            found.append(Acquisition(time, (), bands, facts))
+            yield Acquisition(time, (), bands, facts)
         else:
-            empty.append(time)
-    return found, empty
+            empty.append(f"{time:%Y-%m-%d}")
+    if empty:
+        log.warning("%s: no valid pixel on %s: no item", settings.path.name, ", ".join(empty))
+
+
+def list_acquisitions(settings: SceneImport) -> list[Acquisition]:
+    """The acquisitions of one import, from headers, names and metadata.
+
+    Of a NetCDF cube pixels are read until the first valid one of each time.
+    """
+    match settings:
+        case MultibandImport():
+            return [_multiband(settings)]
+        case FilesImport():
+            return list(_files(settings))
+        case NetcdfImport():
+            return list(_netcdf(settings))

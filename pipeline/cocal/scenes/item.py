@@ -1,12 +1,11 @@
-"""Items: a task's bands converted to scenes/1, checked by the guard and committed to the archive."""
+"""Items: a task's bands converted to scenes/1, their offset checked, written and committed to the archive."""
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,24 +14,22 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 
 from cocal.archive import SIMULATED, band_writer, scene_item, scene_store, write_catalog
 from cocal.contracts import NO_DATA, QUALITY
-from cocal.errors import InputError, OffsetError, SceneReadError
+from cocal.errors import InputError, OffsetError
 from cocal.grid import Window
 from cocal.scenes.plan import BandTask, ImportTask, plan_imports
-from cocal.scenes.radiometry import check_offset, stored_reflectance
+from cocal.scenes.radiometry import check_offset, sample_step, stored_reflectance
 from cocal.scenes.settings import SceneImport
-from cocal.scenes.source import STRIP_PX, open_rows, spool
+from cocal.scenes.source import STRIP_PX, open_rows, reading, spool
 from cocal.store import address, sha256_file, source_digest, write_json
 
 log = logging.getLogger(__name__)
 
 CACHE_BYTES = 128 << 20
-SAMPLE_PX = 1_000_000
-"""The guard looks at about this many pixels per band, evenly spread."""
+"""GDAL's cache of blocks: a strip of a source is decoded once."""
 
 WARP_TOLERANCE_PX = 0.01
 """Largest error of the interpolated transformation, in source pixels."""
@@ -53,11 +50,11 @@ def _sha256(path: Path) -> str:
         facts = path.stat()
         return _file_sha256(path, facts.st_size, facts.st_mtime_ns)
     except OSError as err:
-        raise InputError(f"cannot read {path}", "a readable file", str(err), "mend the path") from err
+        raise InputError(f"cannot read {path}", "a readable file", str(err), "correct the path") from err
 
 
 def import_address(task: ImportTask) -> dict[str, Any]:
-    """What makes the item: sources by content, how they are read, radiometry, code. No paths."""
+    """All that decides the item: content of the sources, how they are read, radiometry, code. No paths."""
     bands = {
         band.source.band: {
             "sha256": _sha256(band.source.path),
@@ -68,23 +65,24 @@ def import_address(task: ImportTask) -> dict[str, Any]:
         }
         for band in task.bands
     }
-    window = task.window
     return {
         "unit": task.unit,
         "acquired": task.acquired.isoformat(),
-        "window": [window.epsg, window.left, window.top, window.width, window.height, window.resolution],
+        "window": list(astuple(task.window)),
         "bands": bands,
         "metadata": sorted(_sha256(path) for path in task.metadata_files),
         "properties": _properties(task),
-        "code": source_digest("scenes", "archive", "grid"),
+        "code": source_digest("scenes", "archive", "contracts", "grid"),
     }
 
 
 def _properties(task: ImportTask) -> dict[str, Any]:
     """The item's own properties; file names only, never folders."""
-    known = {"platform": task.platform, "s2:processing_baseline": task.baseline}
-    if task.warped:
-        known["cocal:resampling"] = task.resampling
+    known = {
+        "platform": task.platform,
+        "s2:processing_baseline": task.baseline,
+        "cocal:resampling": task.resampling if task.warped else None,
+    }
     return {name: value for name, value in known.items() if value is not None} | {
         "cocal:offset_applied": task.offset,
         "cocal:scale": task.scale,
@@ -95,11 +93,10 @@ def _properties(task: ImportTask) -> dict[str, Any]:
     }
 
 
-def import_scene(task: ImportTask, archive: str | Path) -> bool:
-    """Make one item of the archive; True if it was made, False if it was there already.
+def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> None:  # noqa: ARG001 - a recipe's finish
+    """Convert the task's sources and write the item's rasters and JSON into `folder`.
 
-    Strips of 1152 rows are read, converted and written, so memory does not grow with the scene. Nothing is
-    published unless every band was read whole and the guard let the offset pass.
+    Strips of 1152 rows are read, converted and written, so memory does not grow with the scene.
 
     Raises
     ------
@@ -108,34 +105,79 @@ def import_scene(task: ImportTask, archive: str | Path) -> bool:
     OffsetError
         The data contradict the offset.
     """
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        samples = {band.source.band: _write_band(task, band, folder) for band in task.bands}
+    try:
+        check_offset(samples, task.offset, task.scale)
+    except OffsetError as err:
+        raise OffsetError(f"{task.unit}: {err.what}", err.expected, err.found, err.remedy) from err
+    sizes = {band.source.band: band.resolution for band in task.bands}
+    item = scene_item(task.unit, task.acquired, task.window, sizes, _properties(task))
+    write_json(folder / f"{task.unit}.json", item)
+
+
+def import_scene(task: ImportTask, archive: str | Path) -> bool:
+    """Find or write and commit one item of the archive; True if it was written. Raises as `write_scene`."""
     store, inputs = scene_store(archive), import_address(task)
     if store.find(task.unit, address(inputs)) is not None:
         return False
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), store.commit(task.unit, inputs) as folder:
-        samples = {band.source.band: _write_band(task, band, folder) for band in task.bands}
-        try:
-            check_offset(samples, task.offset, task.scale)
-        except OffsetError as err:
-            raise OffsetError(f"{task.unit}: {err.what}", err.expected, err.found, err.remedy) from err
-        item = scene_item(
-            task.unit,
-            task.acquired,
-            task.window,
-            {band.source.band: band.resolution for band in task.bands},
-            _properties(task),
-        )
-        write_json(folder / f"{task.unit}.json", item)
+    with store.commit(task.unit, inputs) as folder:
+        write_scene(folder, (), task)
     return True
 
 
 def import_scenes(imports: Sequence[SceneImport], archive: str | Path) -> list[str]:
-    """Import one item after the other and write the catalog; the ids of all items, made and reused."""
+    """Import scenes one after the other into an archive and write its catalog.
+
+    Parameters
+    ----------
+    imports
+        `MultibandImport`, `FilesImport`, `NetcdfImport` (docs/configuration.md, `imports:`).
+    archive
+        Folder of the archive; made if missing. Items that it holds already are not written again.
+
+    Returns
+    -------
+    list of str
+        The ids of all items, written now or before, in order.
+
+    Raises
+    ------
+    InputError, OffsetError
+        A source is missing or unusable; its radiometry is unknown, contradictory or not that of the data.
+    SceneReadError
+        A source cannot be read to its end.
+
+    Examples
+    --------
+    A raster of 6 x 6 pixels of 10 m, whose reflectance is DN / 10000:
+
+    >>> import numpy as np, rasterio, tempfile
+    >>> from pathlib import Path
+    >>> from cocal import import_scenes, list_scenes, read_scenes
+    >>> from cocal.scenes import MultibandImport
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> profile = {"width": 6, "height": 6, "count": 2, "dtype": "uint16", "crs": "EPSG:32719"}
+    >>> transform = rasterio.Affine(10, 0, 500_040, 0, -10, 8_000_040)
+    >>> with rasterio.open(folder / "a.tif", "w", **profile, transform=transform) as raster:
+    ...     raster.write(np.full((2, 6, 6), 432, np.uint16))
+    >>> settings = MultibandImport(kind="multiband", name="mine", path=folder / "a.tif", date="2024-03-05",
+    ...                            bands={"red": 1, "nir": 2}, offset=0, scale=1e-4)
+    >>> import_scenes([settings], folder / "archive")
+    ['mine-20240305-32719']
+    >>> scenes = list_scenes(folder / "archive")
+    >>> scenes[0].day.isoformat(), sorted(scenes[0].bands)
+    ('2024-03-05', ['nir', 'red'])
+    >>> dataset = read_scenes(scenes, scenes[0].window, ["red", "nir"])
+    >>> dict(dataset.sizes), int(dataset["red"].max())
+    ({'time': 1, 'y': 6, 'x': 6}, 432)
+    """
     tasks, store = plan_imports(imports), scene_store(archive)
     with store.locked():
         store.sweep()
         for task in tasks:
-            made = import_scene(task, archive)
-            log.info("%s: %s", task.unit, "made" if made else "reused")
+            written = import_scene(task, archive)
+            log.info("%s: %s", task.unit, "written" if written else "reused")
         write_catalog(archive)
     return [task.unit for task in tasks]
 
@@ -147,26 +189,23 @@ def _strips(window: Window) -> Iterator[Window]:
 
 
 def _write_band(task: ImportTask, band: BandTask, folder: Path) -> NDArray[Any]:
-    """Write one band of the item; returns a sample of its valid DN for the guard."""
+    """Write one band of the item; returns a sample of its valid DN, for `check_offset`."""
     source, window = band.source, task.window.at(band.resolution)
     quality = source.band in QUALITY
-    step = math.ceil(math.sqrt(window.width * window.height / SAMPLE_PX))
+    sampled = (slice(None, None, sample_step(window.shape)),) * 2
     samples = []
-    target_path = folder / f"{source.band}.tif"
     with (
         _reader(task, band, folder) as read,
-        band_writer(target_path, window, "uint8" if quality else "uint16") as target,
+        band_writer(folder / f"{source.band}.tif", window, "uint8" if quality else "uint16") as target,
     ):
         for strip in _strips(window):
             dn = read(strip)
-            place = rasterio.windows.Window.from_slices(*window.slices_of(strip))
             if quality:
-                target.write(_quality(dn, band), 1, window=place)
-                continue
-            values = stored_reflectance(dn, source.nodata, offset=task.offset, scale=task.scale)
-            target.write(values, 1, window=place)
-            sampled = (slice(None, None, step),) * 2
-            samples.append(dn[sampled][values[sampled] != NO_DATA])
+                values: NDArray[Any] = _quality(dn, band)
+            else:
+                values = stored_reflectance(dn, source.nodata, offset=task.offset, scale=task.scale)
+                samples.append(dn[sampled][values[sampled] != NO_DATA])
+            target.write(values, 1, window=rasterio.windows.Window.from_slices(*window.slices_of(strip)))
     return np.concatenate(samples) if samples else np.empty(0)
 
 
@@ -180,14 +219,14 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
             f"{source.path} ({source.band}) is no {source.band} band",
             "whole numbers from 0 to 255",
             f"{values.min()} to {values.max()}",
-            "mend `bands:`",
+            "correct `bands:`",
         )
     return values.astype(np.uint8)
 
 
 @contextmanager
 def _reader(task: ImportTask, band: BandTask, folder: Path) -> Iterator[ReadWindow]:
-    """Yield a function that gives the source's DN on any window of the item's lattice."""
+    """Yield a function that returns the source's DN on any window of the item's lattice."""
     source = band.source
     if not band.warped:
         with open_rows(source) as read:
@@ -220,7 +259,7 @@ def _warped(dataset: Any, index: int, task: ImportTask, band: BandTask, window: 
     out = np.full(window.shape, missing, dtype=source.dtype)
     how = "nearest" if source.band in QUALITY else str(task.resampling)
     nodata = dataset.nodatavals[index - 1]
-    try:
+    with reading(source):
         reproject(
             rasterio.band(dataset, index),
             out,
@@ -231,11 +270,4 @@ def _warped(dataset: Any, index: int, task: ImportTask, band: BandTask, window: 
             resampling=Resampling[how],
             tolerance=WARP_TOLERANCE_PX,
         )
-    except RasterioError as err:
-        raise SceneReadError(
-            f"cannot read {source.path} ({source.band})",
-            "a whole raster",
-            f"{err} {err.__cause__ or ''}".strip(),
-            "fetch the file again: it is truncated or damaged",
-        ) from err
     return out

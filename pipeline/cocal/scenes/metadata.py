@@ -1,4 +1,4 @@
-"""What metadata say of a raster's radiometry: STAC items, SAFE XML, GDAL tags, CF attributes, file names."""
+"""Radiometry of a raster by its metadata: STAC items, SAFE XML, GDAL tags, CF attributes, file names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAFE_XML = "MTD_MSIL2A.xml"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one acquisition beside its pixels."""
+    """Metadata of one acquisition, and the files that hold them."""
 
     claims: tuple[Claim, ...] = ()
     platform: str | None = None
@@ -37,9 +37,9 @@ class Facts:
         )
 
 
-def _named(path: Path, found: object) -> InputError:
+def _unreadable(path: Path, err: object) -> InputError:
     return InputError(
-        f"metadata file {path}", "metadata of a Sentinel-2 L2A product", str(found), "mend or remove it"
+        f"metadata file {path}", "metadata of a Sentinel-2 L2A product", str(err), "correct or remove it"
     )
 
 
@@ -51,43 +51,31 @@ def baseline_claim(text: str, source: str) -> Claim:
             f"processing baseline {text!r} ({source})",
             "N0509, 0509 or 05.09",
             repr(text),
-            "mend `baseline:`, the group `baseline` of the pattern, or the metadata",
+            "correct `baseline:`, the group `baseline` of the pattern, or the metadata",
         )
     baseline = ".".join(match.groups())
-    return Claim(
-        f"processing baseline {baseline} ({source})",
-        "product",
-        baseline_offset(baseline),
-        QUANTIFICATION,
-        baseline,
-    )
+    name = f"processing baseline {baseline} ({source})"
+    return Claim(name, "product", baseline_offset(baseline), QUANTIFICATION, baseline)
 
 
-def linear_claim(
+def linear_claims(
     source: str, scale: float | None, offset: float | None, stated_scale: float | None
-) -> Claim | None:
-    """The claim of value = DN * scale + offset, both in reflectance units; None where it says nothing.
+) -> Iterator[Claim]:
+    """The claim of value = DN * scale + offset, both in reflectance units; none if both are None.
 
-    Without a scale of its own the stated one turns the offset into DN, and failing that 1.
+    The offset becomes DN by this scale; without one by `stated_scale`, else 1.
     """
-    if scale is None and offset is None:
-        return None
-    per_dn = scale or stated_scale or 1.0
-    return Claim(source, "file", None if offset is None else round(offset / per_dn, 6) + 0.0, scale)
+    if scale is not None or offset is not None:
+        per_dn = scale or stated_scale or 1.0
+        yield Claim(source, "file", None if offset is None else round(offset / per_dn, 6) + 0.0, scale)
 
 
-def gdal_claim(
+def gdal_claims(
     name: str, scale: float, offset: float, tags: Mapping[str, str], stated_scale: float | None
 ) -> Iterator[Claim]:
     """Claims of a GDAL band's scale and offset (1 and 0 are GDAL's "not set") and its Sentinel-2 tags."""
-    linear = linear_claim(
-        f"GDAL scale and offset of {name}",
-        scale if scale != 1 else None,
-        offset if offset != 0 else None,
-        stated_scale,
-    )
-    if linear is not None:
-        yield linear
+    own_scale, own_offset = scale if scale != 1 else None, offset if offset != 0 else None
+    yield from linear_claims(f"GDAL scale and offset of {name}", own_scale, own_offset, stated_scale)
     if "BOA_ADD_OFFSET" in tags:
         yield Claim(f"tag BOA_ADD_OFFSET of {name}", "product", float(tags["BOA_ADD_OFFSET"]))
     for key in ("PROCESSING_BASELINE", "s2:processing_baseline"):
@@ -113,7 +101,7 @@ def _read_json(path: Path, _modified_ns: int) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
-        raise _named(path, err) from err
+        raise _unreadable(path, err) from err
 
 
 def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
@@ -133,23 +121,18 @@ def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
 def asset_claims(
     source: str, assets: Mapping[str, Mapping[str, Any]], stated_scale: float | None
 ) -> Iterator[Claim]:
-    """What the raster extension says of some assets of a STAC item (versions 1 and 2)."""
+    """Claims of the raster extension (versions 1 and 2) of some assets of a STAC item."""
     for key, asset in assets.items():
         old = [(entry, "") for entry in asset.get("raster:bands", [])]
         new = [(entry, "raster:") for entry in [asset, *asset.get("bands", [])]]
         for entry, prefix in old + new:
-            claim = linear_claim(
-                f"raster:offset and raster:scale of asset {key} in {source}",
-                entry.get(f"{prefix}scale"),
-                entry.get(f"{prefix}offset"),
-                stated_scale,
-            )
-            if claim is not None:
-                yield claim
+            name = f"raster:offset and raster:scale of asset {key} in {source}"
+            scale, offset = entry.get(f"{prefix}scale"), entry.get(f"{prefix}offset")
+            yield from linear_claims(name, scale, offset, stated_scale)
 
 
 def item_claims(source: str, properties: Mapping[str, Any]) -> Iterator[Claim]:
-    """What the properties of a STAC item say: processing baseline, Earth Search's flag."""
+    """Claims of the properties of a STAC item: processing baseline, flag of Earth Search."""
     baseline, claim = properties.get("s2:processing_baseline"), None
     if baseline is not None:
         claim = baseline_claim(str(baseline), f"s2:processing_baseline in {source}")
@@ -158,11 +141,8 @@ def item_claims(source: str, properties: Mapping[str, Any]) -> Iterator[Claim]:
     if applied is True:
         yield Claim(f"earthsearch:boa_offset_applied true in {source}", "file", 0.0)
     elif applied is False and claim is not None:
-        yield Claim(
-            f"earthsearch:boa_offset_applied false, baseline {claim.baseline} in {source}",
-            "file",
-            claim.offset,
-        )
+        name = f"earthsearch:boa_offset_applied false, baseline {claim.baseline} in {source}"
+        yield Claim(name, "file", claim.offset)
 
 
 def _safe_facts(path: Path) -> Facts:
@@ -170,7 +150,7 @@ def _safe_facts(path: Path) -> Facts:
     try:
         root = ET.parse(path).getroot()  # noqa: S314 - expat of 3.11 limits entity expansion
     except (OSError, ET.ParseError) as err:
-        raise _named(path, err) from err
+        raise _unreadable(path, err) from err
     texts: dict[str, list[str]] = {}
     for element in root.iter():
         texts.setdefault(element.tag.rsplit("}", 1)[-1], []).append((element.text or "").strip())
@@ -179,7 +159,7 @@ def _safe_facts(path: Path) -> Facts:
         offsets = sorted({float(text) for text in texts.get("BOA_ADD_OFFSET", [])})
         scales = sorted({1 / float(text) for text in texts.get("BOA_QUANTIFICATION_VALUE", [])})
     except (ValueError, ZeroDivisionError) as err:
-        raise _named(path, err) from err
+        raise _unreadable(path, err) from err
     claims += [Claim(f"BOA_ADD_OFFSET in {path.name}", "product", offset=value) for value in offsets]
     claims += [Claim(f"BOA_QUANTIFICATION_VALUE in {path.name}", "product", scale=v) for v in scales]
     craft: Sequence[str] = texts.get("SPACECRAFT_NAME", [])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,20 +17,13 @@ from shapely.geometry.base import BaseGeometry
 from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError
 from cocal.grid import SNAP_M, Window, geodesic_hectares, project, transformer, zone_box, zones
-from cocal.scenes.acquisition import (
-    Acquisition,
-    files_acquisitions,
-    multiband_acquisition,
-    netcdf_acquisitions,
-)
-from cocal.scenes.radiometry import decide_scale, explain_offset
-from cocal.scenes.settings import FilesImport, MultibandImport, NetcdfImport, SceneImport
+from cocal.scenes.acquisition import Acquisition, list_acquisitions
+from cocal.scenes.radiometry import decide_offset, decide_scale
+from cocal.scenes.settings import SceneImport
 from cocal.scenes.source import BandSource, SourceGrid
 
-log = logging.getLogger(__name__)
-
 MARGIN_M = 640
-"""How far an item reaches beyond its zone's meridian, so that halos of pixels at the meridian are whole."""
+"""An item holds so much ground beyond its zone's meridian, so that halos at the meridian are whole."""
 
 SAME_M = 1e-3
 """Corners closer than this are the same."""
@@ -49,7 +42,7 @@ class BandTask:
 
 @dataclass(frozen=True)
 class ImportTask:
-    """One item to be made: everything that decides its content, as plain picklable values."""
+    """One item to be made: all that decides its content, as plain picklable values."""
 
     unit: str
     acquired: datetime
@@ -72,8 +65,8 @@ class ImportTask:
 def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:
     """The items that these imports make, in order of their ids.
 
-    Reads headers, names and metadata. Of a NetCDF cube it also reads until the first valid pixel of each
-    date: a date without one makes no item, and is logged.
+    Reads headers, names and metadata; of a NetCDF cube also pixels, until the first valid one of each date. A
+    date without one makes no item, and is logged.
 
     Raises
     ------
@@ -84,7 +77,7 @@ def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:
     tasks = [
         task
         for settings in imports
-        for acquisition in _acquisitions(settings)
+        for acquisition in list_acquisitions(settings)
         for task in _tasks(settings, acquisition)
     ]
     doubled = sorted(unit for unit, n in Counter(task.unit for task in tasks).items() if n > 1)
@@ -98,24 +91,10 @@ def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:
     return sorted(tasks, key=lambda task: task.unit)
 
 
-def _acquisitions(settings: SceneImport) -> Iterable[Acquisition]:
-    match settings:
-        case MultibandImport():
-            return [multiband_acquisition(settings)]
-        case FilesImport():
-            return list(files_acquisitions(settings))
-        case NetcdfImport():
-            found, empty = netcdf_acquisitions(settings)
-            if empty:
-                days = ", ".join(f"{time:%Y-%m-%d}" for time in empty)
-                log.warning("%s: no valid pixel on %s: no item", settings.path.name, days)
-            return found
-
-
 def _tasks(settings: SceneImport, acquisition: Acquisition) -> list[ImportTask]:
     facts = acquisition.facts
     try:
-        offset, offset_source = explain_offset(facts.claims, settings.offset)
+        offset, offset_source = decide_offset(facts.claims, settings.offset)
         scale = decide_scale(facts.claims, settings.scale)
     except CocalError as err:
         name = acquisition.bands[0].path.name
@@ -147,16 +126,17 @@ def _item_id(name: str, acquisition: Acquisition, epsg: int) -> str:
 
 
 def _band_tasks(settings: SceneImport, sources: Sequence[BandSource], epsg: int) -> tuple[BandTask, ...]:
+    sizes = [stored_pixel_m(source.grid, epsg) for source in sources]
     tasks = tuple(
-        BandTask(s, stored_pixel_m(s.grid, epsg), not is_aligned(s.grid, epsg, stored_pixel_m(s.grid, epsg)))
-        for s in sources
+        BandTask(source, size, not is_aligned(source.grid, epsg, size))
+        for source, size in zip(sources, sizes, strict=True)
     )
     warped = [t.source for t in tasks if t.warped and t.source.band not in QUALITY]
     if warped and settings.resampling is None:
         raise InputError(
             f"{warped[0].path} must be warped to EPSG:{epsg}",
             "`resampling:` nearest, bilinear or cubic in the import's settings",
-            f"a grid that is not that of the zone ({_grid_text(warped[0].grid)}) and no `resampling:`",
+            f"another grid than the zone's ({_grid_text(warped[0].grid)}) and no `resampling:`",
             "state `resampling:`",
         )
     return tasks
@@ -167,22 +147,19 @@ def _grid_text(grid: SourceGrid) -> str:
     return f"{grid.crs.split(',')[0].split('[')[-1]}, origin {c:g} {f:g}, pixel {a:g} x {-e:g}"
 
 
-def _pixel_m(grid: SourceGrid, epsg: int) -> float:
-    """Side, m, of the square as large as the pixel in the middle of the grid."""
+def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
+    """The pixel size stored, m: the largest of 10, 20, 60 that is at most 1.05 source pixels, else 10.
+
+    A source pixel counts as the side of a square with the area of the pixel in the middle of the grid.
+    """
     row, column = grid.height // 2, grid.width // 2
     corners = [grid.affine @ (column + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    cell = project(shapely.Polygon(corners), grid.crs, epsg)
-    return float(np.sqrt(cell.area))
-
-
-def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
-    """The pixel size stored, m: the largest of 10, 20, 60 that is at most 1.05 source pixels, else 10."""
-    limit = 1.05 * _pixel_m(grid, epsg)
+    limit = 1.05 * np.sqrt(project(shapely.Polygon(corners), grid.crs, epsg).area)
     return next((size for size in PIXEL_SIZES_M if size <= limit), 10)
 
 
 def is_aligned(grid: SourceGrid, epsg: int, resolution: int) -> bool:
-    """True if the source's pixels are pixels of the zone's lattice: they are then copied bit by bit."""
+    """True if the source's pixels are pixels of the zone's lattice: they are then copied, not resampled."""
     left, top = (round(grid.transform[i] / resolution) * resolution for i in (2, 5))
     right, bottom = left + grid.width * resolution, top - grid.height * resolution
     lattice = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -204,7 +181,7 @@ def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
             "import them separately, or warp them first",
         )
     outlines = []
-    for grid in {source.grid for source in sources}:
+    for grid in dict.fromkeys(source.grid for source in sources):
         outline = grid.outline
         step = max(outline.bounds[2] - outline.bounds[0], outline.bounds[3] - outline.bounds[1]) / 64
         outlines.append(project(outline, grid.crs, 4326, densify=step))
@@ -226,9 +203,8 @@ def item_windows(sources: Sequence[BandSource]) -> list[Window]:
             continue
         own = project(part, 4326, epsg, densify=0.01).buffer(MARGIN_M)
         reach = shapely.intersection(own, project(footprint, 4326, epsg, densify=0.01))
-        west, south, east, north = np.round(reach.bounds, 3)
-        left, bottom = np.floor(np.array([west, south]) / SNAP_M).astype(int) * SNAP_M
-        right, top = np.ceil(np.array([east, north]) / SNAP_M).astype(int) * SNAP_M
-        size = (right - left) // resolution, (top - bottom) // resolution
-        windows.append(Window(epsg, int(left), int(top), int(size[0]), int(size[1]), resolution))
+        west, south, east, north = (float(metres) / SNAP_M for metres in np.round(reach.bounds, 3))
+        left, top = math.floor(west) * SNAP_M, math.ceil(north) * SNAP_M
+        width, height = math.ceil(east) * SNAP_M - left, top - math.floor(south) * SNAP_M
+        windows.append(Window(epsg, left, top, width // resolution, height // resolution, resolution))
     return windows

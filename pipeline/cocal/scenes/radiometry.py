@@ -1,13 +1,14 @@
-"""Radiometry, decided once: the offset and scale of each item, and a guard that looks at the data.
+"""Radiometry, decided once: offset and scale of each item, and a check of the offset against the data.
 
     reflectance = (DN + offset) * scale
 
 The offset comes from metadata or from the user, never from the sensing date: Collection-1 reprocessings
-carry the offset of baseline 04.00 on scenes of any year. The guard knows nothing of the metadata.
+carry the offset of baseline 04.00 on scenes of any year. The check uses pixels only, no metadata.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,9 @@ QUANTIFICATION = 1e-4
 
 STORED_PER_REFLECTANCE = 10_000
 
+SAMPLE_PX = 1_000_000
+"""About so many pixels per band, evenly spread, are given to `check_offset`."""
+
 FLOOR_PERCENT = 0.1
 NEGATIVE, NEGATIVE_SHARE = -0.02, 0.10
 LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.010, 0.110
@@ -34,10 +38,16 @@ LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.010, 0.110
 
 _VISIBLE, _SWIR = ("blue", "green", "red"), ("swir16", "swir22")
 
+OFFSET_REMEDY = (
+    "state `offset:` in the import's settings: -1000 for Sentinel-2 L2A of baseline 04.00 and later as "
+    "delivered, 0 for older baselines and for copies with the offset removed"
+)
+SCALE_REMEDY = "state `scale:` in the import's settings: 0.0001 for Sentinel-2, 1 for plain reflectance"
+
 
 @dataclass(frozen=True)
 class Claim:
-    """What one piece of metadata says. `about` is the raster at hand, or the product it was made from."""
+    """What one piece of metadata states: of the raster at hand ("file"), or of its product."""
 
     source: str
     about: Literal["file", "product"]
@@ -52,50 +62,32 @@ def baseline_offset(baseline: str) -> float:
     return BASELINE_OFFSET_DN if (int(major), int(minor)) >= OFFSET_BASELINE else 0.0
 
 
-def _relevant(metadata: Sequence[Claim], field: str) -> list[Claim]:
-    """The claims that count: those about the file at hand where there are any, else the product's."""
-    claims = [c for c in metadata if getattr(c, field) is not None]
-    return [c for c in claims if c.about == "file"] or claims
-
-
 def _decide(metadata: Sequence[Claim], field: str, stated: float | None, remedy: str) -> tuple[float, str]:
-    claims = _relevant(metadata, field)
-    said = {c.source: float(getattr(c, field)) for c in claims}
-    values = sorted(set(said.values()))
-    listed = "; ".join(f"{source} says {value:g}" for source, value in said.items())
+    """(value, its sources). Claims about the file at hand count where there are any, else the product's."""
+    known = [c for c in metadata if getattr(c, field) is not None]
+    relevant = [c for c in known if c.about == "file"] or known
+    claims = {c.source: float(getattr(c, field)) for c in relevant}
+    values = sorted(set(claims.values()))
+    listed = "; ".join(f"{source}: {value:g}" for source, value in claims.items())
     if stated is None and not values:
-        raise OffsetError(
-            f"the radiometric {field} is unknown", "metadata that say it", "none that do", remedy
-        )
+        raise OffsetError(f"the radiometric {field} is unknown", "metadata that state it", "none", remedy)
     if stated is None and len(values) > 1:
         raise OffsetError(f"metadata contradict each other on the {field}", "one value", listed, remedy)
     if stated is not None and values and float(stated) not in values:
         raise OffsetError(
             f"the stated {field} and the metadata disagree",
-            f"`{field}:` as the metadata say, or metadata mended",
+            f"`{field}:` as in the metadata, or corrected metadata",
             f"`{field}: {stated:g}` in the configuration; {listed}",
             f"leave `{field}:` out if the metadata are right",
         )
     if stated is None:
-        return values[0], ", ".join(said)
-    agreeing = [source for source, value in said.items() if value == float(stated)]
+        return values[0], ", ".join(claims)
+    agreeing = [source for source, value in claims.items() if value == float(stated)]
     return float(stated), ", ".join(["stated in the configuration", *agreeing])
 
 
-OFFSET_REMEDY = (
-    "state `offset:` in the import's settings: -1000 for Sentinel-2 L2A of baseline 04.00 and later as "
-    "delivered, 0 for older baselines and for copies with the offset removed"
-)
-SCALE_REMEDY = "state `scale:` in the import's settings: 0.0001 for Sentinel-2, 1 for plain reflectance"
-
-
-def explain_offset(metadata: Sequence[Claim], stated: float | None) -> tuple[float, str]:
-    """(offset in DN, what said so); see `decide_offset`."""
-    return _decide(metadata, "offset", stated, OFFSET_REMEDY)
-
-
-def decide_offset(metadata: Sequence[Claim], stated: float | None) -> float:
-    """The offset, DN, by which reflectance = (DN + offset) * scale.
+def decide_offset(metadata: Sequence[Claim], stated: float | None) -> tuple[float, str]:
+    """(offset in DN, its sources), where reflectance = (DN + offset) * scale.
 
     Claims about the file at hand (`raster:offset`, `earthsearch:boa_offset_applied`, GDAL or CF offsets)
     outrank those about the product it was made from (`s2:processing_baseline`, BOA_ADD_OFFSET).
@@ -103,17 +95,22 @@ def decide_offset(metadata: Sequence[Claim], stated: float | None) -> float:
     Parameters
     ----------
     metadata
-        What was found; claims whose `offset` is None do not count.
+        Claims whose `offset` is None do not count.
     stated
         `offset:` of the configuration, DN; None if not stated.
 
     Raises
     ------
     OffsetError
-        Nothing says it; the metadata contradict each other and nothing is stated; or what is stated
-        is not what the metadata say.
+        The offset is unknown; the metadata contradict each other and the configuration does not state it; or
+        the configuration and the metadata disagree.
+
+    Examples
+    --------
+    >>> decide_offset([Claim("BOA_ADD_OFFSET", "product", -1000), Claim("raster:offset", "file", 0)], None)
+    (0.0, 'raster:offset')
     """
-    return explain_offset(metadata, stated)[0]
+    return _decide(metadata, "offset", stated, OFFSET_REMEDY)
 
 
 def decide_scale(metadata: Sequence[Claim], stated: float | None) -> float:
@@ -121,8 +118,9 @@ def decide_scale(metadata: Sequence[Claim], stated: float | None) -> float:
     return _decide(metadata, "scale", stated, SCALE_REMEDY)[0]
 
 
-def _floor(reflectance: NDArray[np.float64]) -> float:
-    return float(np.percentile(reflectance, FLOOR_PERCENT, method="lower"))
+def sample_step(shape: tuple[int, int]) -> int:
+    """Step in rows and columns that leaves about SAMPLE_PX pixels of a raster of this shape."""
+    return math.ceil(math.sqrt(shape[0] * shape[1] / SAMPLE_PX))
 
 
 def _check_below_zero(reflectance: Mapping[str, NDArray[np.float64]], offset: float) -> None:
@@ -133,12 +131,15 @@ def _check_below_zero(reflectance: Mapping[str, NDArray[np.float64]], offset: fl
             f"the data contradict an offset of {offset:g} DN",
             f"at most {NEGATIVE_SHARE:.0%} of a band's valid pixels below a reflectance of {NEGATIVE:g}",
             ", ".join(f"{band} {share:.0%} below" for band, share in bad.items()),
-            "the offset seems to be removed already: state `offset: 0`, or mend the metadata",
+            "the offset seems to be removed already: state `offset: 0`, or correct the metadata",
         )
 
 
 def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float, scale: float) -> None:
-    floors = {band: _floor(values) for band, values in reflectance.items()}
+    floors = {
+        band: float(np.percentile(values, FLOOR_PERCENT, method="lower"))
+        for band, values in reflectance.items()
+    }
     visible = [floors[band] for band in _VISIBLE if band in floors]
     swir = [floors[band] for band in _SWIR if band in floors]
     if len(visible) < 2 or min(floors.values()) < LEFT_IN or max(visible) > VISIBLE_TOP:
@@ -146,27 +147,27 @@ def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float
     flat = abs(visible[0] - visible[-1]) <= FLAT
     if not flat and not (swir and min(swir) <= SWIR_TOP):
         return
-    remaining = offset - 0.1 / scale
     raise OffsetError(
         f"the data contradict an offset of {offset:g} DN",
         f"dark targets: some band with a {FLOOR_PERCENT:g} % floor below a reflectance of {LEFT_IN:g}, or "
         f"visible floors above {VISIBLE_TOP:g}",
-        "floors all piled up just above 0.1: " + ", ".join(f"{b} {v:.4f}" for b, v in floors.items()),
-        f"the offset seems to be still in the data: state `offset: {remaining:g}`, or mend the metadata",
+        "floors all just above 0.1: " + ", ".join(f"{b} {v:.4f}" for b, v in floors.items()),
+        f"the offset seems to be still in the data: state `offset: {offset - 0.1 / scale:g}`, "
+        "or correct the metadata",
     )
 
 
 def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: float) -> None:
-    """Refuse an offset that the data contradict, with the figures that made it refuse.
+    """Raise if the data contradict the offset.
 
-    Two contradictions are looked for. (1) Subtracted though it was not there: more than 10 % of a band's valid
-    pixels below a reflectance of -0.02, four times the 0.005 + 0.05 rho specified for a dark target (Doxani et
-    al. 2018, doi:10.3390/rs10020352). (2) Left in: the darkest 0.1 % of every band lies just above 0.1. Visible
-    floors lie between 0.097 and 0.135, no band has one below 0.097, and either blue and red floors are within
-    0.010 of each other (haze falls with wavelength, bare ground rises) or the short-wave infrared is piled up
-    there too. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible; bright ground, snow and
-    cloud have higher visible floors, haze a lower one beyond the red. With fewer than two visible bands (2)
-    cannot be told. docs/radiometry.md gives margins and limits.
+    There are two contradictions. (1) Subtracted though it was not there: more than 10 % of a band's valid
+    pixels below a reflectance of -0.02, four times the 0.005 + 0.05 rho specified for a dark target (Doxani
+    et al. 2018, doi:10.3390/rs10020352). (2) Left in: the darkest 0.1 % of every band lies just above 0.1.
+    Visible floors lie between 0.097 and 0.135, no band has one below 0.097, and either blue and red floors
+    are within 0.010 of each other (haze falls with wavelength, bare ground rises) or the short-wave infrared
+    is just above 0.1 too. Shadow, water and dense vegetation reflect 0.00 to 0.04 in the visible; bright
+    ground, snow and cloud have higher visible floors, haze a lower one beyond the red. With fewer than two
+    visible bands (2) is not checked. docs/radiometry.md gives margins and limits.
 
     Parameters
     ----------

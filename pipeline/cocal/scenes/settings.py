@@ -1,37 +1,40 @@
-"""Settings of the imports: which files hold which bands, and what is known of their radiometry."""
+"""Settings of the imports: which files hold which bands, and their radiometry where it has to be stated."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from cocal.contracts import BANDS, QUALITY
 
 Resampling = Literal["nearest", "bilinear", "cubic"]
 
 
-def _check_names(names: Iterable[str]) -> None:
-    names = set(names)
-    unknown = sorted(names - {*BANDS, *QUALITY})
+BandNames = TypeVar("BandNames", bound=Mapping[str, object])
+
+
+def _check_names(bands: BandNames) -> BandNames:
+    unknown = sorted(set(bands) - {*BANDS, *QUALITY})
     if unknown:
         raise ValueError(f"unknown bands {', '.join(unknown)}; known are {', '.join((*BANDS, *QUALITY))}")
-    if not names & set(BANDS):
+    if not set(bands) & set(BANDS):
         raise ValueError(f"no reflectance band; known are {', '.join(BANDS)}")
+    return bands
 
 
 class ImportSettings(BaseModel):
-    """What every kind of import states: reflectance = (DN + offset) * scale."""
+    """Settings of every kind of import: reflectance = (DN + offset) * scale."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="prefix of the item ids")]
     platform: str | None = Field(default=None, description="for example sentinel-2a")
-    scale: float | None = Field(default=None, gt=0, description="reflectance per DN, if no metadata say it")
+    scale: float | None = Field(default=None, gt=0, description="reflectance per DN, if no metadata state it")
     offset: float | None = Field(default=None, description="DN to add; -1000 or 0 for Sentinel-2 L2A")
     baseline: str | None = Field(default=None, description="processing baseline, for example 05.09")
     resampling: Resampling | None = Field(default=None, description="needed where a source must be warped")
@@ -44,13 +47,9 @@ class MultibandImport(ImportSettings):
     kind: Literal["multiband"]
     path: Path
     date: datetime = Field(description="day or time of the acquisition, UTC")
-    bands: dict[str, str | int] = Field(description="common name: band description or 1-based index")
-
-    @field_validator("bands")
-    @classmethod
-    def _known(cls, bands: dict[str, str | int]) -> dict[str, str | int]:
-        _check_names(bands)
-        return bands
+    bands: Annotated[dict[str, str | int], AfterValidator(_check_names)] = Field(
+        description="common name: band description or 1-based index"
+    )
 
 
 class FilesImport(ImportSettings):
@@ -59,13 +58,9 @@ class FilesImport(ImportSettings):
     kind: Literal["files"]
     folder: Path
     pattern: str = Field(description="regex with groups band, date and optionally tile, baseline")
-    bands: dict[str, str] = Field(description="common name: value of the group band")
-
-    @field_validator("bands")
-    @classmethod
-    def _known(cls, bands: dict[str, str]) -> dict[str, str]:
-        _check_names(bands)
-        return bands
+    bands: Annotated[dict[str, str], AfterValidator(_check_names)] = Field(
+        description="common name: value of the group band"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -77,7 +72,7 @@ class FilesImport(ImportSettings):
         if not {"band", "date"} <= groups <= {"band", "date", "tile", "baseline"}:
             raise ValueError(
                 "needs the named groups band and date, may have tile and baseline; "
-                f"found {', '.join(sorted(groups)) or 'none'}"
+                f"it has {', '.join(sorted(groups)) or 'none'}"
             )
         return pattern
 
@@ -87,15 +82,11 @@ class NetcdfImport(ImportSettings):
 
     kind: Literal["netcdf"]
     path: Path
-    bands: dict[str, str] = Field(description="common name: variable")
+    bands: Annotated[dict[str, str], AfterValidator(_check_names)] = Field(
+        description="common name: variable"
+    )
     time: str = Field(default="time", description="name of the time dimension")
-    crs: str | None = Field(default=None, description="for example EPSG:32631, if the file does not say it")
-
-    @field_validator("bands")
-    @classmethod
-    def _known(cls, bands: dict[str, str]) -> dict[str, str]:
-        _check_names(bands)
-        return bands
+    crs: str | None = Field(default=None, description="for example EPSG:32631, if the file does not state it")
 
 
 SceneImport = Annotated[MultibandImport | FilesImport | NetcdfImport, Field(discriminator="kind")]

@@ -23,15 +23,15 @@ STRIP_PX = 1152
 """Rows read at a time: three tiles of the archive's rasters."""
 
 ReadRows = Callable[[slice, slice], NDArray[Any]]
-"""(rows, columns) -> array (y, x), the north most row first."""
+"""(rows, columns) -> array (y, x), the northernmost row first."""
 
 NC_FILL_USHORT, NC_FILL_SHORT = 65535, -32767
-"""What unwritten cells of a NetCDF variable hold (netCDF-C, netcdf.h, NC_FILL_*)."""
+"""Values of unwritten cells of a NetCDF variable (netCDF-C, netcdf.h, NC_FILL_*)."""
 
 
 @dataclass(frozen=True)
 class SourceGrid:
-    """Where a source's pixels lie: CRS as WKT, affine transform, size."""
+    """The grid of a source: CRS as WKT, affine transform, size."""
 
     crs: str
     transform: tuple[float, float, float, float, float, float]
@@ -72,6 +72,20 @@ def unreadable(path: Path, err: object) -> InputError:
 
 
 @contextmanager
+def reading(source: BandSource) -> Iterator[None]:
+    """Raise failures to read pixels as SceneReadError with the name of the file."""
+    try:
+        yield
+    except (RasterioError, OSError) as err:
+        raise SceneReadError(
+            f"cannot read {source.path} ({source.band})",
+            "a whole raster",
+            f"{err} {err.__cause__ or ''}".strip(),
+            "fetch the file again: it is truncated or damaged",
+        ) from err
+
+
+@contextmanager
 def open_raster(path: Path) -> Iterator[Any]:
     """An open rasterio dataset that has a CRS; InputError naming the file otherwise."""
     try:
@@ -109,7 +123,7 @@ def open_cube(path: Path) -> Iterator[xr.Dataset]:
 
 @contextmanager
 def _open_hdf5(path: Path) -> Iterator[Any]:
-    """An open HDF5 file: for pixels alone, as xarray decodes every variable's header at each opening."""
+    """An open HDF5 file, for pixels only: xarray would decode every variable's header at each opening."""
     import h5py  # few sources are NetCDF
 
     try:
@@ -120,14 +134,12 @@ def _open_hdf5(path: Path) -> Iterator[Any]:
         yield file
 
 
-def is_unsigned(variable: xr.DataArray) -> bool:
-    """True if signed integers of the file stand for unsigned ones (`_Unsigned`, NetCDF users' guide)."""
-    return variable.dtype.kind == "i" and str(variable.attrs.get("_Unsigned", "false")).lower() == "true"
-
-
 def cube_dtype(variable: xr.DataArray) -> np.dtype[Any]:
-    """The dtype the variable's values stand for."""
-    return np.dtype(f"u{variable.dtype.itemsize}") if is_unsigned(variable) else variable.dtype
+    """The dtype of the values: signed integers may encode unsigned ones (`_Unsigned`, NetCDF users' guide)."""
+    unsigned = str(variable.attrs.get("_Unsigned", "false")).lower() == "true"
+    return (
+        np.dtype(f"u{variable.dtype.itemsize}") if unsigned and variable.dtype.kind == "i" else variable.dtype
+    )
 
 
 def cube_nodata(variable: xr.DataArray) -> float | None:
@@ -141,56 +153,39 @@ def cube_nodata(variable: xr.DataArray) -> float | None:
     return defaults.get(dtype.name)
 
 
-def _cube_rows(variable: Any, source: BandSource) -> ReadRows:
-    """Reads of one time step of an HDF5 variable (time, y, x), turned to north up and west left."""
-
-    def turned(span: slice, size: int, turn: bool) -> slice:
-        return slice(size - span.stop, size - span.start) if turn else span
-
-    def read(rows: slice, columns: slice) -> NDArray[Any]:
-        up, left = source.turned_yx
-        rows, columns = turned(rows, source.grid.height, up), turned(columns, source.grid.width, left)
-        values = variable[source.index, rows, columns].astype(source.dtype)
-        return np.asarray(values[:: -1 if up else 1, :: -1 if left else 1])
-
-    return read
-
-
-def _named(read: ReadRows, source: BandSource) -> ReadRows:
-    """`read`, its failures told as SceneReadError with the file's name."""
-
-    def guarded(rows: slice, columns: slice) -> NDArray[Any]:
-        try:
-            return read(rows, columns)
-        except (RasterioError, OSError) as err:
-            raise SceneReadError(
-                f"cannot read {source.path} ({source.band})",
-                "a whole raster",
-                f"{err} {err.__cause__ or ''}".strip(),
-                "fetch the file again: it is truncated or damaged",
-            ) from err
-
-    return guarded
+def _cube_part(variable: Any, source: BandSource, rows: slice, columns: slice) -> NDArray[Any]:
+    """A rectangle of one time step of an HDF5 variable (time, y, x), turned to north up and west left."""
+    up, left = source.turned_yx
+    height, width = source.grid.height, source.grid.width
+    rows = slice(height - rows.stop, height - rows.start) if up else rows
+    columns = slice(width - columns.stop, width - columns.start) if left else columns
+    values = variable[source.index, rows, columns].astype(source.dtype)
+    return np.asarray(values[:: -1 if up else 1, :: -1 if left else 1])
 
 
 @contextmanager
 def open_rows(source: BandSource) -> Iterator[ReadRows]:
     """Yield a function that reads rectangles of the source; it raises SceneReadError naming the file."""
-    if source.variable is not None:
-        with _open_hdf5(source.path) as file:
-            yield _named(_cube_rows(file[source.variable], source), source)
-    else:
-        with open_raster(source.path) as dataset:
-            yield _named(
-                lambda rows, columns: dataset.read(
-                    source.index, window=rasterio.windows.Window.from_slices(rows, columns)
-                ),
-                source,
-            )
+    with open_raster(source.path) if source.variable is None else _open_hdf5(source.path) as file:
+
+        def read(rows: slice, columns: slice) -> NDArray[Any]:
+            with reading(source):
+                if source.variable is not None:
+                    return _cube_part(file[source.variable], source, rows, columns)
+                part = rasterio.windows.Window.from_slices(rows, columns)
+                return np.asarray(file.read(source.index, window=part))
+
+        yield read
+
+
+def _strips(source: BandSource) -> Iterator[tuple[slice, slice]]:
+    """(rows, columns) of the source's strips, from north to south."""
+    for top in range(0, source.grid.height, STRIP_PX):
+        yield slice(top, min(top + STRIP_PX, source.grid.height)), slice(0, source.grid.width)
 
 
 def spool(source: BandSource, path: Path) -> BandSource:
-    """The source copied strip by strip into a plain GeoTIFF at `path`, every kind of no data made 0."""
+    """The source copied strip by strip into a plain GeoTIFF at `path`, every kind of no data as 0."""
     grid = source.grid
     dtype = np.dtype(source.dtype)
     profile = {
@@ -198,20 +193,15 @@ def spool(source: BandSource, path: Path) -> BandSource:
         "crs": grid.crs, "transform": grid.affine, "nodata": 0,
     }  # fmt: skip
     with open_rows(source) as read, rasterio.open(path, "w", **profile) as target:
-        for top in range(0, grid.height, STRIP_PX):
-            rows = slice(top, min(top + STRIP_PX, grid.height))
-            values = read(rows, slice(0, grid.width))
+        for strip in _strips(source):
+            values = read(*strip)
             values = np.where((values == source.nodata) | (values != values), dtype.type(0), values)
-            target.write(values, 1, window=rasterio.windows.Window.from_slices(rows, (0, grid.width)))
+            target.write(values, 1, window=rasterio.windows.Window.from_slices(*strip))
     return BandSource(source.band, path, grid, source.dtype, 0, 1)
 
 
 def has_valid_pixel(source: BandSource) -> bool:
-    """True if any pixel is neither 0 nor no data; reads only until it finds one."""
+    """True if any pixel is neither 0 nor no data; stops at the first strip that holds one."""
     with open_rows(source) as read:
-        for top in range(0, source.grid.height, STRIP_PX):
-            rows = slice(top, min(top + STRIP_PX, source.grid.height))
-            values = read(rows, slice(0, source.grid.width))
-            if ((values != 0) & (values != source.nodata) & (values == values)).any():
-                return True
-    return False
+        values = (read(*strip) for strip in _strips(source))
+        return any(((v != 0) & (v != source.nodata) & (v == v)).any() for v in values)

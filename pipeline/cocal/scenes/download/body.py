@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import tarfile
 import warnings
 from collections.abc import Mapping
@@ -23,15 +22,13 @@ from cocal.errors import OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.evalscript import LAND_BANDS
 from cocal.scenes.download.faults import Fault
-from cocal.scenes.radiometry import QUANTIFICATION, check_offset
+from cocal.scenes.radiometry import QUANTIFICATION, check_offset, sample_step
 from cocal.store import atomic_path
 
 MEMBERS = {"bands.tif", "qa.tif", "userdata.json"}
 CORNER_TOLERANCE_M = 1e-3
 NO_CACHE = 0
 """GDAL's cache of blocks: each is needed once."""
-SAMPLE_PX = 1_000_000
-"""The guard looks at about this many pixels per band, evenly spread."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,8 @@ def check_radiometry(unit: str, dn: Mapping[str, NDArray[Any]], offset: float) -
     SceneRefusedError
         They do: the tile-date must not become hectares.
     """
-    step = math.ceil(math.sqrt(next(iter(dn.values())).size / SAMPLE_PX))
+    height, width = next(iter(dn.values())).shape
+    step = sample_step((height, width))
     try:
         check_offset({band: values[::step, ::step] for band, values in dn.items()}, offset, QUANTIFICATION)
     except OffsetError as err:

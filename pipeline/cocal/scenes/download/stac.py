@@ -33,7 +33,7 @@ from cocal.scenes.download.gate import Answer, Gate
 from cocal.scenes.download.settings import StacSource
 from cocal.scenes.download.units import Cost
 from cocal.scenes.metadata import asset_claims, item_claims
-from cocal.scenes.radiometry import QUANTIFICATION, explain_offset, stored_reflectance
+from cocal.scenes.radiometry import QUANTIFICATION, decide_offset, stored_reflectance
 
 PAGE = 100
 PAGE_BYTES = 2_000_000
@@ -109,7 +109,7 @@ def item_offset(item: Mapping[str, Any], stated: float | None) -> tuple[float, s
     if odd:
         raise OffsetError(f"the scale of {name}", f"{QUANTIFICATION:g}", ", ".join(f"{s:g}" for s in odd), "")
     flagged = any(claim.about == "file" for claim in about)
-    return explain_offset(about if flagged else [*about, *rasters], stated)
+    return decide_offset(about if flagged else [*about, *rasters], stated)
 
 
 @dataclass(frozen=True)
