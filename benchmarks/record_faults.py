@@ -5,7 +5,7 @@
 The records are SIMULATED, each fault planted and labelled; the labels are hidden from the check. Recall: of the records
 with a fault, the share reported under its rule. False alarms: of the records without that fault, sound or with another
 one, the share reported under its rule. The exit code is 1 if, with all evidence, a fault stays below 95 % recall or
-above 1 % false alarms, or if a proposed mend does not bring back what was measured.
+above 1 % false alarms, or if a proposed fix does not bring back what was measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pyproj import Geod
 
-from cocal.fieldwork.checks import RULES, check_file, write_mended
+from cocal.fieldwork.checks import RULES, Evidence, check_file, write_fixed
 from cocal.fieldwork.checks.source import read_source
 from cocal.simulate.crews import LAT, LON, PERIOD
 from cocal.simulate.faults import PLANTED, FaultyRecords, simulate_records, write_records
@@ -46,7 +46,7 @@ def evidence(folder: Path, records: FaultyRecords) -> list[dict]:
 
 def found_rows(path: Path, given: dict) -> pd.DataFrame:
     """(rule, row) of every finding; a set's finding stands for each of its rows."""
-    faults = check_file(path, **given).faults
+    faults = check_file(path, Evidence(**given)).faults
     pairs = {(f.rule, row) for f in faults for row in ([f.row] if f.row is not None else f.rows)}
     return pd.DataFrame(sorted(pairs), columns=["rule", "row"])
 
@@ -64,25 +64,25 @@ def scores(truth: pd.DataFrame, found: pd.DataFrame, rule: str) -> tuple[int, in
 
 
 def brought_back(folder: Path, records: FaultyRecords, given: dict) -> dict[str, float]:
-    """Per rule that moves positions, the largest distance, m, from a mended record to where it was measured.
+    """Per rule that moves positions, the largest distance, m, from a fixed record to where it was measured.
 
-    Only records that were reported under their rule count; the mends are accepted one rule at a time.
+    Only records that were reported under their rule count; the fixes are accepted one rule at a time.
     """
     path, worst = folder / "records.csv", {}
-    checked = check_file(path, **given)
+    checked = check_file(path, Evidence(**given))
     for rule in ("swapped", "sign_lost", "wrong_zone", "degrees_minutes", "decimal_comma", "datum"):
-        out = folder / f"mended-{rule}.csv"
-        write_mended(checked, [rule], out)
+        out = folder / f"fixed-{rule}.csv"
+        write_fixed(checked, [rule], out)
         rows = [
             f.row
             for f in checked.faults
-            if f.rule == rule and f.mend is not None and set(f.mend.rules) == {rule}
+            if f.rule == rule and f.fix is not None and set(f.fix.rules) == {rule}
         ]
         planted = records.truth.loc[records.truth["fault"] == rule, "row"]
         rows = sorted(set(planted) & set(rows))
-        mended = read_source(out).rows.loc[rows, [LON, LAT]].astype(float).to_numpy()
+        fixed = read_source(out).rows.loc[rows, [LON, LAT]].astype(float).to_numpy()
         measured = records.clean.loc[np.array(rows) - 2, [LON, LAT]].astype(float).to_numpy()
-        _, _, metres = Geod(ellps="WGS84").inv(*mended.T, *measured.T)
+        _, _, metres = Geod(ellps="WGS84").inv(*fixed.T, *measured.T)
         worst[rule] = float(np.max(metres))
         out.unlink()
         out.with_name(out.name + ".changes.csv").unlink()
@@ -90,7 +90,7 @@ def brought_back(folder: Path, records: FaultyRecords, given: dict) -> dict[str,
 
 
 def measure(n: int, seeds: list[int]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Scores by rule, (evidence, 4), added over the seeds; worst distance of mended records by rule."""
+    """Scores by rule, (evidence, 4), added over the seeds; worst distance of fixed records by rule."""
     rules = [rule for rule in RULES if rule in PLANTED]
     total = {rule: np.zeros((len(EVIDENCE), 4), dtype=np.int64) for rule in (*rules, UNEXPLAINED)}
     worst: dict[str, float] = {}
@@ -130,9 +130,9 @@ def table(n: int, seeds: list[int]) -> tuple[str, list[str]]:
         if (planted and hit / planted < RECALL) or alarm / sound > FALSE_ALARMS:
             broken.append(f"{rule}: recall {hit}/{planted}, false alarms {alarm}/{sound}")
         if worst.get(rule, 0.0) > BACK_M.get(rule, 0.02):
-            broken.append(f"{rule}: a mended record lies {worst[rule]:.2f} m from where it was measured")
+            broken.append(f"{rule}: a fixed record lies {worst[rule]:.2f} m from where it was measured")
         lines.append(cells)
-    head = ["fault", "planted"] + ["recall %", "false alarms %"] * len(EVIDENCE) + ["mended within m"]
+    head = ["fault", "planted"] + ["recall %", "false alarms %"] * len(EVIDENCE) + ["fixed within m"]
     levels = "; ".join(f"{k}) {words}" for k, words in enumerate(EVIDENCE, start=1))
     text = [
         f"{len(seeds)} x {n:,} SIMULATED records, seeds {', '.join(map(str, seeds))}. Evidence: {levels}.",

@@ -17,7 +17,16 @@ from pyproj import Transformer
 
 from cocal.cli import app
 from cocal.errors import ConfigError, InputError, UsageError
-from cocal.fieldwork.checks import RULES, Checked, check_file, to_csv, to_json, to_text, write_mended
+from cocal.fieldwork.checks import (
+    RULES,
+    Checked,
+    Evidence,
+    check_file,
+    to_csv,
+    to_json,
+    to_text,
+    write_fixed,
+)
 from cocal.fieldwork.checks.source import read_source
 from cocal.simulate.crews import LAT, LON, PERIOD
 from cocal.simulate.faults import PLANTED, FaultyRecords, simulate_records, write_records
@@ -43,7 +52,7 @@ def checked(
     folder: Path, *rows: str, header: str = HEADER, encoding: str = "utf-8", **given_: object
 ) -> Checked:
     path = written(folder, *rows, header=header, encoding=encoding)
-    return check_file(path, **{"area": AREA, "period": "..".join(PERIOD)} | given_)
+    return check_file(path, Evidence(**{"area": AREA, "period": "..".join(PERIOD)} | given_))
 
 
 def rules(found: Checked) -> list[str]:
@@ -57,11 +66,11 @@ def row(lat: str = LAT0, lon: str = LON0, **more: str) -> str:
     return out.getvalue()
 
 
-def mended(found: Checked, folder: Path, *accept: str) -> pd.DataFrame:
-    out = folder / "mended.csv"
-    for path in (out, folder / "mended.csv.changes.csv"):
+def fixed(found: Checked, folder: Path, *accept: str) -> pd.DataFrame:
+    out = folder / "fixed.csv"
+    for path in (out, folder / "fixed.csv.changes.csv"):
         path.unlink(missing_ok=True)
-    write_mended(found, accept, out)
+    write_fixed(found, accept, out)
     return read_source(out).rows
 
 
@@ -81,14 +90,14 @@ ONE_RECORD = {
 
 
 @pytest.mark.parametrize("rule", ONE_RECORD)
-def test_each_fault_of_one_position_is_named_and_its_mend_is_proposed(tmp_path: Path, rule: str) -> None:
+def test_each_fault_of_one_position_is_named_and_its_fix_is_proposed(tmp_path: Path, rule: str) -> None:
     area = (
         "-68.6,-14.4,-68.4,-14.3" if rule == "degrees_minutes" else AREA
     )  # 68 deg 30.12345', 14 deg 20.34567'
     found = checked(tmp_path, ONE_RECORD[rule], area=area)
     assert [(f.rule, f.row, f.record_id) for f in found.faults] == [(rule, 2, "r1")]
-    assert found.faults[0].mend is not None
-    after = mended(found, tmp_path, rule).loc[2]
+    assert found.faults[0].fix is not None
+    after = fixed(found, tmp_path, rule).loc[2]
     if rule == "degrees_minutes":
         assert float(after["lon"]) == pytest.approx(-(68 + 30.12345 / 60), abs=1e-8)
     else:
@@ -98,17 +107,17 @@ def test_each_fault_of_one_position_is_named_and_its_mend_is_proposed(tmp_path: 
 def test_exchanged_and_without_signs_needs_both_rules(tmp_path: Path) -> None:
     found = checked(tmp_path, row(lat=LON0[1:], lon=LAT0[1:]))
     assert rules(found) == ["swapped", "sign_lost"]
-    result = write_mended(found, ["swapped"], tmp_path / "one.csv")
+    result = write_fixed(found, ["swapped"], tmp_path / "one.csv")
     assert (result.changes, result.waiting) == (0, 1)
     assert (tmp_path / "one.csv").read_bytes() == found.source.path.read_bytes()
-    after = mended(found, tmp_path, "swapped", "sign_lost").loc[2]
+    after = fixed(found, tmp_path, "swapped", "sign_lost").loc[2]
     assert (after["lat"], after["lon"]) == (LAT0, LON0)
 
 
 def test_a_zone_that_was_taken_for_its_neighbour_moves_six_degrees(tmp_path: Path) -> None:
     found = checked(tmp_path, row(lon="-63.0512345"))
     assert rules(found) == ["wrong_zone"]
-    after = mended(found, tmp_path, "wrong_zone").loc[2]
+    after = fixed(found, tmp_path, "wrong_zone").loc[2]
     assert float(after["lon"]) == pytest.approx(float(LON0), abs=2e-8)
 
 
@@ -123,18 +132,18 @@ def test_metres_need_their_zone_stated_and_other_zones_are_found(tmp_path: Path)
     mapping.write_text("crs: EPSG:32719\n")
     found = checked(tmp_path, *text, header=header, mapping=mapping)
     assert [(f.rule, f.row) for f in found.faults] == [("wrong_zone", 3), ("swapped", 4)]
-    after = mended(found, tmp_path, "wrong_zone", "swapped")
+    after = fixed(found, tmp_path, "wrong_zone", "swapped")
     # a and c are one place, to the digit; b is within the rounding of its millimetres
     assert after.loc[4].tolist()[1:] == after.loc[2].tolist()[1:]
     assert float(after.loc[3]["este"]) == pytest.approx(x, abs=0.002)
 
 
-def test_a_position_that_nothing_explains_has_no_mend(tmp_path: Path) -> None:
+def test_a_position_that_nothing_explains_has_no_fix(tmp_path: Path) -> None:
     found = checked(
         tmp_path, row(lat="-17.9", lon="-65.0"), row(lat="", record_id="r2"), row(lat="x", record_id="r3")
     )
     assert rules(found) == ["outside_area", "no_position", "not_a_number"]
-    assert all(f.mend is None for f in found.faults)
+    assert all(f.fix is None for f in found.faults)
 
 
 def test_semicolons_and_latin_1_of_a_whole_file_are_told_once(tmp_path: Path) -> None:
@@ -150,7 +159,7 @@ def test_semicolons_and_latin_1_of_a_whole_file_are_told_once(tmp_path: Path) ->
     )
     assert [(f.rule, f.row) for f in two.faults] == [("encoding", None), ("separator", None)]
     out = tmp_path / "utf8.csv"
-    write_mended(two, ["encoding", "separator"], out)
+    write_fixed(two, ["encoding", "separator"], out)
     assert out.read_bytes().decode("utf-8").splitlines()[1] == SOUND + ",Ñanpallqa"
 
 
@@ -166,13 +175,13 @@ def test_rows_of_another_export_inside_a_file_are_told_by_row(tmp_path: Path) ->
         b"r5,-14.24,-69.09\n",
     ]
     path.write_bytes(b"".join(lines))
-    found = check_file(path, area=AREA)
+    found = check_file(path, Evidence(area=AREA))
     assert [(f.rule, f.row) for f in found.faults] == [
         ("separator", 3), ("decimal_comma", 3), ("decimal_comma", 3), ("encoding", 4), ("mojibake", 5),
         ("ragged_row", 6),
     ]  # fmt: skip
-    out = tmp_path / "mended.csv"
-    write_mended(found, ["mojibake"], out)
+    out = tmp_path / "fixed.csv"
+    write_fixed(found, ["mojibake"], out)
     after = out.read_bytes().splitlines(keepends=True)
     assert after[4].decode().endswith("Región\n")
     assert after[:4] + after[5:] == lines[:4] + lines[5:]
@@ -195,7 +204,7 @@ def test_twins_copies_and_doubled_ids_are_three_things(tmp_path: Path) -> None:
         ("copied_position", 5, (2,)),
         ("duplicate_id", 6, (4,)),
     ]
-    assert mended(found, tmp_path, "duplicate")["record_id"].tolist() == ["r1", "r3", "r4", "r3"]
+    assert fixed(found, tmp_path, "duplicate")["record_id"].tolist() == ["r1", "r3", "r4", "r3"]
 
 
 def test_coarse_positions_that_are_equal_in_one_plot_are_no_copies(tmp_path: Path) -> None:
@@ -241,10 +250,10 @@ def test_class_names_are_read_and_states_are_left_to_the_definition(tmp_path: Pa
         tmp_path,
         *[row(record_id=f"r{k}", clase=c, lat=f"-14.2{k}1234", plot_id=f"P{k}") for k, c in enumerate(names)],
     )
-    assert [(f.rule, f.row, f.mend is None) for f in found.faults] == [
+    assert [(f.rule, f.row, f.fix is None) for f in found.faults] == [
         ("class_name", 2, False), ("class_state", 3, True), ("unknown_class", 4, True),
     ]  # fmt: skip
-    assert mended(found, tmp_path, "class_name")["clase"].tolist() == ["coca", "Almácigo", "papaya", "forest"]
+    assert fixed(found, tmp_path, "class_name")["clase"].tolist() == ["coca", "Almácigo", "papaya", "forest"]
 
 
 def test_observers_disagree_only_about_one_plot_at_one_time(tmp_path: Path) -> None:
@@ -306,10 +315,10 @@ def test_psad56_is_told_with_plots_and_cannot_be_told_without(tmp_path: Path) ->
     faulty = row(f"{lat:.7f}", f"{lon:.7f}")
     without = checked(tmp_path, faulty)
     assert rules(without) == []
-    assert any("datum" in words for words in without.untold)
+    assert any("datum" in words for words in without.not_checked)
     found = checked(tmp_path, faulty, **ground(tmp_path))
     assert rules(found) == ["datum"]
-    after = mended(found, tmp_path, "datum").loc[2]
+    after = fixed(found, tmp_path, "datum").loc[2]
     back = TO_METRES.transform(float(after["lon"]), float(after["lat"]))
     true = TO_METRES.transform(float(LON0), float(LAT0))
     assert np.hypot(back[0] - true[0], back[1] - true[1]) < 30
@@ -324,7 +333,7 @@ def test_degrees_and_minutes_inside_the_area_are_told_by_the_plot(tmp_path: Path
     assert rules(checked(tmp_path, faulty)) == []
     found = checked(tmp_path, faulty, **ground(tmp_path))
     assert rules(found) == ["degrees_minutes"]
-    after = mended(found, tmp_path, "degrees_minutes").loc[2]
+    after = fixed(found, tmp_path, "degrees_minutes").loc[2]
     assert float(after["lat"]) == pytest.approx(float(LAT0), abs=2e-7)
     assert float(after["lon"]) == pytest.approx(float(LON0), abs=2e-7)
 
@@ -342,12 +351,12 @@ FAULTS = {
     st.decimals("-14.39", "-14.01", places=7),
     st.decimals("-69.19", "-68.81", places=7),
 )
-def test_mending_a_fault_gives_the_record_back_to_the_byte(tmp_path: Path, rule, lat, lon) -> None:
+def test_fixing_a_fault_gives_the_record_back_to_the_byte(tmp_path: Path, rule, lat, lon) -> None:
     sound = written(tmp_path, row(str(lat), str(lon)), name="sound.csv").read_bytes()
     found = checked(tmp_path, row(*FAULTS[rule](str(lat), str(lon))))
     assert rules(found) == [rule]
-    mended(found, tmp_path, rule)
-    assert (tmp_path / "mended.csv").read_bytes() == sound
+    fixed(found, tmp_path, rule)
+    assert (tmp_path / "fixed.csv").read_bytes() == sound
 
 
 KOBO = (
@@ -356,12 +365,12 @@ KOBO = (
 )
 
 
-def test_a_kobo_export_is_known_and_both_forms_of_its_geopoint_are_mended(tmp_path: Path) -> None:
+def test_a_kobo_export_is_known_and_both_forms_of_its_geopoint_are_fixed(tmp_path: Path) -> None:
     faulty = f"2024-06-01T10:00:00.000-04:00,{LON0} {LAT0} 900 4,{LON0},{LAT0},900,4,coca,1,u1"
     found = checked(tmp_path, faulty, header=KOBO)
     assert found.layout.format == "Kobo/ODK CSV"
     assert [(f.rule, f.record_id) for f in found.faults] == [("swapped", "u1")]
-    after = mended(found, tmp_path, "swapped").loc[2]
+    after = fixed(found, tmp_path, "swapped").loc[2]
     assert after["grupo/ubicacion"] == f"{LAT0} {LON0} 900 4"
     assert (after["grupo/_ubicacion_latitude"], after["grupo/_ubicacion_longitude"]) == (LAT0, LON0)
 
@@ -391,7 +400,7 @@ def test_the_position_is_found_in_every_known_export(
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
-def test_a_vector_file_is_checked_and_mended_into_a_geopackage(tmp_path: Path, suffix: str) -> None:
+def test_a_vector_file_is_checked_and_fixed_into_a_geopackage(tmp_path: Path, suffix: str) -> None:
     frame = gpd.GeoDataFrame(
         {"id": ["a", "b"], "clase": ["coca", "cocal"]},
         geometry=shapely.points([float(LON0), float(LAT0)], [float(LAT0), float(LON0)]),
@@ -400,14 +409,14 @@ def test_a_vector_file_is_checked_and_mended_into_a_geopackage(tmp_path: Path, s
     path = tmp_path / f"r{suffix}"
     frame.to_file(path)
     before = sha256_file(path)
-    found = check_file(path, area=AREA)
+    found = check_file(path, Evidence(area=AREA))
     assert [(f.rule, f.row, f.record_id) for f in found.faults] == [
         ("swapped", 2, "b"),
         ("class_name", 2, "b"),
     ]
-    with pytest.raises(UsageError, match="mend --out"):
-        write_mended(found, ["swapped"], tmp_path / "out.shp")
-    write_mended(found, ["swapped", "class_name"], tmp_path / "out.gpkg")
+    with pytest.raises(UsageError, match="correct --out"):
+        write_fixed(found, ["swapped"], tmp_path / "out.shp")
+    write_fixed(found, ["swapped", "class_name"], tmp_path / "out.gpkg")
     after = gpd.read_file(tmp_path / "out.gpkg")
     assert after.geometry.x.tolist() == [float(LON0)] * 2
     assert after["clase"].tolist() == ["coca", "coca"]
@@ -436,7 +445,7 @@ def test_several_geopoints_need_a_mapping(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n1,2\n", "give a mapping"),
         (b"r1,-14.2034567,-69.0512345\nr2,-14.2,-69.1\n", "put a header above"),
-        (b"id,lat,lat\n1,2,3\n", "mend row 1"),
+        (b"id,lat,lat\n1,2,3\n", "correct row 1"),
     ],
 )
 def test_a_file_that_is_no_table_of_records_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
@@ -447,16 +456,16 @@ def test_a_file_that_is_no_table_of_records_is_refused(tmp_path: Path, content: 
     assert "2034567" not in str(caught.value)
 
 
-def test_only_mends_that_exist_are_accepted_and_no_file_is_overwritten(tmp_path: Path) -> None:
+def test_only_fixes_that_exist_are_accepted_and_no_file_is_overwritten(tmp_path: Path) -> None:
     found = checked(tmp_path, ONE_RECORD["swapped"])
     for wrong in ("office", "everything"):
         with pytest.raises(UsageError, match="--accept"):
-            write_mended(found, [wrong], tmp_path / "out.csv")
-    with pytest.raises(UsageError, match="not there yet"):
-        write_mended(found, ["swapped"], found.source.path)
+            write_fixed(found, [wrong], tmp_path / "out.csv")
+    with pytest.raises(UsageError, match="does not exist"):
+        write_fixed(found, ["swapped"], found.source.path)
     found.source.path.write_text("changed")
     with pytest.raises(InputError, match="another content"):
-        write_mended(found, ["swapped"], tmp_path / "out.csv")
+        write_fixed(found, ["swapped"], tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -468,7 +477,7 @@ def test_every_change_is_in_the_log_and_nothing_else_changed(tmp_path: Path) -> 
     ]
     found = checked(tmp_path, *texts)
     before = sha256_file(found.source.path)
-    result = write_mended(found, ["swapped", "class_name"], tmp_path / "out.csv")
+    result = write_fixed(found, ["swapped", "class_name"], tmp_path / "out.csv")
     old, new = found.source.rows, read_source(tmp_path / "out.csv").rows
     differing = {(n, c) for n in old.index for c in old.columns if old.loc[n, c] != new.loc[n, c]}
     journal = pd.read_csv(result.log, dtype=str)
@@ -496,8 +505,8 @@ def test_planted_faults_are_found_and_no_position_is_told_anywhere(
 ) -> None:
     folder, records, stated = planted
     with caplog.at_level(logging.DEBUG):
-        found = check_file(folder / "records.csv", **stated)
-        write_mended(found, [name for name, rule in RULES.items() if rule.mendable], folder / "all.csv")
+        found = check_file(folder / "records.csv", Evidence(**stated))
+        write_fixed(found, [name for name, rule in RULES.items() if rule.fixable], folder / "all.csv")
     told = {(f.rule, r) for f in found.faults for r in ([f.row] if f.row else f.rows)}
     planted_ = records.truth[records.truth["fault"] != ""]
     hit = [(f, r) in told for f, r in zip(planted_["fault"], planted_["row"], strict=True)]

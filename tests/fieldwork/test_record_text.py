@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Geod, Transformer
 
-from cocal.fieldwork.checks.labels import default_names
 from cocal.fieldwork.checks.text import (
     decode_line,
     encode_line,
-    mend_mojibake,
+    fix_mojibake,
     parse_number,
     with_point,
 )
@@ -26,6 +25,7 @@ from cocal.fieldwork.checks.transforms import (
     toggled,
     zones,
 )
+from cocal.fieldwork.checks.values import default_names
 
 DEGREES, METRES = CRS.from_epsg(4326), CRS.from_epsg(32719)
 LON = st.floats(-71.9, -66.1)
@@ -71,17 +71,17 @@ def test_a_decimal_comma_is_undone_to_the_digit(value) -> None:
 
 
 def test_mojibake_is_undone_and_sound_spanish_is_left_alone() -> None:
-    assert mend_mojibake("RegiÃ³n de PiÃ±as") == "Región de Piñas"
+    assert fix_mojibake("RegiÃ³n de PiÃ±as") == "Región de Piñas"
     for sound in ("Región", "SÃO PAULO", "São Paulo", "Ñuñoa", "¿qué?", "â", "50 €"):
-        assert mend_mojibake(sound) == sound
+        assert fix_mojibake(sound) == sound
 
 
 @settings(max_examples=50, deadline=None)
 @given(LETTERS)
-def test_mending_what_latin_1_made_of_utf_8_gives_the_text_back(text: str) -> None:
-    assert mend_mojibake(decode_line(b"\xff" + text.encode())[0][1:]) == text
-    assert mend_mojibake(text.encode().decode("latin-1")) == text
-    assert mend_mojibake(text) == text
+def test_fixing_what_latin_1_made_of_utf_8_gives_the_text_back(text: str) -> None:
+    assert fix_mojibake(decode_line(b"\xff" + text.encode())[0][1:]) == text
+    assert fix_mojibake(text.encode().decode("latin-1")) == text
+    assert fix_mojibake(text) == text
 
 
 @settings(max_examples=50, deadline=None)

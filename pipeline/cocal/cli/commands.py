@@ -137,11 +137,11 @@ def check(
     if restricted and sys.stdout.isatty():
         raise UsageError("--restricted", "a file as output", "a screen", "end the command with > FILE")
     log_to_stderr(False)
-    found = checks.check_file(file, area=area, period=period, mapping=mapping, roads=roads, plots=plots)
+    found = checks.check_file(file, checks.Evidence(area, period, mapping, roads, plots))
     text = {Format.TEXT: checks.to_text, Format.JSON: checks.to_json, Format.CSV: checks.to_csv}[output]
     sys.stdout.write(text(found, restricted=restricted))
     if accept and out is not None:
-        sys.stderr.write(str(checks.write_mended(found, accept, out, restricted=restricted)) + "\n")
+        sys.stderr.write(str(checks.write_fixed(found, accept, out, restricted=restricted)) + "\n")
     if found.has_fault:
         raise typer.Exit(1)
 

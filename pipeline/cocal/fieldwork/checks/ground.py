@@ -1,8 +1,8 @@
-"""What is known of the ground: the area, the plots, the roads; distances in metres."""
+"""The ground that records are compared with: area, plots, roads; distances in metres."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -45,11 +45,11 @@ class Ground:
         return self.epsg % 100
 
     def inside(self, lon: Array, lat: Array) -> NDArray[np.bool_]:
-        """True where a position in degrees lies in the area; False for NaN."""
+        """Return True where a position in degrees lies in the area; False for NaN."""
         return np.asarray(shapely.contains_xy(self.area, lon, lat) & np.isfinite(lon) & np.isfinite(lat))
 
     def points(self, lon: Array, lat: Array) -> NDArray[np.object_]:
-        """Points in metres; missing where a position is not on the Earth or far from the area."""
+        """Return points in metres; missing where a position is not on the Earth or far from the area."""
         x, y = transformer(4326, self.epsg).transform(lon, lat, errcheck=False)
         good = np.isfinite(x) & np.isfinite(y)
         points = np.asarray(shapely.points(np.where(good, x, 0), np.where(good, y, 0)), dtype=object)
@@ -57,35 +57,33 @@ class Ground:
         return points
 
     def own_plots(self, ids: list[str]) -> NDArray[np.int64]:
-        """The index of each record's own plot, -1 where it is not known."""
-        place = {name: i for i, name in reversed(list(enumerate(self.plot_ids or ())))}
-        return np.array([place.get(i, -1) if i else -1 for i in ids], dtype=np.int64)
+        """Return the index of each record's own plot, -1 where it is not known."""
+        number = {name: i for i, name in reversed(list(enumerate(self.plot_ids or ())))}
+        return np.array([number.get(i, -1) if i else -1 for i in ids], dtype=np.int64)
+
+    def _own_or_nearest(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> NDArray[np.object_]:
+        plots = np.asarray(self.plots, dtype=object)
+        return np.asarray(plots[np.where(own >= 0, own, _nearest(plots, points))], dtype=object)
 
     def plot_distance(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
-        """Metres from each point to its own plot, or to the nearest where its own is not known; NaN: no plots."""
+        """Return metres from each point to its own plot, or the nearest if that is not known; NaN: no plots."""
         if self.plots is None:
             return np.full(len(points), np.nan)
-        index = np.where(own >= 0, own, _nearest(self.plots, points))
-        return np.asarray(shapely.distance(points, self.plots[index]), dtype=np.float64)
+        return np.asarray(shapely.distance(points, self._own_or_nearest(points, own)), dtype=np.float64)
 
     def plot_offset(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
-        """(n, 2) metres east and north of the middle of the own, else the nearest plot; there are plots."""
-        plots = np.asarray(self.plots, dtype=object)
-        middles = shapely.centroid(plots[np.where(own >= 0, own, _nearest(plots, points))])
-        return np.asarray(
-            shapely.get_coordinates(points) - shapely.get_coordinates(middles), dtype=np.float64
-        )
+        """Return (n, 2) metres east and north of the middle of the own, else the nearest plot; needs plots."""
+        middles = shapely.centroid(self._own_or_nearest(points, own))
+        return np.asarray(shapely.get_coordinates(points) - shapely.get_coordinates(middles))
 
     def road_distance(self, points: NDArray[np.object_]) -> Array:
-        """Metres from each point to the nearest road; NaN: no roads."""
+        """Return metres from each point to the nearest road; NaN: no roads."""
         if self.roads is None:
             return np.full(len(points), np.nan)
-        return np.asarray(
-            shapely.distance(points, self.roads[_nearest(self.roads, points)]), dtype=np.float64
-        )
+        return np.asarray(shapely.distance(points, self.roads[_nearest(self.roads, points)]), np.float64)
 
     def plot_of(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The own plot, or the plot that holds the point; -1: none."""
+        """Return the index of the own plot, or of the plot that holds the point; -1: none."""
         if self.plots is None:
             return own
         index = _nearest(self.plots, points)
@@ -93,31 +91,27 @@ class Ground:
 
 
 def _nearest(shapes: NDArray[np.object_], points: NDArray[np.object_]) -> NDArray[np.int64]:
-    """The index of the nearest shape; 0 for a missing point."""
+    """Return the index of the nearest shape; 0 for a missing point."""
     found = np.zeros(len(points), dtype=np.int64)
-    there = ~shapely.is_missing(points)
-    if there.any():
-        asked, nearest = shapely.STRtree(shapes).query_nearest(points[there], all_matches=False)
-        found[np.flatnonzero(there)[asked]] = nearest
+    there = np.flatnonzero(~shapely.is_missing(points))
+    if there.size:
+        point, nearest = shapely.STRtree(shapes).query_nearest(points[there], all_matches=False)
+        found[there[point]] = nearest
     return found
 
 
 def read_ground(area: str | None, plots: Path | None, roads: Path | None, layout: Layout) -> Ground:
-    """The ground that the user gives; `area` is "west,south,east,north" or a vector file of polygons."""
+    """Read the ground that the user gives; `area` is "west,south,east,north" or a file of polygons."""
     box = _area(area)
-    middle = box.centroid
-    epsg = utm_epsg(middle.x, middle.y)
-    frame = None if plots is None else _read(plots, "plots", (3, 6))
-    lines = None if roads is None else _read(roads, "roads", (1, 5))
     shapely.prepare(box)
-    return Ground(
-        box,
-        area is not None,
-        epsg,
-        None if frame is None else _metres(frame, epsg),
-        None if frame is None else _ids(frame, layout),
-        None if lines is None else _metres(lines, epsg),
-    )
+    epsg = utm_epsg(box.centroid.x, box.centroid.y)
+    found = Ground(box, area is not None, epsg, None, None, None)
+    if plots is not None:
+        frame = _read(plots, "plots", (3, 6))
+        found = replace(found, plots=_metres(frame, epsg), plot_ids=_ids(frame, layout))
+    if roads is not None:
+        found = replace(found, roads=_metres(_read(roads, "roads", (1, 5)), epsg))
+    return found
 
 
 def _area(text: str | None) -> BaseGeometry:
@@ -130,7 +124,7 @@ def _area(text: str | None) -> BaseGeometry:
         except ValueError:
             west, south, east, north = 0.0, 0.0, 0.0, 0.0
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise InputError("--area", "west,south,east,north in degrees", repr(text), "mend --area")
+            raise InputError("--area", "west,south,east,north in degrees", repr(text), "correct --area")
         return shapely.box(west, south, east, north)
     frame = _read(Path(text), "area", (3, 6))
     parts = [project(g, frame.crs.to_wkt(), 4326) for g in shapely.make_valid(frame.geometry.to_numpy())]
@@ -140,11 +134,11 @@ def _area(text: str | None) -> BaseGeometry:
 def _read(path: Path, what: str, kinds: tuple[int, ...]) -> gpd.GeoDataFrame:
     wanted = f"a vector file of {'polygons' if 3 in kinds else 'lines'} in a stated CRS"
     if not path.exists():
-        raise InputError(f"{what} {path}", wanted, "no such file", f"mend --{what}")
+        raise InputError(f"{what} {path}", wanted, "no such file", f"correct --{what}")
     try:
         frame = pyogrio.read_dataframe(path)
     except (ValueError, DataSourceError) as err:
-        raise InputError(f"{what} {path}", wanted, type(err).__name__, f"mend --{what}") from err
+        raise InputError(f"{what} {path}", wanted, type(err).__name__, f"correct --{what}") from err
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
         raise InputError(f"{what} {path}", wanted, "no features, or no CRS", "export it again")
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)
@@ -160,12 +154,10 @@ def _metres(frame: gpd.GeoDataFrame, epsg: int) -> NDArray[np.object_]:
 
 
 def _ids(frame: gpd.GeoDataFrame, layout: Layout) -> tuple[str, ...] | None:
-    """Ids of the plots: the column with the records' name for it, or a usual one."""
+    """Return the ids of the plots: the column with the records' name for it, or a usual one."""
     column = layout.column("plot_id")
     if column is None:
         return None
-    bare = column.split("/")[-1]
-    for name in (column, bare, *_PLOT_IDS):
-        if name in frame.columns:
-            return tuple(str(v).strip() for v in frame[name])
-    return None
+    names = (column, column.split("/")[-1], *_PLOT_IDS)
+    name = next((n for n in names if n in frame.columns), None)
+    return None if name is None else tuple(str(v).strip() for v in frame[name])

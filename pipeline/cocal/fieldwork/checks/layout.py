@@ -14,10 +14,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from cocal.errors import ConfigError, InputError
-from cocal.fieldwork.checks.labels import fold
 from cocal.fieldwork.checks.source import Source
+from cocal.fieldwork.checks.text import fold
 
-_MAY = {
+_NAMES = {
     "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id _id",
     "observed_on": "observed_on fecha_visita fecha visit_date report_datetime date today start _submission_time",
     "class": "class clase cobertura cultivo uso land_use_category land_cover label etiqueta",
@@ -33,6 +33,7 @@ _MAY = {
 """Names of each column, the first that a file has is taken; compared folded, without groups."""
 
 _GEOPOINT = re.compile(r"(.*?)[_-](latitude|longitude|altitude|precision|accuracy)", re.IGNORECASE)
+_GEOPOINT_PARTS = {"latitude": "y", "longitude": "x", "precision": "accuracy", "accuracy": "accuracy"}
 _POINT_TEXT = re.compile(r"[+-]?\d+(\.\d+)?\s+[+-]?\d+(\.\d+)?(\s+[+-]?\d+(\.\d+)?){0,2}")
 
 
@@ -56,7 +57,7 @@ class Limits(BaseModel):
 
 
 class RecordMapping(BaseModel):
-    """The mapping file (YAML): what cannot be known from the names of the columns."""
+    """The mapping file (YAML): what the names of the columns do not show."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,43 +83,40 @@ class Layout:
 
 
 def read_mapping(path: Path | None) -> RecordMapping:
-    """The mapping file; ConfigError with every problem. None: nothing is mapped."""
+    """Read the mapping file; ConfigError with every problem. None: nothing is mapped."""
     if path is None:
         return RecordMapping()
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = RecordMapping.model_validate(content or {})
     except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"mapping {path}", "a readable YAML file", str(err), "mend --mapping") from err
+        raise InputError(f"mapping {path}", "a readable YAML file", str(err), "correct --mapping") from err
     except (yaml.YAMLError, ValidationError) as err:
         raise ConfigError(f"mapping {path} cannot be used", "see docs/records.md", str(err)) from err
-    unknown = sorted(set(found.columns) - set(_MAY) - {"point"})
+    unknown = sorted(set(found.columns) - set(_NAMES) - {"point"})
     if unknown:
-        words = ", ".join([*_MAY, "point"])
-        raise ConfigError(
-            f"mapping {path} cannot be used", f"columns: {words}", ", ".join(map(repr, unknown))
-        )
+        expected = f"columns: {', '.join([*_NAMES, 'point'])}"
+        raise ConfigError(f"mapping {path} cannot be used", expected, ", ".join(map(repr, unknown)))
     return found
 
 
 def find_layout(source: Source, mapping: RecordMapping) -> Layout:
-    """Where everything is; InputError if no position can be found, or more than one."""
+    """Return which column holds what; InputError if no position can be found, or more than one."""
     names = [str(c) for c in source.rows.columns]
+    stated = {k: v for k, v in mapping.columns.items() if k != "point"}
     absent = sorted(set(mapping.columns.values()) - set(names))
     if absent:
         raise _refusal(source, f"the columns that the mapping names: {', '.join(map(repr, absent))}")
-    columns = {what: _first(names, known.split()) for what, known in _MAY.items()}
+    columns = {what: _first(names, known.split()) for what, known in _NAMES.items()}
     found = {what: name for what, name in columns.items() if name is not None}
     point: str | None = None
     if source.shapes is None:
         geopoint, point = _geopoint(source, mapping)
         found = {k: v for k, v in found.items() if not (geopoint and k in "xy")} | geopoint
-        if point and "x" in geopoint and "x" not in mapping.columns:
-            found |= geopoint
     else:
         found = {k: v for k, v in found.items() if k not in "xy"}
-    found |= {k: v for k, v in mapping.columns.items() if k != "point"}
-    if "x" in mapping.columns and "point" not in mapping.columns:
+    found |= stated
+    if "x" in stated and "point" not in mapping.columns:
         point = None
     if source.shapes is None and point is None and not {"x", "y"} <= set(found):
         raise _refusal(source, "a position: lon and lat, x and y, or a geopoint; name them in --mapping")
@@ -133,12 +131,12 @@ def _refusal(source: Source, expected: str) -> InputError:
 
 
 def _bare(name: str) -> str:
-    """A column's name without its groups: 'grupo/sitio/_q_latitude' -> '_q_latitude'."""
+    """Return a column's name without its groups: 'grupo/sitio/_q_latitude' -> '_q_latitude'."""
     return re.split(r"[/:.]", name)[-1].strip().lower()
 
 
 def _first(names: list[str], known: list[str]) -> str | None:
-    """The first known name that a column has, in full or without groups ('/' in Kobo, '-' in ODK)."""
+    """Return the first known name that a column has, in full or without groups ('/' in Kobo, '-' in ODK)."""
     ways: list[Callable[[str], str]] = [str.lower, _bare, lambda n: n.split("-")[-1].lower()]
     for wanted in known:
         for way in ways:
@@ -149,28 +147,24 @@ def _first(names: list[str], known: list[str]) -> str | None:
 
 
 def _geopoint(source: Source, mapping: RecordMapping) -> tuple[dict[str, str], str | None]:
-    """(columns x, y, accuracy of a geopoint that the export split, the column that holds it whole)."""
+    """Return (columns x, y, accuracy of a geopoint that the export split, the column that holds it whole)."""
     names = [str(c) for c in source.rows.columns]
     split: dict[str, dict[str, str]] = {}
     for name in names:
         part = _GEOPOINT.fullmatch(name)
-        if part and part.group(1).strip("_"):
-            what = {"latitude": "y", "longitude": "x", "precision": "accuracy", "accuracy": "accuracy"}
-            key = what.get(part.group(2).lower())
-            if key:
-                split.setdefault(part.group(1), {})[key] = name
+        if part and part.group(1).strip("_") and part.group(2).lower() in _GEOPOINT_PARTS:
+            split.setdefault(part.group(1), {})[_GEOPOINT_PARTS[part.group(2).lower()]] = name
     whole = [n for n in split if {"x", "y"} <= set(split[n])]
     points = [mapping.columns["point"]] if "point" in mapping.columns else _points(source, names)
     if len(whole) > 1 or len(points) > 1:
-        told = {"x", "point"} & set(mapping.columns)
-        if not told:
+        if not {"x", "point"} & set(mapping.columns):
             raise _refusal(source, f"one geopoint, or `columns:` that names x and y; found {whole or points}")
-        whole, points = [], points[:1] if "point" in told else []
+        whole, points = [], points[:1] if "point" in mapping.columns else []
     return (split[whole[0]] if whole else {}), (points[0] if points else None)
 
 
 def _points(source: Source, names: list[str]) -> list[str]:
-    """Columns in which most cells that are not empty read 'lat lon[ alt[ acc]]'."""
+    """Return the columns in which most cells that are not empty read 'lat lon[ alt[ acc]]'."""
     found = []
     for name in names:
         cells = [c for c in source.rows[name].head(200) if c.strip()]
@@ -187,8 +181,7 @@ def _crs(source: Source, mapping: RecordMapping, columns: dict[str, str]) -> CRS
             raise ConfigError("mapping: crs", "for instance EPSG:32719", repr(mapping.crs)) from err
     if source.crs is not None:
         return source.crs
-    name = fold(_bare(columns.get("x", "lon")))
-    if name.startswith(("este", "easting", "utm")):
+    if fold(_bare(columns.get("x", "lon"))).startswith(("este", "easting", "utm")):
         raise _refusal(source, "the CRS of the metres: `crs: EPSG:32719` in a mapping file")
     return CRS.from_epsg(4326)
 
@@ -197,7 +190,7 @@ def _format(source: Source, names: list[str], position: str | None) -> str:
     if source.kind != "text":
         return source.kind
     bare = {_bare(n) for n in names}
-    if bare & {"location_x", "actively_saved_on", "actively_saved"} or "location_srs" in bare:
+    if bare & {"location_x", "actively_saved_on", "actively_saved", "location_srs"}:
         return "Collect Earth CSV"
     if bare & {"_uuid", "_submission_time", "instanceid", "meta-instanceid", "_validation_status"}:
         return "Kobo/ODK CSV"

@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from cocal.fieldwork.checks.check import Checked
-from cocal.fieldwork.checks.fault import NOTES, RULES, Fault
+from cocal.fieldwork.checks.faults import NOTES, RULES, Fault
 from cocal.store import inert_text
 
-COLUMNS = ("row", "record_id", "field", "rule", "finding", "mend", "needs", "rows")
-RESTRICTED = ("before", "after")
+_COLUMNS = ("row", "record_id", "field", "rule", "finding", "fix", "needs", "rows")
+_RESTRICTED = ("before", "after")
 _SHOWN = 10
 
 
 def to_text(checked: Checked, *, restricted: bool = False) -> str:
-    """What was read, the count of each rule, the first ten findings of each, and what could not be told."""
-    source = checked.source
-    lines = [f"{source.path.name}: {checked.records:,} records, {checked.layout.format}"]
-    lines += [f"  sha256 {source.sha256}", f"  position from {_position(checked)}"]
-    lines += [f"  {words}" for words in checked.assumed]
+    """Return the file, the count of each rule, the first ten findings of each, and what was not checked."""
+    source, layout = checked.source, checked.layout
+    names = [n for n in (layout.column("x"), layout.column("y"), layout.point) if n is not None]
+    lines = [
+        f"{source.path.name}: {checked.records:,} records, {layout.format}",
+        f"  sha256 {source.sha256}",
+        f"  position from {', '.join(map(repr, names)) or 'the geometry'} in {layout.crs.name}",
+        *(f"  {words}" for words in checked.assumed),
+    ]
     for rule, count in checked.counts().items():
         word = "note" if rule in NOTES else "fault"
         lines += ["", f"{rule}: {count:,} {word}{'s' if count > 1 else ''} - {RULES[rule].title}"]
@@ -30,38 +34,33 @@ def to_text(checked: Checked, *, restricted: bool = False) -> str:
         lines += [f"  {_line(fault, restricted)}" for fault in found[:_SHOWN]]
         if count > _SHOWN:
             lines.append(f"  ... and {count - _SHOWN:,} more; --format csv lists all")
-    if checked.untold:
-        lines += ["", "could not be told:"] + [f"  {words}" for words in checked.untold]
+    if checked.not_checked:
+        lines += ["", "not checked:"] + [f"  {words}" for words in checked.not_checked]
     lines += ["", "faults found" if checked.has_fault else "no fault found"]
     return "\n".join(lines) + "\n"
 
 
-def _position(checked: Checked) -> str:
-    layout = checked.layout
-    names = [layout.columns[a] for a in ("x", "y") if a in layout.columns] + list(
-        filter(None, [layout.point])
-    )
-    return f"{', '.join(map(repr, names)) or 'the geometry'} in {layout.crs.name}"
-
-
 def _line(fault: Fault, restricted: bool) -> str:
-    where = "" if fault.row is None else f"row {fault.row}, {clean(fault.record_id)}, "
-    text = f"{where}{clean(fault.field)}: {fault.finding}"
-    if fault.mend is not None:
-        needs = [rule for rule in fault.mend.rules if rule != fault.rule]
-        text += f" -> {fault.mend.transform}" + (f" (with {', '.join(needs)})" if needs else "")
-    return text + ("".join(f" [{c.before} -> {c.after}]" for c in _cells(fault)) if restricted else "")
+    where = "" if fault.row is None else f"row {fault.row}, {_printable(fault.record_id)}, "
+    text = f"{where}{_printable(fault.field)}: {fault.finding}"
+    if fault.fix is not None:
+        needs = _needs(fault)
+        text += f" -> {fault.fix.transform}" + (f" (with {', '.join(needs)})" if needs else "")
+        if restricted:
+            text += "".join(f" [{c.before} -> {c.after}]" for c in fault.fix.changes)
+    return text
 
 
-def _cells(fault: Fault) -> tuple[Any, ...]:
-    return () if fault.mend is None else fault.mend.changes
+def _needs(fault: Fault) -> list[str]:
+    """Return the other rules that must be accepted too."""
+    return [] if fault.fix is None else [rule for rule in fault.fix.rules if rule != fault.rule]
 
 
 def to_csv(checked: Checked, *, restricted: bool = False) -> str:
-    """One line for each finding; cells that a spreadsheet would take for a formula begin with '."""
+    """Return one line for each finding; cells that a spreadsheet would take for a formula begin with '."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*COLUMNS, *RESTRICTED) if restricted else COLUMNS)
+    writer.writerow((*_COLUMNS, *_RESTRICTED) if restricted else _COLUMNS)
     for entry in _entries(checked, restricted):
         cells = [" ".join(map(str, v)) if isinstance(v, list) else v for v in entry.values()]
         writer.writerow(["" if v is None else inert_text(str(v)) for v in cells])
@@ -69,7 +68,7 @@ def to_csv(checked: Checked, *, restricted: bool = False) -> str:
 
 
 def to_json(checked: Checked, *, restricted: bool = False) -> str:
-    """All of it: file, checksum, limits, counts, findings, and what could not be told."""
+    """Return file, checksum, limits, counts, findings, and what was not checked, as JSON."""
     content = {
         "file": checked.source.path.name,
         "sha256": checked.source.sha256,
@@ -78,7 +77,7 @@ def to_json(checked: Checked, *, restricted: bool = False) -> str:
         "limits": checked.mapping.limits.model_dump(),
         "assumed": list(checked.assumed),
         "counts": checked.counts(),
-        "untold": list(checked.untold),
+        "not_checked": list(checked.not_checked),
         "findings": list(_entries(checked, restricted)),
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
@@ -86,23 +85,23 @@ def to_json(checked: Checked, *, restricted: bool = False) -> str:
 
 def _entries(checked: Checked, restricted: bool) -> Iterator[dict[str, Any]]:
     for fault in checked.faults:
-        mend = fault.mend
         entry: dict[str, Any] = {
             "row": fault.row,
             "record_id": fault.record_id,
             "field": fault.field,
             "rule": fault.rule,
             "finding": fault.finding,
-            "mend": None if mend is None else mend.transform,
-            "needs": [] if mend is None else [rule for rule in mend.rules if rule != fault.rule],
+            "fix": None if fault.fix is None else fault.fix.transform,
+            "needs": _needs(fault),
             "rows": list(fault.rows),
         }
         if restricted:
-            entry["before"] = [f"{c.column}: {c.before}" for c in _cells(fault)]
-            entry["after"] = [f"{c.column}: {c.after}" for c in _cells(fault)]
+            changes = () if fault.fix is None else fault.fix.changes
+            entry["before"] = [f"{c.column}: {c.before}" for c in changes]
+            entry["after"] = [f"{c.column}: {c.after}" for c in changes]
         yield entry
 
 
-def clean(text: str) -> str:
-    """`text` without characters that move a terminal's cursor or change its colours."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+def _printable(text: str) -> str:
+    """Return `text` without characters that move a terminal's cursor or change its colours."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -22,7 +22,7 @@ from cocal.errors import InputError
 from cocal.fieldwork.checks.text import decode_line, encode_line, parse_number
 from cocal.store import sha256_file
 
-SEPARATORS = ",;\t|"
+_SEPARATORS = ",;\t|"
 _TEXT_FILES = (".csv", ".txt", ".tsv")
 _BOM = b"\xef\xbb\xbf"
 
@@ -36,17 +36,13 @@ class Line:
     separator: str
     cells: tuple[str, ...]
 
-    @property
-    def ending(self) -> str:
-        text = self.raw[-2:].decode("latin-1")
-        return text[len(text.rstrip("\r\n")) :]
-
     def written(self, cells: tuple[str, ...], *, encoding: str, separator: str) -> bytes:
-        """Other cells in the place of this record; these cells, written as they stand, are its own bytes."""
+        """Return the bytes of this record with other cells; with its own cells and form, its own bytes."""
         if cells == self.cells and encoding == self.encoding and separator == self.separator:
             return self.raw
+        end = self.raw[-2:].decode("latin-1")
         out = io.StringIO()
-        csv.writer(out, delimiter=separator, lineterminator=self.ending).writerow(cells)
+        csv.writer(out, delimiter=separator, lineterminator=end[len(end.rstrip("\r\n")) :]).writerow(cells)
         return encode_line(out.getvalue(), encoding)
 
 
@@ -64,20 +60,20 @@ class Source:
     kind: str
     rows: pd.DataFrame
     lines: tuple[Line, ...] | None
-    shapes: NDArray[np.object_] | None
-    crs: CRS | None
+    shapes: NDArray[np.object_] | None = None
+    crs: CRS | None = None
     layer: str | None = None
     bom: bool = False
 
     @property
-    def ragged(self) -> list[int]:
+    def ragged(self) -> set[int]:
         """Rows whose number of cells is not the header's."""
         width = len(self.rows.columns)
-        return [n for n, line in enumerate(self.lines or (), start=1) if len(line.cells) != width]
+        return {n for n, line in enumerate(self.lines or (), start=1) if len(line.cells) != width}
 
 
 def read_source(path: Path, layer: str | None = None) -> Source:
-    """The file as it stands. Nothing is mended, no row is left out.
+    """Read the file as it stands. Nothing is corrected, no row is left out.
 
     Raises
     ------
@@ -85,22 +81,19 @@ def read_source(path: Path, layer: str | None = None) -> Source:
         Missing, empty, not a table, UTF-16, or several layers of which none is named.
     """
     if not path.is_file():
-        raise InputError(f"records {path}", "a file", "no such file", "mend the path")
-    if path.suffix.lower() in _TEXT_FILES:
-        return _read_text(path)
-    return _read_vector(path, layer)
+        raise InputError(f"records {path}", "a file", "no such file", "correct the path")
+    return _read_text(path) if path.suffix.lower() in _TEXT_FILES else _read_vector(path, layer)
 
 
 def _read_text(path: Path) -> Source:
     data = path.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4096]:
         raise InputError(f"records {path}", "text in UTF-8 or Latin-1", "UTF-16", "save it as CSV UTF-8")
-    bom = data.startswith(_BOM)
     pieces = data.removeprefix(_BOM).splitlines(keepends=True)
     if len([p for p in pieces if p.strip()]) < 2:
         raise InputError(f"records {path}", "a header and records", "no records", "export it again")
-    separator = _separator(path, pieces)
-    lines = _lines(pieces, separator)
+    decoded = [decode_line(piece) for piece in pieces]
+    lines = _lines(pieces, decoded, _separator(path, [text for text, _ in decoded]))
     header = [str(c).strip() for c in lines[0].cells]
     if sum(parse_number(name)[1] not in ("unread", "empty") for name in header) > 1:
         raise InputError(
@@ -109,84 +102,78 @@ def _read_text(path: Path) -> Source:
     doubled = [name for name, n in Counter(header).items() if n > 1]
     if doubled or "" in header:
         found = ", ".join(map(repr, doubled)) or "a column without a name"
-        raise InputError(f"records {path}", "a header with one name for each column", found, "mend row 1")
+        raise InputError(f"records {path}", "a header with one name for each column", found, "correct row 1")
     width = len(header)
     cells = [(list(line.cells) + [""] * width)[:width] for line in lines[1:]]
     rows = pd.DataFrame(cells, columns=header, dtype=object).set_axis(range(2, len(lines) + 1))
-    return Source(path, sha256_file(path), "text", rows, tuple(lines), None, None, None, bom)
+    return Source(path, sha256_file(path), "text", rows, tuple(lines), bom=data.startswith(_BOM))
 
 
-def _separator(path: Path, pieces: list[bytes]) -> str:
-    """The separator by which most lines have as many cells as the header, and the header two or more."""
-    texts = [decode_line(p)[0] for p in pieces]
+def _separator(path: Path, texts: list[str]) -> str:
+    """Return the separator by which most lines have as many cells as the header, and the header two or more."""
 
     def agreeing(separator: str) -> tuple[int, int]:
         widths = [len(row) for row in csv.reader(texts[:1000], delimiter=separator) if row]
         return (sum(w == widths[0] for w in widths), widths[0]) if widths[0] > 1 else (0, 0)
 
-    best = max(SEPARATORS, key=agreeing)
+    best = max(_SEPARATORS, key=agreeing)
     if agreeing(best) == (0, 0):
         raise InputError(f"records {path}", "a table", "a header with one column", "export it as CSV")
     return best
 
 
-def _lines(pieces: list[bytes], separator: str) -> list[Line]:
-    """Pieces of text joined where a quoted cell goes over several lines; empty lines stay, without cells."""
-    decoded = [decode_line(p) for p in pieces]
+def _lines(pieces: list[bytes], decoded: list[tuple[str, str]], separator: str) -> list[Line]:
+    """Join pieces of text where a quoted cell extends over several lines; empty lines stay, without cells."""
     reader = csv.reader((text for text, _ in decoded), delimiter=separator)
     found: list[Line] = []
     start = 0
     for cells in reader:
         span = slice(start, reader.line_num)
         encoding = "cp1252" if any(e == "cp1252" for _, e in decoded[span]) else "utf-8"
-        raw = b"".join(pieces[span])
-        found.append(_line(raw, encoding, separator, tuple(cells), len(found[0].cells) if found else 0))
+        line = Line(b"".join(pieces[span]), encoding, separator, tuple(cells))
+        found.append(_separated(line, len(found[0].cells)) if found else line)
         start = reader.line_num
     return found
 
 
-def _line(raw: bytes, encoding: str, separator: str, cells: tuple[str, ...], width: int) -> Line:
-    """A record by the file's separator, or, if that does not give the header's width, by one that does."""
-    if width and len(cells) != width:
-        text = raw.decode("utf-8") if encoding == "utf-8" else decode_line(raw)[0]
-        for other in SEPARATORS.replace(separator, ""):
+def _separated(line: Line, width: int) -> Line:
+    """Return the line, or, if it does not have the header's width, as the separator reads it that gives it."""
+    if len(line.cells) != width:
+        text = line.raw.decode("utf-8") if line.encoding == "utf-8" else decode_line(line.raw)[0]
+        for other in _SEPARATORS.replace(line.separator, ""):
             again = tuple(next(csv.reader([text], delimiter=other), []))
             if len(again) == width:
-                return Line(raw, encoding, other, again)
-    return Line(raw, encoding, separator, cells)
+                return Line(line.raw, line.encoding, other, again)
+    return line
 
 
 def _read_vector(path: Path, layer: str | None) -> Source:
     try:
         layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         if layer is None and len(layers) != 1:
-            words = ", ".join(map(repr, layers))
-            raise InputError(f"records {path}", "one layer", words, "name one of them with `layer:`")
+            names = ", ".join(map(repr, layers))
+            raise InputError(f"records {path}", "one layer", names, "name one of them with `layer:`")
         frame = pyogrio.read_dataframe(path, layer=layer or layers[0])
     except (ValueError, DataSourceError, DataLayerError) as err:
         raise InputError(
             f"records {path}", "a CSV or vector file", type(err).__name__, "export it again"
         ) from err
-    rows = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
-    rows = pd.DataFrame({str(name): _texts(column) for name, column in rows.items()})
-    rows = rows.set_axis(range(1, len(frame) + 1))
-    kind = {".gpkg": "GeoPackage", ".shp": "Shapefile"}.get(path.suffix.lower(), "vector")
     shapes, crs = None, None
     if isinstance(frame, gpd.GeoDataFrame):
         shapes, crs = shapely.force_2d(np.array(frame.geometry.array, dtype=object)), frame.crs
         if crs is None:
-            raise InputError(f"records {path}", "a layer that says its CRS", "none", "write it into the file")
+            raise InputError(f"records {path}", "a layer with a CRS", "none", "write it into the file")
+    rows = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
+    rows = pd.DataFrame({str(name): [_text(v) for v in column] for name, column in rows.items()})
+    rows = rows.set_axis(range(1, len(frame) + 1))
+    kind = {".gpkg": "GeoPackage", ".shp": "Shapefile"}.get(path.suffix.lower(), "vector")
     return Source(path, sha256_file(path), kind, rows, None, shapes, crs, layer or layers[0])
 
 
-def _texts(values: pd.Series[Any]) -> list[str]:
-    """Values as text; null is "", a whole number that is kept as a float loses its '.0'."""
-
-    def text(value: Any) -> str:
-        if value is None or value is pd.NaT or value != value:
-            return ""
-        if isinstance(value, float):
-            return str(int(value)) if value.is_integer() else repr(float(value))
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-    return [text(value) for value in values]
+def _text(value: Any) -> str:
+    """Return a value as text; null is "", a whole number that is kept as a float loses its '.0'."""
+    if value is None or value is pd.NaT or value != value:
+        return ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(float(value))
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,4 +1,4 @@
-"""Ways in which positions go wrong, each undone: pairs as they stand -> pairs as they were measured.
+"""Faults of positions, each undone: pairs as they stand -> pairs as they were measured.
 
 All are for x and y in the CRS of the file, x before y: longitude and latitude, or easting and northing.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Transform:
-    """Undoes one fault, or several at once. `text` does it to the cells as written, where that is possible."""
+    """Undoes one fault, or several in turn. `text` does it to the cells as written, where that is possible."""
 
     rules: tuple[str, ...]
     name: str
@@ -41,21 +42,18 @@ class Transform:
     slack_m: float = 0.0
 
     def then(self, other: Transform) -> Transform:
-        """First this, then the other."""
-        first, second = self.text, other.text
-        text = None
-        if first is not None and second is not None:
-            text = partial(_chained, first, second)
+        """Return the transform that applies this one first, then the other."""
+        texts = self.text is not None and other.text is not None
         return Transform(
             self.rules + other.rules,
             f"{self.name}, then {other.name}",
             partial(_chained, self.apply, other.apply),
-            text,
+            partial(_chained, self.text, other.text) if texts else None,
             self.slack_m + other.slack_m,
         )
 
 
-def _chained(first: Callable[..., tuple], second: Callable[..., tuple], x: object, y: object) -> tuple:  # type: ignore[type-arg]
+def _chained(first: Any, second: Any, x: object, y: object) -> Any:
     return second(*first(x, y))
 
 
@@ -68,7 +66,7 @@ def _negate(which: str, x: Array, y: Array) -> Pair:
 
 
 def toggled(text: str) -> str:
-    """A number as text with the other sign."""
+    """Return a number as text with the other sign."""
     text = text.strip()
     return text[1:] if text.startswith("-") else "-" + text.removeprefix("+")
 
@@ -96,7 +94,7 @@ def _both(change: Callable[[Array], Array], x: Array, y: Array) -> Pair:
 
 
 def _through(source: str, target: str, again: str, back: str, x: Array, y: Array) -> Pair:
-    """From `source` to `target`; those numbers taken as `again`; from there to `back`."""
+    """Project from `source` to `target`, take those numbers as `again`, project from there to `back`."""
     x, y = transformer(source, target).transform(x, y, errcheck=False)
     x, y = transformer(again, back).transform(x, y, errcheck=False)
     return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(y), y, np.nan)
@@ -120,41 +118,31 @@ MINUTES = (
 
 
 def zones(crs: CRS, home: int) -> tuple[Transform, ...]:
-    """The same metres in another zone than the one that was assumed, the `home` zone (1 to 60, south)."""
-    here, found = crs.to_wkt(), []
-    assumed = f"EPSG:{32700 + home}" if crs.is_geographic else here
-    others = [n for n in (f"EPSG:{32700 + z}" for z in _ZONES) if CRS(n) != CRS(assumed)]
-    if crs.is_geographic:
-        north = f"EPSG:{32600 + home}"
-        for zone in (home - 1, home + 1):
-            found.append(_zone(f"EPSG:{32700 + zone}", assumed, here, f"zone {home}S, not {zone}S"))
-        found.append(_zone(north, assumed, here, f"zone {home}S, not {home}N"))
-    else:
-        for other in others:
-            change = partial(_through, here, here, other, here)
-            found.append(Transform(("wrong_zone",), f"read the metres in zone {other[-2:]}S", change))
+    """Return the same metres in other zones than the one that was assumed, the `home` zone (1 to 60, south)."""
+    here = crs.to_wkt()
+    if not crs.is_geographic:
+        others = [z for z in _ZONES if CRS(f"EPSG:{32700 + z}") != CRS(here)]
+        return tuple(_metres_of("wrong_zone", here, z, f"read the metres in zone {z}S") for z in others)
+    true, found = f"EPSG:{32700 + home}", []
+    for code, zone in ((32700, home - 1), (32700, home + 1), (32600, home)):
+        words = f"metres are of zone {home}S, not {zone}{'S' if code == 32700 else 'N'}"
+        change = partial(_through, here, f"EPSG:{code + zone}", true, here)
+        found.append(Transform(("wrong_zone",), words, change))
     return tuple(found)
 
 
-def _zone(assumed: str, true: str, here: str, words: str) -> Transform:
-    return Transform(("wrong_zone",), f"metres are of {words}", partial(_through, here, assumed, true, here))
-
-
 def metres_for_degrees(crs: CRS) -> tuple[Transform, ...]:
-    """UTM metres that stand in columns of degrees."""
+    """Return the readings of UTM metres that stand in columns of degrees."""
     here = crs.to_wkt()
-    return tuple(
-        Transform(
-            ("utm_as_degrees",),
-            f"read the metres in UTM zone {zone}S",
-            partial(_through, here, here, f"EPSG:{32700 + zone}", here),
-        )
-        for zone in _ZONES
-    )
+    return tuple(_metres_of("utm_as_degrees", here, z, f"read the metres in UTM zone {z}S") for z in _ZONES)
+
+
+def _metres_of(rule: str, here: str, zone: int, name: str) -> Transform:
+    return Transform((rule,), name, partial(_through, here, here, f"EPSG:{32700 + zone}", here))
 
 
 def datums(crs: CRS, home: int) -> tuple[Transform, ...]:
-    """PSAD56 that was taken for WGS 84: degrees as they were read, or metres, by each published shift."""
+    """Return the shifts of PSAD56 that was taken for WGS 84, of degrees or of metres, by each published shift."""
     here, found = crs.to_wkt(), []
     metres = f"EPSG:{32700 + home}"
     for place, shift in PSAD56.items():
@@ -168,11 +156,11 @@ def datums(crs: CRS, home: int) -> tuple[Transform, ...]:
 
 
 def candidates(crs: CRS, home: int) -> tuple[tuple[Transform, ...], ...]:
-    """(transforms of one fault, transforms of two): what may have happened to a position outside the area."""
+    """Return (transforms of one fault, of two) that may have moved a position out of the area."""
+    others = zones(crs, home)
     if crs.is_projected:
-        single = (SWAP, *zones(crs, home))
-        return single, tuple(SWAP.then(z) for z in zones(crs, home))
-    single = (SWAP, *SIGNS, *MINUTES, *zones(crs, home), *metres_for_degrees(crs))
-    double = [SWAP.then(t) for t in (*SIGNS, *MINUTES, *metres_for_degrees(crs))]
-    double += [sign.then(t) for sign in SIGNS for t in (*MINUTES, *zones(crs, home))]
-    return single, tuple(double)
+        return (SWAP, *others), tuple(SWAP.then(z) for z in others)
+    metres = metres_for_degrees(crs)
+    double = [SWAP.then(t) for t in (*SIGNS, *MINUTES, *metres)]
+    double += [sign.then(t) for sign in SIGNS for t in (*MINUTES, *others)]
+    return (SWAP, *SIGNS, *MINUTES, *others, *metres), tuple(double)

@@ -1,4 +1,4 @@
-"""What can be wrong with records, and the mends that are proposed."""
+"""The faults that records can have, and the fixes that are proposed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of fault: its name, and what it takes to tell it."""
+    """One kind of fault: its name, a title, the evidence that it needs, and whether a fix can be proposed."""
 
     name: str
     title: str
     evidence: str
-    mendable: bool
+    fixable: bool
 
 
 _ONE, _AREA, _MANY = "the record alone", "the record and the area", "many records"
@@ -43,7 +43,9 @@ RULES = {
         Rule("copied_position", "position copied from another record", _MANY, False),
         Rule("office", "many records at one place", _MANY, False),
         Rule("gps_error", "GPS error too large for the plot", _ONE, False),
-        Rule("visit_date", "visited outside the period, or day unread", "the record and the period", False),
+        Rule(
+            "visit_date", "visited outside the period, or date unreadable", "the record and the period", False
+        ),
         Rule("unknown_class", "class name that is not known", _ONE, False),
         Rule("class_name", "another name of a class", _ONE, True),
         Rule("class_state", "a state of the crop that the definition must decide", _ONE, False),
@@ -51,15 +53,15 @@ RULES = {
         Rule("presence_only", "a set with nothing but the target", _MANY, False),
     )
 }
-"""Every rule, in the order of reports; `evidence` says what a single record cannot tell."""
+"""Every rule, in the order of reports."""
 
 NOTES = frozenset({"class_name", "class_state"})
-"""Rules that tell something worth knowing; a file with nothing else has no fault."""
+"""Rules whose findings are notes: a file with nothing else has no fault."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One cell, as it stands and as proposed. `sensitive` cells are never shown in public reports."""
+    """One cell, before and after a fix. `sensitive` cells (positions) are never shown in public reports."""
 
     column: str
     before: str
@@ -68,7 +70,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Mend:
+class Fix:
     """What accepting all of `rules` does to one row: cells changed, or the row rewritten or left out."""
 
     rules: tuple[str, ...]
@@ -80,9 +82,9 @@ class Mend:
 
 @dataclass(frozen=True)
 class Fault:
-    """One finding. `row` counts as a spreadsheet does (header 1); None: the file or a set of it.
+    """One finding. `row` counts as a spreadsheet does (header 1); None: the file or a set of its records.
 
-    `finding` and `record_id` never hold a position. `rows` are the others that it is about.
+    `finding` and `record_id` never hold a position. `rows` are the other rows that it is about.
     """
 
     rule: str
@@ -90,5 +92,5 @@ class Fault:
     record_id: str
     field: str
     finding: str
-    mend: Mend | None = None
+    fix: Fix | None = None
     rows: tuple[int, ...] = ()
