@@ -39,6 +39,9 @@ ROOT = "cocal"
 LOOSE = "<module>"
 """Name of the statements of a module that define no name."""
 
+USERS = "users of "
+"""Before a name: all definitions that use it."""
+
 NOT_FOLLOWED = (f"{ROOT}.code.", f"{ROOT}.assets.", f"{ROOT}.caches.")
 """Modules that name outputs, package data and caches, and make no number."""
 
@@ -89,7 +92,12 @@ def code_of(*functions: Callable[..., Any]) -> str:
     CodeError
         The closure cannot be read from the source: every reason, with its module and line.
     """
-    return _sha256([_closure(functions).digest, sorted(libraries_of(*functions).items())])
+    return _code(_closure(functions))
+
+
+def code_of_users(name: str) -> str:
+    """As `code_of`, of all definitions of the package that name `name`, such as a decorator."""
+    return _code(_closure_of_names((USERS + name,), ()))
 
 
 def closure_of(*functions: Callable[..., Any]) -> frozenset[str]:
@@ -99,7 +107,15 @@ def closure_of(*functions: Callable[..., Any]) -> frozenset[str]:
 
 def libraries_of(*functions: Callable[..., Any]) -> dict[str, str]:
     """Version by distribution of the libraries that `functions` can reach; with rasterio GDAL's, with pyproj PROJ's."""
-    versions = dict.fromkeys(_closure(functions).libraries, "not installed")
+    return _versions(_closure(functions).libraries)
+
+
+def _code(closure: Closure) -> str:
+    return _sha256([closure.digest, sorted(_versions(closure.libraries).items())])
+
+
+def _versions(libraries: Iterable[str]) -> dict[str, str]:
+    versions = dict.fromkeys(libraries, "not installed")
     for name in versions:
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
@@ -237,6 +253,8 @@ class Package:
                 parts = name.split(".")[:-1]
                 loose = (".".join((*parts[: n + 1], LOOSE)) for n in range(len(parts)))
                 waiting += [n for n in loose if self.defined(n)]
+            elif name.startswith(USERS):
+                waiting += self.users(name.removeprefix(USERS))
             elif module := self.module(name):  # a module as a value: anything of it may be used
                 waiting += [f"{name}.{own}" for own in module.defined]
             else:
@@ -259,6 +277,16 @@ class Package:
             libraries,
         ]
         return Closure(frozenset(reached), tuple(libraries), _sha256(content))
+
+    def users(self, name: str) -> list[str]:
+        """The definitions that name `name`, imported from its own module."""
+        text = f"from {name.rpartition('.')[0]} import".encode()
+        paths = [path for path, data in self.files.items() if path.endswith(".py") and text in data]
+        modules = [
+            f"{ROOT}.{path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for path in paths
+        ]
+        found = [f"{m}.{own}" for m in modules if (module := self.module(m)) for own in module.defined]
+        return [own for own in found if name in self.fact(own).definitions]
 
     def below(self, asset: str) -> list[str]:
         """The files that are `asset`, or lie below it."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cocal.jit import njit
 
 Box = tuple[int, int, int, int]
 """First row, row after the last, first column, column after the last."""
 
 
-@njit(cache=True)
+@njit()
 def write_tile(
     tile: NDArray[Any],
     width: int,
@@ -42,7 +43,7 @@ def write_tile(
                 line[x] = seen[x]
 
 
-@njit(cache=True)
+@njit()
 def _undo(packed: NDArray[Any], differences: bool, row: NDArray[Any]) -> None:
     if differences:
         value = row.dtype.type(0)
@@ -54,7 +55,7 @@ def _undo(packed: NDArray[Any], differences: bool, row: NDArray[Any]) -> None:
             row[c] = packed[c]
 
 
-@njit(cache=True)
+@njit()
 def _widen(row: NDArray[Any], repeat: int, wide: NDArray[Any]) -> None:
     """Each value `repeat` times; twice is written out because the compiler vectorises that."""
     if repeat == 1:
@@ -70,7 +71,7 @@ def _widen(row: NDArray[Any], repeat: int, wide: NDArray[Any]) -> None:
                 wide[k] = row[c]
 
 
-@njit(cache=True)
+@njit()
 def keep_whole(stack: NDArray[np.uint16], time: int, box: Box) -> NDArray[np.bool_]:
     """(y, x) True where every band of `stack` (band, time, y, x) has data in `box`; others become 0."""
     whole = np.empty((box[1] - box[0], box[3] - box[2]), dtype=np.bool_)

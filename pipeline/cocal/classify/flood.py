@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from cocal.jit import njit
 
-@njit(cache=True)
+
+@njit()
 def flood(level: NDArray[np.int16], order: NDArray[np.intp], width: int, pixels: int) -> NDArray[np.int16]:
     """Area opening of an image `width` pixels wide by union-find (Meijster and Wilkinson 2002, IEEE TPAMI 24:484).
 

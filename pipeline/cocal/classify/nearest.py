@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cocal.jit import njit
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -80,7 +81,7 @@ def nearest_plain(rows: Floats, points: Floats) -> Floats:
     return np.asarray(np.sqrt(total.min(axis=1)))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _squares(row: Floats, points: Floats, first: int, last: int, out: Floats) -> None:
     """Squared distances of `row` to the points `first` to `last`, into the head of `out`.
 
@@ -108,7 +109,7 @@ def _squares(row: Floats, points: Floats, first: int, last: int, out: Floats) ->
             near[i] = total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _assign(points: Floats, centres: Floats) -> tuple[Ints, Floats]:
     """(number of the nearest centre, distance to it) of each (point, feature)."""
     n, k = points.shape[0], centres.shape[1]
@@ -124,7 +125,7 @@ def _assign(points: Floats, centres: Floats) -> tuple[Ints, Floats]:
     return ball, distance
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _search(
     rows: Floats,
     points: Floats,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cocal.jit import njit
 
 STRIP_PIXELS = 4_096
 """Pixels whose dates of one band are sorted at a time, so that they stay in the processor's cache."""
@@ -22,14 +23,14 @@ Pairs = NDArray[np.int64]
 Series = NDArray[np.float32]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def copy_values(values: Series, out: Series) -> None:
     """Copy `values` to `out` with one bit pattern for every NaN, so that equal values have equal bytes."""
     for p in range(out.size):
         out[p] = values[p] if values[p] == values[p] else np.float32(np.nan)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def fill_with_value(series: Series, value: Series, out: Series) -> None:
     """Copy `series` to `out`, missing windows as the pixel's `value`."""
     for w in range(series.shape[0]):
@@ -37,7 +38,7 @@ def fill_with_value(series: Series, value: Series, out: Series) -> None:
             out[w, p] = series[w, p] if series[w, p] == series[w, p] else value[p]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def fill_in_time(series: Series, days: Series, linear: bool, out: Series) -> None:
     """Missing windows from the observed ones before and after: a backward pass stores the next ones, then forward."""
     windows, n = series.shape
@@ -64,7 +65,7 @@ def fill_in_time(series: Series, days: Series, linear: bool, out: Series) -> Non
             own[p] = now[p] if there else guess
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _sort_planes(planes: NDArray[Any], pairs: Pairs) -> None:
     """Sort (time, pixel) along time by the network of `pairs`."""
     for c in range(pairs.shape[0]):
@@ -75,7 +76,7 @@ def _sort_planes(planes: NDArray[Any], pairs: Pairs) -> None:
             high[p] = b if a < b else a
 
 
-@njit(cache=True)
+@njit()
 def count_clear(there: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
     """Number of dates at which each pixel is `there`."""
     count[:] = 0
@@ -85,14 +86,14 @@ def count_clear(there: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
             count[p] += np.uint16(seen[p])
 
 
-@njit(cache=True)
+@njit()
 def look_up(count: NDArray[np.uint16], table: NDArray[Any], out: NDArray[Any]) -> None:
     """The entry of `table` at each pixel's count."""
     for p in range(count.size):
         out[p] = table[count[p]]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def percentile_of_dates(
     stack: NDArray[np.uint16],
     there: NDArray[np.bool_],
@@ -121,7 +122,7 @@ def percentile_of_dates(
         _blend(below, above, weight[part], absent[part], scale, out[part])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def mean_of_dates(
     stack: NDArray[np.uint16],
     present: NDArray[np.bool_],
@@ -139,7 +140,7 @@ def mean_of_dates(
         out[p] = np.float32(np.float64(total[p]) / (np.float64(count[p]) * scale))
 
 
-@njit(cache=True)
+@njit()
 def _take_ranks(ordered: NDArray[np.uint16], rank: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
     """Add to `out`, which is 0, each pixel's value at its rank: plane by plane, so that memory is read in order."""
     for t in range(ordered.shape[0]):
@@ -148,7 +149,7 @@ def _take_ranks(ordered: NDArray[np.uint16], rank: NDArray[np.uint16], out: NDAr
             out[p] |= np.uint16(plane[p] * np.uint16(rank[p] == here))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _blend(
     below: NDArray[np.uint16],
     above: NDArray[np.uint16],
@@ -163,7 +164,7 @@ def _blend(
         out[p] = (value + absent[p]) / scale
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def pick_rank(
     ordered: NDArray[Any],
     count: NDArray[np.uint16],
@@ -191,7 +192,7 @@ def pick_rank(
         out[p] = value + absent[n]
 
 
-@njit(cache=True)
+@njit()
 def _least(count: NDArray[np.uint16]) -> np.uint16:
     least = np.uint16(65535)
     for p in range(count.size):
@@ -199,7 +200,7 @@ def _least(count: NDArray[np.uint16]) -> np.uint16:
     return least
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def count_windows(series: Series, count: NDArray[np.uint16]) -> None:
     """Number of windows that are not NaN, by pixel."""
     count[:] = 0
@@ -209,7 +210,7 @@ def count_windows(series: Series, count: NDArray[np.uint16]) -> None:
             count[p] += np.uint16(values[p] == values[p])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def sort_windows(series: Series, pairs: Pairs, ordered: Series) -> None:
     """Each pixel's windows in ascending order, missing ones as infinity at the end; -0.0 becomes 0.0."""
     for w in range(series.shape[0]):
@@ -219,7 +220,7 @@ def sort_windows(series: Series, pairs: Pairs, ordered: Series) -> None:
     _sort_planes(ordered, pairs)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def mean_and_std(series: Series, count: NDArray[np.uint16], mean: NDArray[np.float64], std: Series) -> None:
     """Mean and standard deviation of the present windows; `mean` must be 0 before."""
     windows, n = series.shape
@@ -239,7 +240,7 @@ def mean_and_std(series: Series, count: NDArray[np.uint16], mean: NDArray[np.flo
         std[p] = np.float32(np.sqrt(square[p] / np.float64(count[p])))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def lowest_day(series: Series, days: Series, day: Series) -> None:
     """Day of the lowest window, the earliest of equal ones; NaN where all are missing."""
     lowest = np.full(day.size, np.float32(np.inf))
@@ -251,7 +252,7 @@ def lowest_day(series: Series, days: Series, day: Series) -> None:
             lowest[p] = values[p] if values[p] < lowest[p] else lowest[p]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def trend(
     series: Series,
     count: NDArray[np.uint16],
@@ -281,7 +282,7 @@ def trend(
         out[p] = np.float32(slope) if count[p] >= needed else np.float32(np.nan)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def falls(series: Series, count: NDArray[np.uint16], needed: int, out: Series) -> None:
     """Sum of the falls from each present window to the next one; NaN below `needed` windows."""
     last, total = np.full(out.size, np.nan), np.zeros(out.size)
@@ -296,7 +297,7 @@ def falls(series: Series, count: NDArray[np.uint16], needed: int, out: Series) -
         out[p] = np.float32(total[p]) if count[p] >= needed else np.float32(np.nan)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def weighted_sum(series: Series, weight: NDArray[np.float64], pattern: NDArray[np.intp], out: Series) -> None:
     """Sum of each pixel's windows times the weights (window, pattern) of its pattern; a missing window counts as 0."""
     total = np.zeros(out.size)

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cocal.jit import njit
 
 LANES = 8
 """Pixels that walk together."""
@@ -235,7 +236,7 @@ def not_above(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(below.astype(np.float32))
 
 
-@njit(cache=True)
+@njit()
 def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
     """The mean depth of the leaves, rounded down, at most `_SURE`; a parent comes before its children."""
     depth = np.zeros(left.size, dtype=np.int64)
@@ -248,7 +249,7 @@ def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
     return min(total // leaves, _SURE)
 
 
-@njit(cache=True)
+@njit()
 def _side_by_side(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
     """New place of each node: the root first, the two children of a node beside each other, depth first."""
     place = np.zeros(left.size, dtype=np.int64)

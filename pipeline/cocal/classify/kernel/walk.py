@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from cocal.classify.kernel.prefetch import LINE, fetch_soon
 from cocal.classify.kernel.trees import ABSENT, LANES, ROW, Shrubs, Trees
+from cocal.jit import njit
 
 TILE = 4096
 """Pixels whose keys stay in the cache while all trees are walked."""
@@ -46,7 +46,7 @@ def add_up(trees: Trees | Shrubs, columns: NDArray[np.float32], total: NDArray[n
             own[:] = sums.T
 
 
-@njit(cache=True)
+@njit()
 def _keys(bits: NDArray[np.uint32], missing: bool, out: NDArray[np.uint32]) -> None:
     """`trees.keys_of` into (pixel / lanes, column, lane); with `missing` every column once more, missing values lowest."""
     features = len(bits)
@@ -65,7 +65,7 @@ def _keys(bits: NDArray[np.uint32], missing: bool, out: NDArray[np.uint32]) -> N
                     second[lane] = np.uint32(0) if row[lane] == _EVERY else row[lane]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _ask(
     column: NDArray[np.uint32],
     cut: NDArray[np.uint32],
@@ -95,7 +95,7 @@ def _ask(
                 total[p] += own_value[leaves[p], c]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _walk(
     nodes: NDArray[np.void],
     leaf: NDArray[np.uint32],
@@ -126,7 +126,7 @@ def _walk(
                     total[p, column] += values[found[i, p], 0]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _add_four(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDArray[np.float64]) -> None:
     """`_add` of four trees, in their order: a total is fetched once, not four times."""
     for p in range(total.shape[0]):
@@ -136,7 +136,7 @@ def _add_four(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDA
                 total[p, k] = (((total[p, k] + values[a, k]) + values[b, k]) + values[c, k]) + values[d, k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _add(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDArray[np.float64]) -> None:
     """`ROW` columns at a time: a number that the compiler knows is twice as fast."""
     for p in range(total.shape[0]):
@@ -145,7 +145,7 @@ def _add(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDArray[
                 total[p, k] += values[found[p], k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _descend(
     node: NDArray[np.void],
     leaf: NDArray[np.uint32],

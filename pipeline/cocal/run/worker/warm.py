@@ -1,4 +1,4 @@
-"""Compile every kernel once: numba keeps the result beside the source, or in the user's cache if that is read-only."""
+"""Compile every kernel once; `cocal.jit` keeps the result on disk."""
 
 from __future__ import annotations
 
