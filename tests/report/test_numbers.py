@@ -1,10 +1,11 @@
 import math
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cocal.report.numbers import decimals_for, is_missing, number, percent, signed
+from cocal.report.numbers import country_name, day_text, decimals_for, is_missing, number, percent, signed
 
 NB = "\N{NO-BREAK SPACE}"
 
@@ -31,6 +32,30 @@ def test_a_printed_number_reads_back_within_half_of_its_last_digit(value, decima
     back_en = float(number(value, "en", decimals).replace(",", ""))
     assert back_es == back_en
     assert abs(back_en - value) <= 0.5 * 10.0**-decimals + 1e-6
+
+
+@given(st.floats(1.0, 1e12) | st.integers(64, 10**9).map(lambda n: n / 64), st.integers(0, 3))
+def test_a_half_goes_to_the_even_digit_of_the_exact_value(value, decimals):
+    english = f"{value:,.{decimals}f}"
+    assert number(value, "en", decimals) == english
+    assert number(value, "es", decimals) == english.translate(str.maketrans(",.", ".,"))
+
+
+def test_days_are_written_out_in_both_languages():
+    assert day_text(date(2024, 9, 1), "es") == "1 de septiembre de 2024"
+    assert day_text(date(2024, 9, 1), "en") == "1 September 2024"
+
+
+def test_countries_have_names_by_both_codes_and_other_texts_stay():
+    assert [country_name(c, "es") for c in ("PE", "PER", "BO", "BOL")] == [
+        "Perú",
+        "Perú",
+        "Bolivia",
+        "Bolivia",
+    ]
+    assert [country_name(c, "en") for c in ("PE", "BRA", "SIM", "the border")] == [
+        "Peru", "Brazil", "SIM", "the border",
+    ]  # fmt: skip
 
 
 def test_differences_carry_their_sign():

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cocal.report import MapOverview, MapPicture, drawing, tables
+from cocal.report import MapOverview, MapPicture, drawing
 from cocal.report.figures import hectares_figures
 from cocal.report.map import map_figure, pixel_metres, scale_bar_metres
-from cocal.report.texts import Voice
+from cocal.report.texts import Wording
 from cocal.scheme import read_scheme
 
 HOSTILE = (
@@ -28,7 +28,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def voice():
-    return Voice("es", read_scheme(Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"))
+    return Wording("es", read_scheme(Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"))
 
 
 def _pixels(uri):
@@ -60,9 +60,7 @@ def test_map_classes_keep_their_colours_and_north_is_up(voice, made_up):
     bounds = (500_000.0, 8_400_000.0, 501_000.0, 8_401_000.0)
     picture = MapPicture("2023", codes, 32719, bounds)
     overview = MapOverview((picture,), {}, ())
-    figure = map_figure(
-        picture, overview, tables.by_region(content, "2023"), voice, drawing.WIDE, simulated=False
-    )
+    figure = map_figure(picture, overview, content.places["2023"], voice, drawing.WIDE, simulated=False)
     seen = _pixels(drawing.png_uri(figure))
     side = (drawing.WIDE.width - 0.2) * drawing.DPI
     origin = 0.1 * drawing.DPI
@@ -79,7 +77,7 @@ def test_map_classes_keep_their_colours_and_north_is_up(voice, made_up):
 def test_region_names_stand_on_the_map_if_they_fit_and_numbers_where_they_do_not(voice, made_up):
     for n, expected in ((2, "San Pedro de\nPutina Punco"), (60, "60")):
         content = made_up(n)
-        places = tables.by_region(content, "2023")
+        places = content.places["2023"]
         overview = content.map_overview
         figure = map_figure(overview.pictures[0], overview, places, voice, drawing.WIDE, simulated=True)
         assert expected in _texts(figure)
@@ -87,7 +85,7 @@ def test_region_names_stand_on_the_map_if_they_fit_and_numbers_where_they_do_not
 
 def test_every_picture_of_a_simulated_run_says_so_and_no_other_does(voice, made_up):
     content = made_up(2)
-    places, overview = tables.by_region(content, "2023"), content.map_overview
+    places, overview = content.places["2023"], content.map_overview
     for simulated in (True, False):
         chart = hectares_figures(places, voice, drawing.NARROW, simulated=simulated, foot="f")[0]
         picture = map_figure(
@@ -100,7 +98,7 @@ def test_every_picture_of_a_simulated_run_says_so_and_no_other_does(voice, made_
 def test_hostile_names_are_drawn_as_plain_text_without_a_warning(voice, made_up):
     names = [("PE", name) for name in HOSTILE]
     content = made_up(names=names)
-    places, overview = tables.by_region(content, "2023"), content.map_overview
+    places, overview = content.places["2023"], content.map_overview
     figure = hectares_figures(places, voice, drawing.WIDE, simulated=True, foot="$x$")[0]
     assert drawing.svg_uri(figure).startswith("data:image/svg+xml;base64,")
     drawing.png_uri(map_figure(overview.pictures[0], overview, places, voice, drawing.WIDE, simulated=True))
@@ -108,7 +106,7 @@ def test_hostile_names_are_drawn_as_plain_text_without_a_warning(voice, made_up)
 
 
 def test_many_regions_fill_several_pictures_and_a_country_keeps_its_axis(voice, made_up):
-    places = tables.by_region(made_up(60), "2023")
+    places = made_up(60).places["2023"]
     figures = hectares_figures(places, voice, drawing.WIDE, simulated=True, foot="")
     assert [sum(len(a.get_yticks()) for a in f.axes) for f in figures] == [24, 24, 12]
     peru_first, peru_second = figures[0].axes[0], figures[1].axes[0]
@@ -120,6 +118,6 @@ def test_a_region_outside_the_picture_has_no_label_and_does_no_harm(voice, made_
     overview = content.map_overview
     far = dict(overview.outlines) | {"r1": shapely.box(10, 10, 11, 11)}
     moved = MapOverview(overview.pictures, far, overview.sources)
-    places = tables.by_region(content, "2023")
+    places = content.places["2023"]
     figure = map_figure(overview.pictures[0], moved, places, voice, drawing.WIDE, simulated=False)
     assert "Alto Inambari" not in _texts(figure)

@@ -8,15 +8,14 @@ import pytest
 import cocal.report
 from cocal.estimate import TOO_SMALL
 from cocal.report.content import Kind
-from cocal.report.sections import Scribe
-from cocal.report.texts import LANGUAGES, Voice, texts
+from cocal.report.texts import LANGUAGES, Wording, texts
 from cocal.run.measure.applicability import OUTSIDE_NOTE
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "input.", "span.", "legend.",
-    "month.", "country.", "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
+    "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
     "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.", "note.",
 )  # fmt: skip
 
@@ -24,7 +23,7 @@ LOOKED_UP = (
 @pytest.fixture
 def voices():
     scheme = read_scheme(Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml")
-    return [Voice(language, scheme) for language in LANGUAGES]
+    return [Wording(language, scheme) for language in LANGUAGES]
 
 
 def _places(text):
@@ -43,7 +42,11 @@ def test_every_text_of_the_dictionary_is_used():
     source = "\n".join(
         path.read_text(encoding="utf-8") for path in [*ROOM.glob("*.py"), *ROOM.glob("assets/*.j2")]
     )
+    source = source.replace("'", '"')
     made = {f"records_{key}_caption" for key in ("status", "stratum")}
+    made |= {f"{key}_{part}" for key in ("applicability", "minimum_unit") for part in ("text", "caption")}
+    made |= {f"{key}_short" for key in ("mapped", "unobserved", "official", "field", "truth")}
+    made |= {f"{key}_caption" for key in ("counts", "proportions")}
     made |= {
         "headline_caption_estimated",
         "headline_caption_mapped",
@@ -117,7 +120,7 @@ def test_the_notes_that_measuring_writes_are_told_in_spanish(voices):
 
 
 def test_a_difference_is_explained_by_reasons_by_the_sample_or_by_nothing(voices):
-    es = Scribe(voices[0], 0)
+    es = voices[0]
     assert es.explained("no interval: n too small", None) == "sin intervalo: muy pocos puntos"
     assert es.explained("", True) == "comparables; cabe en el intervalo de la muestra"
     assert es.explained("", False) == "comparables; queda sin explicar"

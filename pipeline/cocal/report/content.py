@@ -1,9 +1,11 @@
-"""What a report says: plain values that the run hands over, checked once before a page is made."""
+"""Content of a report: the run's tables and facts, checked, and the figures of each place on its page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,38 +13,46 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from cocal.contracts import AREAS, COMPARISON, Period, check_table
+from cocal.contracts import AREAS, COMPARISON, UNOBSERVED, Period, check_table
 from cocal.errors import ContractError
 from cocal.scheme import ClassScheme
 
 Words = str | Mapping[str, str]
-"""A text as it is in both languages, or one per language: `{"es": ..., "en": ...}`."""
+"""A text that is the same in both languages, or one per language: `{"es": ..., "en": ...}`."""
+
+Row = Mapping[str, Any]
+"""One row of a table: None in empty cells, areas as float."""
 
 Kind = Literal["map", "density", "probability", "observations", "sample"]
-"""What a picture shows; the page's dictionary has words for each."""
+"""What a picture shows; texts.yaml has a caption and an alternative text for each."""
 
 PUBLIC_KINDS = ("density", "observations")
 """Pictures that show no plot and no place of field work."""
 
 TOTAL = "total"
-"""In `ReportContent.countries`: the country of the rows that speak of the whole area."""
+"""Key in the column country of `ReportContent.countries` of the rows for the whole area."""
 
 OUTSIDE = 255
-"""In `MapPicture.codes`: ground outside all regions; 0 is ground that was not observed."""
+"""Code in `MapPicture.codes` of ground outside all regions; 0 is ground that was not observed."""
 
-REGION_COLUMNS = ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent")
-COUNTRY_COLUMNS = ("country", "period", "class", "mapped_ha")
-CAVEAT_COLUMNS = (
-    "region_id", "period", "missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha",
-)  # fmt: skip
-TRUTH_COLUMNS = ("region_id", "class", "truth_ha")
-SCORE_COLUMNS = ("users", "users_se", "producers", "producers_se")
-NULL_COLUMNS = ("name", "score", "value")
+_COLUMNS = {
+    "region_areas": ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent"),
+    "countries": ("country", "period", "class", "mapped_ha"),
+    "caveats": (
+        "region_id", "period", "missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha",
+    ),
+    "truth": ("region_id", "class", "truth_ha"),
+}  # fmt: skip
+"""Columns that the tables of `ReportContent` must have, apart from those with a contract."""
+
+_ANY: Mapping[str, str] = {}
+_SCORES = ("users", "users_se", "producers", "producers_se")
+_NULLS = ("name", "score", "value")
 
 
 @dataclass(frozen=True)
 class Shade:
-    """What one code of a picture means: a colour and words."""
+    """Meaning of one code of a picture: a colour and a text."""
 
     code: int
     colour: str
@@ -83,7 +93,7 @@ class MapOverview:
 
 @dataclass(frozen=True, eq=False)
 class RecordsSummary:
-    """What became of the field records: counts by status, counts by stratum, the design in words."""
+    """Field records: counts by status, counts by stratum, the design as a text."""
 
     by_status: Mapping[str, int]
     by_stratum: Mapping[str, int]
@@ -97,7 +107,7 @@ class Accuracy:
     `counts`: rows map, columns reference, number of reference units. `proportions`: the same in estimated
     shares of the area, None where the reference is no probability sample. `by_class`: users, users_se,
     producers, producers_se as fractions, NaN where there is none. `nulls`: name, score, value of the map
-    and of the models it has to beat. `reference`: what the map was held against.
+    and of the null models. `reference`: the data that the map was compared with.
     """
 
     counts: pd.DataFrame
@@ -111,13 +121,85 @@ class Accuracy:
 
 @dataclass(frozen=True, eq=False)
 class Reproduce:
-    """All that someone needs to make the run again."""
+    """Command, configuration, checksums and versions with which the run can be repeated."""
 
     command: str
     config_text: str
     hashes: Mapping[str, str]
     versions: Mapping[str, str]
     inputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Hectares of one class in one region, group or country and period. None: there is no such figure.
+
+    `number` is the place's number in the tables and on the map; `owned_ha` the ground to be mapped. The
+    other names are those of the tables' columns; `unobserved_ha` is mapped_ha of the class unobserved.
+    """
+
+    number: int
+    period: str
+    key: str
+    name: str
+    country: str
+    owned_ha: float | None = None
+    mapped_ha: float | None = None
+    estimated_ha: float | None = None
+    ci_low_ha: float | None = None
+    ci_high_ha: float | None = None
+    confidence: float | None = None
+    interval: str = ""
+    estimator: str = ""
+    unobserved_ha: float | None = None
+    field_ha: float | None = None
+    official_ha: float | None = None
+    official_source: str = ""
+    difference_ha: float | None = None
+    within_interval: bool | None = None
+    why_not_comparable: str = ""
+    truth_ha: float | None = None
+    missing_low_ha: float | None = None
+    missing_high_ha: float | None = None
+    reference_low_ha: float | None = None
+    reference_high_ha: float | None = None
+
+    @property
+    def has_interval(self) -> bool:
+        return self.ci_low_ha is not None and self.ci_high_ha is not None
+
+    @property
+    def best_ha(self) -> float | None:
+        """The estimate, or the map's count where there is no estimate."""
+        return self.mapped_ha if self.estimated_ha is None else self.estimated_ha
+
+    @property
+    def unobserved_share(self) -> float | None:
+        """Fraction of `owned_ha` that was not observed."""
+        return None if self.unobserved_ha is None or not self.owned_ha else self.unobserved_ha / self.owned_ha
+
+    @property
+    def truth_within(self) -> bool | None:
+        """True if the true hectares lie in the estimate's interval."""
+        if self.ci_low_ha is None or self.ci_high_ha is None or self.truth_ha is None:
+            return None
+        return self.ci_low_ha <= self.truth_ha <= self.ci_high_ha
+
+    @property
+    def hectares(self) -> tuple[float | None, ...]:
+        """The figures that decide on one rounding for a table."""
+        return (
+            self.mapped_ha, self.estimated_ha, self.ci_high_ha, self.official_ha, self.field_ha, self.truth_ha,
+        )  # fmt: skip
+
+
+_COMPARED = {
+    "field_ha", "official_ha", "official_source", "difference_ha", "within_interval", "why_not_comparable",
+}  # fmt: skip
+_CAVEATS = {"missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha"}
+_OF_AREAS = {f.name for f in fields(Place)} - _COMPARED - _CAVEATS - {
+    "number", "period", "key", "name", "country", "owned_ha", "unobserved_ha", "truth_ha",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +224,10 @@ class ReportContent:
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
     groups : areas/1 with groups in the place of regions; None where the run has none.
-    change, legal, eradication, applicability, minimum_unit : the run's tables of these names; None where the run has none.
+    change, legal, eradication, applicability, minimum_unit : the run's tables of these names; None where the
+        run has none.
     official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
-    calibration : predicted, observed (fractions), n: the map's probability held against the sample.
+    calibration : predicted, observed (fractions), n: the map's probability against the sample.
     profile : "public" pages hold PUBLIC_KINDS of pictures only.
     """
 
@@ -176,16 +259,148 @@ class ReportContent:
     calibration: pd.DataFrame | None = None
     profile: Literal["public", "restricted"] = "restricted"
 
+    @property
+    def last(self) -> str:
+        """The name of the headline period."""
+        return self.periods[-1].name
 
-def _missing(name: str, table: pd.DataFrame | None, columns: tuple[str, ...]) -> list[str]:
+    @cached_property
+    def places(self) -> Mapping[str, tuple[Place, ...]]:
+        """Figures of the target per period, one place per region, as `region_places`."""
+        return {p.name: region_places(self, p.name, self.scheme.target) for p in self.periods}
+
+
+def rows_of(table: pd.DataFrame | None, wanted: Mapping[str, str] = _ANY) -> list[Row]:
+    """Rows whose columns have the `wanted` texts; a column that the table lacks excludes none."""
     if table is None:
         return []
-    return [f"{name} has no column {c!r}" for c in columns if c not in table.columns]
+    for column, text in wanted.items():
+        if column in table.columns:
+            table = table[table[column].astype(str) == text]
+    return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _map_problems(overview: MapOverview | None, known: set[str], periods: set[str]) -> list[str]:
-    if overview is None:
+def _plain(value: Any) -> Any:
+    if value is None or pd.isna(value):
+        return None
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _first_by(table: pd.DataFrame | None, place: str, wanted: Mapping[str, str]) -> dict[str, Row]:
+    """The rows by their text in the column `place`, the first where there are several."""
+    found: dict[str, Row] = {}
+    for row in rows_of(table, wanted):
+        found.setdefault(str(row[place]), row)
+    return found
+
+
+def _cells(row: Row | None, names: Collection[str]) -> dict[str, Any]:
+    return {name: row[name] for name in names if row and row.get(name) is not None}
+
+
+def region_places(content: ReportContent, period: str, crop_class: str) -> tuple[Place, ...]:
+    """Figures of one class and period, one place per region; regions of a country together, numbered from 1."""
+    wanted = {"period": period, "class": crop_class}
+    measured, compared, truth = (
+        _first_by(table, "region_id", wanted) for table in (content.areas, content.comparison, content.truth)
+    )
+    unseen = _first_by(content.areas, "region_id", wanted | {"class": UNOBSERVED})
+    caveats = _first_by(content.caveats, "region_id", wanted)
+    regions = rows_of(content.region_areas)
+    order = list(dict.fromkeys(str(r["country"]) for r in regions))
+    regions.sort(key=lambda r: order.index(str(r["country"])))
+    found = []
+    for number, region in enumerate(regions, start=1):
+        key = str(region["region_id"])
+        figures = (
+            _cells(measured.get(key), _OF_AREAS) | _cells(compared.get(key), _COMPARED)
+            | _cells(truth.get(key), {"truth_ha"}) | _cells(caveats.get(key), _CAVEATS)
+        )  # fmt: skip
+        found.append(
+            Place(
+                number,
+                period,
+                key,
+                str(region["region_name"]),
+                str(region["country"]),
+                float(region["owned_ha"]),
+                unobserved_ha=unseen.get(key, {}).get("mapped_ha"),
+                **figures,
+            )
+        )
+    return tuple(found)
+
+
+def country_places(content: ReportContent) -> tuple[Place, ...]:
+    """The target's figures in the headline period, one per country in the order of the regions, then the total.
+
+    True hectares are the sum over the regions; official figures are not summed, for a region may have
+    several, or none.
+    """
+    regions, wanted = content.places[content.last], {"period": content.last, "class": content.scheme.target}
+    measured = _first_by(content.countries, "country", wanted)
+    unseen = _first_by(content.countries, "country", wanted | {"class": UNOBSERVED})
+    found = []
+    for number, country in enumerate([*dict.fromkeys(r.country for r in regions), TOTAL], start=1):
+        if country not in measured:
+            continue
+        inside = [r for r in regions if country in (r.country, TOTAL)]
+        truth = [r.truth_ha for r in inside if r.truth_ha is not None]
+        found.append(
+            Place(
+                number,
+                content.last,
+                country,
+                country,
+                country,
+                sum(r.owned_ha or 0.0 for r in inside),
+                unobserved_ha=unseen.get(country, {}).get("mapped_ha"),
+                truth_ha=sum(truth) if truth and len(truth) == len(inside) else None,
+                **_cells(measured[country], _OF_AREAS),
+            )
+        )
+    return tuple(found)
+
+
+def group_places(content: ReportContent) -> tuple[Place, ...]:
+    """The target's figures in the headline period, one per group of regions."""
+    key, wanted = "region_id", {"period": content.last, "class": content.scheme.target}
+    unseen = _first_by(content.groups, key, wanted | {"class": UNOBSERVED})
+    compared = _first_by(content.comparison, key, wanted)
+    return tuple(
+        Place(
+            number, content.last, group, str(row["region_name"]), str(row["country"]),
+            unobserved_ha=unseen.get(group, {}).get("mapped_ha"),
+            **_cells(row, _OF_AREAS), **_cells(compared.get(group), _COMPARED),
+        )
+        for number, (group, row) in enumerate(_first_by(content.groups, key, wanted).items(), start=1)
+    )  # fmt: skip
+
+
+def compared_places(content: ReportContent) -> list[Place]:
+    """Figures per row of the comparison in the order of periods and regions.
+
+    Empty where the comparison holds neither an official nor a field figure.
+    """
+    table, nothing = content.comparison, dict.fromkeys(_COMPARED - {"official_source", "why_not_comparable"})
+    if table is None or not (table["official_ha"].notna() | table["field_ha"].notna()).any():
         return []
+    blank: dict[str, Any] = nothing | {"official_source": "", "why_not_comparable": ""}
+    return [
+        replace(place, **blank | _cells(row, _COMPARED))
+        for period in content.periods
+        for place in content.places[period.name]
+        for row in rows_of(
+            table, {"period": period.name, "class": content.scheme.target, "region_id": place.key}
+        )
+    ]
+
+
+def _missing(name: str, table: pd.DataFrame | None, columns: tuple[str, ...]) -> list[str]:
+    return [] if table is None else [f"{name} has no column {c!r}" for c in columns if c not in table.columns]
+
+
+def _map_problems(overview: MapOverview, known: set[str], periods: set[str]) -> list[str]:
     problems = [f"outline of an unknown region {key!r}" for key in sorted(set(overview.outlines) - known)]
     for picture in overview.pictures:
         if picture.period not in periods:
@@ -198,34 +413,34 @@ def _map_problems(overview: MapOverview | None, known: set[str], periods: set[st
 
 
 def check_content(content: ReportContent) -> ReportContent:
-    """`content` if a page can be made of it; ContractError names every departure."""
+    """Return `content` if a page can be made of it; ContractError lists every problem."""
     check_table(content.areas, AREAS)
     if content.comparison is not None:
         check_table(content.comparison, COMPARISON)
-    problems = _missing("region_areas", content.region_areas, REGION_COLUMNS)
-    problems += _missing("countries", content.countries, COUNTRY_COLUMNS)
-    problems += _missing("truth", content.truth, TRUTH_COLUMNS)
-    problems += _missing("caveats", content.caveats, CAVEAT_COLUMNS)
+    problems = [
+        p for name, columns in _COLUMNS.items() for p in _missing(name, getattr(content, name), columns)
+    ]
     if content.profile == "public" and content.map_overview is not None:
         shown = {p.kind for p in content.map_overview.pictures}
         problems += [f"a picture of {kind} in a public page" for kind in sorted(shown - {*PUBLIC_KINDS})]
     if content.accuracy is not None:
-        problems += _missing("accuracy.by_class", content.accuracy.by_class, SCORE_COLUMNS)
-        problems += _missing("accuracy.nulls", content.accuracy.nulls, NULL_COLUMNS)
+        problems += _missing("accuracy.by_class", content.accuracy.by_class, _SCORES)
+        problems += _missing("accuracy.nulls", content.accuracy.nulls, _NULLS)
     if not content.periods:
         problems.append("no period")
     if content.truth is not None and not content.simulated:
         problems.append("a truth table, but the run is not marked simulated")
     if not problems:
         known = set(content.region_areas["region_id"])
-        for key in sorted(set(content.areas["region_id"]) - known):
-            problems.append(f"areas speak of region {key!r}, which region_areas does not hold")
-        problems += _map_problems(content.map_overview, known, {p.name for p in content.periods})
+        unknown = sorted(set(content.areas["region_id"]) - known)
+        problems += [f"areas has rows of region {key!r}, which region_areas lacks" for key in unknown]
+        if content.map_overview is not None:
+            problems += _map_problems(content.map_overview, known, {p.name for p in content.periods})
     if problems:
         raise ContractError(
             "no report can be made of this content",
             "see cocal.report.content.ReportContent",
             "; ".join(problems),
-            "mend these points in what the run hands to the report",
+            "fix these points where the run builds the content",
         )
     return content

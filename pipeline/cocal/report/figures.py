@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cocal.report import drawing
+from cocal.report.content import Place
 from cocal.report.drawing import Shape
-from cocal.report.tables import Place
-from cocal.report.texts import Voice
+from cocal.report.texts import Wording
 
 _ROWS = 24
 _ROW_IN, _AXIS_IN, _TITLE_IN, _LEGEND_ROW_IN, _FOOT_IN = 0.34, 0.46, 0.30, 0.22, 0.22
@@ -52,7 +52,7 @@ class _Panel:
 
 
 def hectares_figures(
-    places: Sequence[Place], voice: Voice, shape: Shape, *, simulated: bool, foot: str
+    places: Sequence[Place], voice: Wording, shape: Shape, *, simulated: bool, foot: str
 ) -> list[Figure]:
     """One row per region, a panel per country with its own axis from zero; 24 rows to a picture.
 
@@ -78,7 +78,7 @@ def _pictures(places: Sequence[Place]) -> list[list[_Panel]]:
 
 
 def _draw(
-    panels: Sequence[_Panel], marks: Sequence[_Mark], voice: Voice, shape: Shape, simulated: bool, foot: str
+    panels: Sequence[_Panel], marks: Sequence[_Mark], voice: Wording, shape: Shape, simulated: bool, foot: str
 ) -> Figure:
     head = (drawing.BAND_IN if simulated else 0.0) + _legend_height(len(marks), shape) + 0.1
     body = sum(_TITLE_IN + _AXIS_IN + _ROW_IN * len(panel.places) for panel in panels)
@@ -107,7 +107,7 @@ def _legend_height(marks: int, shape: Shape) -> float:
     return _LEGEND_ROW_IN * -(-marks // min(shape.columns, 3))
 
 
-def _draw_legend(figure: Figure, marks: Sequence[_Mark], voice: Voice, shape: Shape, *, top: float) -> None:
+def _draw_legend(figure: Figure, marks: Sequence[_Mark], voice: Wording, shape: Shape, *, top: float) -> None:
     handles = [_handle(mark, voice) for mark in marks]
     figure.legend(
         handles=handles,
@@ -122,7 +122,7 @@ def _draw_legend(figure: Figure, marks: Sequence[_Mark], voice: Voice, shape: Sh
     )
 
 
-def _handle(mark: _Mark, voice: Voice) -> Line2D:
+def _handle(mark: _Mark, voice: Wording) -> Line2D:
     width = 2.0 if mark.field == "estimated_ha" else 0.0
     return Line2D([], [], linewidth=width, label=voice(mark.text), **_look(mark))
 
@@ -137,10 +137,10 @@ def _look(mark: _Mark) -> dict[str, Any]:
     }
 
 
-def _add_panel(figure: Figure, panel: _Panel, voice: Voice, box: tuple[float, float, float, float]) -> Axes:
+def _add_panel(figure: Figure, panel: _Panel, voice: Wording, box: tuple[float, float, float, float]) -> Axes:
     """Axes in inches (left, bottom, width, height) under the country's name."""
     width, height = figure.get_figwidth(), figure.get_figheight()
-    country = drawing.plain(voice.phrase("country", panel.country))
+    country = drawing.plain(voice.country(panel.country))
     top = (box[1] + box[3] + 0.07) / height
     figure.text(0.012, top, country, fontsize=9.5, fontweight="bold", parse_math=False)
     return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
@@ -150,8 +150,8 @@ def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
     bar: dict[str, Any] = {"color": drawing.ESTIMATE, "zorder": 2}
     for row, place in enumerate(panel.places):
         axes.axhline(row, color=drawing.RULE, linewidth=0.6, zorder=1)
-        if place.low_ha is not None and place.high_ha is not None:
-            ends = [place.low_ha, place.high_ha]
+        if place.ci_low_ha is not None and place.ci_high_ha is not None:
+            ends = [place.ci_low_ha, place.ci_high_ha]
             axes.plot(ends, [row, row], linewidth=2.4, solid_capstyle="butt", **bar)
             axes.plot(ends, [row, row], "|", markersize=8, markeredgewidth=1.6, **bar)
         for mark in marks:
@@ -160,7 +160,7 @@ def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
                 axes.plot([value], [row], linestyle="none", zorder=3, clip_on=False, **_look(mark))
 
 
-def _draw_axis(axes: Axes, panel: _Panel, voice: Voice, shape: Shape) -> None:
+def _draw_axis(axes: Axes, panel: _Panel, voice: Wording, shape: Shape) -> None:
     axes.set_xlim(0, 1.04 * panel.end)
     axes.set_ylim(len(panel.places) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5 if shape.columns > 2 else 4, steps=[1, 2, 2.5, 5, 10]))

@@ -24,10 +24,9 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.grid import project
 from cocal.report import drawing
-from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Words
+from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Place, Words
 from cocal.report.drawing import Shape
-from cocal.report.tables import Place
-from cocal.report.texts import Voice
+from cocal.report.texts import Wording
 
 NOT_OBSERVED_COLOUR, OUTSIDE_COLOUR = "#bfc5ca", "#f4f6f7"
 _MARGIN, _LINE_IN, _KEY_LIMIT = 0.1, 0.2, 24
@@ -73,7 +72,7 @@ def map_figure(
     picture: MapPicture,
     overview: MapOverview,
     places: Sequence[Place],
-    voice: Voice,
+    voice: Wording,
     shape: Shape,
     *,
     simulated: bool,
@@ -117,13 +116,13 @@ def map_figure(
     return figure
 
 
-def _source_lines(sources: Sequence[Words], voice: Voice, shape: Shape) -> list[str]:
+def _source_lines(sources: Sequence[Words], voice: Wording, shape: Shape) -> list[str]:
     text = "; ".join(drawing.plain(voice.words(s)) for s in sources)
     return textwrap.wrap(f"{voice('sources')}: {text}", int(shape.width * 17)) if sources else []
 
 
 def _add_ground(
-    figure: Figure, picture: MapPicture, voice: Voice, box: tuple[float, float, float, float]
+    figure: Figure, picture: MapPicture, voice: Wording, box: tuple[float, float, float, float]
 ) -> Axes:
     """Axes in inches (left, bottom, width, height) with the classes in the scheme's colours."""
     size = figure.get_figwidth(), figure.get_figheight()
@@ -229,7 +228,7 @@ def scale_bar_metres(width_m: float) -> float:
     return next(power * step for step in (5, 2, 1) if power * step <= room)
 
 
-def _draw_scale_bar(axes: Axes, picture: MapPicture, voice: Voice) -> None:
+def _draw_scale_bar(axes: Axes, picture: MapPicture, voice: Wording) -> None:
     width = _width_metres(picture)
     bar = scale_bar_metres(width)
     share = bar / width
@@ -265,14 +264,14 @@ def _draw_north(axes: Axes) -> None:
     )  # fmt: skip
 
 
-def _meanings(picture: MapPicture, voice: Voice) -> list[tuple[int, str, str]]:
+def _meanings(picture: MapPicture, voice: Wording) -> list[tuple[int, str, str]]:
     """Code, colour and words: the picture's own shades, or the classes of the scheme."""
     if picture.shades:
         return [(shade.code, shade.colour, voice.words(shade.words)) for shade in picture.shades]
     return [(c.code, c.colour, voice.class_name(c.key)) for c in voice.scheme.classes]
 
 
-def _legend_handles(picture: MapPicture, voice: Voice) -> list[Artist]:
+def _legend_handles(picture: MapPicture, voice: Wording) -> list[Artist]:
     """The classes that the picture shows, in the scheme's order, and ground without a class."""
     present = set(np.unique(picture.codes).tolist())
     edge: dict[str, Any] = {"edgecolor": drawing.MUTED, "linewidth": 0.4}

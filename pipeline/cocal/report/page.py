@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report.content import ReportContent, check_content
-from cocal.report.texts import LANGUAGES, Voice
-from cocal.report.view import page_view
+from cocal.report import quality, sections
+from cocal.report.blocks import Block, PageView, Section, numbered
+from cocal.report.content import ReportContent, check_content, country_places
+from cocal.report.numbers import Language, decimals_for
+from cocal.report.texts import LANGUAGES, Wording
 from cocal.store import atomic_path
 
-_PRINT_MARK = '@media print {{ @page {{ @top-center {{ content: "{}"; font: bold 9pt sans-serif; color: #000; letter-spacing: .08em; }} }} }}'
+_PRINT_MARK = (
+    '@media print {{ @page {{ @top-center {{ content: "{}"; font: bold 9pt sans-serif; color: #000; '
+    "letter-spacing: .08em; }} }} }}"
+)
+_SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
+    "headline": sections.headline, "figure": sections.figure, "map": sections.maps,
+    "comparison": sections.comparison, "change": sections.change, "groups": sections.groups,
+    "legal": sections.legal, "eradication": sections.eradication, "classes": sections.classes,
+    "unseen": quality.unseen, "accuracy": quality.accuracy, "model": quality.model, "method": quality.method,
+    "reproduce": quality.reproduce,
+}  # fmt: skip
+"""The sections in their order; one without a block is left out."""
 
 
 def report(folder: str | Path, content: ReportContent) -> Path:
@@ -27,13 +41,35 @@ def report(folder: str | Path, content: ReportContent) -> Path:
     Raises
     ------
     ContractError
-        No page can be made of `content`; every reason is named.
+        No page can be made of `content`; every problem is listed.
     """
     page = render(check_content(content))
     path = Path(folder) / "index.html"
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
+
+
+def page_view(content: ReportContent, language: Language) -> PageView:
+    """The page in one language."""
+    shown = (*content.places[content.last], *country_places(content))
+    t = Wording(language, content.scheme, decimals_for(v for p in shown for v in p.hectares))
+    made = {key: make(content, t) for key, make in _SECTIONS.items()}
+    titles = {key: t("headline" if key == "headline" else f"{key}_title") for key in made}
+    period = content.periods[-1]
+    dates = t("dates", name=period.name, start=t.day(period.start), end=t.day(period.end))
+    profile = content.profile
+    return PageView(
+        t=t,
+        title=t("document", target=t.target, run=content.run_name),
+        facts=(
+            (t("reference_period"), dates),
+            (t("run"), content.run_name),
+            (t("profile"), t(f"profile.{profile}")),
+        ),
+        statement=(t("statement_law"), f"{t('statement_count')} {t(f'statement_{profile}')}"),
+        sections=numbered(Section(key, titles[key], tuple(made[key])) for key in made if made[key]),
+    )
 
 
 def render(content: ReportContent) -> str:
@@ -48,7 +84,7 @@ def render(content: ReportContent) -> str:
     style, script = _style(content), asset("report/assets/switch.js").read_text(encoding="utf-8")
     text = environment.get_template("page.html.j2").render(
         content=content,
-        pages=[page_view(content, Voice(language, content.scheme)) for language in LANGUAGES],
+        pages=[page_view(content, language) for language in LANGUAGES],
         style=Markup(style),  # noqa: S704 - our own file, nothing of the run is in it
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
@@ -59,19 +95,17 @@ def render(content: ReportContent) -> str:
 def _style(content: ReportContent) -> str:
     style = asset("report/assets/style.css").read_text(encoding="utf-8")
     if content.simulated:
-        words = " · ".join(Voice(language, content.scheme)("simulated_word") for language in LANGUAGES)
-        style += _PRINT_MARK.format(words)
+        marks = " · ".join(Wording(language, content.scheme)("simulated_word") for language in LANGUAGES)
+        style += _PRINT_MARK.format(marks)
     return style
 
 
 def _policy(style: str, script: str) -> str:
     """A content policy that lets this page's own style and script run, and data pictures show; no more."""
-    style_hash, script_hash = (_sha256_base64(text) for text in (style, script))
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
         f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     )
-
-
-def _sha256_base64(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

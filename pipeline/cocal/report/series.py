@@ -14,11 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cocal.report import drawing, tables
-from cocal.report.content import ReportContent
+from cocal.report import drawing
+from cocal.report.content import Place, ReportContent
 from cocal.report.drawing import Shape
-from cocal.report.tables import Place
-from cocal.report.texts import Voice
+from cocal.report.texts import Wording
 
 _PANELS = 24
 _PANEL_IN, _GAP_IN, _LEGEND_IN = 1.25, 0.62, 0.3
@@ -47,7 +46,7 @@ def _years(day: date) -> float:
 
 def lines(content: ReportContent) -> list[_Line]:
     """The figures of every region over time; empty where there is one moment only."""
-    by_period = [(_years(p.end), tables.by_region(content, p.name)) for p in content.periods]
+    by_period = [(_years(p.end), content.places[p.name]) for p in content.periods]
     found = []
     for index, place in enumerate(by_period[-1][1]):
         official: list[tuple[float, float]] = []
@@ -63,14 +62,14 @@ def lines(content: ReportContent) -> list[_Line]:
 
 
 def series_figures(
-    found: Sequence[_Line], voice: Voice, shape: Shape, *, simulated: bool, foot: str
+    found: Sequence[_Line], voice: Wording, shape: Shape, *, simulated: bool, foot: str
 ) -> list[Figure]:
     """Small panels, one per region with its own axis from zero; 24 to a picture."""
     parts = [found[i : i + _PANELS] for i in range(0, len(found), _PANELS)]
     return [_draw(part, voice, shape, simulated, foot) for part in parts]
 
 
-def _draw(part: Sequence[_Line], voice: Voice, shape: Shape, simulated: bool, foot: str) -> Figure:
+def _draw(part: Sequence[_Line], voice: Wording, shape: Shape, simulated: bool, foot: str) -> Figure:
     columns = 3 if shape.columns > 2 else 2
     rows = -(-len(part) // columns)
     head = (drawing.BAND_IN if simulated else 0.0) + _LEGEND_IN
@@ -106,15 +105,17 @@ def _draw_line(axes: Axes, line: _Line) -> None:
     if line.official:
         axes.plot(*zip(*line.official, strict=True), **_OFFICIAL)
     for when, place in line.own:
-        if place.low_ha is not None and place.high_ha is not None:
-            axes.plot([when, when], [place.low_ha, place.high_ha], color=drawing.ESTIMATE, linewidth=2.2)
+        if place.ci_low_ha is not None and place.ci_high_ha is not None:
+            axes.plot(
+                [when, when], [place.ci_low_ha, place.ci_high_ha], color=drawing.ESTIMATE, linewidth=2.2
+            )
         if place.estimated_ha is not None:
             axes.plot([when], [place.estimated_ha], **_OWN)
         if place.mapped_ha is not None:
             axes.plot([when], [place.mapped_ha], **_MAPPED)
 
 
-def _label(axes: Axes, line: _Line, voice: Voice, span: tuple[float, float], *, room: int) -> None:
+def _label(axes: Axes, line: _Line, voice: Wording, span: tuple[float, float], *, room: int) -> None:
     words = textwrap.wrap(
         drawing.plain(f"{line.place.number}. {line.place.name}"), room, max_lines=2, placeholder="…"
     )
@@ -132,7 +133,7 @@ def _label(axes: Axes, line: _Line, voice: Voice, span: tuple[float, float], *, 
         axes.spines[side].set_visible(False)
 
 
-def _legend(figure: Figure, part: Sequence[_Line], voice: Voice, *, top: float) -> None:
+def _legend(figure: Figure, part: Sequence[_Line], voice: Wording, *, top: float) -> None:
     handles = [Line2D([], [], label=voice("mark_mapped"), **_MAPPED)]
     if any(place.estimated_ha is not None for line in part for _, place in line.own):
         handles.insert(0, Line2D([], [], linewidth=2.2, label=voice("mark_estimated"), **_OWN))
@@ -144,7 +145,7 @@ def _legend(figure: Figure, part: Sequence[_Line], voice: Voice, *, top: float) 
     )  # fmt: skip
 
 
-def calibration_figure(content: ReportContent, voice: Voice, shape: Shape) -> Figure:
+def calibration_figure(content: ReportContent, voice: Wording, shape: Shape) -> Figure:
     """The share of the ground that is the target against the probability that the model gave it."""
     assert content.calibration is not None
     table, side = content.calibration, min(shape.width, 4.6)

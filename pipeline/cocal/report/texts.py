@@ -1,10 +1,11 @@
-"""The page's words in Spanish and English, and one voice that speaks one of them."""
+"""Texts of the page in Spanish and English, and numbers and names as one of the languages writes them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
 import yaml
@@ -12,8 +13,8 @@ import yaml
 from cocal.assets import asset
 from cocal.contracts import UNOBSERVED
 from cocal.report import numbers
-from cocal.report.content import Words
-from cocal.report.numbers import Language, is_missing
+from cocal.report.content import TOTAL, Row, Words
+from cocal.report.numbers import DASH, Language, is_missing
 from cocal.scheme import ClassScheme
 
 LANGUAGES: tuple[Language, ...] = ("es", "en")
@@ -21,7 +22,7 @@ LANGUAGES: tuple[Language, ...] = ("es", "en")
 
 @lru_cache
 def texts() -> dict[str, dict[str, str]]:
-    """Sentences by key, {"es": ..., "en": ...} each: all on the page that is not data. No line breaks before a unit."""
+    """Key -> {"es": ..., "en": ...}: all on the page that is not data; ha stays on the line of its figure."""
     source = asset("report/assets/texts.yaml").read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = yaml.safe_load(source)
     return {
@@ -43,25 +44,26 @@ def _patterns(namespace: str) -> list[tuple[re.Pattern[str], str]]:
 
 
 @dataclass(frozen=True)
-class Voice:
-    """One language: its sentences, its numbers, its names of classes and countries."""
+class Wording:
+    """Texts, numbers and names of classes in one language; hectares have `decimals` unless stated."""
 
     language: Language
     scheme: ClassScheme
+    decimals: int = 0
 
     def __call__(self, key: str, **values: object) -> str:
-        """The sentence named `key` with `values` filled in; a missing key is a defect (KeyError)."""
+        """The text `key` with `values` filled in; KeyError if texts.yaml lacks it."""
         return texts()[key][self.language].format(**values)
 
     def words(self, text: Words) -> str:
-        """A text of the run in this language, or as it is where it has one form only."""
+        """A text of the content in this language, or as it is where it has one form only."""
         return text if isinstance(text, str) else text[self.language]
 
     def phrase(self, namespace: str, text: str) -> str:
-        """Words of another room as people read them; what the dictionary does not hold stays as it is.
+        """The text `namespace.text`; `text` as it is where texts.yaml has none.
 
-        Looked up as `namespace.text`; "one; two" part by part, "head: rest" by its head. A key with
-        `{places}` fits any text there, and numbers in it are written the way of the language.
+        Several are separated by "; "; of "head: rest" the head is enough. A key with `{places}` fits any
+        text there, and numbers in it are written the way of the language.
         """
         return "; ".join(self._part(namespace, part) for part in text.split("; "))
 
@@ -85,6 +87,10 @@ class Voice:
         names = {c.key: c.name_es if self.language == "es" else c.name_en for c in self.scheme.classes}
         return names.get(key, key)
 
+    def country(self, code: str) -> str:
+        """A country by its ISO 3166 code, or the whole area; other texts stay as they are."""
+        return self("total") if code == TOTAL else numbers.country_name(code, self.language)
+
     @property
     def target(self) -> str:
         """The target class, in lower case as it stands within a sentence."""
@@ -96,32 +102,68 @@ class Voice:
         scheme = self.scheme
         return scheme.definition | (scheme.definition_es if self.language == "es" else {})
 
-    def ha(self, value: float | None, decimals: int) -> str:
-        """Hectares without the unit; a dash where there is no value."""
-        return numbers.DASH if value is None or is_missing(value) else self.number(value, decimals)
+    def day(self, day: date) -> str:
+        return numbers.day_text(day, self.language)
 
     def number(self, value: float, decimals: int = 0) -> str:
         return numbers.number(value, self.language, decimals)
 
-    def signed(self, value: float | None, decimals: int) -> str:
+    def ha(self, value: float | None, decimals: int | None = None) -> str:
+        """Hectares without the unit; a dash where there is no value."""
         if value is None or is_missing(value):
-            return numbers.DASH
-        return numbers.signed(value, self.language, decimals)
+            return DASH
+        return self.number(value, self.decimals if decimals is None else decimals)
+
+    def signed(self, value: float | None, decimals: int | None = None) -> str:
+        """As `ha`, with a plus sign above zero."""
+        if value is None or is_missing(value):
+            return DASH
+        return numbers.signed(value, self.language, self.decimals if decimals is None else decimals)
 
     def percent(self, fraction: float | None, decimals: int = 1) -> str:
+        """A fraction of 1 in per cent; a dash where there is no value."""
         if fraction is None or is_missing(fraction):
-            return numbers.DASH
+            return DASH
         return numbers.percent(fraction, self.language, decimals)
 
     def level(self, confidence: float | None) -> str:
         """A confidence level: "95 %" from 0.95, "97,5 %" from 0.975."""
-        if confidence is None or is_missing(confidence):
-            return numbers.DASH
-        whole = abs(100 * confidence - round(100 * confidence)) < 1e-9
+        whole = confidence is not None and abs(100 * confidence - round(100 * confidence)) < 1e-9
         return self.percent(confidence, 0 if whole else 1)
 
-    def interval(self, low: float | None, high: float | None, decimals: int) -> str:
+    def interval(self, low: float | None, high: float | None, decimals: int | None = None) -> str:
         """Low and high end as 1.020 – 1.480; a dash where there is none."""
-        if low is None or high is None or is_missing(low) or is_missing(high):
-            return numbers.DASH
-        return f"{self.number(low, decimals)} \N{EN DASH} {self.number(high, decimals)}"
+        ends = (self.ha(low, decimals), self.ha(high, decimals))
+        return DASH if DASH in ends else f"{ends[0]} \N{EN DASH} {ends[1]}"
+
+    def difference(self, one: float | None, other: float | None) -> str:
+        """`one` less `other` with its sign; a dash where either is missing."""
+        return DASH if one is None or other is None else self.signed(one - other)
+
+    def yes_no(self, value: bool | None) -> str:
+        """Yes, no, or a dash where it is not known."""
+        return DASH if value is None else self("yes" if value else "no")
+
+    def figure(self, row: Row, prefix: str = "") -> str:
+        """The estimate with its interval or, where there is none, the map's figure marked as such."""
+        estimated = row.get(f"{prefix}estimated_ha")
+        if estimated is None:
+            mapped = self.ha(row.get(f"{prefix}mapped_ha"))
+            return mapped if mapped == DASH else self("mapped_mark", ha=mapped)
+        between = self.interval(row.get(f"{prefix}ci_low_ha"), row.get(f"{prefix}ci_high_ha"))
+        return f"{self.ha(estimated)} [{self('n_too_small') if between == DASH else between}]"
+
+    def sure(self, estimated: float | None, low: float | None, high: float | None) -> str:
+        """The interval of an estimate, or that the sample is too small for one; a dash without an estimate."""
+        between = self.interval(low, high)
+        return between if between != DASH or estimated is None else self("n_too_small")
+
+    def notes(self, namespace: str, text: str | None) -> str:
+        """Notes in this language; a dash where there are none."""
+        return self.phrase(namespace, text) if text else DASH
+
+    def explained(self, why: str, within: bool | None) -> str:
+        """Explanation of a difference: why two figures are not comparable, the sample, or nothing known."""
+        if why or within is None:
+            return self.phrase("why", why) if why else DASH
+        return self("explained_by_sample" if within else "explained_by_nothing")

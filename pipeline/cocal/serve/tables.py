@@ -11,7 +11,7 @@ import shapely
 
 from cocal.errors import UsageError
 from cocal.fieldwork import read_records
-from cocal.report.texts import Voice
+from cocal.report.texts import Wording
 from cocal.run.tables import given_sha256, read_own_csv
 from cocal.serve.runs import ShownRun
 
@@ -38,7 +38,7 @@ class RunTables:
         self._areas = read_own_csv(run.tables / "hectares.csv")
         compared = run.tables / "comparison.csv"
         self._compared = read_own_csv(compared) if compared.exists() else None
-        self._voices = {"es": Voice("es", run.scheme), "en": Voice("en", run.scheme)}
+        self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}
 
     def both(self, namespace: str, text: Any) -> dict[str, str]:
         """Words of another room in both languages."""
@@ -57,7 +57,7 @@ class RunTables:
                 "properties": {
                     "id": row["region_id"],
                     "name": row["region_name"],
-                    "country": self.both("country", row["country"]),
+                    "country": {k: t.country(str(row["country"])) for k, t in self._voices.items()},
                 },
                 "geometry": json.loads(shapely.to_geojson(shape)),
             }

@@ -1,0 +1,289 @@
+"""Sections of the page about trust: ground not observed, accuracy, the model, the method, how to reproduce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
+import pandas as pd
+
+from cocal.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Column,
+    Figure,
+    Pairs,
+    Picture,
+    Sheet,
+    Text,
+    Title,
+    sheet,
+)
+from cocal.report.content import Accuracy, Place, ReportContent, rows_of
+from cocal.report.drawing import NARROW, WIDE, svg_uri
+from cocal.report.numbers import DASH, decimals_for
+from cocal.report.sections import ha, has, interval, region
+from cocal.report.series import calibration_figure
+from cocal.report.texts import Wording, texts
+
+_CARD = "card."
+"""Before the dotted path of a fact in the model's card: such keys of texts.yaml are its label."""
+
+_SPANS = "training.provenance.period"
+
+
+def unseen(content: ReportContent, t: Wording) -> list[Block]:
+    """Ground that was not observed, where the model does not apply, what the minimum unit moved, failed work."""
+    places = content.places[content.last]
+    decimals = decimals_for(p.owned_ha for p in places)
+    columns = [
+        region(t),
+        Column(f"{t('owned')} (ha)", lambda p: t.ha(p.owned_ha, decimals)),
+        Column(t("unobserved_short"), lambda p: t.ha(p.unobserved_ha, decimals)),
+        Column(t("unobserved_share"), lambda p: t.percent(p.unobserved_share)),
+        Column(t("observed_share"), lambda p: t.percent(_observed(p))),
+    ]
+    caption = t("unseen_caption", period=content.last)
+    return [
+        Text(t("unseen_text", target=t.target)),
+        sheet("unseen", caption, columns, places, numbered=True),
+        *_by_region(content.applicability, "applicability", content, t),
+        *_by_region(content.minimum_unit, "minimum_unit", content, t),
+        *_failures(content, t),
+    ]
+
+
+def _observed(place: Place) -> float | None:
+    return None if place.unobserved_share is None else 1 - place.unobserved_share
+
+
+def _by_region(table: pd.DataFrame | None, key: str, content: ReportContent, t: Wording) -> list[Block]:
+    """The table `key` of the run in the headline period; nothing where the run has none."""
+    rows = rows_of(table, {"period": content.last})
+    if table is None or table.empty:
+        return []
+    columns = {
+        "applicability": [
+            ha(t, "observed_ground", "observed_ha"), ha(t, "outside_ground", "outside_ha"),
+            Column(t("outside_share"), lambda row: t.percent(row["outside_fraction"]), "strong"),
+            ha(t, "mapped_short", "mapped_ha"), ha(t, "mapped_outside", "mapped_outside_ha"),
+            ha(t, "expected_by_model", "expected_ha"),
+        ],
+        "minimum_unit": [
+            ha(t, "before_unit", "draft_ha"), ha(t, "unit_removed", "removed_ha"), ha(t, "unit_added", "added_ha"),
+            ha(t, "mapped_short", "mapped_ha", "strong"),
+        ],
+    }  # fmt: skip
+    name = Column(t("region"), lambda row: str(row["region_name"]), "text")
+    caption = t(f"{key}_caption", target=t.target, period=content.last)
+    return [
+        Title(t(f"{key}_title")),
+        Text(t(f"{key}_text", target=t.target)),
+        sheet(key.replace("_", "-"), caption, [name, *columns[key]], rows),
+    ]
+
+
+def _failures(content: ReportContent, t: Wording) -> list[Block]:
+    if not content.failures:
+        return [Text(t("failures_none"))]
+    caption = t("failures_text", n=t.number(len(content.failures)))
+    columns = [Column(t("unit"), itemgetter(0), "code"), Column(t("reason"), itemgetter(1), "words")]
+    return [
+        Text(caption),
+        sheet("failures", caption, columns, content.failures, look="narrow short", label=""),
+    ]
+
+
+def accuracy(content: ReportContent, t: Wording) -> list[Block]:
+    """The field records, what they leave open, and the map against them."""
+    found: list[Block] = []
+    records = content.records_summary
+    if records is not None:
+        found.append(Text(t("records_text", design=t.words(records.design))))
+        found += _counts("status", records.by_status, t) + _counts("stratum", records.by_stratum, t)
+    found += _caveats(content, t)
+    if content.observers:
+        of = content.observers
+        shares = {"agree": t.percent(of["agree"]), "positive": t.percent(of["target_positive"])}
+        found.append(Text(t("observers_text", n=t.number(of["pairs"]), target=t.target, **shares)))
+    if content.accuracy is None:
+        return [*found, Text(t("accuracy_none"))]
+    return [*found, *_matrices(content.accuracy, t), *_calibration(content, t), *_nulls(content.accuracy, t)]
+
+
+def _counts(key: str, counts: Mapping[str, int], t: Wording) -> list[Block]:
+    """Numbers of records by status or stratum."""
+    columns = [
+        Column(t(key), lambda row: t.class_name(t.phrase(key, row[0])), "text"),
+        Column(t("records_count"), lambda row: t.number(row[1])),
+    ]
+    caption = t(f"records_{key}_caption")
+    return [sheet(key, caption, columns, counts.items(), look="narrow short")] if counts else []
+
+
+def _caveats(content: ReportContent, t: Wording) -> list[Block]:
+    """Places whose estimate missing points could change, or with a band for errors of the observers."""
+    places = [
+        p
+        for p in content.places[content.last]
+        if p.reference_low_ha is not None or p.missing_low_ha != p.missing_high_ha
+    ]
+    columns = [
+        region(t), ha(t, "estimated_short", "estimated_ha", "strong"),
+        interval(content.places[content.last], t),
+        Column(t("caveats_missing"), lambda p: t.interval(p.missing_low_ha, p.missing_high_ha)),
+        Column(t("caveats_reference"), lambda p: t.interval(p.reference_low_ha, p.reference_high_ha)),
+    ]  # fmt: skip
+    shown = columns if has(places, "reference_low_ha") else columns[:-1]
+    caption = t("caveats_caption", target=t.target, period=content.last)
+    table = sheet("caveats", caption, shown, places, numbered=True)
+    return [table, Text(t("caveats_note", target=t.target), "note")] if places else []
+
+
+def _matrices(of: Accuracy, t: Wording) -> list[Block]:
+    found: list[Block] = [
+        Text(f"{t('reference')}: {t.words(of.reference)}"),
+        _matrix("counts", of.counts, 0, t),
+    ]
+    if of.proportions is not None:
+        found.append(_matrix("proportions", of.proportions, 2, t))
+    scores = {str(key): row for key, row in of.by_class.to_dict("index").items()}
+    columns = [
+        Column(t("class"), t.class_name, "text"),
+        Column(t("users"), lambda key: _with_error(scores[key], "users", t)),
+        Column(t("producers"), lambda key: _with_error(scores[key], "producers", t)),
+    ]
+    note = t("users_note")
+    if of.overall is not None:
+        note += " " + t("overall_note", overall=t.percent(of.overall), se=t.percent(of.overall_se))
+    table = sheet("scores", t("scores_caption"), columns, scores, look="scrolls short")
+    return [*found, table, Text(note, "note")]
+
+
+def _matrix(key: str, table: pd.DataFrame, decimals: int, t: Wording) -> Sheet:
+    """A confusion matrix of counts or, with decimals, of shares."""
+    cells = table.to_dict("index")
+
+    def column(name: str) -> Column:
+        def worded(row: str) -> str:
+            value = cells[row][name]
+            return t.percent(value, decimals) if decimals else t.number(int(value))
+
+        return Column(t.class_name(name), worded)
+
+    columns = [Column(t("map_reference"), t.class_name, "text"), *map(column, table.columns)]
+    return sheet(key, t(f"{key}_caption"), columns, table.index, look="scrolls short", diagonal=True)
+
+
+def _with_error(row: Mapping[Any, float], name: str, t: Wording) -> str:
+    text, spread = t.percent(row[name]), t.percent(row[f"{name}_se"])
+    return text if spread == DASH else f"{text} ± {spread}"
+
+
+def _calibration(content: ReportContent, t: Wording) -> list[Block]:
+    if content.calibration is None or content.calibration.empty:
+        return []
+    wide, narrow = (svg_uri(calibration_figure(content, t, shape)) for shape in (WIDE, NARROW))
+    shown = Picture(wide, narrow, t("calibration_alt", target=t.target))
+    return [Figure("figure", t("calibration_caption", target=t.target), (shown,), "chart small")]
+
+
+def _nulls(of: Accuracy, t: Wording) -> list[Block]:
+    columns = [
+        Column(t("model"), lambda row: t.phrase("null", row["name"]), "text"),
+        Column(t("score"), lambda row: row["score"], "words"),
+        Column(t("value"), lambda row: t.ha(row["value"], 3)),
+    ]
+    table = sheet("nulls", t("nulls_caption"), columns, rows_of(of.nulls), look="narrow short")
+    return [] if of.nulls is None else [table]
+
+
+def model(content: ReportContent, t: Wording) -> list[Block]:
+    """The model's card, and its scores beside those of null models."""
+    scores = _scores(content.model_card, t)
+    columns = [
+        Column(t("model"), itemgetter(0), "text"),
+        Column(t("users"), itemgetter(1)),
+        Column(t("producers"), itemgetter(2)),
+        Column("F1", itemgetter(3)),
+        Column(t("macro_f1"), itemgetter(4)),
+    ]
+    table = sheet("model", t("model_caption", target=t.target), columns, scores, look="scrolls short")
+    found: list[Block] = [Text(t("model_text")), Pairs(tuple(_facts(content.model_card, t)))]
+    return [*found, table, Text(t("model_note"), "note")] if scores else found
+
+
+def _facts(card: Mapping[str, Any], t: Wording) -> list[tuple[str, str]]:
+    """(label, text) of the facts of the card that texts.yaml has a label for, in its order."""
+    paths = [key.removeprefix(_CARD) for key in texts() if key.startswith(_CARD)]
+    known = [(path, _at(card, path)) for path in paths]
+    return [
+        (t(_CARD + path), _worded(value, t, "span" if path == _SPANS else "value"))
+        for path, value in known
+        if value not in (None, "", (), [])
+    ]
+
+
+def _at(card: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where the card has none."""
+    found: Any = card
+    for name in path.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return None
+        found = found[name]
+    return found
+
+
+def _worded(value: Any, t: Wording, namespace: str) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{t.class_name(str(k))} {t.number(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_worded(v, t, namespace) for v in value)
+    if isinstance(value, float):
+        return t.number(value, 0 if value.is_integer() else 3)
+    return t.phrase(namespace, str(value))
+
+
+def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
+    """Per model its name and, for the target, user's and producer's accuracy and F1, then the mean F1.
+
+    The card's own model first, then the null models that were scored on the same samples.
+    """
+    models = {t("this_model"): _at(card, "validation.model")}
+    models |= {t.phrase("null", str(k)): v for k, v in (_at(card, "validation.null_models") or {}).items()}
+    found = []
+    for name, result in models.items():
+        pooled = _at(result, "pooled") if isinstance(result, Mapping) else None
+        if pooled is not None:
+            target = _at(pooled, f"classes.{t.scheme.target}") or {}
+            shares = [t.percent(target.get(key)) for key in ("users_accuracy", "producers_accuracy")]
+            found.append((name, *shares, t.ha(target.get("f1"), 3), t.ha(pooled.get("macro_f1"), 3)))
+    return found
+
+
+def method(content: ReportContent, t: Wording) -> list[Block]:
+    """The method, what counts as the target, and the notes of the run."""
+    found: list[Block] = [
+        Bullets(tuple(t(key) for key in ("method_1", "method_2", "method_3", "method_4")), ordered=True),
+        Title(t("definition_title", target=t.target)),
+        Pairs(tuple((t.phrase("definition", k), v) for k, v in t.definition.items())),
+        Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),
+    ]
+    notes = tuple(t.phrase("note", t.words(note)) for note in content.notes)
+    return [*found, Title(t("notes_title")), Bullets(notes)] if notes else found
+
+
+def reproduce(content: ReportContent, t: Wording) -> list[Block]:
+    """The command, the configuration, and the files, checksums and versions that the figures were made from."""
+    given, overview = content.reproduce, content.map_overview
+    note = [Text(t("config_public"), "note")] if content.profile == "public" else []
+    found: list[Block] = [
+        Text(t("reproduce_text")), Code(given.command), Title(t("config")), *note, Code(given.config_text),
+        Title(t("inputs")), Pairs(tuple((name, t.phrase("input", role)) for name, role in given.inputs)),
+        Title(t("hashes")), Pairs(tuple((t.phrase("input", role), sha) for role, sha in given.hashes.items())),
+        Title(t("versions")), Pairs(tuple(given.versions.items())),
+    ]  # fmt: skip
+    sources = tuple(t.words(source) for source in overview.sources) if overview else ()
+    return [*found, Title(t("sources")), Bullets(sources)] if sources else found
