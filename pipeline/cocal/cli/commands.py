@@ -71,6 +71,9 @@ def serve(
     """Show finished runs on a map in the browser. If COCAL_SERVE_TOKEN is set, every request needs that token."""
     import os
 
+    from cocal.extras import require
+
+    require("serve", "`cocal serve`")
     from cocal.serve import serve_runs
 
     def announce(address: str) -> None:

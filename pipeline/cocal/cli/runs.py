@@ -50,7 +50,9 @@ def train(
 ) -> None:
     """Train the model that the configuration describes, from places on images or from a table of time series."""
     from cocal.config import SeriesConfig, read_training
+    from cocal.extras import require
 
+    require("report", "`cocal train`")
     settings = read_training(config)
     if not isinstance(settings, SeriesConfig):
         _run(config, "train", serial, scheduler, workers, verbose)
@@ -82,6 +84,9 @@ def download(
         return
     from cocal.cli.display import download_table
     from cocal.config import read_config
+    from cocal.extras import require
+
+    require("download", "`cocal download`")
     from cocal.run.download import dry_run as estimate_download
     from cocal.run.download import spent_this_month
 

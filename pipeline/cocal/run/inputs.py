@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cocal.config import RunConfig
 from cocal.errors import InputError
+from cocal.extras import require
 from cocal.fieldwork import read_records, read_strata
 from cocal.fieldwork.design import class_codes, rasters_needed, zones_needed
 from cocal.run.tables import read_truth
@@ -15,13 +16,20 @@ from cocal.scheme import ClassScheme
 
 
 def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]) -> None:
-    """Pass if what `stages` will need is there and the tables among it can be used.
+    """Check that the inputs and packages of `stages` are there and that the tables can be used.
 
     Raises
     ------
     InputError
-        Files that cannot be read, all at once; or a table of records, strata or truth that cannot be used.
+        Files that cannot be read, all at once; a package that is not installed; or a table of records, strata or
+        truth that cannot be used.
     """
+    if "download" in stages and config.source is not None:
+        require("download", "the stage download")
+    if drawing := [
+        n for n in ("train", "design", "report") if n in stages and (n != "train" or config.train)
+    ]:
+        require("report", f"the stage {drawing[0]}")
     unreadable = [
         f"{key}: {path}: {'no such file' if not path.exists() else 'no permission to read it'}"
         for key, path in named_files(config, stages).items()

@@ -13,6 +13,7 @@ import xarray as xr
 from cocal.archive import list_scenes, read_scenes
 from cocal.contracts import NO_DATA, UNOBSERVED
 from cocal.errors import InputError
+from cocal.extras import require
 from cocal.features.indices import INDICES, compute_index
 from cocal.grid import Window
 from cocal.run.finished import FinishedRun
@@ -77,6 +78,7 @@ def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
 
 def plot_map(classmap: xr.Dataset, scheme: ClassScheme, *, language: str = "en") -> Figure:
     """A figure of classmap/1 in the scheme's colours, with a legend; simulated maps say so."""
+    require("report", "plot_map")
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -104,6 +106,7 @@ def plot_map(classmap: xr.Dataset, scheme: ClassScheme, *, language: str = "en")
 
 def plot_hectares(run: FinishedRun) -> Figure:
     """A figure of the target's hectares of the last period: estimates with intervals beside the map's counts."""
+    require("report", "plot_hectares")
     from matplotlib.figure import Figure
 
     from cocal.report.drawing import ESTIMATE, MAPPED, plain, style
