@@ -106,6 +106,7 @@ def test_kept_pixels_lie_in_the_polygon_and_dropping_edges_gives_a_subset(
 
 
 def test_a_point_labels_the_pixel_that_holds_it(tmp_path: Path, scheme: ClassScheme) -> None:
+    # the second point is on the corner of four pixels: a pixel owns its west and its north edge
     path = tmp_path / "points.gpkg"
     gpd.GeoDataFrame(
         {"what": ["C", "F"], "code": ["a", "b"]},
@@ -120,8 +121,8 @@ def test_a_point_labels_the_pixel_that_holds_it(tmp_path: Path, scheme: ClassSch
     pixels = sample_pixels(samples, 10)
     expected = pd.DataFrame(
         {
-            "epsg": [ZONE, ZONE], "row": [850_000, 850_001], "col": [50_001, 50_000],
-            "x": [500_015.0, 500_005.0], "y": [8_500_005.0, 8_500_015.0],
+            "epsg": [ZONE, ZONE], "row": [850_000, 850_000], "col": [50_001, 50_000],
+            "x": [500_015.0, 500_005.0], "y": [8_500_005.0, 8_500_005.0],
             "label": ["coca", "forest"], "sample_id": ["a", "b"],
         }
     )  # fmt: skip

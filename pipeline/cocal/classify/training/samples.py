@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio.errors
 import shapely
-from numpy.typing import NDArray
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from cocal.classify.settings import PointSamples, PolygonSamples, SampleSettings
 from cocal.errors import CocalWarning, InputError
-from cocal.grid import Window, owned_by_zone, project, transformer, utm_epsg, zones
+from cocal.grid import (
+    Window,
+    lattice_cells,
+    owned_by_zone,
+    pixel_centres,
+    pixel_zones,
+    project,
+    transformer,
+    zones,
+)
 from cocal.scheme import ClassScheme
 from cocal.store import sha256_file
 
 EDGE_TOLERANCE_M = 0.01
-"""A pixel may leave its polygon by this much: polygons drawn along pixel edges keep their pixels."""
+"""A pixel may extend beyond its polygon by this much: polygons drawn along pixel edges keep their pixels."""
 
+_CELL = ["epsg", "row", "col"]
 PIXEL_COLUMNS = ("epsg", "row", "col", "x", "y", "label", "sample_id")
 
 _GEOMETRIES = {"polygons": {"Polygon", "MultiPolygon"}, "points": {"Point"}}
 
 
 class SampleWarning(CocalWarning):
-    """Samples that give no pixel; they are named."""
+    """Samples that label no pixel; their ids are in the message."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Labelled polygons or points as they were read.
+    """Labelled polygons or points of a file.
 
     `table` has sample_id (str), label (class key) and geometry in the file's own CRS, in the file's order.
     """
@@ -46,21 +55,20 @@ class Samples:
 
 
 def map_labels(
-    found: pd.Series, settings: SampleSettings, scheme: ClassScheme
+    labels: pd.Series, settings: SampleSettings, scheme: ClassScheme
 ) -> tuple[pd.Series, list[str]]:
-    """(class key of each label, problems): each label that leads to no class of the scheme is a problem."""
-    text = found.astype("string")
-    rule = settings.labels if settings.labels is not None else {key: key for key in scheme.keys}
-    keys = text.map(rule)
+    """(class key of each label, problems): each label without a class of the scheme is a problem."""
+    text = labels.astype("string")
+    keys = text.map(settings.labels if settings.labels is not None else {key: key for key in scheme.keys})
     problems = []
     if text.isna().any():
         problems.append(f"{int(text.isna().sum())} rows have no label")
     unmapped = sorted(set(text[keys.isna()].dropna()))
     if unmapped:
         problems.append(f"labels without a class: {', '.join(unmapped)}")
-    strange = sorted({str(k) for k in keys.dropna()} - set(scheme.keys))
-    if strange:
-        problems.append(f"classes that the scheme {scheme.id} does not have: {', '.join(strange)}")
+    unknown = sorted({str(k) for k in keys.dropna()} - set(scheme.keys))
+    if unknown:
+        problems.append(f"classes that the scheme {scheme.id} does not have: {', '.join(unknown)}")
     return keys.astype(object), problems
 
 
@@ -71,7 +79,7 @@ def refuse(settings: SampleSettings, scheme: ClassScheme, problems: list[str]) -
             f"the labels in {settings.path} cannot be used",
             f"labels in column {settings.label_column!r} for the classes {', '.join(scheme.keys)}",
             "; ".join(problems),
-            "mend the file, or `samples:` in the config (`labels:` maps labels to classes)",
+            "fix the file, or `samples:` in the config (`labels:` maps labels to classes)",
         )
 
 
@@ -83,6 +91,10 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
     InputError
         The file cannot be read, a column or the CRS is missing, a label has no class, a geometry is empty,
         invalid or of another kind, an id occurs twice; all of these at once.
+
+    Examples
+    --------
+    See docs/api.md, "Model, map, hectares".
     """
     try:
         layer = {} if settings.layer is None else {"layer": settings.layer}
@@ -90,18 +102,15 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
     except (OSError, ValueError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as err:
         raise InputError(
             f"cannot read labels from {settings.path}", "a vector file (GeoPackage, GeoJSON, Shapefile)",
-            str(err), "mend `samples.path` or `samples.layer`",
+            str(err), "fix `samples.path` or `samples.layer`",
         ) from err  # fmt: skip
-    columns = [
-        c for c in (settings.label_column, settings.id_column, *settings.carried.values()) if c is not None
-    ]
+    columns = [c for c in (settings.label_column, settings.id_column, *settings.carried.values()) if c]
     problems = [f"no column {c!r} (there are {', '.join(table.columns)})" for c in columns if c not in table]
     if not isinstance(table, gpd.GeoDataFrame):
         problems.append("no geometry")
     refuse(settings, scheme, problems)
     keys, problems = map_labels(table[settings.label_column], settings, scheme)
-    ids = pd.Series(range(len(table))) if settings.id_column is None else table[settings.id_column]
-    names = ids.astype(str)
+    names = (table[settings.id_column] if settings.id_column else pd.Series(range(len(table)))).astype(str)
     problems += _geometry_problems(table, settings.kind)
     doubled = sorted(set(names[names.duplicated()]))
     if doubled:
@@ -140,24 +149,24 @@ def _geometry_problems(table: gpd.GeoDataFrame, kind: str) -> list[str]:
 
 
 def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
-    """The pixels that the samples label, one row per pixel, ordered by sample and then row and column.
+    """The labelled pixels, one row per pixel, in the order of the samples and then from north-west to south-east.
 
     A polygon labels the pixels whose centre lies in it, or only those that lie wholly in it
-    (`edge_pixels: drop`); a point labels the pixel that holds it. A pixel that two samples of one class
-    hold belongs to the first of them.
+    (`edge_pixels: drop`); a point labels the pixel that holds it. A pixel in two samples of one class
+    belongs to the first of them.
 
     Parameters
     ----------
     samples : Samples
-        As read by `read_samples`.
+        From `read_samples`.
     resolution : int
         Pixel size, m. Pixels lie on the absolute lattice of each UTM zone.
 
     Returns
     -------
     DataFrame: epsg (zone that owns the pixel's centre); row, col (int, lattice indices: the pixel covers
-    [col, col + 1) x [row, row + 1) times `resolution`, row counting northward); x, y (its centre, m);
-    label (class key); sample_id; what the settings carry along (`groups`, `labelled_on`, `origin`).
+    [col, col + 1) x (row, row + 1] times `resolution`, row counting northward); x, y (its centre, m);
+    label (class key); sample_id; the further columns that the settings name (`groups`, `labelled_on`, `origin`).
 
     Raises
     ------
@@ -168,23 +177,36 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     -----
     SampleWarning
         Names the samples that label no pixel.
+
+    Examples
+    --------
+    A polygon of 30 m x 20 m, drawn along the edges of pixels of 10 m, labels six of them:
+
+    >>> import geopandas, shapely
+    >>> from cocal.classify.settings import PolygonSamples
+    >>> settings = PolygonSamples(
+    ...     kind="polygons", path="plots.gpkg", label_column="class", edge_pixels="drop", source="me", licence="CC0"
+    ... )
+    >>> plot = shapely.box(500_000, 8_430_000, 500_030, 8_430_020)
+    >>> table = geopandas.GeoDataFrame({"sample_id": ["P1"], "label": ["coca"]}, geometry=[plot], crs=32719)
+    >>> pixels = sample_pixels(Samples(table, settings, sha256=""), 10)
+    >>> pixels[["epsg", "x", "y", "label"]].head(2).values.tolist()
+    [[32719, 500005.0, 8430015.0, 'coca'], [32719, 500015.0, 8430015.0, 'coca']]
+    >>> len(pixels)
+    6
     """
     table, settings = samples.table, samples.settings
     if isinstance(settings, PointSamples):
         pixels = _pixels_of_points(table, resolution)
     else:
         inner = settings.edge_pixels == "drop"
-        pixels = pd.concat(
-            [
-                _pixels_of_polygon(row.geometry, table.crs, resolution, inner=inner).assign(
-                    label=row.label, sample_id=row.sample_id
-                )
-                for row in table.itertuples()
-            ],
-            ignore_index=True,
-        )
-    pixels["row"] = np.floor(pixels["y"] / resolution).astype("int64")
-    pixels["col"] = np.floor(pixels["x"] / resolution).astype("int64")
+        parts = [
+            part.assign(label=row.label, sample_id=row.sample_id)
+            for row in table.itertuples()
+            for part in _pixels_of_polygon(row.geometry, table.crs, resolution, inner=inner)
+        ]
+        pixels = pd.concat(parts, ignore_index=True)
+    pixels["col"], pixels["row"] = lattice_cells(pixels["x"], pixels["y"], resolution)
     holding = set(pixels["sample_id"])
     bare = [name for name in table["sample_id"] if name not in holding]
     if pixels.empty:
@@ -199,9 +221,8 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
             SampleWarning,
             stacklevel=2,
         )
-    cell = ["epsg", "row", "col"]
-    _refuse_contradictions(pixels, cell, settings)
-    pixels = pixels.drop_duplicates(cell).reset_index(drop=True)[list(PIXEL_COLUMNS)]
+    _refuse_contradictions(pixels, settings)
+    pixels = pixels.drop_duplicates(_CELL).reset_index(drop=True)[list(PIXEL_COLUMNS)]
     return pixels.join(table.set_index("sample_id")[list(settings.carried)], on="sample_id")
 
 
@@ -209,73 +230,46 @@ def _joined(values: pd.Series) -> str:
     return " / ".join(sorted(set(values)))
 
 
-def _refuse_contradictions(
-    pixels: pd.DataFrame, cell: list[str], settings: PolygonSamples | PointSamples
-) -> None:
-    classes = pixels.groupby(cell)["label"].transform("nunique")
+def _refuse_contradictions(pixels: pd.DataFrame, settings: PolygonSamples | PointSamples) -> None:
+    classes = pixels.groupby(_CELL)["label"].transform("nunique")
     if (classes > 1).any():
-        clash = pixels[classes > 1].groupby(cell)[["label", "sample_id"]].agg(_joined)
-        pairs = clash.drop_duplicates("sample_id")
+        clash = pixels[classes > 1].groupby(_CELL)[["label", "sample_id"]]
+        pairs = clash.agg(_joined).drop_duplicates("sample_id").head(10)
         raise InputError(
-            f"samples of {settings.path} give different classes to the same pixel",
-            "one class per pixel",
-            f"{len(clash)} pixels; samples "
-            + ", ".join(f"{r.sample_id} ({r.label})" for r in pairs.head(10).itertuples()),
+            f"samples of {settings.path} give different classes to the same pixel", "one class per pixel",
+            f"{clash.ngroups} pixels; samples " + ", ".join(f"{p.sample_id} ({p.label})" for p in pairs.itertuples()),
             "cut the overlap, or remove one of the samples",
-        )
+        )  # fmt: skip
 
 
-def _pixels_of_polygon(geometry: BaseGeometry, crs: CRS, resolution: int, *, inner: bool) -> pd.DataFrame:
-    code, densify, parts = crs.to_wkt(), 0.001 if crs.is_geographic else 100.0, []
+def _pixels_of_polygon(
+    geometry: BaseGeometry, crs: CRS, resolution: int, *, inner: bool
+) -> Iterator[pd.DataFrame]:
+    """epsg, x, y of the zones' own pixels whose centre lies in a polygon; `inner`: of those wholly in it."""
+    code, densify = crs.to_wkt(), 0.001 if crs.is_geographic else 100.0
     for epsg in zones(project(geometry, code, 4326)):
         local = project(geometry, code, epsg, densify)
-        x, y = _centres_within(local, epsg, resolution, inner=inner)
-        parts.append(pd.DataFrame({"epsg": epsg, "x": x, "y": y}))
-    return pd.concat(parts, ignore_index=True)
+        west, south, east, north = (int(v) for v in (*np.floor(local.bounds[:2]), *np.ceil(local.bounds[2:])))
+        box = Window(epsg, west, north, east - west, north - south, 1).snapped(resolution).at(resolution)
+        xx, yy = np.meshgrid(box.x, box.y)
+        shapely.prepare(local)
+        within = shapely.contains_xy(local, xx, yy) & owned_by_zone(box)
+        x, y = xx[within], yy[within]
+        if inner:
+            half = resolution / 2 - EDGE_TOLERANCE_M
+            whole = shapely.contains(local, shapely.box(x - half, y - half, x + half, y + half))
+            x, y = x[whole], y[whole]
+        yield pd.DataFrame({"epsg": epsg, "x": x, "y": y})
 
 
 def _pixels_of_points(table: gpd.GeoDataFrame, resolution: int) -> pd.DataFrame:
-    """The pixel that holds each point, in the zone that owns the point, or else that owns the pixel's centre."""
+    """epsg, x, y, label, sample_id of the pixel that holds each point, in the zone of `grid.pixel_zones`."""
     code, points = table.crs.to_wkt(), shapely.get_coordinates(table.geometry.to_numpy())
-    epsg = _zone_owners(points, np.full(len(points), code, dtype=object))
-    for last in (False, True):
-        centres = np.empty_like(points)
-        for zone in np.unique(epsg):
-            own = epsg == zone
-            local = np.column_stack(transformer(code, int(zone)).transform(*points[own].T))
-            centres[own] = (np.floor(local / resolution) + 0.5) * resolution
-        if not last:
-            epsg = _zone_owners(centres, epsg)
-    return pd.DataFrame(
-        {"epsg": epsg, "x": centres[:, 0], "y": centres[:, 1], "label": table["label"].to_numpy(),
-         "sample_id": table["sample_id"].to_numpy()}
-    )  # fmt: skip
-
-
-def _zone_owners(points: NDArray[np.float64], crs: NDArray[Any]) -> NDArray[np.int64]:
-    """(point) EPSG code of the zone that owns each point (x, y), given in the CRS of its own."""
-    owners = np.empty(len(points), dtype=np.int64)
-    for code in set(crs.tolist()):
-        there = crs == code
-        degrees = zip(*transformer(code, 4326).transform(*points[there].T), strict=True)
-        owners[there] = [utm_epsg(*place) for place in degrees]
-    return owners
-
-
-def _centres_within(
-    geometry: BaseGeometry, epsg: int, resolution: int, *, inner: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres (x, y) of the zone's own pixels that a polygon holds; `inner`: holds whole."""
-    west, south, east, north = (
-        int(v) for v in (*np.floor(geometry.bounds[:2]), *np.ceil(geometry.bounds[2:]))
-    )
-    box = Window(epsg, west, north, east - west, north - south, 1).snapped(resolution).at(resolution)
-    xx, yy = np.meshgrid(box.x, box.y)
-    shapely.prepare(geometry)
-    within = shapely.contains_xy(geometry, xx, yy) & owned_by_zone(box)
-    x, y = xx[within], yy[within]
-    if inner:
-        half = resolution / 2 - EDGE_TOLERANCE_M
-        whole = shapely.contains(geometry, shapely.box(x - half, y - half, x + half, y + half))
-        x, y = x[whole], y[whole]
-    return x, y
+    epsg = pixel_zones(*transformer(code, 4326).transform(*points.T), resolution)
+    x, y = np.empty(len(points)), np.empty(len(points))
+    for zone in np.unique(epsg).tolist():
+        own = epsg == zone
+        east, north = transformer(code, zone).transform(*points[own].T)
+        x[own], y[own] = pixel_centres(east, north, resolution)
+    columns = {"label": table["label"].to_numpy(), "sample_id": table["sample_id"].to_numpy()}
+    return pd.DataFrame({"epsg": epsg, "x": x, "y": y, **columns})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.samples import map_labels, refuse
 from cocal.errors import InputError
-from cocal.grid import transformer, utm_epsg
+from cocal.grid import transformer, utm_zones
 from cocal.scheme import ClassScheme
 from cocal.store import given_back
 
@@ -26,7 +26,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             f"cannot read the time series in {path}",
             "a table in CSV or Parquet",
             str(err),
-            "mend `samples.path`",
+            "fix `samples.path`",
         ) from err
 
 
@@ -36,13 +36,13 @@ def labels_in(settings: SeriesSamples) -> list[str]:
     Raises
     ------
     InputError
-        The table cannot be read, or has no such column; those that there are are named.
+        The table cannot be read, or has no column of labels; the message lists its columns.
     """
     table = _read_table(settings.path)
     if settings.label_column not in table:
         raise InputError(
             f"the table {settings.path} has no column {settings.label_column!r}", "a column of labels",
-            f"columns {', '.join(map(str, table.columns))}", "mend `train.samples.label_column`",
+            f"columns {', '.join(map(str, table.columns))}", "fix `train.samples.label_column`",
         )  # fmt: skip
     return sorted(str(label) for label in table[settings.label_column].dropna().unique())
 
@@ -66,15 +66,11 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
     table = _read_table(settings.path)
     place = {settings.longitude_column: "lon", settings.latitude_column: "lat"}
     columns = [
-        settings.id_column,
-        settings.date_column,
-        settings.label_column,
-        *place,
-        *settings.bands.values(),
+        settings.id_column, settings.date_column, settings.label_column, *place, *settings.bands.values(),
         *settings.carried.values(),
-    ]
-    there = [str(c) for c in table.columns]
-    refuse(settings, scheme, [_absent(c, there) for c in columns if c not in table])
+    ]  # fmt: skip
+    present = [str(c) for c in table.columns]
+    refuse(settings, scheme, [_absent(c, present) for c in columns if c not in table])
     keys, problems = map_labels(table[settings.label_column], settings, scheme)
     long = pd.DataFrame(
         {
@@ -103,8 +99,8 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     doubled = long.duplicated(["sample_id", "time"])
     if doubled.any():
         problems.append(f"samples with two rows for one date: {_few(long['sample_id'][doubled])}")
-    told = [([name], f"two values of {name}") for name in carried]
-    for columns, words in ((["label"], "two labels"), (["lon", "lat"], "two places"), *told):
+    groups = [([name], f"two values of {name}") for name in carried]
+    for columns, words in ((["label"], "two labels"), (["lon", "lat"], "two places"), *groups):
         ways = long.drop_duplicates(["sample_id", *columns])["sample_id"]
         if ways.duplicated().any():
             problems.append(f"samples with {words}: {_few(ways[ways.duplicated()])}")
@@ -114,11 +110,11 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     return problems
 
 
-def _absent(column: str, there: list[str]) -> str:
-    lowered = {c.lower(): c for c in there}
+def _absent(column: str, present: list[str]) -> str:
+    lowered = {c.lower(): c for c in present}
     near = difflib.get_close_matches(column.lower(), lowered, 1, cutoff=0.5)
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
-    return f"no column {column!r} ({hint}there are {', '.join(there)})"
+    return f"no column {column!r} ({hint}there are {', '.join(present)})"
 
 
 def _few(names: pd.Series) -> str:
@@ -147,9 +143,11 @@ def _cube(long: pd.DataFrame, settings: SeriesSamples) -> xr.Dataset:
 
 
 def _places(long: pd.DataFrame, carried: list[str]) -> pd.DataFrame:
+    """One row per sample: its label, its place in degrees and on the grid."""
     kept = ["sample_id", "label", "lon", "lat", *carried]
     one = long.drop_duplicates("sample_id")[kept].reset_index(drop=True)
-    points = list(zip(one["lon"], one["lat"], strict=True))
-    epsg = [utm_epsg(*point) for point in points]
-    xy = [transformer(4326, code).transform(*point) for code, point in zip(epsg, points, strict=True)]
-    return one.assign(epsg=epsg, x=[x for x, _ in xy], y=[y for _, y in xy])
+    one["epsg"] = utm_zones(one["lon"], one["lat"])
+    for zone, rows in one.groupby("epsg").groups.items():
+        x, y = transformer(4326, int(str(zone))).transform(one.loc[rows, "lon"], one.loc[rows, "lat"])
+        one.loc[rows, "x"], one.loc[rows, "y"] = x, y
+    return one
