@@ -1,7 +1,6 @@
-"""What every Dataset and table between two stages must look like.
+"""The contracts of Datasets and tables that pass between two stages.
 
-Each check names every departure at once and raises ContractError; it returns what it was given, so that
-a seam reads `classify(check_features(features))`.
+Each check returns its argument, or raises ContractError with all departures: `classify(check_features(features))`.
 """
 
 from __future__ import annotations
@@ -61,7 +60,15 @@ COMPARISON_COLUMNS = (
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """What one map speaks of: the days from `start` to `end`, both included, under one name."""
+    """The period of one map: a name, the first and the last day, both included.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> year = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
+    >>> (year.end - year.start).days + 1
+    366
+    """
 
     name: str
     start: date
@@ -87,7 +94,7 @@ def grid_coords(window: Window) -> dict[str, xr.DataArray]:
 
 
 def window_of(dataset: xr.Dataset) -> Window:
-    """The pixel window of a Dataset that keeps a raster contract."""
+    """The pixel window of a Dataset that fulfils a raster contract."""
     x, y = dataset["x"].values, dataset["y"].values
     resolution = round(float(x[1] - x[0])) if x.size > 1 else round(float(y[0] - y[1])) if y.size > 1 else 10
     return Window(
@@ -103,10 +110,10 @@ def window_of(dataset: xr.Dataset) -> Window:
 def _raise(contract: str, problems: Sequence[str]) -> None:
     if problems:
         raise ContractError(
-            f"this does not keep the contract {contract}",
+            f"the contract {contract} is broken",
             "see the table of contracts in docs/architecture.md",
             "; ".join(problems),
-            "build it with the stage that precedes, or mend these points",
+            "make it with the preceding stage, or fix these points",
         )
 
 
@@ -139,7 +146,7 @@ def _expect(dataset: xr.Dataset, name: str, dtype: str, dims: tuple[str, ...]) -
 
 
 def check_scenes(dataset: xr.Dataset, bands: Iterable[str] = ()) -> xr.Dataset:
-    """`dataset` if it keeps scenes/1 and holds `bands`; ContractError names what does not hold."""
+    """`dataset`, checked to fulfil scenes/1 and to hold `bands`; otherwise ContractError."""
     problems = _raster_problems(dataset, SCENES)
     for name in dict.fromkeys([*bands, *map(str, dataset.data_vars)]):
         dtype = "uint8" if name in QUALITY else "uint16"
@@ -149,7 +156,7 @@ def check_scenes(dataset: xr.Dataset, bands: Iterable[str] = ()) -> xr.Dataset:
 
 
 def check_features(dataset: xr.Dataset, features: Sequence[str] | None = None) -> xr.Dataset:
-    """`dataset` if it keeps features/1, with exactly `features` in that order when given."""
+    """`dataset`, checked to fulfil features/1, with exactly `features` in that order if given."""
     problems = _raster_problems(dataset, FEATURES)
     problems += _expect(dataset, "features", "float32", ("feature", "y", "x"))
     problems += _expect(dataset, "n_clear", "uint16", ("y", "x"))
@@ -162,7 +169,7 @@ def check_features(dataset: xr.Dataset, features: Sequence[str] | None = None) -
 
 
 def check_classmap(dataset: xr.Dataset) -> xr.Dataset:
-    """`dataset` if it keeps classmap/1."""
+    """`dataset`, checked to fulfil classmap/1."""
     problems = _raster_problems(dataset, CLASSMAP)
     problems += _expect(dataset, "crop_class", "uint8", ("y", "x"))
     problems += _expect(dataset, "probability", "float32", ("y", "x"))
@@ -179,7 +186,7 @@ def check_classmap(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def check_table(table: pd.DataFrame, contract: str) -> pd.DataFrame:
-    """`table` if it has the columns of records/1, areas/1 or comparison/1, in any order."""
+    """`table`, checked to have the columns of records/1, areas/1 or comparison/1, in any order."""
     columns = {RECORDS: RECORD_COLUMNS, AREAS: AREA_COLUMNS, COMPARISON: COMPARISON_COLUMNS}[contract]
     _raise(contract, [f"no column {name!r}" for name in columns if name not in table.columns])
     return table

@@ -37,7 +37,7 @@ class FinishedRun:
 
     Examples
     --------
-    See docs/api.md: `run = cocal.open_run(run_folder)`, `run.hectares()`, `run.table("comparison")`.
+    See docs/api.md: `run = cocal.open_run(run_folder)`, a `cocal.FinishedRun`; `run.hectares()`, `run.table("comparison")`.
     """
 
     folder: Path

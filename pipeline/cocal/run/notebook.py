@@ -28,22 +28,28 @@ _REFLECTANCE = 10_000
 def open_scenes(
     archive: str | Path, bands: Sequence[str], *, start: date, end: date, window: Window | None = None
 ) -> xr.Dataset:
-    """scenes/1 of an archive from `start` to `end`, both included; `window` None is that of the first scene.
+    """Scenes of an archive from `start` to `end`, both included, as scenes/1: (time, y, x) per band, reflectance x 10000.
+
+    `window`: the pixels to read; by default those of the first scene.
 
     Raises
     ------
     InputError
-        No scene in those days, or a band that the archive does not have.
+        No scene in those days, or a band is missing in the archive.
+
+    Examples
+    --------
+    See docs/api.md: `cocal.open_scenes(archive, ["red", "nir", "scl"], start=year.start, end=year.end)`.
     """
     found = [s for s in list_scenes(archive) if start <= s.day <= end]
     if not found:
-        raise InputError(f"scenes of {archive}", f"some from {start} to {end}", "none", "ask for other days")
+        raise InputError(f"scenes of {archive}", f"some from {start} to {end}", "none", "choose other days")
     at = window or found[0].window
     return read_scenes([s for s in found if s.window.epsg == at.epsg], at, bands)
 
 
 def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
-    """Spectral indices of each date, (time, y, x) float32; NaN where a band is missing. Clouds stay in.
+    """Spectral indices of each date, (time, y, x) float32; NaN where a band has no data. Clouds are not masked.
 
     Parameters
     ----------
@@ -55,7 +61,16 @@ def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     Raises
     ------
     InputError
-        An index that is not known, or a band that is not there.
+        An index is unknown, or a band is missing.
+
+    Examples
+    --------
+    NDVI of one pixel, (0.36 - 0.04) / (0.36 + 0.04):
+
+    >>> reflectance = {"red": 400, "nir": 3600}
+    >>> scenes = xr.Dataset({b: (("time", "y", "x"), [[[v]]]) for b, v in reflectance.items()})
+    >>> round(indices(scenes, ["NDVI"])["NDVI"].item(), 3)
+    0.8
     """
     unknown = [name for name in names if name not in INDICES]
     needed = {band for name in names if name in INDICES for band in INDICES[name].bands}
@@ -77,7 +92,17 @@ def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
 
 
 def plot_map(classmap: xr.Dataset, scheme: ClassScheme, *, language: str = "en") -> Figure:
-    """A figure of classmap/1 in the scheme's colours, with a legend; simulated maps say so."""
+    """A figure of classmap/1 in the colours of the scheme, with a legend; simulated maps are marked.
+
+    Raises
+    ------
+    InputError
+        The packages of the extra `report` are not installed.
+
+    Examples
+    --------
+    See docs/api.md: `cocal.plot_map(classmap, scheme)`.
+    """
     require("report", "plot_map")
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
@@ -105,7 +130,17 @@ def plot_map(classmap: xr.Dataset, scheme: ClassScheme, *, language: str = "en")
 
 
 def plot_hectares(run: FinishedRun) -> Figure:
-    """A figure of the target's hectares of the last period: estimates with intervals beside the map's counts."""
+    """A figure of the target's hectares in the last period: estimates with intervals, and mapped hectares.
+
+    Raises
+    ------
+    InputError
+        The packages of the extra `report` are not installed.
+
+    Examples
+    --------
+    See docs/api.md: `cocal.plot_hectares(run)`.
+    """
     require("report", "plot_hectares")
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What is painted: layers, the colour of each code, and the legend that says so."""
+"""Layers of the map: the colour of each code, and the legend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNT = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 
 @dataclass(frozen=True)
 class Shade:
-    """One line of a legend."""
+    """One entry of a legend, in both languages."""
 
     colour: str
     es: str
@@ -45,19 +45,19 @@ def class_layer(scheme: ClassScheme) -> Layer:
 
 
 def probability_layer() -> Layer:
-    """Per cent, light to dark."""
+    """The probability of the target, per cent, light to dark."""
     ends = (0, 25, 50, 75, 100)
     return Layer("probability", _ramp(_PER_CENT, 100), _marks(_PER_CENT, ends, "\N{NO-BREAK SPACE}%", "%"))
 
 
 def looks_layer() -> Layer:
-    """Clear dates of the period."""
+    """The number of clear dates of the period."""
     ends = tuple(MOST_LOOKS * i // 4 for i in range(5))
     return Layer("looks", _ramp(_COUNT, MOST_LOOKS), _marks(_COUNT, ends, "", ""))
 
 
 def density_layer() -> Layer:
-    """The shades of the page in public/."""
+    """The hectares per square, in the shades of the page in public/."""
     shades = square_shades()
     legend = tuple(Shade(s.colour, s.words["es"], s.words["en"]) for s in shades)  # type: ignore[index]
     return Layer("density", _colours({s.code: s.colour for s in shades}), legend)

@@ -1,4 +1,4 @@
-"""What a run's tables say, as JSON values: outlines, hectares, comparisons, field points."""
+"""Tables of a run as JSON values: outlines, hectares, comparisons, field points."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FIGURES = (
     "confidence",
 )  # fmt: skip
 _SIMPLER = 5e-5
-"""Degrees, about 5 m: outlines are for looking at."""
+"""Tolerance of simplified outlines, degrees: about 5 m."""
 
 
 def plain(value: Any) -> Any:
-    """A cell as JSON holds it: None where nothing is known."""
+    """A cell as a JSON value; None if it is missing."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)) or value is pd.NA:
         return None
     return value.item() if hasattr(value, "item") else value
@@ -41,7 +41,7 @@ class RunTables:
         self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}
 
     def both(self, namespace: str, text: Any) -> dict[str, str]:
-        """Words of another room in both languages."""
+        """A term of the report's dictionary in both languages."""
         words = "" if plain(text) is None else str(text)
         return {language: voice.phrase(namespace, words) for language, voice in self._voices.items()}
 
@@ -72,7 +72,7 @@ class RunTables:
         return {str(row["region_id"]): self._figures(row) for row in rows.to_dict("records")}
 
     def region(self, period: str, region_id: str) -> dict[str, Any] | None:
-        """All classes of one region, and what its target is set beside; None if there is no such region."""
+        """The classes of one region and its comparisons with official figures; None if there is no such region."""
         rows = self._of(self._areas, period)
         rows = rows[rows["region_id"] == region_id]
         if rows.empty:
