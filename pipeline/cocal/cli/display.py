@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def plan_table(plan: Plan) -> Table:
-    """What a run would do, one fact a row."""
+    """The plan of a run, one fact per row."""
     table = Table("plan", plan.name)
     zones = ", ".join(f"EPSG:{epsg}: {count}" for epsg, count in plan.tiles_per_zone.items())
     archived = "unknown until imported" if plan.scenes_archived is None else str(plan.scenes_archived)
     rows = {
         "tiles per UTM zone": zones,
-        "scenes, upper bound": f"{plan.scenes_upper_bound} tile-scenes (a bound, not a count: two looks every "
-        f"{REVISIT_DAYS} days per tile, from the revisit time)",
+        "scenes, upper bound": f"{plan.scenes_upper_bound} tile-scenes (a bound, not a count: two acquisitions "
+        f"every {REVISIT_DAYS} days per tile, from the revisit time)",
         "scenes in the archive": archived,
         "imports": f"{plan.imports_new} new, {plan.imports_reused} reused",
         "maps (tile x period)": f"{plan.maps_new} new, {plan.maps_reused} reused",
@@ -44,7 +44,7 @@ def plan_table(plan: Plan) -> Table:
         rows["download, upper bound"] = (
             f"{plan.tile_dates} tile-dates, {cost.requests} requests, {cost.processing_units:,.0f} processing units, "
             f"{cost.bytes / 1e9:,.0f} GB before compression (from the revisit time; `cocal download --dry-run` "
-            "asks the catalogue)"
+            "queries the catalogue)"
         )
     for name, value in rows.items():
         table.add_row(name, value)
@@ -54,12 +54,19 @@ def plan_table(plan: Plan) -> Table:
 
 
 def download_table(months: Sequence[MonthEstimate], config: RunConfig, spent: Cost) -> Table:
-    """What a download would take, per month of imagery and in all, beside the budget and what is spent of it."""
+    """The cost of a download per month of imagery and in total, with the budget and the amount spent."""
     assert config.download is not None
-    table = Table(title="still to be fetched, at most; nothing has been fetched for this table")
-    headers = ("month", "tile-dates", "there", "too cloudy", "requests", "processing units", "GB", "minutes")
-    for name in headers:
-        table.add_column(name, justify="left" if name == "month" else "right")
+    headers = (
+        "month",
+        "tile-dates",
+        "archived",
+        "too cloudy",
+        "requests",
+        "processing units",
+        "GB",
+        "minutes",
+    )
+    table = _table("upper bound of what remains to be fetched; nothing was fetched", headers, ("month",))
     limits = config.download.limits
     for m in months:
         counts = [m.tile_dates, m.committed, m.too_cloudy]
@@ -88,6 +95,14 @@ def _cost_cells(cost: Cost, limits: LimitSettings) -> list[str]:
     ]
 
 
+def _table(title: str, headers: Sequence[str], left: Sequence[str]) -> Table:
+    """An empty table; columns that are not in `left` hold numbers and are aligned to the right."""
+    table = Table(title=title)
+    for name in headers:
+        table.add_column(name, justify="left" if name in left else "right")
+    return table
+
+
 def _number(value: float) -> str:
     return "" if pd.isna(value) else f"{value:,.1f}"
 
@@ -97,15 +112,13 @@ def hectares_table(result: RunSummary) -> Table:
     assert result.areas is not None
     areas = result.areas
     target = areas[areas["class"] == result.target]
-    dark = areas[areas["class"] == UNOBSERVED]["mapped_ha"]
+    unobserved = areas[areas["class"] == UNOBSERVED]["mapped_ha"]
     title = f"hectares of {result.target}" + (" - SIMULATED, not observations" if result.simulated else "")
-    table = Table(title=title)
     headers = ["period", "country", "region", "mapped", "estimated", "interval", "unobserved"]
     if result.truth is not None:
         headers.append("truth (simulated)")
-    for name in headers:
-        table.add_column(name, justify="left" if name in ("period", "country", "region") else "right")
-    for row, unseen in zip(target.to_dict("records"), dark, strict=True):
+    table = _table(title, headers, ("period", "country", "region"))
+    for row, unseen in zip(target.to_dict("records"), unobserved, strict=True):
         low, high = _number(row["ci_low_ha"]), _number(row["ci_high_ha"])
         cells = [
             row["period"], row["country"], row["region_name"], _number(float(row["mapped_ha"])),
@@ -118,16 +131,14 @@ def hectares_table(result: RunSummary) -> Table:
 
 
 def design_table(result: RunSummary) -> Table:
-    """What a design leads one to expect, per region, before anyone travels."""
+    """The interval to expect from a design, per region."""
     assert result.design is not None
     design = result.design
     interval, confidence = design["interval"].iloc[0], design["confidence"].iloc[0]
     title = f"expected hectares of {result.target}, {100 * confidence:g} % interval {interval}"
     title += f", shares: {design['expected_from'].iloc[0]}" + (" - SIMULATED" if result.simulated else "")
-    table = Table(title=title)
     headers = ("region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "note")
-    for name in headers:
-        table.add_column(name, justify="left" if name in ("region", "note") else "right")
+    table = _table(title, headers, ("region", "note"))
     for row in design.to_dict("records"):
         cells = [
             row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
@@ -139,16 +150,14 @@ def design_table(result: RunSummary) -> Table:
 
 
 def score_tables(scores: Sequence[ScoreTable], *, simulated: bool) -> list[Table]:
-    """Scores of a model under each of its designs; the null models always stand below it."""
-    return [_score_table(part, simulated=simulated) for part in scores]
-
-
-def _score_table(scores: ScoreTable, *, simulated: bool) -> Table:
-    head, _, _ = str(scores).partition("\n")
-    table = Table(title=f"{head}; 95 % over blocks" + (" - SIMULATED" if simulated else ""))
-    summary = scores.summary
-    for name in summary.columns:
-        table.add_column(str(name))
-    for row in summary.itertuples(index=False):
-        table.add_row(*(Text(str(cell)) for cell in row))
-    return table
+    """Scores of a model under each validation design, with the null models below."""
+    tables = []
+    for part in scores:
+        head, _, _ = str(part).partition("\n")
+        table = Table(title=f"{head}; 95 % over blocks" + (" - SIMULATED" if simulated else ""))
+        for name in part.summary.columns:
+            table.add_column(str(name))
+        for row in part.summary.itertuples(index=False):
+            table.add_row(*(Text(str(cell)) for cell in row))
+        tables.append(table)
+    return tables

@@ -1,4 +1,4 @@
-"""What `cocal models` prints."""
+"""Tables of `cocal models`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cocal.classify.page import card_sections
 
 
 def models_table(found: Sequence[Found]) -> Table:
-    """One row per model: what its card says, unverified; or why its card cannot be read."""
+    """One row per model: content of its card, unverified; or why the card cannot be read."""
     table = Table("id", "estimator", "features", "target", "F1 in validation", "folder")
     for one in found:
         card = one.card
@@ -42,7 +42,7 @@ def _f1(card: ModelCard) -> str:
 
 
 def card_tables(card: ModelCard) -> Iterator[Table]:
-    """The sections of a card's page."""
+    """The sections of the page of a card."""
     for section in card_sections(card):
         table = Table(
             *section.head, title=section.title, caption=section.note, show_header=bool(section.head)
@@ -54,7 +54,7 @@ def card_tables(card: ModelCard) -> Iterator[Table]:
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """One line per model: holds, or refused and why."""
+    """One line per model: valid, or refused with the reason."""
     return [
         f"{v.folder}: REFUSED: {v.refusal}"
         if v.refusal
