@@ -128,3 +128,12 @@ def test_notes_are_joined_by_semicolons():
 def test_the_page_of_notes_is_made_from_the_declarations():
     made = runpy.run_path(str(ROOT / "docs" / "make_notes.py"))
     assert (ROOT / "docs" / "notes.md").read_text(encoding="utf-8") == made["page"]()
+
+
+def test_no_declared_note_is_unused():
+    made = {
+        call.args[0].value
+        for place, call in _calls()
+        if not place.startswith("notes/") and call.args and isinstance(call.args[0], ast.Constant)
+    }
+    assert set(note_types()) - made == set()

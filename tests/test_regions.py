@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from cocal.errors import InputError
 from cocal.grid import Window, cell_area_units, hectares, project, tiles, transformer, zone_box
+from cocal.notes import Note
 from cocal.regions import (
     Regions,
     RegionSettings,
@@ -355,7 +356,7 @@ def test_an_invalid_polygon_is_made_valid_and_named_in_the_notes(write: Write) -
     regions = read(write("a.gpkg", {"bow": bow}))
     # two triangles of 100 m x 50 m / 2 each: 5,000 m2
     assert regions.table["polygon_ha"][0] == pytest.approx(0.5, rel=1e-3)
-    assert any("made valid" in n and "'bow'" in n for n in regions.notes)
+    assert Note("region_polygons_made_valid", file="a.gpkg", regions=("bow",)) in regions.notes
 
 
 def test_the_direction_of_rings_does_not_change_an_area(write: Write) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, Period
 from cocal.errors import InputError
 from cocal.estimate import compare, unmatched_official, write_comparison
+from cocal.notes import with_text
 
 PERIODS = [Period("2024", date(2024, 1, 1), date(2024, 12, 31))]
 
@@ -59,7 +60,7 @@ def compared(
         areas_table, field, figures, target="coca", same_definitions=["productive coca"], periods=PERIODS,
         max_unobserved=0.05,
     )  # fmt: skip
-    return table.set_index("region_id")
+    return with_text(table).set_index("region_id")
 
 
 def test_an_estimate_beside_its_official_figure_is_within_or_not() -> None:

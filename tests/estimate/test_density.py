@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cocal.errors import UsageError
 from cocal.estimate import density_table, public_density
-from cocal.estimate.density import CELL_COLUMNS, WITHHELD, WITHHELD_TOO, cell_rows
+from cocal.estimate.density import CELL_COLUMNS, cell_rows
+from cocal.notes import Note
 
 REGIONS = pd.DataFrame({"region_id": ["N", "S"], "country": ["PE", "BO"]})
 HA = 10**10
@@ -51,7 +52,8 @@ def test_a_square_with_few_plots_is_withheld_and_none_follows_from_its_regions_t
     public = public_density(table, 3)
     assert "plots" not in public.columns
     # N has one square with few plots: the square without coca, the least of the others, is withheld with it
-    assert public["notes"].tolist() == ["", WITHHELD, WITHHELD_TOO, "", WITHHELD, WITHHELD, ""]
+    few, other = (Note("withheld_few_plots"),), (Note("withheld_would_follow"),)
+    assert public["notes"].tolist() == [(), few, other, (), few, few, ()]
     assert public["mapped_ha"].isna().tolist() == [False, True, True, False, True, True, False]
     assert public["mapped_ha"].dropna().tolist() == [Decimal(5), Decimal(2), Decimal(7)]
 

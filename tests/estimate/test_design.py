@@ -9,6 +9,7 @@ from estimate_tables import olofsson, random_design, sample_of, strata_of
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas
+from cocal.notes import Note, render
 
 
 def estimated(sample: pd.DataFrame, strata: pd.DataFrame, **changes: object) -> Estimate:
@@ -94,7 +95,8 @@ def test_points_that_were_not_reached_are_told_as_non_response() -> None:
         sample.assign(inclusion_probability=sample["stratum"].map({"a": 0.1, "b": 0.025})), pixels
     )
     assert len(estimate.warnings) == 1
-    assert "'b': about 20 % of the planned points" in estimate.warnings[0]
+    assert estimate.warnings[0].code == "non_response"
+    assert "'b': about 20 % of the planned points" in render(estimate.warnings[0], "en")
 
 
 def test_one_stratum_with_two_probabilities_is_refused() -> None:
@@ -170,7 +172,11 @@ def test_collapse_merges_what_it_names_and_equals_a_table_merged_by_hand() -> No
 def test_collapse_of_strata_sampled_at_different_rates_says_what_it_assumes() -> None:
     sample, strata = TWO
     estimate = estimated(sample, strata, collapse=("a+b",))
-    assert "different rates (a: 10 points in 100 ha, b: 20 points in 1000 ha)" in estimate.warnings[0]
+    assert estimate.warnings == (
+        Note("merged_at_different_rates", strata=("a", "b"), points=(10, 20), hectares=(100, 1000)),
+    )
+    text = "merged strata a, b were sampled at different rates (10, 20 points in 100, 1000 ha)"
+    assert render(estimate.warnings[0], "en").startswith(text)
 
 
 def test_collapse_mends_an_empty_stratum_and_a_wrong_name_is_refused() -> None:

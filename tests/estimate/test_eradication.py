@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cocal.contracts import AREA_COLUMNS, Period
 from cocal.errors import InputError
 from cocal.estimate import ERADICATION_COLUMNS, eradication_table
+from cocal.notes import with_text
 
 OFFICIAL = Path(__file__).parents[2] / "configs" / "official"
 PERIODS = [
@@ -59,7 +60,7 @@ def made(
         stock() if stands is None else stands, periods, target="coca", max_unobserved=0.05,
     )  # fmt: skip
     assert tuple(table.columns) == ERADICATION_COLUMNS
-    return table
+    return with_text(table)
 
 
 def why(*tables: pd.DataFrame | None) -> list[str]:

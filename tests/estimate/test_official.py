@@ -14,6 +14,7 @@ import pytest
 
 from cocal.contracts import AREA_COLUMNS, Period
 from cocal.estimate import compare, unmatched_official
+from cocal.notes import with_text
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = ROOT / "configs" / "official"
@@ -156,11 +157,12 @@ def areas(*region_ids: str) -> pd.DataFrame:
 
 
 def test_the_table_can_be_compared_and_says_where_a_series_breaks() -> None:
-    made = compare(
+    table = compare(
         areas("PE-21", "PE", "PE-210999"), None, COCA, target="coca",
         same_definitions=["area under coca bush in production"],
         periods=[Period("2018", date(2018, 1, 1), date(2018, 12, 31))], max_unobserved=0.1,
-    ).set_index("region_id")  # fmt: skip
+    )  # fmt: skip
+    made = with_text(table).set_index("region_id")
     assert made["official_ha"].tolist()[:2] == [7205, 54134]
     mapped_only = "no estimate: the difference is of the mapped area"
     assert made.loc["PE-21", "why_not_comparable"] == (

@@ -15,6 +15,7 @@ from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.estimate import count_units, estimate_areas, estimate_files, mapped_table, with_estimates
 from cocal.estimate.result import FIGURES
+from cocal.notes import Note
 from cocal.scheme import ClassScheme
 
 COLOURS = {"coca": "#aa0000", "forest": "#00aa00", "pasture": "#aaaa00"}
@@ -95,15 +96,15 @@ def test_estimates_stand_beside_the_mapped_hectares_and_never_in_their_place() -
     assert (row["estimated_ha"], row["ci_low_ha"]) == (figures["area_ha"], figures["ci_low_ha"])
     assert (row["n_reference"], row["confidence"]) == (figures["n"], 0.95)
     assert (row["interval"], row["estimator"]) == ("gamma", "stratified")
-    assert row["notes"] == "estimate covers the observed area only"
+    assert row["notes"] == (Note("observed_area_only"),)
 
 
 def test_a_region_without_points_and_the_unobserved_row_stay_without_an_estimate() -> None:
     cells = with_estimates(the_map(), estimated(*random_design(11))).set_index(["region_id", "class"])
     assert np.isnan(cells.loc[("R2", "coca"), "estimated_ha"])
-    assert cells.loc[("R2", "coca"), "notes"] == "n too small: no sample point in this region"
+    assert cells.loc[("R2", "coca"), "notes"] == (Note("n_too_small_no_point_in_region"),)
     assert np.isnan(cells.loc[("R1", "unobserved"), "estimated_ha"])
-    assert cells.loc[("R1", "unobserved"), "notes"] == ""
+    assert cells.loc[("R1", "unobserved"), "notes"] == ()
     assert cells.loc[("R1", "unobserved"), "n_reference"] is pd.NA
 
 

@@ -289,7 +289,7 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         {"level": "zone", "id": "z1", "name": "Parque <b>", "kind": "protected"} | place | figures,
         {"level": "kind", "id": "outside", "name": "outside", "kind": "outside"} | place,
         {"level": "limit", "id": "l1", "name": "l1", "kind": "authorised+protected"} | place | figures | over
-        | {"limit_lies": "above the interval", "source": "Ley inventada"},
+        | {"limit_lies": "above", "source": "Ley inventada"},
     ]  # fmt: skip
     claim = {
         "region_id": "r0", "from_period": "2022", "to_period": last, "source": "autoridad inventada",

@@ -6,10 +6,9 @@ from typing import get_args
 import pytest
 
 import cocal.report
-from cocal.estimate import TOO_SMALL
+from cocal.notes import Note, joined
 from cocal.report.content import Kind
 from cocal.report.texts import LANGUAGES, Wording, texts
-from cocal.run.measure.applicability import OUTSIDE_NOTE
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
@@ -112,8 +111,12 @@ def test_a_reason_with_figures_is_told_with_the_numbers_of_the_language(voices):
 
 def test_the_notes_that_measuring_writes_are_told_in_spanish(voices):
     es, _ = voices
-    notes = f"{TOO_SMALL}: no sample point in this region; {OUTSIDE_NOTE.format(4.4)}; {TOO_SMALL}"
-    assert es.phrase("why", notes) == (
+    notes = (
+        Note("n_too_small_no_point_in_region"),
+        Note("model_not_applicable", share=0.044),
+        Note("n_too_small"),
+    )
+    assert es.phrase("why", joined(notes, "en")) == (
         "muy pocos puntos: ningún punto de la muestra en esta región; "
         "el 4,4 % de lo mapeado está donde el modelo no es aplicable; muy pocos puntos"
     )

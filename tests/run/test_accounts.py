@@ -20,6 +20,7 @@ from small_world import EPSG, make_world, write_csv, write_geojson, write_region
 from cocal.config import read_config
 from cocal.errors import InputError
 from cocal.grid import Window, cell_area_units, project
+from cocal.notes import joined, notes_by_row
 from cocal.regions import owned, read_regions
 from cocal.run import run
 from cocal.run.tables import read_own_csv
@@ -315,3 +316,25 @@ def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):
         run(read_config(other.config), last="measure")
     log = json.loads((other.root / "run.json").read_text(encoding="utf-8"))
     assert log["stages"] == {}, "it is refused before any work"
+
+
+def test_the_tables_of_notes_hold_the_notes_of_every_table_for_programs(world):
+    for file, names in (
+        ("notes", ("hectares", "countries", "groups", "change", "legal")),
+        ("comparison_notes", ("comparison", "eradication")),
+    ):
+        notes = read_own_csv(world.root / f"{file}.csv")
+        pd.testing.assert_frame_equal(pd.read_parquet(world.root / "files" / f"{file}.parquet"), notes)
+        for name in names:
+            table = read_own_csv(world.root / f"{name}.csv")
+            text = table["notes" if "notes" in table else "why_not_comparable"].fillna("")
+            rows = notes_by_row(notes, name, len(table))
+            assert [joined(own, "en") for own in rows] == text.tolist()
+            assert any(rows), name
+            keys = notes[notes["table"] == name]
+            for row, key in zip(keys["row"], keys["keys"], strict=True):
+                assert {k: str(table[k].fillna("")[row]) for k in json.loads(key)} == json.loads(key)
+    estimates = json.loads((world.root / "estimates.json").read_text())
+    warnings = read_own_csv(world.root / "notes.csv").query("table == 'estimates'")
+    assert [w["code"] for e in estimates.values() for w in e["warnings"]] == warnings["code"].tolist()
+    assert set(warnings["level"]) == {"warning"}

@@ -14,6 +14,7 @@ from small_world import DAYS, make_world
 from cocal.classify.settings import PriorSettings
 from cocal.config import read_config
 from cocal.grid import Window
+from cocal.notes import Note
 from cocal.regions import owned, read_regions
 from cocal.run.measure.applicability import with_applicability
 from cocal.run.worker.prior import prior_of
@@ -74,7 +75,11 @@ def test_a_quarter_of_the_land_is_a_cover_that_no_label_has_and_is_found(world):
 
 def test_the_table_without_counts_outside_has_no_note():
     areas = pd.DataFrame(
-        {"class": ["coca", "unobserved"], "mapped_ha": [Decimal(2), Decimal(0)], "notes": ["a", ""]}
+        {
+            "class": ["coca", "unobserved"],
+            "mapped_ha": [Decimal(2), Decimal(0)],
+            "notes": [(Note("n_too_small"),), ()],
+        }
     )
 
     class Scheme:
@@ -86,8 +91,8 @@ def test_the_table_without_counts_outside_has_no_note():
     assert found["outside_ha"].tolist() == [Decimal("0.5"), Decimal(0)]
     assert found["doubt_ha"].tolist() == [Decimal("0.1"), Decimal(0)]
     assert found["notes"].tolist() == [
-        "a; 25.0 % of the mapped hectares lie where the model does not apply",
-        "",
+        (Note("n_too_small"), Note("model_not_applicable", share=0.25)),
+        (),
     ]
 
 

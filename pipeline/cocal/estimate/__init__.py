@@ -24,7 +24,7 @@ from cocal.estimate.legal import LEGAL_COLUMNS, legal_domains, legal_table
 from cocal.estimate.mapped import count_units, country_table, exact_ha, format_ha, mapped_table, region_areas
 from cocal.estimate.measure import measure
 from cocal.estimate.reference_error import sensitivity_band
-from cocal.estimate.result import TOO_SMALL, Estimate, with_estimates
+from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
@@ -37,7 +37,6 @@ __all__ = [
     "INTERVALS",
     "LEGAL_COLUMNS",
     "MIN_REGION_POINTS",
-    "TOO_SMALL",
     "Estimate",
     "ExpectedInterval",
     "Strata",

@@ -11,7 +11,7 @@ import pandas as pd
 from cocal.estimate.assisted import assisted_areas
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.result import TOO_SMALL, Estimate
+from cocal.estimate.result import Estimate
 from cocal.estimate.settings import ASSISTED, MIN_REGION_POINTS, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
@@ -22,6 +22,7 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
+from cocal.notes import Note, note_column
 
 
 def estimate_areas(
@@ -73,7 +74,7 @@ def estimate_areas(
         total,
         regions,
         _strata_table(design.strata),
-        (*design.warnings, *_cautions(total, estimator, interval)),
+        (*design.warnings, *_warnings(total, estimator, interval)),
     )
 
 
@@ -90,24 +91,18 @@ def _figures(design: Design, domains: Domains, interval: str, confidence: float)
     return figures
 
 
-def _cautions(total: pd.DataFrame, estimator: str, interval: str) -> list[str]:
-    """What a reader of the result must know, in words."""
-    cautions = []
+def _warnings(total: pd.DataFrame, estimator: str, interval: str) -> list[Note]:
+    """Limits of the result that its figures do not show."""
+    warnings = []
     if estimator == "systematic":
-        cautions.append(
-            "systematic sample: the standard errors are those of a simple random sample, "
-            "for want of an unbiased one; they are mostly too large"
-        )
+        warnings.append(Note("systematic_standard_error"))
     flat = total.loc[total["standard_error_ha"] == 0, "class"].tolist()
     if flat and interval == "wald":
-        cautions.append(
-            f"zero width of the wald interval for {', '.join(flat)}: no point speaks against the estimate, "
-            "which does not make it certain; use the default interval"
-        )
+        warnings.append(Note("wald_zero_width", classes=flat))
     unmapped = total.loc[total["users_accuracy"].isna(), "class"].tolist()
     if unmapped:
-        cautions.append(f"no user's accuracy for {', '.join(unmapped)}: no sample point has this map class")
-    return cautions
+        warnings.append(Note("no_users_accuracy", classes=unmapped))
+    return warnings
 
 
 def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
@@ -124,7 +119,8 @@ def _with_notes(figures: pd.DataFrame, design: Design) -> pd.DataFrame:
     figures.insert(0, "region", np.repeat(np.array(design.regions, dtype=object), k))
     figures.insert(2, "n", np.repeat(n.astype(np.int64), k))
     figures.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
-    return figures.assign(notes=np.where(few, TOO_SMALL, ""))
+    notes = ((Note("n_too_small"),) if small else () for small in few)
+    return figures.assign(notes=note_column(notes, figures.index))
 
 
 def _strata_table(strata: Strata) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cocal.errors import InputError
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import sum_by
+from cocal.notes import Note
 
 SAME_RATE = 1.1
 """Strata whose sampling rates differ by more than this factor are not merged without a warning."""
@@ -18,7 +19,7 @@ SAME_RATE = 1.1
 
 def merge_strata(
     stratum: NDArray[np.int64], strata: Strata, collapse: Sequence[str | Sequence[str]]
-) -> tuple[NDArray[np.int64], Strata, tuple[str, ...]]:
+) -> tuple[NDArray[np.int64], Strata, tuple[Note, ...]]:
     """(stratum index per point, strata, warnings) after merging the groups that `collapse` names.
 
     A name is a stratum (`A`: then A+B merges within each region) or a stratum of one region (`A@R1`).
@@ -82,18 +83,21 @@ def _merged(kept: NDArray[np.int64], new: NDArray[np.int64], names: dict[int, st
     )
 
 
-def _rate_warnings(new: NDArray[np.int64], n: NDArray[np.int64], strata: Strata) -> tuple[str, ...]:
+def _rate_warnings(new: NDArray[np.int64], n: NDArray[np.int64], strata: Strata) -> tuple[Note, ...]:
     rate = n / strata.area_ha
     low, high = np.full(int(new.max()) + 1, np.inf), np.zeros(int(new.max()) + 1)
     np.minimum.at(low, new, rate)
     np.maximum.at(high, new, rate)
     labels, warnings = strata.labels, []
     for group in np.flatnonzero(high > SAME_RATE * low):
-        each = ", ".join(
-            f"{labels[i]}: {n[i]} points in {strata.area_ha[i]:.6g} ha" for i in np.flatnonzero(new == group)
-        )
+        own = np.flatnonzero(new == group)
+        names = tuple(labels[i] for i in own)
         warnings.append(
-            f"merged strata were sampled at different rates ({each}); the estimate holds only if they "
-            "hold the same share of each class"
+            Note(
+                "merged_at_different_rates",
+                strata=names,
+                points=n[own].tolist(),
+                hectares=strata.area_ha[own].tolist(),
+            )
         )
     return tuple(warnings)

@@ -1,6 +1,6 @@
 """Estimates beside what field records claim and what the agencies publish, with why they may differ.
 
-A difference is arithmetic; whether it means anything is said by `within_interval` and, in words, by
+A difference is arithmetic; whether it means anything is stated by `within_interval` and by the notes in
 `why_not_comparable`. Published surveys speak of one day (31 December), one definition of coca and one
 set of zones, rounded; a map speaks of its period, its scheme and what the clouds left open.
 """
@@ -16,6 +16,7 @@ import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, COMPARISON_COLUMNS, Period, check_table
 from cocal.errors import InputError
+from cocal.notes import Note, note_column
 
 _FIELD = ("region_id", "period", "class", "field_ha")
 _OFFICIAL = ("region_id", "coca_ha", "source")
@@ -74,8 +75,11 @@ def compare(
             own += _absence_reasons(years.get(row["region_id"], []))
         else:
             own += _official_reasons(row, same_definitions, known.get(row["period"]))
-        reasons.append("; ".join([*own, *_coverage_reasons(row, max_unobserved)]))
-    table = rows.assign(official_source=rows["official_source"].fillna(""), why_not_comparable=reasons)
+        reasons.append((*own, *_coverage_reasons(row, max_unobserved)))
+    table = rows.assign(
+        official_source=rows["official_source"].fillna(""),
+        why_not_comparable=note_column(reasons, rows.index),
+    )
     return check_table(table[list(COMPARISON_COLUMNS)], COMPARISON)
 
 
@@ -123,11 +127,11 @@ def _official_table(official: pd.DataFrame | None) -> pd.DataFrame:
             "official_rounded_to_ha": pd.to_numeric(official.get("rounded_to_ha", empty)),
         }
     )
-    return table.assign(series_before=_series_before(table))
+    return table.assign(series_before=pd.Series(_series_before(table), table.index, dtype=object))
 
 
-def _series_before(table: pd.DataFrame) -> list[str]:
-    """Per figure the series, as `name (period)`, of the region's period before it; "" if it goes on.
+def _series_before(table: pd.DataFrame) -> list[tuple[list[str], str] | None]:
+    """Per figure the series of the region's period before it, and that period; None if the series goes on.
 
     Periods are ordered as texts. One that was published in two series ties them: the next figure goes on
     in either.
@@ -136,12 +140,12 @@ def _series_before(table: pd.DataFrame) -> list[str]:
     series: dict[str, dict[str, set[str]]] = {}
     for region, period, own in rows:
         series.setdefault(region, {}).setdefault(period, set()).add(own)
-    before = []
+    before: list[tuple[list[str], str] | None] = []
     for region, period, own in rows:
         last = max((p for p in series[region] if p < period), default=None)
         names = series[region][last] if last is not None else {own}
-        broken = own not in names and "" not in {own, *names}
-        before.append(f"{' and '.join(sorted(names))} ({last})" if broken else "")
+        broken = last is not None and own not in names and "" not in {own, *names}
+        before.append((sorted(names), str(last)) if broken else None)
     return before
 
 
@@ -176,78 +180,72 @@ def _wrong_optional(table: pd.DataFrame) -> list[str]:
     return problems
 
 
-def _estimate_reasons(row: Mapping[Hashable, Any]) -> list[str]:
+def _estimate_reasons(row: Mapping[Hashable, Any]) -> list[Note]:
     if pd.isna(row["estimated_ha"]):
-        return ["no estimate: the difference is of the mapped area"]
-    return ["no interval: n too small"] if pd.isna(row["ci_low_ha"]) else []
+        return [Note("no_estimate_mapped_difference")]
+    return [Note("no_interval")] if pd.isna(row["ci_low_ha"]) else []
 
 
-def _absence_reasons(years: Sequence[str]) -> list[str]:
-    if years:
-        return [f"period differs: official figures are for {', '.join(years)}"]
-    return ["no official figure for this region"]
+def _absence_reasons(years: Sequence[str]) -> list[Note]:
+    return [Note("period_differs", periods=years) if years else Note("no_official_figure")]
 
 
 def _official_reasons(
     row: Mapping[Hashable, Any], same_definitions: Sequence[str], period: Period | None
-) -> list[str]:
+) -> list[Note]:
     """Definition, date, series, zone and rounding of an official figure, where they stand against it."""
     reasons = []
     definition, series = row["official_definition"], row["official_series"]
     if not definition:
-        reasons.append("definition of the official figure is not stated")
+        reasons.append(Note("definition_not_stated"))
     elif definition not in same_definitions:
-        reasons.append(f"definition differs or is not known to be the same: {definition}")
+        reasons.append(Note("definition_differs", definition=definition))
     reasons += _date_reasons(row["official_reference_date"], period)
-    if row["series_before"]:
-        reasons.append(
-            f"series break: {series} follows {row['series_before']}, "
-            "the difference of the two figures is not a change"
-        )
+    if isinstance(row["series_before"], tuple):
+        before, last = row["series_before"]
+        reasons.append(Note("series_break", series=series, before=before, period=last))
     if row["official_split_from"]:
-        reasons.append(
-            f"zone split: split from {row['official_split_from']}, older figures are of other ground"
-        )
+        reasons.append(Note("zone_split", zone=row["official_split_from"]))
     return reasons + _rounding_reasons(row)
 
 
-def _date_reasons(stated: str, period: Period | None) -> list[str]:
+def _date_reasons(stated: str, period: Period | None) -> list[Note]:
     if not stated:
         return []
     try:
         day = date.fromisoformat(stated[:10])
     except ValueError:
-        return [f"reference date {stated!r} is not a date"]
+        return [Note("reference_date_invalid", stated=stated)]
     if period is None or period.start <= day <= period.end:
         return []
-    return [f"date differs: the official figure is of {day}, the map of {period.start} to {period.end}"]
+    return [Note("date_differs", day=day, start=period.start, end=period.end)]
 
 
-def _rounding_reasons(row: Mapping[Hashable, Any]) -> list[str]:
+def _rounding_reasons(row: Mapping[Hashable, Any]) -> list[Note]:
     """The half step that rounding may have moved the figure, where it is what decides."""
     step = row["official_rounded_to_ha"]
     if not step > 0:
         return []
     if abs(row["difference_ha"]) <= step / 2:
-        return [f"rounding: the difference is within that of the official figure, to {step:g} ha"]
+        return [Note("rounding_covers_difference", step_ha=step)]
     least, most = row["official_ha"] - step / 2, row["official_ha"] + step / 2
     low, high = row["ci_low_ha"], row["ci_high_ha"]
     if least <= high and most >= low and not low <= least <= most <= high:
-        return [f"rounding: to {step:g} ha, which decides whether the figure is within the interval"]
+        return [Note("rounding_decides_within", step_ha=step)]
     return []
 
 
-def _coverage_reasons(row: Mapping[Hashable, Any], max_unobserved: float) -> list[str]:
+def _coverage_reasons(row: Mapping[Hashable, Any], max_unobserved: float) -> list[Note]:
     """What the official figure and what the map leave out of the region."""
     reasons = []
     coverage = row["official_coverage"]
     if not pd.isna(coverage) and coverage:
         share = pd.to_numeric(coverage, errors="coerce")
         if pd.isna(share):
-            reasons.append(f"coverage of the official figure: {coverage}")
+            reasons.append(Note("official_coverage", coverage=coverage))
         elif share < 1:
-            reasons.append(f"coverage of the official figure: {100 * share:g} % of the region")
+            reasons.append(Note("official_coverage_share", share=share))
     unobserved = 1 - float(row["observed_fraction"])
     if not unobserved <= max_unobserved:
-        reasons.append(f"{100 * unobserved:.1f} % of the region was not observed")
+        reasons.append(Note("region_unobserved", share=unobserved))
     return reasons

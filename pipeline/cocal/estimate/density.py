@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from cocal.contracts import NO_DATA
 from cocal.errors import UsageError
 from cocal.estimate.mapped import exact_ha
+from cocal.notes import Note, note_column
 
 CELL_COLUMNS = ("region", "owned_units", "unobserved_units", "target_units", "plots")
-WITHHELD = "withheld: too few plots"
-WITHHELD_TOO = "withheld: another square of the region would follow from it"
 
 _TOUCHING = np.ones((3, 3), dtype=int)
 
@@ -117,7 +116,7 @@ def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
             "density.min_plots", "2 or more", str(min_plots), "state how many plots hide each other"
         )
     few = (table["mapped_ha"] > 0) & (table["plots"] < min_plots)
-    notes = np.where(few, WITHHELD, "").astype(object)
+    notes: list[tuple[Note, ...]] = [(Note("withheld_few_plots"),) if own else () for own in few]
     alone = few.groupby([table["region_id"], table["period"]]).transform("sum") == 1
     for _, group in table[alone].groupby(["region_id", "period"]):
         others = group[~few[group.index]]
@@ -127,6 +126,6 @@ def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
                 for ha, name in zip(others["mapped_ha"], others["cell_id"], strict=True)
             ]
             least = others.index[min(range(len(order)), key=order.__getitem__)]
-            notes[table.index.get_loc(least)] = WITHHELD_TOO
-    shown = table["mapped_ha"].where(pd.Series(notes == "", index=table.index), None)
-    return table.drop(columns="plots").assign(mapped_ha=shown, notes=notes)
+            notes[list(table.index).index(least)] = (Note("withheld_would_follow"),)
+    shown = table["mapped_ha"].where(pd.Series([not own for own in notes], index=table.index), None)
+    return table.drop(columns="plots").assign(mapped_ha=shown, notes=note_column(notes, table.index))

@@ -19,6 +19,7 @@ from cocal.errors import InputError
 from cocal.estimate.collapse import merge_strata
 from cocal.estimate.strata import Strata, strata_from_table
 from cocal.estimate.weights import check_purposive, check_simple_random, check_weights
+from cocal.notes import Note
 
 SIMPLE_RANDOM = ("simple", "systematic", "poststratified", "difference", "regression")
 """Estimators whose sample is one simple random (or systematic) sample of the whole frame."""
@@ -52,7 +53,7 @@ class Design:
     cells: Cells
     classes: tuple[str, ...]
     regions: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Note, ...]
 
     @property
     def n(self) -> int:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cocal.contracts import AREAS, Period, check_table
 from cocal.errors import InputError
+from cocal.notes import Note, note_column
 
 QUANTITIES = ("cleared", "new", "replanted")
 ERADICATION_COLUMNS = (
@@ -79,13 +80,12 @@ def eradication_table(
     claimed, low, high = rows["claimed_ha"], rows["cleared_ci_low_ha"], rows["cleared_ci_high_ha"]
     inside = ((claimed >= low) & (claimed <= high)).astype("boolean")
     cleared = rows["cleared_estimated_ha"].fillna(rows["cleared_mapped_ha"])
+    reasons = [_reasons(row, known, max_unobserved) for row in rows.to_dict("records")]
     table = rows.assign(
         cleared_n=rows["cleared_n"].astype("Int64"),
         claimed_minus_seen_ha=claimed - cleared,
         within_interval=inside.mask(claimed.isna() | low.isna() | high.isna()),
-        why_not_comparable=[
-            "; ".join(_reasons(row, known, max_unobserved)) for row in rows.to_dict("records")
-        ],
+        why_not_comparable=note_column(reasons, rows.index),
         **{name: rows[name].fillna("") for name in ("from_period", "source", "cleared_from", "cleared_to")},
     )
     return table[list(ERADICATION_COLUMNS)]
@@ -154,64 +154,71 @@ def _stock(own: pd.DataFrame, when: str, period: str) -> pd.DataFrame:
     )
 
 
-def _reasons(row: Mapping[Any, Any], known: Mapping[str, Period], max_unobserved: float) -> list[str]:
-    """In words, why the claim and what was seen are not the same quantity."""
+def _reasons(row: Mapping[Any, Any], known: Mapping[str, Period], max_unobserved: float) -> tuple[Note, ...]:
+    """Why the claim and the clearings on the maps are not the same quantity."""
     reasons = []
     if pd.isna(row["claimed_ha"]):
-        reasons.append("no claim for this region and period")
+        reasons.append(Note("no_claim"))
     if pd.isna(row["from_period"]):
-        return [*reasons, "no maps of this region before and after the clearings"]
+        return (*reasons, Note("no_maps_around_clearings"))
     if pd.isna(row["cleared_estimated_ha"]):
-        reasons.append("no paired points: the difference is of the mapped clearings")
+        reasons.append(Note("no_paired_points"))
     elif pd.isna(row["cleared_ci_low_ha"]):
-        reasons.append("no interval: n too small")
+        reasons.append(Note("no_interval"))
     if not pd.isna(row["claimed_ha"]):
         if row["coverage"]:
-            reasons.append(f"coverage of the claim: {row['coverage']}")
+            reasons.append(Note("claim_coverage", coverage=row["coverage"]))
         reasons += _day_reasons(row, known[row["from_period"]], known[row["to_period"]])
         reasons += _stock_reasons(row)
-    return reasons + _unseen_reasons(row, max_unobserved)
+    return (*reasons, *_unobserved_reasons(row, max_unobserved))
 
 
-def _unseen_reasons(row: Mapping[Any, Any], max_unobserved: float) -> list[str]:
-    unseen = [1 - row[f"observed_{when}"] for when in ("before", "after")]
-    if all(share <= max_unobserved for share in unseen):
+def _unobserved_reasons(row: Mapping[Any, Any], max_unobserved: float) -> list[Note]:
+    before, after = (1 - row[f"observed_{when}"] for when in ("before", "after"))
+    if before <= max_unobserved and after <= max_unobserved:
         return []
-    before, after = ("not known" if pd.isna(share) else f"{100 * share:.1f} %" for share in unseen)
-    return [f"unobserved ground: {before} before, {after} after"]
+    if pd.isna(before) and pd.isna(after):
+        return [Note("unobserved_unknown")]
+    if pd.isna(after):
+        return [Note("unobserved_before", before=before)]
+    if pd.isna(before):
+        return [Note("unobserved_after", after=after)]
+    return [Note("unobserved_both", before=before, after=after)]
 
 
-def _day_reasons(row: Mapping[Any, Any], before: Period, after: Period) -> list[str]:
-    """Clearings that the two maps cannot both bracket."""
+def _day_reasons(row: Mapping[Any, Any], before: Period, after: Period) -> list[Note]:
+    """Clearings whose days the two maps do not bracket."""
     if not row["cleared_from"] or not row["cleared_to"]:
-        return ["the days of the clearings are not stated"]
+        return [Note("clearing_days_not_stated")]
     first, last = date.fromisoformat(row["cleared_from"]), date.fromisoformat(row["cleared_to"])
     opens = before.end + timedelta(days=1)
     reasons = []
     if first < opens or last > after.end:
-        reasons.append(
-            f"days differ: clearings of {first} to {last} reach outside the days between the two maps, "
-            f"{opens} to {after.end}"
-        )
+        reasons.append(Note("clearing_days_outside_maps", first=first, last=last, opens=opens, end=after.end))
     if first <= after.end and last >= after.start:
-        reasons.append(
-            "days of the second map: it may still show as coca what was cleared "
-            f"from {max(first, after.start)} on"
-        )
+        reasons.append(Note("clearing_days_in_second_map", day=max(first, after.start)))
     return reasons
 
 
-def _stock_reasons(row: Mapping[Any, Any]) -> list[str]:
-    """What the stocks of the two maps say about a claim, and what they do not."""
-    sides = (row["stock_before_estimated_ha"], row["stock_after_estimated_ha"])
-    kind = "mapped" if any(map(pd.isna, sides)) else "estimated"
-    before, after = row[f"stock_before_{kind}_ha"], row[f"stock_after_{kind}_ha"]
-    reasons = []
-    if row["claimed_ha"] > before - after:
-        moved = f"fell by {before - after:,.1f}" if before >= after else f"rose by {after - before:,.1f}"
-        reasons.append(f"a difference of stocks is not the sum of clearings: the {kind} stock {moved} ha")
+def _stock_reasons(row: Mapping[Any, Any]) -> list[Note]:
+    """Claims that the stocks of the two maps cannot confirm: estimated where both are, else mapped."""
+    before, after = row["stock_before_estimated_ha"], row["stock_after_estimated_ha"]
+    mapped = pd.isna(before) or pd.isna(after)
+    if mapped:
+        before, after = row["stock_before_mapped_ha"], row["stock_after_mapped_ha"]
+    lost, reasons = before - after, []
+    if row["claimed_ha"] > lost and lost >= 0:
+        reasons.append(
+            Note("mapped_stock_fell", ha=lost) if mapped else Note("estimated_stock_fell", ha=lost)
+        )
+    elif row["claimed_ha"] > lost:
+        rise = after - before
+        reasons.append(
+            Note("mapped_stock_rose", ha=rise) if mapped else Note("estimated_stock_rose", ha=rise)
+        )
     if row["claimed_ha"] > before:
-        reasons.append(f"more was cleared than stood: {before:,.1f} ha {kind} at the first map")
+        more = Note("cleared_more_than_mapped", ha=before)
+        reasons.append(more if mapped else Note("cleared_more_than_estimated", ha=before))
     return reasons
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 
 from cocal.contracts import AREAS, UNOBSERVED, check_table
 from cocal.errors import InputError
-from cocal.estimate.result import TOO_SMALL, Estimate
+from cocal.estimate.result import Estimate
+from cocal.notes import Note, note_column
 
 AUTHORISED, PROTECTED, OUTSIDE = KINDS = ("authorised", "protected", "outside")
 OTHER = "other"
@@ -33,12 +34,8 @@ _FIGURES = {
     "region": "id", "area_ha": "estimated_ha", "standard_error_ha": "standard_error_ha",
     "ci_low_ha": "ci_low_ha", "ci_high_ha": "ci_high_ha", "n": "n",
 }  # fmt: skip
-_TOLD_PERCENT = 0.05
-"""Less ground than this, not observed, would be told as 0.0 %."""
-
-_PRESENCE = "presence of coca is not illegality: the legal status of a plot is not known here"
-_PARK = "a protected area is not a verdict: rights and rules of use within it are not known here"
-_DIFFERENCE = "estimate minus limit is a difference of sums: it points to no ground"
+_STATED_SHARE = 0.0005
+"""A smaller unobserved share would be written as 0.0 %."""
 
 
 def legal_domains(zones: pd.DataFrame, limits: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -80,8 +77,8 @@ def legal_table(
 
     Returns
     -------
-    `limit_lies` is "below the interval", "within the interval", "above the interval", "n too small" (no
-    interval) or "no estimate"; "" where the row is no limit. `over_limit_*` are the estimate and its
+    `limit_lies` is "below", "within" or "above" (the interval), "n_too_small" (no interval) or "no_estimate";
+    "" where the row is no limit. `over_limit_*` are the estimate and its
     interval minus `limit_ha`; `kind` of a limit lists the kinds of its zones, joined by "+".
 
     Raises
@@ -94,13 +91,14 @@ def legal_table(
     rows = _sums(mapped, _groups(zones, limits), target)
     rows = rows.merge(_figures(estimates, target), on=["id", "period"], how="left", sort=False)
     limit = rows["limit_ha"]
+    notes = [_notes(row, sampled=bool(estimates.get(row["period"]))) for row in rows.to_dict("records")]
     table = rows.assign(
         n=rows["n"].astype("Int64"),
         over_limit_ha=rows["estimated_ha"] - limit,
         over_limit_low_ha=rows["ci_low_ha"] - limit,
         over_limit_high_ha=rows["ci_high_ha"] - limit,
         limit_lies=[_limit_lies(row) for row in rows.to_dict("records")],
-        notes=[_notes(row, bool(estimates.get(row["period"]))) for row in rows.to_dict("records")],
+        notes=note_column(notes, rows.index),
         **{name: rows[name].fillna("") for name in ("interval", "estimator", "source")},
     )
     return table[list(LEGAL_COLUMNS)]
@@ -161,32 +159,32 @@ def _limit_lies(row: Mapping[Any, Any]) -> str:
     if row["level"] != "limit":
         return ""
     if pd.isna(row["estimated_ha"]):
-        return "no estimate"
+        return "no_estimate"
     if pd.isna(row["ci_low_ha"]) or pd.isna(row["ci_high_ha"]):
-        return TOO_SMALL
+        return "n_too_small"
     if row["limit_ha"] < row["ci_low_ha"]:
-        return "below the interval"
-    return "above the interval" if row["limit_ha"] > row["ci_high_ha"] else "within the interval"
+        return "below"
+    return "above" if row["limit_ha"] > row["ci_high_ha"] else "within"
 
 
-def _notes(row: Mapping[Any, Any], sampled: bool) -> str:
-    """What a reader of the row must know, in neutral words."""
+def _notes(row: Mapping[Any, Any], *, sampled: bool) -> tuple[Note, ...]:
+    """Limits of a row's figures, in neutral words."""
     notes = []
     if pd.isna(row["estimated_ha"]):
-        notes.append(f"{TOO_SMALL}: no sample point here" if sampled else "no estimate: mapped area only")
+        notes.append(Note("n_too_small_no_point_here") if sampled else Note("no_estimate"))
     elif pd.isna(row["ci_low_ha"]):
-        notes.append(TOO_SMALL)
-    unseen = 100 * (1 - row["observed_fraction"])
-    if unseen >= _TOLD_PERCENT:
-        notes.append(f"{unseen:.1f} % was not observed: the estimate covers the observed ground only")
+        notes.append(Note("n_too_small"))
+    unobserved = 1 - row["observed_fraction"]
+    if unobserved >= _STATED_SHARE:
+        notes.append(Note("zone_unobserved", share=unobserved))
     kinds = row["kind"].split("+")
     if kinds != [AUTHORISED]:
-        notes.append(_PRESENCE)
+        notes.append(Note("presence_not_illegality"))
     if PROTECTED in kinds:
-        notes.append(_PARK)
+        notes.append(Note("protected_not_verdict"))
     if row["level"] == "limit":
-        notes.append(_DIFFERENCE)
-    return "; ".join(notes)
+        notes.append(Note("limit_difference"))
+    return tuple(notes)
 
 
 def _check(zones: pd.DataFrame, limits: pd.DataFrame, mapped: set[str] | None = None) -> None:

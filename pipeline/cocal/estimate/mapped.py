@@ -66,7 +66,7 @@ def mapped_table(
     """areas/1: one row per region and class of the scheme, and one row `unobserved` per region.
 
     `mapped_ha` holds `Decimal`: per region the rows sum to the owned area exactly. The columns of the
-    estimate are empty (NaN, NA, "") until `with_estimates` fills them.
+    estimate are empty (NaN, NA, "", no notes) until `with_estimates` fills them.
 
     Raises
     ------
@@ -97,7 +97,8 @@ def mapped_table(
         "observed_fraction": np.repeat(observed, len(codes)),
         "n_reference": pd.array([pd.NA] * n_rows, dtype="Int64"),
         "confidence": np.full(n_rows, np.nan),
-        **{name: [""] * n_rows for name in ("interval", "estimator", "notes")},
+        **{name: [""] * n_rows for name in ("interval", "estimator")},
+        "notes": [()] * n_rows,
     }
     return check_table(pd.DataFrame(table)[list(AREA_COLUMNS)], AREAS)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import add
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cocal.contracts import AREAS, UNOBSERVED, check_table
+from cocal.notes import Note, joined, note_column, note_json, render, with_text
 from cocal.store import inert
 
 FIGURES = (
     "area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha",
     "users_accuracy", "users_accuracy_se", "producers_accuracy", "producers_accuracy_se",
 )  # fmt: skip
-TOO_SMALL = "n too small"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Estimate:
     """Hectares and accuracies of one design.
 
     `strata`: stratum, area_ha, n, one row each. `classes`: one row per class with `FIGURES`, NaN where
-    the sample says nothing. `regions`: region, class, n, notes and `FIGURES`; None if not asked for.
+    the sample has no point of them. `regions`: region, class, n, notes (tuples of `Note`) and `FIGURES`; None without regions.
     """
 
     estimator: str
@@ -36,7 +37,7 @@ class Estimate:
     classes: pd.DataFrame
     regions: pd.DataFrame | None
     strata: pd.DataFrame
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
     def to_json_dict(self) -> dict[str, Any]:
         """The estimate as JSON values; null where a figure does not exist."""
@@ -45,7 +46,9 @@ class Estimate:
             figures = _class_dicts(self.regions)
             facts = zip(*(self.regions[name].tolist() for name in ("region", "n", "notes")), strict=True)
             for (region, n, notes), (name, values) in zip(facts, figures, strict=True):
-                own = regions.setdefault(str(region), {"n": int(n), "notes": notes, "classes": {}})
+                own = regions.setdefault(
+                    str(region), {"n": int(n), "notes": joined(notes, "en"), "classes": {}}
+                )
                 own["classes"][name] = values
         return {
             "estimator": self.estimator,
@@ -57,13 +60,13 @@ class Estimate:
             "classes": dict(_class_dicts(self.classes)),
             "regions": regions,
             "n_per_stratum": dict(zip(self.strata["stratum"], self.strata["n"].tolist(), strict=True)),
-            "warnings": list(self.warnings),
+            "warnings": [note_json(warning, "en") for warning in self.warnings],
         }
 
     def to_table(self) -> pd.DataFrame:
-        """Region (`""` = all), class, n, the figures, notes: one row per region and class."""
+        """Region (`""` = all), class, n, the figures, notes in English: one row per region and class."""
         total = self.classes.assign(region="", n=self.n, notes="")
-        parts = [total] if self.regions is None else [total, self.regions]
+        parts = [total] if self.regions is None else [total, with_text(self.regions)]
         return pd.concat(parts, ignore_index=True)[["region", "class", "n", *FIGURES, "notes"]]
 
     def to_csv(self) -> str:
@@ -85,7 +88,7 @@ class Estimate:
             "",
             f"Overall accuracy {overall}; for a rare class read its own user's and producer's accuracy",
         ]
-        return "\n".join([*lines, *(f"Warning: {warning}" for warning in self.warnings)]) + "\n"
+        return "\n".join([*lines, *(f"Warning: {render(warning, 'en')}" for warning in self.warnings)]) + "\n"
 
 
 def _number(value: float) -> float | None:
@@ -151,16 +154,21 @@ def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
     check_table(areas, AREAS)
     regions = estimate.regions
     if regions is None:
-        regions = estimate.classes.iloc[:0].assign(region="", n=0, notes="")
+        regions = estimate.classes.iloc[:0].assign(region="", n=0, notes=[])
     found = regions.set_index(["region", "class"])
     keys = pd.MultiIndex.from_frame(areas[["region_id", "class"]].astype(str))
     figures = found.reindex(keys)
     known = figures["area_ha"].notna().to_numpy()
     target = (areas["class"] != UNOBSERVED).to_numpy()
     partly = known & (areas["observed_fraction"] < 1).to_numpy()
-    notes = np.where(known, figures["notes"].fillna("").to_numpy(), "")
-    notes = np.where(partly, [_joined(n, "estimate covers the observed area only") for n in notes], notes)
-    notes = np.where(target & ~known, f"{TOO_SMALL}: no sample point in this region", notes)
+    notes = [own if there else () for own, there in zip(figures["notes"], known, strict=True)]
+    notes = [
+        (*own, Note("observed_area_only")) if part else own for own, part in zip(notes, partly, strict=True)
+    ]
+    lost = target & ~known
+    notes = [
+        (Note("n_too_small_no_point_in_region"),) if no else own for own, no in zip(notes, lost, strict=True)
+    ]
     filled = areas.assign(
         estimated_ha=figures["area_ha"].to_numpy(),
         **{name: figures[name].to_numpy() for name in ("standard_error_ha", "ci_low_ha", "ci_high_ha")},
@@ -168,10 +176,6 @@ def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
         confidence=np.where(known, estimate.confidence, np.nan),
         interval=np.where(known, estimate.interval, ""),
         estimator=np.where(known, estimate.estimator, ""),
-        notes=[_joined(old, new) for old, new in zip(areas["notes"].fillna(""), notes, strict=True)],
+        notes=note_column(map(add, areas["notes"], notes), areas.index),
     )
     return check_table(filled, AREAS)
-
-
-def _joined(first: str, second: str) -> str:
-    return "; ".join(text for text in (str(first), str(second)) if text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, check_table
+from cocal.notes import with_text
 from cocal.store import atomic_path, write_csv
 
 _DECIMALS = {
@@ -26,7 +27,7 @@ _EXACT = ("mapped_ha", "outside_ha", "doubt_ha")
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     """UTF-8, comma, decimal point, line feeds; counted hectares in full, other figures to stated decimals."""
-    shown = table.copy()
+    shown = with_text(table)
     for name in shown.columns.intersection(list(_DECIMALS)):
         places = _DECIMALS[name]
         shown[name] = [
@@ -47,7 +48,7 @@ def write_tables(folder: str | Path, areas: pd.DataFrame) -> list[Path]:
     csv, parquet = Path(folder) / "hectares.csv", Path(folder) / "hectares.parquet"
     _write_csv(csv, areas)
     with atomic_path(parquet) as temporary:
-        areas.to_parquet(temporary, index=False)
+        with_text(areas).to_parquet(temporary, index=False)
     return [csv, parquet]
 
 

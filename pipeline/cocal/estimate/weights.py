@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate.strata import Strata
+from cocal.notes import Note
 
 EQUAL_WITHIN = 1e-6
 """Relative spread allowed among the inclusion probabilities of one stratum (they are stored as decimals)."""
@@ -35,7 +36,7 @@ def check_purposive(sample: pd.DataFrame) -> None:
         )
 
 
-def check_weights(sample: pd.DataFrame, stratum: NDArray[np.int64], strata: Strata) -> tuple[str, ...]:
+def check_weights(sample: pd.DataFrame, stratum: NDArray[np.int64], strata: Strata) -> tuple[Note, ...]:
     """Warnings about non-response; InputError if the inclusion probabilities contradict the strata.
 
     In a stratum of N_h pixels with n_h points, the probability is at least n_h/N_h; it is more where
@@ -73,11 +74,7 @@ def check_weights(sample: pd.DataFrame, stratum: NDArray[np.int64], strata: Stra
             "use the strata table that the sample was drawn from",
         )
     lost = used & (response < 0.995)
-    return tuple(
-        f"stratum {labels[i]!r}: about {100 * (1 - response[i]):.0f} % of the planned points gave no answer; "
-        "the estimate takes those that did as a random part of them"
-        for i in np.flatnonzero(lost)
-    )
+    return tuple(Note("non_response", stratum=labels[i], share=1 - response[i]) for i in np.flatnonzero(lost))
 
 
 def check_simple_random(strata: Strata, estimator: str) -> None:

@@ -26,6 +26,7 @@ import json
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -116,6 +117,11 @@ def note_json(note: Note, language: Language) -> dict[str, Any]:
     return {"code": note.code, "values": note.values, "text": render(note, language)}
 
 
+def note_column(cells: Iterable[tuple[Note, ...]], index: pd.Index[Any]) -> pd.Series[Any]:
+    """A column of notes for a table with this index."""
+    return pd.Series(list(cells), index=index, dtype=object)
+
+
 def with_text(table: pd.DataFrame) -> pd.DataFrame:
     """`table` as it is written: the columns of notes as English text."""
     columns = [name for name in NOTE_COLUMNS if name in table.columns]
@@ -148,9 +154,11 @@ def notes_by_row(notes: pd.DataFrame, name: str, n_rows: int) -> list[tuple[Note
 
 
 def _plain(value: Any) -> Value:
-    """A value of numpy, or a list, as a plain value that hashes and is JSON."""
+    """A value of numpy, a day or a list as a plain value that hashes and is JSON."""
     if isinstance(value, (list, tuple)):
         return tuple(_plain(v) for v in value)  # type: ignore[return-value]
+    if isinstance(value, date):
+        return value.isoformat()
     plain: Value = value.item() if hasattr(value, "item") else value
     return plain
 

@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.grid import geodesic_hectares, project
+from cocal.notes import Note, render
 from cocal.regions.settings import RegionSettings, RegionSource
 from cocal.store import canonical_json
 
@@ -43,7 +44,7 @@ class Regions:
       with one file or `sliver_between="regions"`, any two regions.
     - `sliver_m`: width up to which a gap is given away, m.
     - `sha256`: of ids, names, countries, order, polygons as given, and the two settings of gaps.
-    - `notes`: what was mended or is worth knowing, in words.
+    - `notes`: repairs of polygons, and the overlap between regions.
     """
 
     table: pd.DataFrame
@@ -52,7 +53,7 @@ class Regions:
     groups: NDArray[np.int64]
     sliver_m: float
     sha256: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -81,7 +82,7 @@ class Regions:
 def read_regions(settings: RegionSettings) -> Regions:
     """The regions of all sources, in the stated order; InputError lists every problem at once."""
     problems: list[str] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     frames = [_read_source(source, problems, notes) for source in settings.sources]
     table = pd.concat(
         [f.assign(source=i) for i, f in enumerate(frames) if f is not None] or [_NOTHING], ignore_index=True
@@ -97,9 +98,9 @@ def read_regions(settings: RegionSettings) -> Regions:
     table["exclusive_ha"] = [geodesic_hectares(g) for g in exclusive]
     _refuse(_owning_nothing(table))
     lost = table["polygon_ha"].sum() - table["exclusive_ha"].sum()
-    notes.append(f"overlap between regions: {lost:.1f} ha, owned by the first in the stated order")
+    notes.append(Note("regions_overlap", ha=lost))
     for note in notes:
-        log.info("regions: %s", note)
+        log.info("regions: %s", render(note, "en"))
     apart = settings.sliver_between == "sources" and table["source"].nunique() > 1
     groups = table["source"].to_numpy(np.int64) if apart else np.arange(len(table), dtype=np.int64)
     sha256 = _digest(table, raw, [settings.sliver_m, settings.sliver_between])
@@ -119,6 +120,12 @@ def _refuse(problems: Sequence[str]) -> None:
         )
 
 
+def _first(values: Iterable[Any]) -> list[str]:
+    """The first `_SHOWN` values, "+ 3" in the place of three more."""
+    texts = [str(v) for v in values]
+    return texts[:_SHOWN] + ([f"+ {len(texts) - _SHOWN}"] if len(texts) > _SHOWN else [])
+
+
 def _listed(values: Iterable[Any]) -> str:
     texts = [repr(v) for v in values]
     rest = len(texts) - _SHOWN
@@ -129,7 +136,7 @@ def _doubled(values: pd.Series[Any]) -> list[str]:
     return sorted(set(values[values.duplicated()]))
 
 
-def _read_source(source: RegionSource, problems: list[str], notes: list[str]) -> pd.DataFrame | None:
+def _read_source(source: RegionSource, problems: list[str], notes: list[Note]) -> pd.DataFrame | None:
     """One file as region_id, region_name, country, geometry (degrees), or None with problems added."""
     told = len(problems)
 
@@ -156,7 +163,10 @@ def _read_source(source: RegionSource, problems: list[str], notes: list[str]) ->
     )
     _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), tell)
     table["geometry"] = _polygons(
-        frame, table["region_id"], tell, lambda t: notes.append(f"{source.path}: {t}")
+        frame,
+        table["region_id"],
+        tell,
+        lambda ids: notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=ids)),
     )
     return table if len(problems) == told else None
 
@@ -235,7 +245,7 @@ def _polygons(frame: gpd.GeoDataFrame, ids: pd.Series[str], tell: Any, note: Any
         return shapes
     invalid = ~shapely.is_valid(shapes)
     if invalid.any():
-        note(f"invalid polygons made valid: region {_listed(ids[invalid])}")
+        note(_first(ids[invalid]))
     shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
     if flat.any():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
 from cocal.errors import UsageError, WorkFailedError
-from cocal.estimate import MIN_REGION_POINTS, TOO_SMALL, Strata, expected_interval, format_ha
+from cocal.estimate import MIN_REGION_POINTS, Strata, expected_interval, format_ha
 from cocal.fieldwork.design import (
     POINTS,
     WHOLE,
@@ -44,6 +44,7 @@ from cocal.fieldwork.design import (
     zones_needed,
 )
 from cocal.grid import RESOLUTION_M
+from cocal.notes import Note, joined
 from cocal.run.execute import Call, Job
 from cocal.run.state import Run
 from cocal.run.tables import given_sha256, write_own_csv
@@ -240,7 +241,7 @@ def expected_table(run: Run, frame: Frame, n: Ints, predict: Callable[..., Any])
                 "interval": interval,
                 "confidence": confidence,
                 "expected_from": _settings(run).expected.source,
-                "notes": TOO_SMALL if points < MIN_REGION_POINTS else "",
+                "notes": joined([Note("n_too_small")] if points < MIN_REGION_POINTS else [], "en"),
             }
         )
     return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cocal.errors import InputError
+from cocal.notes import with_text
 from cocal.run.state import Run
 from cocal.store import given_back, sha256_file, write_csv
 
@@ -70,10 +71,10 @@ def read_truth(path: Path) -> pd.DataFrame:
 
 
 def write_own_csv(path: Path, table: pd.DataFrame) -> None:
-    """A table of the run: UTF-8, comma, line feeds; exact hectares with ten decimals."""
+    """A table of the run: UTF-8, comma, line feeds; exact hectares with ten decimals; notes in English."""
     exact = {
         str(name): [f"{v:.10f}" if isinstance(v, Decimal) else v for v in table[name]]
         for name in table.columns
         if any(isinstance(v, Decimal) for v in table[name])
     }
-    write_csv(path, table.assign(**exact))
+    write_csv(path, with_text(table.assign(**exact)))

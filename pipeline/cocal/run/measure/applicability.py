@@ -15,6 +15,7 @@ from cocal.contracts import DISSIMILARITY_TIF, NO_DATA, PROBABILITY_NO_DATA, PRO
 from cocal.estimate import count_units
 from cocal.estimate.mapped import exact_ha
 from cocal.grid import Tile, cell_area_units
+from cocal.notes import Note, note_column
 from cocal.regions import owned
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
@@ -23,7 +24,6 @@ from cocal.run.state import Run
 from cocal.run.worker.mosaic import Source, regions_of
 from cocal.scheme import ClassScheme
 
-OUTSIDE_NOTE = "{:.1f} % of the mapped hectares lie where the model does not apply"
 _UNIT = 10_000
 """Probability of 1 on disk."""
 
@@ -78,13 +78,13 @@ def with_applicability(areas: pd.DataFrame, counts: NDArray[np.int64], scheme: C
     codes = [*scheme.codes.values(), NO_DATA]
     outside, doubt = ([exact_ha(v) for v in part[:, codes].ravel().tolist()] for part in counts)
     notes = [
-        "; ".join(filter(None, [note, OUTSIDE_NOTE.format(100 * out / mapped) if out else ""]))
-        for note, out, mapped in zip(areas["notes"], outside, areas["mapped_ha"], strict=True)
+        (*own, Note("model_not_applicable", share=float(out / mapped))) if out else own
+        for own, out, mapped in zip(areas["notes"], outside, areas["mapped_ha"], strict=True)
     ]
     return areas.assign(
         outside_ha=pd.Series(outside, dtype=object, index=areas.index),
         doubt_ha=pd.Series(doubt, dtype=object, index=areas.index),
-        notes=notes,
+        notes=note_column(notes, areas.index),
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.estimate import TOO_SMALL, estimate_change, exact_ha
+from cocal.estimate import estimate_change, exact_ha
 from cocal.fieldwork import read_strata
+from cocal.notes import Note, note_column
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import CHANGES, change_counts
@@ -87,31 +88,33 @@ def _exact(units: NDArray[np.int64]) -> pd.Series[Any]:
     return pd.Series([exact_ha(u) for u in units.tolist()], dtype=object)
 
 
-def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | str, quantity: str) -> pd.DataFrame:
-    empty = table.assign(**dict.fromkeys(_FIGURES, np.nan), n=np.nan)
-    if isinstance(estimated, str):
-        return empty.assign(notes=estimated)
-    if quantity not in _ESTIMATED:
-        return empty.assign(notes="from the maps only")
+def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | Note, quantity: str) -> pd.DataFrame:
+    if quantity not in _ESTIMATED and not isinstance(estimated, Note):
+        estimated = Note("maps_only")
+    if isinstance(estimated, Note):
+        why = note_column([(estimated,)] * len(table), table.index)
+        return table.assign(**dict.fromkeys(_FIGURES, np.nan), n=np.nan, notes=why)
     rows = estimated[estimated["quantity"] == _ESTIMATED[quantity]].set_index("region")
     found = rows.reindex(table["region_id"])
-    missing, few = found["estimated_ha"].isna(), found["ci_low_ha"].isna()
+    absent = (Note("no_paired_point_in_region"),)
+    notes = [
+        absent if pd.isna(area) else (Note("n_too_small"),) if pd.isna(low) else ()
+        for area, low in zip(found["estimated_ha"], found["ci_low_ha"], strict=True)
+    ]
     return table.assign(
         **{name: found[name].to_numpy() for name in _FIGURES},
         n=found["n"].to_numpy(dtype=float),
-        notes=np.select(
-            [missing, few], ["no point of this region was visited in both periods", TOO_SMALL], ""
-        ),
+        notes=note_column(notes, table.index),
     )
 
 
-def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -> pd.DataFrame | str:
-    """Estimated change of the target by region, "" in all; or in words why there is none."""
+def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -> pd.DataFrame | Note:
+    """Estimated change of the target by region, "" in all; or why there is none."""
     settings, records = run.config.estimate, run.config.records
     if settings is None or records is None or records.strata is None or before is None or after is None:
-        return "no probability sample"
+        return Note("no_probability_sample")
     if settings.estimator != "stratified":
-        return f"change is estimated by the stratified estimator only, not by {settings.estimator}"
+        return Note("change_needs_stratified", estimator=settings.estimator)
     labelled = [t[t["reference_class"].notna() & t["region_id"].notna()] for t in (before, after)]
     keep = ["sample_id", "stratum", "region_id", "reference_class"]
     pairs = labelled[0][keep].merge(
@@ -123,9 +126,7 @@ def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -
         pairs["stratum"] = pairs["stratum"] + " in " + pairs["region_id"]
     few = strata["stratum"][~strata["stratum"].isin(_of_pairs(pairs["stratum"]))]
     if len(few):
-        return (
-            f"fewer than {MIN_PAIRS} points visited in both periods in stratum {', '.join(sorted(few)[:5])}"
-        )
+        return Note("few_pairs_in_strata", least=MIN_PAIRS, strata=sorted(few)[:5])
     points = pairs.rename(
         columns={
             "reference_class_b": "reference_before",

@@ -13,6 +13,7 @@ import pandas as pd
 from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
+from cocal.notes import note_column
 from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
 from cocal.run.state import Run
 
@@ -47,8 +48,9 @@ def summed(areas: pd.DataFrame, column: str) -> pd.DataFrame:
     sums = country_table(areas.assign(country=areas[column]))
     known = sums.assign(region_id=sums["country"], region_name=sums["country"])
     empty = areas.iloc[:0].reindex(range(len(sums)))
-    texts = dict.fromkeys(("interval", "estimator", "notes"), "")
-    return empty.assign(**{str(name): known[name] for name in known}, **texts)[list(AREA_COLUMNS)]
+    texts = {str(name): known[name] for name in known} | dict.fromkeys(("interval", "estimator"), "")
+    notes = note_column([()] * len(sums), empty.index)
+    return empty.assign(**texts, notes=notes)[list(AREA_COLUMNS)]
 
 
 def country_areas(areas: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +75,8 @@ def estimated_countries(sample: Sample, nations: pd.DataFrame, country: pd.Serie
     """`country_areas` with estimates; `country` by region_id."""
     found = sample.estimate(country)
     assert found.regions is not None
-    whole = found.classes.assign(region=TOTAL, n=found.n, notes="")
+    notes = note_column([()] * len(found.classes), found.classes.index)
+    whole = found.classes.assign(region=TOTAL, n=found.n, notes=notes)
     both = replace(found, regions=pd.concat([found.regions, whole], ignore_index=True))
     return with_estimates(nations, seen(both))
 

@@ -30,6 +30,7 @@ from cocal.fieldwork import (
 from cocal.fieldwork import UNOBSERVED as DARK
 from cocal.fieldwork.columns import listed
 from cocal.grid import RESOLUTION_M, Tile
+from cocal.notes import Note
 from cocal.run.state import Run
 
 NO_MAP = 255
@@ -162,8 +163,7 @@ class Sample:
         )
         if not uncertain:
             return found
-        note = f"{uncertain} points where the map's class is uncertain: they count for areas, and as mapped wrongly"
-        return replace(found, warnings=(*found.warnings, note))
+        return replace(found, warnings=(*found.warnings, Note("uncertain_map_class", n=uncertain)))
 
     def with_missing(self, *, target: bool) -> pd.DataFrame:
         """The matched rows with every point that was not visited taken as the target, or as not.

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.estimate import mapped_table, region_areas, with_estimates, write_tables
+from cocal.estimate import Estimate, mapped_table, region_areas, with_estimates, write_tables
 from cocal.fieldwork import RecordSettings, agreement, read_records, recorded_hectares, response_table
+from cocal.notes import note_rows
 from cocal.run.execute import Call
 from cocal.run.measure.applicability import applicability_stage, applicability_table, with_applicability
 from cocal.run.measure.change import change_stage, change_table
@@ -34,6 +35,16 @@ from cocal.store import address, library_versions, source_digest
 
 _CODE = ("estimate", "fieldwork", "regions", "grid", "accuracy")
 _OWN_CODE = ("run/measure", "run/worker/mosaic", "run/tables")
+_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats")
+_NOTE_KEYS = {
+    "hectares": ("region_id", "period", "class"),
+    "countries": ("country", "period", "class"),
+    "groups": ("region_id", "period", "class"),
+    "change": ("region_id", "from_period", "to_period", "quantity"),
+    "legal": ("level", "id", "period"),
+    "estimates": ("period",),
+}
+"""Tables with notes -> the columns that name their rows."""
 
 
 def measure_inputs(run: Run) -> dict[str, Any]:
@@ -74,15 +85,24 @@ def measure_stage(run: Run) -> None:
     counts, changes = count_stage(run), change_stage(run)
     zones, squares, beyond = zone_stage(run), density_stage(run), applicability_stage(run)
     with run.journal.stage("measure", 1) as record, run.store.commit(":measure", inputs) as folder:
-        matched = write_measures(run, counts, beyond, folder)
+        matched = matched_records(run)
+        tables, estimates = hectares_tables(run, counts, beyond, matched)
+        warnings = pd.DataFrame(
+            {"period": list(estimates), "notes": [e.warnings for e in estimates.values()]}
+        )
+        texts = {
+            name: estimate.to_json_dict() | {"observers": agreement(matched[name], run.base.scheme.target)}
+            for name, estimate in estimates.items()
+        }
         if changes is not None:
-            write_own_csv(folder / "change.csv", change_table(run, changes, matched))
+            tables["change"] = change_table(run, changes, matched)
         if zones is not None:
-            write_own_csv(folder / "legal.csv", legal_accounts(run, zones, matched))
+            tables["legal"] = legal_accounts(run, zones, matched)
         if squares is not None:
-            write_own_csv(folder / "density.csv", squares)
+            tables["density"] = squares
         if run.minimum_unit is not None:
-            write_own_csv(folder / "minimum_unit.csv", run.minimum_unit)
+            tables["minimum_unit"] = run.minimum_unit
+        write_measures(folder, tables, texts, warnings)
         record.made += 1
 
 
@@ -106,19 +126,23 @@ def count_stage(run: Run) -> dict[str, NDArray[np.int64]]:
     return totals
 
 
-def write_measures(
-    run: Run, counts: dict[str, NDArray[np.int64]], beyond: dict[str, NDArray[np.int64]], folder: Path
-) -> dict[str, pd.DataFrame]:
-    """Write the tables of hectares and records into `folder`; the matched records by period.
+def hectares_tables(
+    run: Run,
+    counts: dict[str, NDArray[np.int64]],
+    beyond: dict[str, NDArray[np.int64]],
+    matched: dict[str, pd.DataFrame],
+) -> tuple[dict[str, pd.DataFrame], dict[str, Estimate]]:
+    """The tables of hectares and records by name, and the estimate of each period that has one.
 
-    `beyond`: per period what `applicability_stage` found, if anything.
+    Parameters
+    ----------
+    counts, beyond : by period, sums of `count_stage` and of `applicability_stage`.
+    matched : as from `matched_records`.
     """
     base, members = run.base, members_of(run)
-    matched = matched_records(run)
-    parts: dict[str, list[pd.DataFrame]] = {
-        name: [] for name in ("countries", "groups", "response", "caveats")
-    }
-    hectares, estimates = [], {}
+    country = base.regions.table.set_index("region_id")["country"]
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in _PER_PERIOD}
+    estimates = {}
     for period in run.periods:
         areas = mapped_table(counts[period.name], base.regions.table, base.scheme, period)
         nations, groups = country_areas(areas), group_areas(areas, members)
@@ -127,31 +151,42 @@ def write_measures(
             parts["response"].append(response_table(rows).assign(period=period.name))
         if rows is not None and run.config.estimate and len(frame_of(rows)):
             sample = Sample(run, rows)
-            found = sample.estimate(rows["region_id"])
-            estimates[period.name] = found.to_json_dict() | {"observers": agreement(rows, base.scheme.target)}
+            found = estimates[period.name] = sample.estimate(rows["region_id"])
             parts["caveats"].append(caveats(run, sample, found, areas).assign(period=period.name))
-            country = base.regions.table.set_index("region_id")["country"]
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
             areas = with_estimates(areas, seen(found))
         if period.name in beyond:
             areas = with_applicability(areas, beyond[period.name], base.scheme)
-        hectares.append(areas)
+        parts["hectares"].append(areas)
         parts["countries"].append(nations.drop(columns=["region_id", "region_name"]))
-        parts["groups"].append(groups)
-    every = pd.concat(hectares, ignore_index=True)
-    write_tables(folder, every)
+        if members:
+            parts["groups"].append(groups)
+    tables = {name: pd.concat(own, ignore_index=True) for name, own in parts.items() if own}
+    tables["regions"] = region_areas(counts[run.periods[0].name], base.regions.table)
     if beyond:
-        write_own_csv(folder / "applicability.csv", applicability_table(every, base.scheme.target))
-    write_own_csv(folder / "regions.csv", region_areas(counts[run.periods[0].name], base.regions.table))
-    for name, tables in parts.items():
-        if tables and (name != "groups" or members):
-            write_own_csv(folder / f"{name}.csv", pd.concat(tables, ignore_index=True))
+        tables["applicability"] = applicability_table(tables["hectares"], base.scheme.target)
     if matched:
-        write_own_csv(folder / "records.csv", pd.concat(matched.values(), ignore_index=True))
+        tables["records"] = pd.concat(matched.values(), ignore_index=True)
+    return tables, estimates
+
+
+def write_measures(
+    folder: Path,
+    tables: dict[str, pd.DataFrame],
+    estimates: dict[str, dict[str, Any]],
+    warnings: pd.DataFrame,
+) -> None:
+    """Write the tables, estimates.json and notes.csv into `folder`. `warnings`: period, notes of the estimates."""
+    write_tables(folder, tables["hectares"])
+    for name, table in tables.items():
+        if name != "hectares":
+            write_own_csv(folder / f"{name}.csv", table)
+    noted = tables | {"estimates": warnings}
+    rows = [note_rows(noted[name], name, keys) for name, keys in _NOTE_KEYS.items() if name in noted]
+    write_own_csv(folder / "notes.csv", pd.concat(rows, ignore_index=True))
     text = json.dumps(estimates, indent=2, ensure_ascii=False)
     (folder / "estimates.json").write_text(text + "\n", encoding="utf-8")
-    return matched
 
 
 def matched_records(run: Run) -> dict[str, pd.DataFrame]:

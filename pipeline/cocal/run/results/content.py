@@ -11,6 +11,7 @@ import pandas as pd
 
 from cocal import accuracy
 from cocal.contracts import UNOBSERVED
+from cocal.notes import render
 from cocal.report import (
     Accuracy,
     RecordsSummary,
@@ -70,12 +71,9 @@ def report_content(run: Run) -> ReportContent:
     )
 
 
-def _notes(run: Run) -> tuple[str, ...]:
-    """What is worth knowing of the regions, files by their names: where they lie on this machine is nobody's business."""
-    found = list(run.base.regions.notes)
-    for source in run.config.regions.sources:
-        found = [note.replace(str(source.path), source.path.name) for note in found]
-    return tuple(found)
+def _notes(run: Run) -> tuple[dict[str, str], ...]:
+    """The notes on the regions in both languages."""
+    return tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.base.regions.notes)
 
 
 def _table(root: Path, name: str) -> pd.DataFrame | None:

@@ -26,6 +26,9 @@ TABLES = (
 )  # fmt: skip
 """Tables that speak of regions, countries, groups and zones only."""
 
+NOTE_TABLES = ("notes", "comparison_notes")
+"""The notes of these tables, for programs."""
+
 _STEPS = (0.0, 1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 1e9)
 _COLOURS = ("#f3efe6", "#fee8c8", "#fdd49e", "#fdbb84", "#fc8d59", "#d7301f", "#7f0000")
 _DENSITY = Graduated(
@@ -38,7 +41,7 @@ _DENSITY = Graduated(
 def files_stage(run: Run) -> None:
     """Write files/: restricted, like the folder of the run."""
     root = run.store.root
-    names = [n for n in TABLES if (root / f"{n}.csv").exists()]
+    names = [n for n in (*TABLES, *NOTE_TABLES) if (root / f"{n}.csv").exists()]
     inputs = {
         "tables": {name: sha256_file(root / f"{name}.csv") for name in names},
         "density": run.config.density and sha256_file(root / "density.csv"),
@@ -59,7 +62,7 @@ def files_stage(run: Run) -> None:
         write_for_others(run, out, squares)
         for name in names:
             with atomic_path(out / f"{name}.parquet") as temporary:
-                _tables(run)[name].to_parquet(temporary, index=False)
+                read_own_csv(root / f"{name}.csv").to_parquet(temporary, index=False)
         write_stac(run, out / "stac")
 
     run.one_unit("files", inputs, write)

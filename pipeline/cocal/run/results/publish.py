@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cocal.estimate import public_density
+from cocal.notes import with_text
 from cocal.report import ReportContent, report
 from cocal.run.results.content import report_content
 from cocal.run.results.files import TABLES, write_for_others
@@ -55,8 +56,9 @@ def publish_stage(run: Run) -> None:
             shutil.copyfile(root / name, out / name)
         shown = None
         if density is not None:
-            shown = public_density(read_squares(squares), density.min_plots)
-            write_own_csv(out / "density.csv", shown.assign(simulated=run.simulated))
+            public = public_density(read_squares(squares), density.min_plots)
+            write_own_csv(out / "density.csv", public.assign(simulated=run.simulated))
+            shown = with_text(public)
         write_for_others(run, out, shown)
         page = replace(report_content(run), map_overview=public_overview(run, shown), profile="public")
         report(out, _without_folders(run, page))

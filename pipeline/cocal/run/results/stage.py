@@ -10,11 +10,15 @@ import pandas as pd
 
 from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
 from cocal.estimate.eradication import QUANTITIES
+from cocal.notes import note_rows, with_text
 from cocal.run.measure import measure_inputs
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.state import Run
 from cocal.run.tables import given_sha256, read_given_csv, read_own_csv, write_own_csv
 from cocal.store import address, sha256_file, source_digest
+
+_COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
+_CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
 
 
 def compare_stage(run: Run) -> None:
@@ -47,12 +51,15 @@ def compare_stage(run: Run) -> None:
             max_unobserved=settings.max_unobserved if settings else 1.0,
         )
         write_comparison(folder, table)
-        table.to_parquet(folder / "comparison.parquet", index=False)
+        with_text(table).to_parquet(folder / "comparison.parquet", index=False)
+        notes = [note_rows(table, "comparison", _COMPARISON_KEYS)]
         if tables["official"] is not None:
             write_own_csv(folder / "unmatched.csv", unmatched_official(areas, tables["official"]))
         if tables["eradication"] is not None and settings is not None:
             claims = _eradication(run, tables["eradication"], areas, settings.max_unobserved)
             write_own_csv(folder / "eradication.csv", claims)
+            notes.append(note_rows(claims, "eradication", _CLAIM_KEYS))
+        write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
 
     run.one_unit("compare", inputs, write)
 
