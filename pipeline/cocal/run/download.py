@@ -45,7 +45,7 @@ from cocal.store import LocalStore
 
 log = logging.getLogger(__name__)
 
-Fetcher = Callable[[Fetch], bool]
+Fetcher = Callable[[Fetch], None]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def tile_dates(config: RunConfig, base: Ground, found: Sequence[Granule]) -> lis
 
 
 def _clear_enough(download: Download, listed: Sequence[TileDate]) -> Iterator[TileDate]:
-    """The tile-dates that their screens leave clear enough; those of a failed screen are skipped, and listed."""
+    """The tile-dates that are clear enough by their screens; those of a failed screen are skipped."""
     settings = download.settings
     if settings.screen == "none":
         yield from listed

@@ -135,7 +135,7 @@ def _open_hdf5(path: Path) -> Iterator[Any]:
 
 
 def cube_dtype(variable: xr.DataArray) -> np.dtype[Any]:
-    """The dtype of the values: signed integers may encode unsigned ones (`_Unsigned`, NetCDF users' guide)."""
+    """The dtype of the values: signed integers may stand for unsigned ones (`_Unsigned`, NetCDF guide)."""
     unsigned = str(variable.attrs.get("_Unsigned", "false")).lower() == "true"
     return (
         np.dtype(f"u{variable.dtype.itemsize}") if unsigned and variable.dtype.kind == "i" else variable.dtype

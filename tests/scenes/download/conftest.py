@@ -21,6 +21,18 @@ def land(tmp_path_factory) -> SmallLand:
     return make_land(tmp_path_factory.mktemp("land"))
 
 
+def forget_tokens() -> None:
+    """Drop every token of this process."""
+    for memory in (tokens._OWN, tokens._SEEN, tokens._REFUSED, tokens._STRIKES):
+        memory.clear()
+
+
+@pytest.fixture
+def new_process():
+    """Leaves the state that a new process has."""
+    return forget_tokens
+
+
 @pytest.fixture
 def credentials(monkeypatch, tmp_path):
     """Credentials as a user gives them, and no token of an earlier test."""
@@ -28,9 +40,9 @@ def credentials(monkeypatch, tmp_path):
     monkeypatch.setenv("SH_CLIENT_SECRET", SECRET)
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "profile"))
-    tokens.forget()
+    forget_tokens()
     yield
-    tokens.forget()
+    forget_tokens()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cocal.errors import DownloadStoppedError, InputError
-from cocal.scenes.download.faults import retry_after
+from cocal.scenes.download.gate import retry_after
 from cocal.scenes.download.ledger import Ledger
 from cocal.scenes.download.limiter import Limiter
 from cocal.scenes.download.settings import BudgetSettings, LimitSettings

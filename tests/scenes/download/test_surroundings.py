@@ -18,7 +18,7 @@ from cocal.archive import list_scenes
 from cocal.config import read_config
 from cocal.errors import ConfigError, DownloadStoppedError, InputError, UsageError
 from cocal.run.download import dry_run
-from cocal.scenes.download import make_gate, tokens
+from cocal.scenes.download import make_gate
 from cocal.store import LocalStore
 
 
@@ -186,12 +186,12 @@ def test_the_border_can_be_planned_without_a_network_and_says_what_to_supply():
     "COCAL_LIVE" not in os.environ,
     reason="asks the real service: set COCAL_LIVE=1, SH_CLIENT_ID, SH_CLIENT_SECRET",
 )
-def test_live_the_real_service_brings_one_small_tile_date(land, tmp_path, download):
+def test_live_the_real_service_brings_one_small_tile_date(land, tmp_path, download, new_process):
     source = {
         "type": "sentinelhub", "base_url": "https://sh.dataspace.copernicus.eu",
         "token_url": "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",
     }  # fmt: skip
-    tokens.forget()
+    new_process()
     retry = {"attempts": 2}
     config = write_config(
         tmp_path, land, source, tile_px=96, retry=retry, simulated=False, budget={"processing_units": 3}

@@ -1,9 +1,9 @@
 """Download: scenes fetched from a service, within a budget, verified, into the same archive as imports.
 
-settings   what can be chosen                    units       what a request costs
-catalogue  granules, tile-dates, screens         estimate    what a download would take
-fetch      the tasks: one screen, one tile-date  gate        limits, budget, trying again
-hub, tokens, evalscript, body   Sentinel Hub     limiter, ledger, deadline, faults   what the gate is made of
+settings   service, budget, limits               units      cost of a request
+catalogue  granules, tile-dates, screens         estimate   cost of a download
+fetch      one screen, one tile-date             gate       limits, budget, deadline, trying again
+hub, tokens, evalscript, body   Sentinel Hub     limiter, ledger   state that workers share
 stac       STAC APIs
 """
 
@@ -23,14 +23,14 @@ __all__ = ["make_gate", "make_source"]
 
 
 def make_gate(settings: DownloadSettings) -> Gate:
-    """Limiter, ledger and rules of trying again, all below `settings.state`."""
+    """The gate of a download: limiter and ledger below `settings.state`, rules of trying again."""
     retry = settings.retry
     limiter = Limiter(settings.state, settings.limits, retry.deadline + retry.read_timeout)
     return Gate(limiter, Ledger(settings.state, settings.budget), retry)
 
 
 def make_source(source: Source, settings: DownloadSettings) -> SceneSource:
-    """The source that `source:` states. Clients are imported here: they take a second."""
+    """The source of `source:` in the configuration. Clients are imported here: that takes a second."""
     if isinstance(source, SentinelHubSource):
         from cocal.scenes.download.body import Quarantine
         from cocal.scenes.download.hub import SentinelHub

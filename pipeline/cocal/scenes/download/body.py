@@ -1,4 +1,4 @@
-"""What came over the wire, looked at whole before anything of it is kept."""
+"""Bodies of responses, verified whole before anything of them is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cocal.contracts import SCL_CLASSES
 from cocal.errors import OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.evalscript import LAND_BANDS
-from cocal.scenes.download.faults import Fault
+from cocal.scenes.download.gate import Fault
 from cocal.scenes.radiometry import QUANTIFICATION, check_offset, sample_step
 from cocal.store import atomic_path
 
@@ -33,33 +33,42 @@ NO_CACHE = 0
 
 @dataclass(frozen=True)
 class Quarantine:
-    """A folder for bodies that were not what they should be: the last one of each unit, and why."""
+    """A folder for invalid bodies: the last one of each unit, and the reason."""
 
     folder: Path
 
     def keep(self, unit: str, body: bytes, reason: str) -> None:
-        """Set a damaged body aside."""
+        """Write an invalid body and the reason."""
         with atomic_path(self.folder / f"{unit}.body") as path:
             path.write_bytes(body)
         with atomic_path(self.folder / f"{unit}.txt") as path:
             path.write_text(reason + "\n", encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """One day on one window (y, x): scenes/1 values by band, the classification, the cloud probability."""
+
+    bands: dict[str, NDArray[np.uint16]]
+    scl: NDArray[np.uint8]
+    cloud_probability: NDArray[np.uint8]
+
+
 def read_members(body: bytes) -> dict[str, bytes]:
-    """The members of a TAR, exactly those that were asked for."""
+    """The members of a TAR, which must be exactly MEMBERS."""
     try:
         with tarfile.open(fileobj=io.BytesIO(body), mode="r:*") as tar:
             files = {m.name: tar.extractfile(m) for m in tar.getmembers() if m.isfile()}
-            found = {name: file.read() for name, file in files.items() if file is not None}
+            members = {name: file.read() for name, file in files.items() if file is not None}
     except (tarfile.TarError, OSError, EOFError, ValueError) as err:
         raise Fault(f"the body is no whole TAR: {err}; it begins {body[:40]!r}") from None
-    if set(found) != MEMBERS:
-        raise Fault(f"the TAR holds {sorted(found)}, not {sorted(MEMBERS)}")
+    if set(members) != MEMBERS:
+        raise Fault(f"the TAR holds {sorted(members)}, not {sorted(MEMBERS)}")
     try:
-        json.loads(found["userdata.json"])
+        json.loads(members["userdata.json"])
     except ValueError as err:
         raise Fault(f"userdata.json is not JSON: {err}") from None
-    return found
+    return members
 
 
 def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) -> NDArray[Any]:
@@ -91,65 +100,54 @@ def _check_header(dataset: Any, window: Window, dtype: str, count: int, name: st
         raise Fault(f"{name} is " + "; ".join(problems))
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """One day on one window: scenes/1 values by band, the classification, the cloud probability."""
-
-    bands: dict[str, NDArray[np.uint16]]
-    scl: NDArray[np.uint8]
-    cloud_probability: NDArray[np.uint8]
-
-
-def check_pixels(bands: NDArray[Any], scl: NDArray[Any], seen: NDArray[np.bool_]) -> None:
-    """Pass if pixels without data have none in any band, all others some in every band, and classes exist."""
-    different = sum(int((band.astype(bool) != seen).sum()) for band in bands)
-    if different:
-        raise Fault(f"bands and data mask disagree on where there is data ({different} values)")
-    if int(scl.max(initial=0)) >= len(SCL_CLASSES) or bool(scl[~seen].any()):
-        raise Fault(f"scl holds {int(scl.max())} or classes without data")
-
-
 def read_day(body: bytes, window: Window) -> Pixels:
     """The pixels of a process response of the script ONE_DAY.
 
     Raises
     ------
     Fault
-        Members, dtype, shape, CRS, bounds, content or no data are not what they must be.
+        Members, dtype, shape, CRS, bounds, classes or no data are invalid.
     """
     members = read_members(body)
     qa = read_tiff(members.pop("qa.tif"), window, "uint8", 3, "qa.tif")
     bands = read_tiff(members.pop("bands.tif"), window, "uint16", len(LAND_BANDS), "bands.tif")
     if not np.isin(qa[2], (0, 1)).all():
         raise Fault(f"the data mask holds {int(qa[2].max())}")
-    seen = qa[2] == 1
-    check_pixels(bands, qa[0], seen)
-    cloud = np.where(seen, qa[1], np.uint8(255))
+    valid = qa[2] == 1
+    different = sum(int((band.astype(bool) != valid).sum()) for band in bands)
+    if different:
+        raise Fault(f"bands and data mask disagree on where there is data ({different} values)")
+    _check_classes(qa[0])
+    if bool(qa[0][~valid].any()):
+        raise Fault("scl holds classes where there is no data")
+    cloud = np.where(valid, qa[1], np.uint8(255))
     return Pixels(dict(zip(LAND_BANDS, bands, strict=True)), qa[0], cloud)
 
 
 def read_screen(body: bytes, window: Window) -> NDArray[np.uint8]:
     """The classification (y, x) of a process response of the script SCREEN."""
     scl = read_tiff(body, window, "uint8", 1, "the screen")[0]
-    if int(scl.max(initial=0)) >= len(SCL_CLASSES):
-        raise Fault(f"scl holds {int(scl.max())}")
+    _check_classes(scl)
     return np.asarray(scl)
 
 
+def _check_classes(scl: NDArray[Any]) -> None:
+    if int(scl.max(initial=0)) >= len(SCL_CLASSES):
+        raise Fault(f"scl holds {int(scl.max())}, at most {len(SCL_CLASSES) - 1} is a class")
+
+
 def check_radiometry(unit: str, dn: Mapping[str, NDArray[Any]], offset: float) -> None:
-    """Pass if the data do not contradict the offset (`scenes.radiometry.check_offset`).
+    """Raise if the data contradict the offset (`scenes.radiometry.check_offset`).
 
     Raises
     ------
     SceneRefusedError
-        They do: the tile-date must not become hectares.
+        The tile-date must not become hectares.
     """
     height, width = next(iter(dn.values())).shape
     step = sample_step((height, width))
     try:
         check_offset({band: values[::step, ::step] for band, values in dn.items()}, offset, QUANTIFICATION)
     except OffsetError as err:
-        raise SceneRefusedError(
-            f"{unit}: {err.what}", err.expected, err.found,
-            "nothing can be done here: the catalogue or the service gives a wrong offset; it counts as unobserved",
-        ) from err  # fmt: skip
+        remedy = "none here: catalogue or service give a wrong offset; the tile-date counts as unobserved"
+        raise SceneRefusedError(f"{unit}: {err.what}", err.expected, err.found, remedy) from err

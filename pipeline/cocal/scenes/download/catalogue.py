@@ -26,7 +26,7 @@ SCREEN_M = 60
 
 @dataclass(frozen=True)
 class Granule:
-    """One product of one MGRS tile, as a catalogue lists it."""
+    """One product of one MGRS tile in a catalogue."""
 
     id: str
     acquired: datetime
@@ -34,7 +34,7 @@ class Granule:
     baseline: str = ""
     platform: str | None = None
     strip: str = ""
-    """What reprocessed copies of one product share: the MGRS tile and the start of the datastrip's sensing."""
+    """Common to reprocessed copies of a product: MGRS tile and start of sensing of the datastrip."""
     item: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -67,12 +67,12 @@ class Screen(SceneRequest):
 
 
 def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Granule:
-    """The granule that a STAC feature describes; names of Sentinel-2 products fill what properties lack.
+    """The granule of a STAC feature; missing properties are taken from the names of Sentinel-2 products.
 
     Raises
     ------
     DownloadError
-        It has no id, time or place.
+        It has no id, time or geometry.
     """
     try:
         properties, name = feature["properties"], str(feature["id"])
@@ -85,21 +85,12 @@ def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None
             "an entry of the catalogue cannot be read", "", f"{type(err).__name__}: {err}"
         ) from err
     names = " ".join(str(properties.get(key, "")) for key in ("s2:product_uri", "s2:product_id")) + " " + name
-    baseline = re.search(r"_N(\d\d)(\d\d)_", names)
-    platform = properties.get("platform")
-    return Granule(
-        name,
-        moment,
-        footprint,
-        str(
-            properties.get("s2:processing_baseline")
-            or properties.get("processing:version")
-            or (".".join(baseline.groups()) if baseline else "")
-        ),
-        str(platform).lower() if platform else None,
-        _strip(properties, names, moment),
-        item or {},
-    )
+    in_name = re.search(r"_N(\d\d)(\d\d)_", names)
+    baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
+    baseline = str(baseline or (".".join(in_name.groups()) if in_name else ""))
+    platform = str(properties["platform"]).lower() if properties.get("platform") else None
+    strip = _strip(properties, names, moment)
+    return Granule(name, moment, footprint, baseline, platform, strip, item or {})
 
 
 def _strip(properties: Mapping[str, Any], names: str, moment: datetime) -> str:
@@ -114,18 +105,17 @@ def _strip(properties: Mapping[str, Any], names: str, moment: datetime) -> str:
 
 
 def best_first(granules: Iterable[Granule]) -> tuple[Granule, ...]:
-    """Granules of a day in the order in which they give pixels: most recent, newest baseline, id.
+    """Granules of a day in the order in which their pixels are taken: most recent, newest baseline, id.
 
     Of reprocessed copies of one product only those of the newest baseline stay. Two products of one tile and
     time that complement each other (a datatake cut in two datastrips) are of one baseline, and both stay.
     """
+    ordered = sorted(granules, key=lambda g: g.id)
     newest: dict[str, str] = {}
-    found = list(granules)
-    for granule in found:
+    for granule in ordered:
         newest[granule.strip] = max(newest.get(granule.strip, ""), granule.baseline)
-    kept = sorted((g for g in found if g.baseline == newest[g.strip]), key=lambda g: g.id)
-    kept.sort(key=lambda g: (g.acquired, g.baseline), reverse=True)
-    return tuple(kept)
+    ordered.sort(key=lambda g: (g.acquired, g.baseline), reverse=True)
+    return tuple(g for g in ordered if g.baseline == newest[g.strip])
 
 
 def months_within(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:

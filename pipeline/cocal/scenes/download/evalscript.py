@@ -1,10 +1,10 @@
-"""The scripts that Sentinel Hub runs for every pixel, and the names of what they return."""
+"""The scripts that Sentinel Hub runs for every pixel, and the bands that they return."""
 
 from __future__ import annotations
 
 LAND_BANDS = {
-    "blue": "B02", "green": "B03", "red": "B04", "rededge071": "B05", "rededge075": "B06", "rededge078": "B07",
-    "nir": "B08", "nir08": "B8A", "swir16": "B11", "swir22": "B12",
+    "blue": "B02", "green": "B03", "red": "B04", "rededge071": "B05", "rededge075": "B06",
+    "rededge078": "B07", "nir": "B08", "nir08": "B8A", "swir16": "B11", "swir22": "B12",
 }  # fmt: skip
 """Common name: band of Sentinel-2, in the order in which the scripts return them."""
 
@@ -37,7 +37,7 @@ function updateOutputMetadata(scenes, inputMetadata, outputMetadata) {{
   outputMetadata.userData = {{ orbits: scenes.orbits }};
 }}
 """
-"""One day, all land bands: 0 is kept for no data, reflectance at or below zero becomes 1 (scenes/1)."""
+"""One day, all land bands: 0 is no data, reflectance at or below zero becomes 1 (scenes/1)."""
 
 SCREEN = """//VERSION=3
 function setup() {
@@ -54,7 +54,7 @@ function evaluatePixel(samples) {
   return { default: [0] };
 }
 """
-"""The scene classification alone, to judge what is worth its bands."""
+"""The scene classification only, to decide which tile-dates are clear enough."""
 
 INPUT_BANDS = len(LAND_BANDS) + 2
 """Bands of ONE_DAY that are charged: dataMask is free."""

@@ -1,12 +1,13 @@
-"""The tasks of a download: one screen, one tile-date. What they commit is whole and verified, or not there."""
+"""Fetching of one screen or one tile-date: verified and committed whole, or not at all."""
 
 from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,34 +25,49 @@ from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, Scree
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
 from cocal.scenes.download.units import Cost
+from cocal.scenes.radiometry import QUANTIFICATION
 from cocal.store import LocalStore, Manifest, address, write_json
 
-SCREEN = "scl.tif"
+SCREEN_FILE = "scl.tif"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class SceneSource(Protocol):
-    """Where scenes come from: the same values whatever the source."""
+    """A service that scenes are fetched from; the values do not depend on which."""
 
     @property
-    def facts(self) -> dict[str, Any]: ...
+    def facts(self) -> dict[str, Any]:
+        """What decides the pixels besides the granules; no host, so a service or mirror may move."""
+        ...
 
-    def granules(self, bounds: Bounds, span: tuple[Any, Any], gate: Gate) -> list[Granule]: ...
+    def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
+        """The granules of some days (both included) that touch `bounds` (degrees)."""
+        ...
 
-    def opened(self, gate: Gate, share: bool) -> AbstractContextManager[SceneSource]: ...
+    def opened(self, gate: Gate, share: bool) -> AbstractContextManager[SceneSource]:
+        """This source, ready for requests; with `share`, its token is shared with other processes."""
+        ...
 
-    def screen_cost(self, window: Window, granules: int) -> Cost: ...
+    def screen_cost(self, window: Window, granules: int) -> Cost:
+        """At most what `screen` costs."""
+        ...
 
-    def pixel_cost(self, window: Window, granules: int) -> Cost: ...
+    def pixel_cost(self, window: Window, granules: int) -> Cost:
+        """At most what `pixels` costs."""
+        ...
 
-    def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]: ...
+    def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
+        """The classification (y, x) on the window."""
+        ...
 
-    def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]: ...
+    def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
+        """The day on the window, and its radiometry as properties of the item."""
+        ...
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """One thing to be fetched: from where, through which gate, into which folder."""
+    """One request, its source and gate, and the folder that its result is committed to."""
 
     request: SceneRequest
     source: SceneSource
@@ -62,15 +78,14 @@ class Fetch:
 
 
 def unit_inputs(request: SceneRequest, source: SceneSource) -> dict[str, Any]:
-    """What makes a unit: place, day, granules by id, source. No host, no path, no code: only what is paid for.
+    """What identifies a unit, as it is paid for: window, day, granules by id, source; no host, path or code.
 
-    A granule that the catalogue lists anew (published late, or reprocessed) makes the unit another one.
+    If the catalogue lists another granule later (published late, or reprocessed), it is another unit.
     """
-    window = request.window
     return {
         "unit": request.unit,
         "day": request.day.isoformat(),
-        "window": [window.epsg, window.left, window.top, window.width, window.height, window.resolution],
+        "window": list(astuple(request.window)),
         "granules": sorted(granule.id for granule in request.granules),
         "source": source.facts,
         "form": 1,
@@ -78,7 +93,7 @@ def unit_inputs(request: SceneRequest, source: SceneSource) -> dict[str, Any]:
 
 
 def screen_store(state: Path) -> LocalStore:
-    """Where screens are kept, so that none is paid for twice."""
+    """The store of screens, so that none is paid for twice."""
     return LocalStore(state / "screens", timed=False)
 
 
@@ -88,9 +103,9 @@ def download_store(archive: Path) -> LocalStore:
 
 
 def is_committed(store: LocalStore, request: SceneRequest, source: SceneSource) -> bool:
-    """True if the unit is there, whole, and made of what the catalogue lists now.
+    """True if the unit is committed, whole, and of the granules that the catalogue lists now.
 
-    Files that nobody has touched since their manifest was written are judged by their sizes, others by their
+    Files that were not modified since their manifest was written are judged by their sizes, others by their
     content: an archive of a season is too large to be read through at every start.
     """
     mark, home = store.manifest_path(request.unit), store.home(request.unit)
@@ -101,87 +116,79 @@ def is_committed(store: LocalStore, request: SceneRequest, source: SceneSource) 
         or manifest.lacking(home)
     ):
         return False
-    touched = any((home / name).stat().st_mtime_ns > mark.stat().st_mtime_ns for name in manifest.files)
-    return manifest.holds(home) if touched else True
+    modified = any((home / name).stat().st_mtime_ns > mark.stat().st_mtime_ns for name in manifest.files)
+    return manifest.holds(home) if modified else True
 
 
-def fetch_screen(task: Fetch) -> bool:
+def fetch_screen(task: Fetch) -> None:
     """Fetch and commit one screen.
 
     Raises
     ------
     DownloadError
-        It could not be brought.
+        It could not be fetched.
     DownloadStoppedError
         None can be: budget, quota, credentials, disk.
     """
-    with _disk(task.folder, task.source.screen_cost(task.request.window, len(task.request.granules)).bytes):
-        scl = task.source.screen(task.request, task.gate)
-        with screen_store(task.folder).commit(
-            task.request.unit, unit_inputs(task.request, task.source)
-        ) as folder:
-            _write(folder / SCREEN, task.request.window, scl)
-    return True
+    request = task.request
+    with _disk(task.folder, task.source.screen_cost(request.window, len(request.granules)).bytes):
+        scl = task.source.screen(request, task.gate)
+        with screen_store(task.folder).commit(request.unit, unit_inputs(request, task.source)) as folder:
+            _write_raster(folder / SCREEN_FILE, request.window, scl)
 
 
 def clear_shares(state: Path, screen: Screen, settings: ScreenSettings) -> dict[str, float]:
     """Unit of each tile-date of a committed screen: share of the tile's pixels, 60 m, that are clear."""
     table = np.isin(np.arange(256), [SCL_CLASSES.index(name) for name in settings.clear])
-    with rasterio.open(screen_store(state).home(screen.unit) / SCREEN) as dataset:
+    with rasterio.open(screen_store(state).home(screen.unit) / SCREEN_FILE) as dataset:
         clear = table[dataset.read(1)]
+    window = screen.window
     return {
-        tile_date.unit: float(
-            clear[screen.window.slices_of(tile_date.tile.window.at(screen.window.resolution))].mean()
-        )
+        tile_date.unit: float(clear[window.slices_of(tile_date.tile.window.at(window.resolution))].mean())
         for tile_date in screen.tile_dates
     }
 
 
-def fetch_tile_date(task: Fetch) -> bool:
-    """Fetch one day of one cell and commit it as an item of the archive.
+def fetch_tile_date(task: Fetch) -> None:
+    """Fetch one tile-date and commit it as an item of the archive.
 
     Raises
     ------
     DownloadError
-        It could not be brought, or it is not what it says.
+        It could not be fetched, or its pixels contradict its metadata.
     DownloadStoppedError
         None can be: budget, quota, credentials, disk.
     """
-    request = task.request
-    with _disk(task.folder, task.source.pixel_cost(request.window, len(request.granules)).bytes):
-        pixels, said = task.source.pixels(request, task.gate)
-        if not any(band.any() for band in pixels.bands.values()):
-            said = said | {"cocal:empty": True}
+    request, source = task.request, task.source
+    with _disk(task.folder, source.pixel_cost(request.window, len(request.granules)).bytes):
+        pixels, radiometry = source.pixels(request, task.gate)
         rasters: dict[str, NDArray[Any]] = {
             **pixels.bands,
             "scl": pixels.scl,
             "cloud_probability": pixels.cloud_probability,
         }
-        with download_store(task.folder).commit(request.unit, unit_inputs(request, task.source)) as folder:
+        empty = not any(band.any() for band in pixels.bands.values())
+        first = request.granules[0]
+        known = {"platform": first.platform, "s2:processing_baseline": first.baseline or None}
+        properties = {name: value for name, value in known.items() if value is not None} | {
+            "cocal:source": sorted(granule.id for granule in request.granules),
+            "cocal:service": source.facts["type"],
+            "cocal:scale": QUANTIFICATION,
+            "cocal:warped": False,
+            SIMULATED: task.simulated,
+            **radiometry,
+            **({"cocal:empty": True} if empty else {}),
+        }
+        with download_store(task.folder).commit(request.unit, unit_inputs(request, source)) as folder:
             for name, values in rasters.items():
-                _write(folder / f"{name}.tif", request.window, values)
+                _write_raster(folder / f"{name}.tif", request.window, values)
             sizes = dict.fromkeys(rasters, request.window.resolution)
-            acquired = request.granules[0].acquired
-            item = scene_item(request.unit, acquired, request.window, sizes, _properties(task, said))
+            item = scene_item(request.unit, first.acquired, request.window, sizes, properties)
             write_json(folder / f"{request.unit}.json", item)
-    return True
 
 
-def _properties(task: Fetch, said: Mapping[str, Any]) -> dict[str, Any]:
-    first = task.request.granules[0]
-    known = {"platform": first.platform, "s2:processing_baseline": first.baseline or None}
-    return {name: value for name, value in known.items() if value is not None} | {
-        "cocal:source": sorted(granule.id for granule in task.request.granules),
-        "cocal:service": task.source.facts["type"],
-        "cocal:scale": 1e-4,
-        "cocal:warped": False,
-        SIMULATED: task.simulated,
-        **said,
-    }
-
-
-def _write(path: Path, window: Window, values: NDArray[Any]) -> None:
-    """Write a raster and read it back: a disk that is full may only be noticed when it is closed."""
+def _write_raster(path: Path, window: Window, values: NDArray[Any]) -> None:
+    """Write a raster and read it back: a full disk may only show when the file is closed."""
     with rasterio.Env(GDAL_CACHEMAX=NO_CACHE):
         with band_writer(path, window, str(values.dtype)) as target:
             target.write(values, 1)
@@ -192,24 +199,23 @@ def _write(path: Path, window: Window, values: NDArray[Any]) -> None:
 
 @contextmanager
 def _disk(folder: Path, needed: int) -> Iterator[None]:
-    """Stop where the disk is full: before anything is asked for, or when it shows while writing."""
+    """Stop if the disk is full: before anything is requested, or when it shows while writing."""
+
+    def stopped(problem: str, state: object) -> DownloadStoppedError:
+        what, free = f"the disk that holds {folder} is {problem}", f"{needed / 1e6:.0f} MB for the next unit"
+        return DownloadStoppedError(
+            what, free, str(state), "free space and run again; what is fetched is kept"
+        )
+
     folder.mkdir(parents=True, exist_ok=True)
-    remedy = "make room and run again; what is fetched is kept"
-    room = f"{needed / 1e6:.0f} MB for the next unit"
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise DownloadStoppedError(
-            f"the disk that holds {folder} is full", room, f"{free / 1e6:.0f} MB", remedy
-        )
+        raise stopped("full", f"{free / 1e6:.0f} MB")
     try:
         yield
     except RasterioError as err:
-        raise DownloadStoppedError(
-            f"the disk that holds {folder} is full or damaged", room, str(err), remedy
-        ) from err
+        raise stopped("full or damaged", err) from err
     except OSError as err:
         if err.errno in _FULL:
-            raise DownloadStoppedError(
-                f"the disk that holds {folder} is full", room, str(err), remedy
-            ) from err
+            raise stopped("full", err) from err
         raise

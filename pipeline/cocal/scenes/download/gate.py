@@ -1,17 +1,21 @@
-"""The gate: every request to a service passes here, within limits, budget and time, and is tried again."""
+"""The gate: all requests to a service pass it, within limits, budget and time, and are tried again."""
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import math
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import Generic, TypeVar
 
 from cocal.errors import DownloadError, DownloadStoppedError
-from cocal.scenes.download.deadline import Deadline
-from cocal.scenes.download.faults import Fault, Verdict, retry_after
 from cocal.scenes.download.ledger import Ledger
 from cocal.scenes.download.limiter import Limiter
 from cocal.scenes.download.settings import RetrySettings
@@ -21,10 +25,139 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+UNCHARGED = Cost(requests=1)
+"""A request that was refused: it counts as a request, and costs no units."""
+
+MILLISECONDS_FROM = 60
+"""A smaller whole number in `Retry-After` may be seconds: a pause of some milliseconds is unlikely."""
+
+GRACE_S = 1.0
+"""Time that an overdue call gets to end."""
+
+
+class Verdict(Enum):
+    """What follows from a fault."""
+
+    AGAIN = "again"
+    """The same request may succeed."""
+    REFUSED = "refused"
+    """This request will not succeed; others may."""
+    STOP = "stop"
+    """No request will succeed until credentials, budget or quota change."""
+
+
+class Fault(Exception):  # noqa: N818 - internal to this package: the gate turns it into a CocalError
+    """One request failed.
+
+    Parameters
+    ----------
+    reason
+        What happened, without secrets.
+    verdict
+        What follows.
+    spent
+        What the service charged; None if unknown: then the reservation stays.
+    header
+        `Retry-After`, as received.
+    busy
+        Too many requests (429): every worker waits.
+    at_once
+        The next try need not wait: the cause is fixed (a new token).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        verdict: Verdict = Verdict.AGAIN,
+        *,
+        spent: Cost | None = None,
+        header: str | None = None,
+        busy: bool = False,
+        at_once: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.verdict, self.spent = reason, verdict, spent
+        self.header, self.busy, self.at_once = header, busy, at_once
+
+
+def retry_after(
+    text: str | None, tried: str | None, longest: float, now: datetime | None = None
+) -> float | None:
+    """Seconds to wait by a `Retry-After` header; None where it is missing or not understood.
+
+    Sentinel Hub writes whole numbers of milliseconds, HTTP (RFC 9110, 10.2.3) whole seconds or a date. A
+    whole number is read as milliseconds at first; if a small one comes again after that wait (`tried` is the
+    header of the refusal before), it is read as seconds, at most `longest` of them, as this is a guess. A
+    fraction is always in seconds.
+    """
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (TypeError, ValueError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    if not math.isfinite(value) or value < 0:
+        return None
+    if not text.strip().isdigit():
+        return value
+    return min(value, longest) if value < MILLISECONDS_FROM and tried == text else value / 1000
+
+
+class _Overdue(Exception):  # noqa: N818 - never leaves the thread it is raised in
+    """Raised in the thread of an overdue call. No OSError, which clients would take for a network error."""
+
+
+class Deadline:
+    """A total deadline for one request, as clients only limit the silence between two reads.
+
+    The call runs in a thread of its own. A call that trickles bytes returns to Python with each of them, and
+    is ended there; a silent one is ended by the client's read time-out.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._threads: set[threading.Thread] = set()
+
+    def cover(self) -> None:
+        """End the calling thread too: called by clients that work in threads of their own."""
+        self._threads.add(threading.current_thread())
+
+    def run(self, call: Callable[[], T]) -> T:
+        """What `call` returns or raises; Fault if it does not end in time."""
+        done = threading.Event()
+        outcome: list[tuple[T | None, BaseException | None]] = []
+
+        def work() -> None:
+            self.cover()
+            try:
+                outcome.append((call(), None))
+            except BaseException as err:  # noqa: BLE001 - raised again in the caller's thread
+                outcome.append((None, err))
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True, name="cocal-request").start()
+        if not done.wait(self.seconds):
+            for thread in (t for t in self._threads if t.is_alive()):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Overdue)
+                )
+            done.wait(GRACE_S)
+            raise Fault(f"no whole answer within {self.seconds:g} s")
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
+
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a request brought, and what the service took for it."""
+    """The result of a request, and what the service charged for it."""
 
     value: T
     spent: Cost
@@ -32,25 +165,25 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True)
 class Gate:
-    """What `run` hands to a download: limiter, ledger and the rules of trying again. Picklable."""
+    """Limiter, ledger and rules of trying again, for all requests of a download. Picklable."""
 
     limiter: Limiter
     ledger: Ledger
     retry: RetrySettings
 
     def send(self, what: str, cost: Cost, once: Callable[[Deadline], Answer[T]]) -> T:
-        """The answer of `once`, tried up to `retry.attempts` times.
+        """The answer of `once`, which raises Fault, tried up to `retry.attempts` times.
 
-        Before each try the ledger holds a reservation of `cost`, on disk. `once` raises Fault.
+        Before each try a reservation of `cost` is written to the ledger, on disk.
 
         Raises
         ------
         DownloadError
-            The request was refused, or failed as often as it may be tried.
+            The request was refused, or failed in every attempt.
         DownloadStoppedError
             Budget, quota or credentials: no request will succeed.
         """
-        fault, tried, asked = Fault(""), None, 0.0
+        fault, tried, pause = Fault(""), None, 0.0
         for number in range(self.retry.attempts):
             try:
                 return self._once(what, cost, once)
@@ -59,15 +192,15 @@ class Gate:
             if fault.verdict is Verdict.STOP:
                 self.limiter.stop(f"{what}: {fault.reason}")
                 raise DownloadStoppedError(f"{what}: {fault.reason}") from None
-            asked = retry_after(fault.header, tried, self.retry.longest_wait) or 0.0
+            pause = retry_after(fault.header, tried, self.retry.longest_wait) or 0.0
             last = number + 1 == self.retry.attempts
-            if fault.verdict is Verdict.REFUSED or asked > self.retry.longest_wait or last:
+            if fault.verdict is Verdict.REFUSED or pause > self.retry.longest_wait or last:
                 break
-            self._wait(what, fault, asked, number)
+            self._wait(what, fault, pause, number)
         raise DownloadError(
-            f"{what} was not brought",
-            "an answer that is whole and right",
-            fault.reason + (f"; asks to wait {asked:g} s" if asked else ""),
+            f"{what} was not fetched",
+            "a complete and valid answer",
+            fault.reason + (f"; the service requests a pause of {pause:g} s" if pause else ""),
             "nothing: it counts as unobserved, and the next run tries again",
         ) from None
 
@@ -83,10 +216,10 @@ class Gate:
             self.ledger.settle(entry, answer.spent)
         return answer.value
 
-    def _wait(self, what: str, fault: Fault, asked: float, number: int) -> None:
-        """Full jitter below a bound that doubles; never shorter than the service asks."""
+    def _wait(self, what: str, fault: Fault, pause: float, number: int) -> None:
+        """Full jitter below a bound that doubles; never shorter than the pause that the service requests."""
         bound = 0.0 if fault.at_once else min(self.retry.longest_wait, self.retry.first_wait * 2**number)
-        wait = max(random.uniform(0, bound), asked)  # noqa: S311 - jitter, not a secret
+        wait = max(random.uniform(0, bound), pause)  # noqa: S311 - jitter, not a secret
         log.info(
             "%s: %s; again in %.1f s, try %d of %d", what, fault.reason, wait, number + 2, self.retry.attempts
         )

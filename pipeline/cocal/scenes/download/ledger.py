@@ -1,8 +1,8 @@
-"""The ledger: what was spent per calendar month, written down before a request is sent.
+"""The ledger: what was spent per calendar month, written before a request is sent.
 
-One file a month, one line an entry, appended under a lock and synced to disk: first a reservation of what
-the request will cost at most, later what it did cost. A process killed in between leaves the reservation, so
-the ledger never tells less than was spent. A line that was cut short is one whose request was never sent.
+One file per month, one line per entry, appended under a lock and synced to disk: first a reservation of the
+largest cost of the request, later its real cost. A process killed in between leaves the reservation, so the
+ledger never holds less than was spent. A truncated line is one whose request was never sent.
 
     {"id": "...", "at": "2026-11-21T22:00:00Z", "what": "...", "requests": 1, "units": 3.4, "bytes": 1200}
     {"id": "...", "settled": true, "requests": 1, "units": 3.3, "bytes": 900}
@@ -28,7 +28,7 @@ GIGABYTE = 10**9
 
 
 def utc_now() -> datetime:
-    """The time by which months are told apart."""
+    """The time that decides the month."""
     return datetime.now(UTC)
 
 
@@ -53,12 +53,12 @@ class Ledger:
         return self.folder / f"ledger-{self.now():%Y-%m}.jsonl"
 
     def spent(self) -> Cost:
-        """What this month took so far, reservations included."""
+        """What was spent in this month so far, reservations included."""
         with self._locked():
             return self._total(self.path)
 
     def reserve(self, what: str, cost: Cost) -> tuple[Path, str]:
-        """Write down that `cost` is about to be spent; the entry to settle.
+        """Reserve `cost`; returns the entry to settle.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Ledger:
             return path, entry
 
     def settle(self, entry: tuple[Path, str], cost: Cost | None) -> None:
-        """Replace a reservation by what was really spent; None: it cannot be known, the reservation stays."""
+        """Replace a reservation by the real cost; None: unknown, the reservation stays."""
         if cost is not None:
             with self._locked():
                 self._append(entry[0], {"id": entry[1], "settled": True} | _fields(cost))
@@ -85,11 +85,12 @@ class Ledger:
 
     def _check(self, path: Path, cost: Cost) -> None:
         spent = self._total(path)
-        for name, before, more, bound in (
+        limits = (
             ("processing units", spent.processing_units, cost.processing_units, self.budget.processing_units),
             ("requests", spent.requests, cost.requests, self.budget.requests),
             ("gigabytes", spent.bytes / GIGABYTE, cost.bytes / GIGABYTE, self.budget.gigabytes),
-        ):
+        )
+        for name, before, more, bound in limits:
             if bound is not None and before + more > bound:
                 raise DownloadStoppedError(
                     f"the budget of {name} for {self.now():%Y-%m} is used up",
@@ -106,7 +107,7 @@ class Ledger:
             os.fsync(file.fileno())
 
     def _total(self, path: Path) -> Cost:
-        """The month's sum; reads only what was appended since, and drops a line that was cut short."""
+        """The month's sum; reads only what was appended since, and removes a truncated line."""
         if not path.exists():
             return Cost()
         entries = self._entries.setdefault(path, {})
@@ -137,7 +138,7 @@ def _entry(line: bytes, path: Path) -> tuple[str, Cost]:
     except (ValueError, KeyError, TypeError) as err:
         raise InputError(
             f"the ledger {path} is damaged",
-            "one JSON entry a line",
+            "one JSON entry per line",
             repr(line[:80]),
-            "mend or move the file; without it the month counts as unspent",
+            "correct or move the file; without it the month counts as unspent",
         ) from err

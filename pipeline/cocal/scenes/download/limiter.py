@@ -1,7 +1,7 @@
-"""The limiter: how many requests are under way, and what was begun in the last minute, over all workers.
+"""The limiter: requests under way and requests begun in the last minute, over all workers.
 
 State is one small file under a lock, so it holds for every process that shares the folder: the workers of a
-run, and other runs beside it. The lease of a worker that was killed ends when it is found dead, or by itself.
+run, and other runs beside it. The lease of a killed worker ends when its process is gone, or by itself.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from cocal.errors import DownloadStoppedError
 from cocal.scenes.download.settings import LimitSettings
 
 WINDOW_S = 62.0
-"""A minute and a little: between the permit and the request's arrival some time goes by, never the same."""
+"""A minute and a little, as the time between the permit and the arrival of the request varies."""
 POLL_S = 0.05
 
 
 @dataclass(frozen=True)
 class Limiter:
-    """Hands out permits below `folder`. Copies in several processes are one limiter."""
+    """Permits for requests, by a file below `folder`. Copies in several processes are one limiter."""
 
     folder: Path
     limits: LimitSettings
     lease_s: float
-    """After so long a permit that was not given back is taken to be that of a dead worker of another machine."""
+    """A permit that was not given back expires after so long: its worker, on another machine, is gone."""
     window_s: float = WINDOW_S
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
     @contextmanager
     def permit(self, units: float = 0.0) -> Iterator[None]:
-        """Wait until one more request, of so many processing units, may begin; give the permit back at the end.
+        """Wait until one more request, of so many processing units, may begin; return the permit at the end.
 
         Raises
         ------
         DownloadStoppedError
-            Another worker has found out that no request will succeed.
+            A worker called `stop`.
         """
         mine = uuid.uuid4().hex
         while (wait := self._try(mine, units)) > 0:
@@ -58,7 +58,7 @@ class Limiter:
                 state["leases"].pop(mine, None)
 
     def pause(self, seconds: float) -> None:
-        """No request begins for so long: the service has asked for it."""
+        """No request begins for so long."""
         with self._state() as state:
             state["not_before"] = max(state["not_before"], self.clock() + seconds)
 
@@ -68,7 +68,7 @@ class Limiter:
             state["stopped"] = reason
 
     def open(self) -> None:
-        """Let requests begin again: a new run tries what stopped the last."""
+        """Let requests begin again: at the start of a run."""
         with self._state() as state:
             state["stopped"] = ""
 

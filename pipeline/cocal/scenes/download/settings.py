@@ -1,4 +1,4 @@
-"""Settings of the download: which service, what it may spend, how fast, and what it does when things fail."""
+"""Settings of the download: service, budget, limits of rate, and repetition of failed requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOGUES = {
     "planetary-computer": "https://planetarycomputer.microsoft.com/api/stac/v1",
     "copernicus": "https://stac.dataspace.copernicus.eu/v1",
 }
-"""STAC services by name. None of them asks for an account to search; docs/download.md tells what pixels need."""
+"""STAC services by name. Searching needs no account; docs/download.md states what reading pixels needs."""
 
 MAX_SIDE_PX = 2500
 """Largest side of a process request of Sentinel Hub, pixels (Process API reference, `output.width`)."""
@@ -67,7 +67,7 @@ Source = Annotated[SentinelHubSource | StacSource, Field(discriminator="type")]
 
 
 class ScreenSettings(_Section):
-    """Which tile-dates are worth their bands, judged by the scene classification at 60 m."""
+    """Which tile-dates are clear enough to be fetched, by the scene classification at 60 m."""
 
     clear: tuple[str, ...] = Field(min_length=1, description="SCL classes that count as clear")
     min_share: Annotated[float, Field(ge=0, le=1)] = Field(description="of the tile's pixels")
@@ -96,7 +96,7 @@ class BudgetSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """How hard the service may be asked, over all workers of all runs that share `state`."""
+    """Limits of rate, over all workers of all runs that share `state`."""
 
     in_flight: Annotated[int, Field(ge=1)] = 4
     per_minute: Annotated[int, Field(ge=1)] = 250
@@ -104,32 +104,23 @@ class LimitSettings(_Section):
 
 
 class RetrySettings(_Section):
-    """What is done when a request fails. Times in seconds."""
+    """Repetition of failed requests. Times in seconds."""
 
     attempts: Annotated[int, Field(ge=1, description="per request")] = 5
     first_wait: Annotated[float, Field(ge=0, description="doubled each time, with jitter")] = 2.0
-    longest_wait: Annotated[float, Field(ge=0, description="more is not waited for")] = 120.0
+    longest_wait: Annotated[float, Field(ge=0, description="a longer pause fails the unit")] = 120.0
     read_timeout: Annotated[float, Field(gt=0, description="silence on the line")] = 60.0
     deadline: Annotated[float, Field(gt=0, description="one request, from start to last byte")] = 300.0
-    stop_after: Annotated[
-        int, Field(ge=1, description="tile-dates failed one after the other: the service is taken to be down")
-    ] = 8
+    stop_after: Annotated[int, Field(ge=1, description="failed tile-dates in a row: the service is down")] = 8
 
 
 class DownloadSettings(_Section):
     """What is fetched and kept, and within which bounds."""
 
-    state: Path = Field(
-        description="folder of ledger, screens and damaged bodies; runs of one account share it"
-    )
+    state: Path = Field(description="folder of ledger, screens and invalid bodies, one per account")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="prefix of the item ids")] = "s2"
-    tile_px: Annotated[int, Field(ge=48, multiple_of=6, description="side of what is fetched at once")] = 1536
-    margin_px: Annotated[
-        int,
-        Field(
-            ge=0, multiple_of=6, description="fetched beyond each edge, for features that look at neighbours"
-        ),
-    ] = 12
+    tile_px: Annotated[int, Field(ge=48, multiple_of=6, description="side of a tile of the download")] = 1536
+    margin_px: Annotated[int, Field(ge=0, multiple_of=6, description="fetched beyond each edge")] = 12
     screen: ScreenSettings | Literal["none"]
     budget: BudgetSettings
     limits: LimitSettings = LimitSettings()
@@ -138,7 +129,7 @@ class DownloadSettings(_Section):
 
     @property
     def side_px(self) -> int:
-        """Side of what is fetched at once, with its margins."""
+        """Side of a tile with its margins."""
         return self.tile_px + 2 * self.margin_px
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A STAC API as a source of scenes: pystac-client finds the items, odc-stac reads their rasters by ranges."""
+"""A STAC API as a source of scenes: pystac-client searches, odc-stac reads rasters by HTTP ranges."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels, check_radiometry
 from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
-from cocal.scenes.download.deadline import Deadline
 from cocal.scenes.download.evalscript import LAND_BANDS
-from cocal.scenes.download.faults import Fault, Verdict
-from cocal.scenes.download.gate import Answer, Gate
+from cocal.scenes.download.gate import Answer, Deadline, Fault, Gate, Verdict
 from cocal.scenes.download.settings import StacSource
 from cocal.scenes.download.units import Cost
 from cocal.scenes.metadata import asset_claims, item_claims
@@ -39,7 +37,7 @@ PAGE = 100
 PAGE_BYTES = 2_000_000
 SCL_M = 20
 RAGGED_SHARE = 0.01
-"""At the rim of a swath a few pixels have data in some bands only."""
+"""Largest share of pixels with data in some bands only: there are a few at the edge of a swath."""
 
 _SAFE = {name: f"{name}_20m" for name in ("B05", "B06", "B07", "B8A", "B11", "B12", "SCL")}
 ASSETS: tuple[Mapping[str, str], ...] = (
@@ -62,25 +60,25 @@ GDAL = {
     "GDAL_HTTP_MAX_RETRY": "0", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 0, "VSI_CACHE": "FALSE",
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
 }  # fmt: skip
-"""GDAL tries nothing again by itself: the gate does, and counts. What was read badly must not be remembered."""
+"""GDAL repeats nothing by itself, as the gate does that and counts; nothing is cached that may be damaged."""
 
 
 def assets_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """Band of the contract: name of the asset. The cloud probability may be missing."""
+    """Common name of each band: name of its asset. The cloud probability may be missing."""
     for names in ASSETS:
-        found = {band: name for band, name in names.items() if name in item["assets"]}
-        if set(found) | {"cloud_probability"} == {*LAND_BANDS, *QUALITY}:
-            return found
+        own = {band: name for band, name in names.items() if name in item["assets"]}
+        if set(own) | {"cloud_probability"} == {*LAND_BANDS, *QUALITY}:
+            return own
     raise SceneRefusedError(
         f"{item['id']} lacks bands",
         "assets named as at " + "; ".join(", ".join(names.values()) for names in ASSETS[:3]),
         ", ".join(sorted(item["assets"])),
-        "another catalogue or collection; it counts as unobserved",
+        "use another catalogue or collection; the tile-date counts as unobserved",
     )
 
 
 def trimmed(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an item a worker needs."""
+    """The fields and assets of an item that a worker needs."""
     keys = ("type", "stac_version", "id", "geometry", "bbox", "collection", "properties")
     wanted = {name for names in ASSETS for name in names.values()}
     assets = {k: v for k, v in item["assets"].items() if k in wanted}
@@ -88,28 +86,26 @@ def trimmed(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def item_offset(item: Mapping[str, Any], stated: float | None) -> tuple[float, str]:
-    """(offset in DN, what says so) of one item, by its own metadata.
+    """(offset in DN, its sources) of one item, by its own metadata.
 
-    `earthsearch:boa_offset_applied` is heard first, for items that carry it name an offset of -0.1 in
+    `earthsearch:boa_offset_applied` comes first, as items that have it name an offset of -0.1 in
     `raster:bands` whether it was removed or not (github.com/Element84/earth-search, issue 66); then
     `raster:offset`; then the processing baseline.
 
     Raises
     ------
     OffsetError
-        Nothing says it and nothing is stated, or what says it contradicts itself.
+        It is in no metadata and not stated, or the metadata contradict each other.
     """
     name, names = str(item["id"]), assets_of(item)
     bands = {names[band]: item["assets"][names[band]] for band in LAND_BANDS}
-    about, rasters = (
-        list(item_claims(name, item["properties"])),
-        list(asset_claims(name, bands, QUANTIFICATION)),
-    )
-    odd = sorted({c.scale for c in rasters if c.scale is not None} - {QUANTIFICATION})
+    of_item = list(item_claims(name, item["properties"]))
+    of_assets = list(asset_claims(name, bands, QUANTIFICATION))
+    odd = sorted({c.scale for c in of_assets if c.scale is not None} - {QUANTIFICATION})
     if odd:
         raise OffsetError(f"the scale of {name}", f"{QUANTIFICATION:g}", ", ".join(f"{s:g}" for s in odd), "")
-    flagged = any(claim.about == "file" for claim in about)
-    return decide_offset(about if flagged else [*about, *rasters], stated)
+    flagged = any(claim.about == "file" for claim in of_item)
+    return decide_offset(of_item if flagged else [*of_item, *of_assets], stated)
 
 
 @dataclass(frozen=True)
@@ -121,43 +117,31 @@ class StacApi:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What decides the pixels besides the granules; no host, so a mirror is as good."""
+        """See SceneSource."""
         return {"type": "stac", "collection": self.source.collection, "offset": self.source.offset}
 
     def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
-        """The granules of some days (both included) that touch `bounds` (degrees)."""
+        """See SceneSource."""
         start, end = span
-        cost = Cost(1, 0.0, PAGE_BYTES)
-        pages: list[dict[str, Any]] = []
 
-        def once(_: Deadline) -> Answer[Iterator[dict[str, Any]]]:
-            with self._talking():
-                client = Client.open(
-                    self.source.url, stac_io=StacApiIO(timeout=self.read_timeout, max_retries=None)
-                )
-                search = client.search(
-                    collections=[self.source.collection], bbox=list(bounds), limit=PAGE,
-                    datetime=f"{start}T00:00:00Z/{end}T23:59:59Z",
-                )  # fmt: skip
-                pages[:] = list(search.pages_as_dicts())
-                return Answer(iter(pages), Cost(1 + len(pages), 0.0, PAGE_BYTES * len(pages)))
+        def once(_: Deadline) -> Answer[list[dict[str, Any]]]:
+            items, pages = self._search(bounds, f"{start}T00:00:00Z/{end}T23:59:59Z")
+            return Answer(items, Cost(1 + pages, 0.0, PAGE_BYTES * pages))
 
-        gate.send(f"catalogue {start:%Y-%m}", cost, once)
-        items = [item for page in pages for item in page["features"]]
+        items = gate.send(f"catalogue {start:%Y-%m}", Cost(1, 0.0, PAGE_BYTES), once)
         return [granule_of(item, trimmed(item)) for item in {i["id"]: i for i in items}.values()]
 
-    @contextmanager
-    def opened(self, gate: Gate, share: bool) -> Iterator[StacApi]:  # noqa: ARG002 - there is no token to share
-        """This source: nothing is to be prepared."""
-        yield self
-
-    @contextmanager
-    def _talking(self) -> Iterator[None]:
-        """Errors of a search as Faults."""
+    def _search(self, bounds: Bounds, times: str) -> tuple[list[dict[str, Any]], int]:
+        """(items, number of pages) of a search; errors as Faults."""
         try:
-            yield
+            io = StacApiIO(timeout=self.read_timeout, max_retries=None)
+            search = Client.open(self.source.url, stac_io=io).search(
+                collections=[self.source.collection], bbox=list(bounds), limit=PAGE, datetime=times
+            )
+            pages = list(search.pages_as_dicts())
+            return [item for page in pages for item in page["features"]], len(pages)
         except APIError as err:
-            status = int(getattr(err, "status_code", None) or 0)  # set only where there was an answer
+            status = int(getattr(err, "status_code", None) or 0)  # set only if there was an answer
             again = status == 0 or status == 429 or status >= 500
             reason = f"the catalogue answers {status}: {str(err)[:200]}"
             raise Fault(reason, Verdict.AGAIN if again else Verdict.REFUSED, busy=status == 429) from None
@@ -165,22 +149,26 @@ class StacApi:
             raise Fault(f"no whole answer: {type(err).__name__}") from None
         except (KeyError, TypeError, ValueError, pystac.STACError) as err:
             raise Fault(
-                f"the catalogue's answer cannot be read: {type(err).__name__}: {str(err)[:200]}"
+                f"the catalogue's answer is not valid: {type(err).__name__}: {str(err)[:200]}"
             ) from None
 
+    @contextmanager
+    def opened(self, gate: Gate, share: bool) -> Iterator[StacApi]:  # noqa: ARG002 - there is no token to share
+        """See SceneSource."""
+        yield self
+
     def screen_cost(self, window: Window, granules: int) -> Cost:
-        """At most what `screen` takes: one read of 20 m pixels per granule."""
-        pixels = window.at(SCL_M).width * window.at(SCL_M).height
-        return Cost(granules, 0.0, pixels * granules)
+        """See SceneSource: one read of 20 m pixels per granule."""
+        fine = window.at(SCL_M)
+        return Cost(1, 0.0, fine.width * fine.height) * granules
 
     def pixel_cost(self, window: Window, granules: int) -> Cost:
-        """At most what `pixels` takes: one read per band and granule."""
+        """See SceneSource: one read per band and granule."""
         pixels, reads = window.width * window.height, len(LAND_BANDS) + 2
-        each = Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2))
-        return each * granules
+        return Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2)) * granules
 
     def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
-        """The classification (y, x) on the request's window: of 3 x 3 pixels of 20 m the one in the middle."""
+        """See SceneSource: of 3 x 3 pixels of 20 m the one in the middle."""
         fine = request.window.at(SCL_M)
         out = np.zeros(fine.shape, dtype=np.uint8)
         for granule in request.granules:
@@ -192,10 +180,7 @@ class StacApi:
         return np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        """The day on the request's window, and what the items say of its radiometry.
-
-        A pixel comes from the first granule in which every band has data, so that its bands belong together.
-        """
+        """See SceneSource. A pixel is taken from the first granule in which every band has data there."""
         shape = request.window.shape
         bands = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
         scl, cloud = np.zeros(shape, dtype=np.uint8), np.full(shape, 255, dtype=np.uint8)
@@ -204,7 +189,7 @@ class StacApi:
         for granule in request.granules:
             if not empty.any():
                 break
-            offset, said = self._offset(granule)
+            offset, offset_source = self._offset(granule)
             values = self._granule(request, granule, gate)
             check_radiometry(f"{request.unit} ({granule.id})", {b: values[b] for b in LAND_BANDS}, offset)
             taken = empty & np.all([values[b] != 0 for b in LAND_BANDS], axis=0)
@@ -217,10 +202,10 @@ class StacApi:
             if "cloud_probability" in values:
                 cloud[taken] = values["cloud_probability"][taken]
             empty &= ~taken
-            offsets[granule.id] = offset, said
+            offsets[granule.id] = offset, offset_source
         properties = {
             "cocal:offset_applied": {name: offset for name, (offset, _) in offsets.items()},
-            "cocal:offset_source": {name: said for name, (_, said) in offsets.items()},
+            "cocal:offset_source": {name: source for name, (_, source) in offsets.items()},
         }
         return Pixels(bands, scl, cloud), properties
 
@@ -231,7 +216,7 @@ class StacApi:
             raise SceneRefusedError(f"{granule.id}: {err.what}", err.expected, err.found, err.remedy) from err
 
     def _granule(self, request: SceneRequest, granule: Granule, gate: Gate) -> dict[str, NDArray[Any]]:
-        """Every band of one granule on the request's window, DN as they are."""
+        """Every band of one granule on the request's window, DN."""
         names = assets_of(granule.item)
         values = {band: self._read(request.unit, granule, band, request.window, gate) for band in names}
         data = np.array([values[band] != 0 for band in LAND_BANDS])
@@ -267,22 +252,22 @@ class StacApi:
                     [item], bands=[name], geobox=box, resampling="nearest", dtype=dtype, fail_on_error=True
                 )
         except (RasterioError, OSError) as err:
-            words = re.sub(r"\?\S+", "", f"{err} {err.__cause__ or ''}")  # queries hold signatures
-            raise Fault(f"a raster cannot be read: {words[:300]}") from None
+            message = re.sub(r"\?\S+", "", f"{err} {err.__cause__ or ''}")  # queries hold signatures
+            raise Fault(f"a raster cannot be read: {message[:300]}") from None
         except (KeyError, ValueError) as err:
             raise Fault(f"the item cannot be used: {err}", Verdict.REFUSED) from None
         return np.asarray(found[name].values[0])
 
     def _signed(self, item: pystac.Item) -> pystac.Item:
-        """The item with addresses that can be read: Planetary Computer wants each signed."""
+        """The item with addresses that can be read: Planetary Computer requires signed ones."""
         if self.source.catalogue != "planetary-computer":
             return item
         try:
             import planetary_computer
         except ImportError as err:
             raise InputError(
-                "Planetary Computer", "the package planetary-computer, which signs addresses", "it is not installed",
-                "pip install 'cocal[planetary]'",
+                "Planetary Computer requires signed addresses", "the package planetary-computer",
+                "it is not installed", "pip install 'cocal[planetary]'",
             ) from err  # fmt: skip
         signed: pystac.Item = planetary_computer.sign(item)
         return signed

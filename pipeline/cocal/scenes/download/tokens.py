@@ -1,7 +1,7 @@
 """Tokens of Sentinel Hub: one per process at most, shared by the main process with its workers.
 
 Secrets come from the environment or the client's own profile and stay in memory: they are in no setting, no
-task, no file, and are struck from every text that comes from the service.
+task, no file, and are removed from every text that comes from the service.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import requests
 from oauthlib.oauth2 import InsecureTransportError, OAuth2Error
@@ -24,21 +24,21 @@ from sentinelhub.download.session import SentinelHubSession, SessionSharing, col
 from sentinelhub.exceptions import DownloadFailedException, SHUserWarning
 
 from cocal.errors import InputError
-from cocal.scenes.download.faults import Fault, Verdict, scrubbed
+from cocal.scenes.download.gate import Fault, Verdict
 from cocal.scenes.download.settings import SentinelHubSource
 from cocal.scenes.download.units import Cost
 
 log = logging.getLogger(__name__)
 
 NOT_SENT = Cost()
-"""What a data request takes that was never sent for lack of a token."""
+"""Cost of a data request that was not sent for lack of a token."""
 RENEW_SHARE = 0.2
-"""A token is renewed when so much of its life is left, at most the client's 120 s: which alone would fetch a
+"""A token is renewed when so much of its life is left, at most the client's 120 s, which alone would fetch a
 short-lived one anew for every request."""
 RENEW_AGAIN_S = 2.0
 
 _WRONG = {"invalid_client", "unauthorized_client", "invalid_grant", "access_denied"}
-"""Errors of RFC 6749, 5.2, that no repetition mends."""
+"""Errors of RFC 6749, 5.2, that no repetition fixes."""
 
 _LOCK = threading.RLock()
 _OWN: dict[tuple[str, str], _Session] = {}
@@ -65,16 +65,18 @@ def read_credentials(source: SentinelHubSource) -> tuple[str, str]:
     if not all(found):
         raise InputError(
             f"no credentials for {source.base_url}",
-            "SH_CLIENT_ID and SH_CLIENT_SECRET in the environment, or a profile made with `sentinelhub.config`",
+            "SH_CLIENT_ID and SH_CLIENT_SECRET in the environment, or a profile of `sentinelhub.config`",
             "neither",
-            "docs/download.md tells how an OAuth client is made",
+            "make an OAuth client as docs/download.md describes",
         )
     return found
 
 
 def scrub(text: str, config: SHConfig) -> str:
-    """`text` without the client secret and every token this process has seen."""
-    return scrubbed(text, {config.sh_client_secret} | _SEEN)
+    """`text` without the client secret and the tokens of this process: answers may repeat what was sent."""
+    for secret in {config.sh_client_secret} | _SEEN:
+        text = text.replace(secret, "[secret]") if secret else text
+    return text
 
 
 def session(config: SHConfig, shared: str | None = None) -> SentinelHubSession:
@@ -83,7 +85,7 @@ def session(config: SHConfig, shared: str | None = None) -> SentinelHubSession:
     Raises
     ------
     Fault
-        No token is to be had: STOP where id or secret are wrong.
+        No token could be obtained: STOP if id or secret are wrong.
     """
     found = _collected(shared) if shared else None
     if found is None:
@@ -94,7 +96,7 @@ def session(config: SHConfig, shared: str | None = None) -> SentinelHubSession:
 
 
 def refused(found: SentinelHubSession) -> bool:
-    """Note that the service refused this token; True if another one is worth a try."""
+    """Record that the service refused this token; True if another one may be tried."""
     token = found.token["access_token"]
     _REFUSED.add(token)
     with _LOCK:
@@ -105,7 +107,7 @@ def refused(found: SentinelHubSession) -> bool:
 
 
 def accepted() -> None:
-    """Note that the service took a token."""
+    """Record that the service accepted a token."""
     _STRIKES.clear()
 
 
@@ -131,37 +133,33 @@ def _own(config: SHConfig) -> SentinelHubSession:
     except InsecureTransportError:
         raise Fault("the address for tokens is not https", Verdict.STOP, spent=NOT_SENT) from None
     except OAuth2Error as err:
-        _raise(scrub(str(err.error), config)[:100], str(err.error) in _WRONG)
+        raise _no_token(scrub(str(err.error), config)[:100], wrong=str(err.error) in _WRONG) from None
     except DownloadFailedException as err:
         response = getattr(err.request_exception, "response", None)
         status = None if response is None else response.status_code
-        what = type(err.request_exception).__name__ if status is None else str(status)
-        _raise(what, status is not None and status < 500)
+        reason = type(err.request_exception).__name__ if status is None else str(status)
+        raise _no_token(reason, wrong=status is not None and status < 500) from None
     except requests.RequestException as err:
         headers = {} if err.response is None else err.response.headers
-        raise Fault(
-            f"no token: {'429' if err.response is not None else type(err).__name__}",
-            spent=NOT_SENT, header=headers.get("Retry-After"),
-        ) from None  # fmt: skip
+        reason = type(err).__name__ if err.response is None else "429"
+        raise Fault(f"no token: {reason}", spent=NOT_SENT, header=headers.get("Retry-After")) from None
     except (KeyError, TypeError, ValueError) as err:
-        _raise(type(err).__name__, False)
+        raise _no_token(type(err).__name__, wrong=False) from None
 
 
-def _raise(what: str, wrong: bool) -> NoReturn:
+def _no_token(reason: str, wrong: bool) -> Fault:
+    """The Fault of a token that was not obtained; `wrong`: id or secret are not valid."""
     if wrong:
-        raise Fault(
-            f"the service refuses client id or secret ({what}); docs/download.md",
-            Verdict.STOP,
-            spent=NOT_SENT,
-        ) from None
-    raise Fault(f"no token: {what}", spent=NOT_SENT) from None
+        text = f"the service refuses client id or secret ({reason}); docs/download.md"
+        return Fault(text, Verdict.STOP, spent=NOT_SENT)
+    return Fault(f"no token: {reason}", spent=NOT_SENT)
 
 
 class _Session(SentinelHubSession):
-    """The client's session with a margin of renewal that fits the token's life."""
+    """The client's session, renewed by a margin that fits the token's life."""
 
     def renewed(self) -> SentinelHubSession:
-        """This session, its token good for another while."""
+        """This session, its token renewed if it expires soon."""
         if not self.refresh_before_expiry:
             life = float(self.token["expires_at"]) - time.time()
             self.refresh_before_expiry = max(1.0, min(self.DEFAULT_SECONDS_BEFORE_EXPIRY, RENEW_SHARE * life))
@@ -170,7 +168,7 @@ class _Session(SentinelHubSession):
 
 
 class _Sharing(_Session):
-    """The session whose token is shared; a renewal that fails is tried again, workers then fetch their own."""
+    """The session whose token is shared; a failed renewal is tried again, workers then obtain their own."""
 
     @property
     def token(self) -> Any:
@@ -184,15 +182,8 @@ class _Sharing(_Session):
 
 @contextmanager
 def sharing(found: SentinelHubSession) -> Iterator[str]:
-    """Keep the token of `found` in memory that workers of this machine read; yields the memory's name."""
+    """Keep the session's token in memory that workers of this machine read; yields the memory's name."""
     name = f"cocal-{uuid.uuid4().hex[:12]}"
     source = _Sharing(found.config, found.refresh_before_expiry, _token=found.token)
     with SessionSharing(source, memory_name=name, daemon=True):
         yield name
-
-
-def forget() -> None:
-    """Drop every token of this process."""
-    with _LOCK:
-        for memory in (_OWN, _SEEN, _REFUSED, _STRIKES):
-            memory.clear()

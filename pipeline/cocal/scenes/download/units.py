@@ -1,4 +1,4 @@
-"""What a request costs: processing units of Sentinel Hub, requests, bytes.
+"""Cost of a request: processing units of Sentinel Hub, requests, bytes.
 
 Source of the formula and of its examples: Sentinel Hub documentation, "Processing units" (Copernicus Data
 Space Ecosystem, APIs/SentinelHub/Overview/ProcessingUnit).
@@ -17,18 +17,15 @@ SMALLEST_AREA, SMALLEST_COST = 0.01, 0.005
 
 @dataclass(frozen=True)
 class Cost:
-    """What a request takes from the budget."""
+    """Cost of one or more requests."""
 
     requests: int = 0
     processing_units: float = 0.0
     bytes: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.requests + other.requests,
-            self.processing_units + other.processing_units,
-            self.bytes + other.bytes,
-        )
+        units = self.processing_units + other.processing_units
+        return Cost(self.requests + other.requests, units, self.bytes + other.bytes)
 
     def __mul__(self, times: int) -> Cost:
         return Cost(self.requests * times, self.processing_units * times, self.bytes * times)
@@ -44,7 +41,7 @@ def process_units(width: int, height: int, bands: int, *, samples: int = 1, floa
     bands
         Input bands; `dataMask` is free unless it is the only one.
     samples
-        Per pixel: acquisitions that the script sees, 1 where one day is mosaicked by orbit.
+        Acquisitions per pixel; 1 where one day is mosaicked by orbit.
     float32
         32 bits per output value cost twice as much as 8 or 16.
     """
