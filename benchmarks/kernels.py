@@ -20,7 +20,7 @@ from cocal.classify.kernel import kernel_of
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.features.composites import reduce_dates
-from cocal.features.stack import Plan
+from cocal.features.stack import FeaturePlan
 from cocal.features.windows import select_features
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -152,14 +152,14 @@ def strips(pixels: int, turns: int) -> Iterator[Pairs]:
     ]
     year = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
     chosen = select_features(settings, year)
-    plan = Plan.of(chosen, settings, year)
+    plan = FeaturePlan.of(settings, year)
     parts = [
         [{b: v[:, a : a + 4096] for b, v in own.items()} for own in quarters] for a in range(0, pixels, 4096)
     ]
     yield in_turns(
         f"{len(chosen)} features of 4 windows", *(
             lambda f=f: [f(p) for p in parts]
-            for f in (lambda p: rasters.features(p, settings, year), plan.features)
+            for f in (lambda p: rasters.features(p, settings, year), plan.compute)
         ), lambda a, b: all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)), turns,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.features.composites import reduce_dates
 from cocal.features.names import STATISTICS
-from cocal.features.stack import Plan
+from cocal.features.stack import FeaturePlan
 from cocal.features.statistics import WindowStatistics, fill_gaps
 from cocal.features.windows import select_features
 from oracles import rasters, windows
@@ -111,7 +111,7 @@ def test_features_have_the_bytes_of_plain_numpy_under_every_fill_rule(rule) -> N
             }
         )
     chosen = select_features(settings, YEAR)
-    fast = Plan.of(chosen, settings, YEAR).features(composites)
+    fast = FeaturePlan.of(settings, YEAR).compute(composites)
     slow = rasters.features(composites, settings, YEAR)
     assert fast.shape == (len(chosen), 6, 40)
     assert fast.tobytes() == slow.tobytes()

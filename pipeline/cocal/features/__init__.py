@@ -1,11 +1,11 @@
-"""Features: clear-sky mask -> composites -> vegetation indices -> temporal and terrain features.
+"""Features: clear-sky mask -> composites -> vegetation indices -> statistics over time, and terrain.
 
-settings   what the config states          names      the grammar of feature names
-mask       which pixel-dates are clear     windows    the parts of a period
-composite  one value per window            ordering   sorting and percentiles over time
-indices    the table of spectral indices   fill       rules for missing windows
-temporal   statistics over the windows     harmonics  harmonic regression
-terrain    elevation and slope             stack      all of it for rasters;  series: for tables
+settings    settings of the `index` section      names       the grammar of feature names
+mask        which pixels are clear on a date     windows     the parts of a period
+composites  one value per pixel and window       ordering    sorting and percentiles over time
+indices     the table of spectral indices        statistics  statistics over windows, filling of gaps
+harmonics   harmonic regression                  kernels     the compiled functions
+terrain     elevation and slope                  stack       features of rasters;  series: of tables
 """
 
 from cocal.features.composites import Composite, composite, empty_composite
@@ -20,5 +20,6 @@ from cocal.features.windows import CompositeWindow, composite_windows, feature_n
 __all__ = [
     "INDICES", "Composite", "CompositeWindow", "FeatureSettings", "Index", "MaskSettings", "bands_needed",
     "clear_mask", "composite", "composite_windows", "compute_index", "empty_composite", "feature_names",
-    "feature_strips", "features_from_composites", "halo_px", "index", "needs_dem", "read_dem", "seen_of", "series_features", "slope_degrees",
+    "feature_strips", "features_from_composites", "halo_px", "index", "needs_dem", "read_dem", "seen_of",
+    "series_features", "slope_degrees",
 ]  # fmt: skip

@@ -23,10 +23,10 @@ REFLECTANCE_SCALE = 10_000
 
 @dataclass(frozen=True)
 class Composite:
-    """One window's composite: reflectance per band, and how many clear dates made it.
+    """One window's composite.
 
-    `bands` float32 (y, x) reflectance by STAC common name, NaN = no clear date; `n_clear` uint16 (y, x);
-    `inputs` the ids of the scenes; `simulated` True if any of them is.
+    `bands`: float32 (y, x) reflectance by STAC common name, NaN = no clear date; `n_clear`: uint16 (y, x)
+    clear dates; `inputs`: ids of the scenes; `simulated`: True if any of them is.
     """
 
     bands: Mapping[str, NDArray[np.float32]]
@@ -36,10 +36,10 @@ class Composite:
 
 
 def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
-    """The composite of all dates in `scenes`: the dates of one window.
+    """Reflectance per band, and the number of clear dates, of all dates in `scenes`: those of one window.
 
-    A pixel-date counts if every band of `settings.reflectance_bands` is valid and the mask calls it clear, so
-    all bands of a composite speak of the same dates. Percentiles (the median is p50) interpolate linearly
+    A pixel counts on a date if every band of `settings.reflectance_bands` is valid and the mask is clear, so
+    all bands of a composite are of the same dates. Percentiles (the median is p50) interpolate linearly
     between the ordered digital numbers, in float32; the mean is the exact sum over the count.
 
     Parameters
@@ -47,12 +47,16 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
     scenes
         scenes/1 with dims (time, y, x), numpy or dask; zero dates are allowed.
     settings
-        Mask, composite and the features, which say what bands are needed.
+        Mask, composite, and the features, which determine the bands.
 
     Returns
     -------
-    Composite on the same pixels as `scenes`. Where the mask dilates, pixels within `dilate_px` of the edge
-    saw only a part of their surroundings: read scenes on `window.expanded(halo_px(settings))`.
+    Composite on the same pixels as `scenes`. Where the mask dilates, clouds beyond the edge are not known:
+    read scenes on `window.expanded(halo_px(settings))`.
+
+    Examples
+    --------
+    See "Scenes and features" in docs/api.md.
     """
     names = list(bands_needed(settings))
     scenes = scenes[names].load() if any(scenes[n].chunks for n in names) else scenes[names]
@@ -69,7 +73,7 @@ def composite(scenes: xr.Dataset, settings: FeatureSettings) -> Composite:
 
 
 def empty_composite(settings: FeatureSettings, shape: tuple[int, ...]) -> Composite:
-    """The composite of a window in which nothing was acquired: NaN everywhere, `n_clear` 0."""
+    """The composite of a window without scenes: NaN everywhere, `n_clear` 0."""
     missing = {name: np.full(shape, np.nan, dtype=np.float32) for name in settings.reflectance_bands}
     return Composite(missing, np.zeros(shape, dtype=np.uint16))
 
@@ -84,26 +88,29 @@ def reduce_dates(
     from cocal.features import kernels  # numba is 60 MB: a download does without
 
     dates, shape, percent = len(clear), clear.shape[1:], percent_of(settings.composite)
-    n = math.prod(shape)
+    n, bands = math.prod(shape), {}
     present, count = np.ascontiguousarray(clear).reshape(dates, n), np.empty(n, dtype=np.uint16)
-    kernels.count_clear(present, count)
+    kernels.count_present(present, count)
+    if percent is None:
+        for name, stack in stacks.items():
+            total = np.zeros(shape, dtype=np.uint32)
+            for numbers, seen in zip(stack, clear, strict=True):
+                total += numbers * seen
+            with np.errstate(invalid="ignore"):
+                mean = total / (count.reshape(shape) * float(REFLECTANCE_SCALE))
+            bands[name] = mean.astype(np.float32)
+        return Composite(bands, count.reshape(shape), **origin)
+    table, scale = rank_table(percent, dates), np.float32(REFLECTANCE_SCALE)
     low, high = np.empty((2, n), dtype=np.uint16)
     weight, absent = np.empty((2, n), dtype=np.float32)
-    if percent is not None:
-        table = rank_table(percent, dates)
-        kernels.look_up(count, table.low, low)
-        kernels.look_up(count, table.high, high)
-        kernels.look_up(count, table.weight, weight)
-        kernels.look_up(count, table.absent, absent)
-    bands = {}
+    kernels.look_up(count, table.low, low)
+    kernels.look_up(count, table.high, high)
+    kernels.look_up(count, table.weight, weight)
+    kernels.look_up(count, table.absent, absent)
     for name, stack in stacks.items():
         numbers, out = np.ascontiguousarray(stack).reshape(dates, n), np.empty(n, dtype=np.float32)
-        if percent is None:
-            kernels.mean_of_dates(numbers, present, count, float(REFLECTANCE_SCALE), out)
-        else:
-            scale = np.float32(REFLECTANCE_SCALE)
-            kernels.percentile_of_dates(
-                numbers, present, comparators(dates), low, high, weight, absent, scale, out
-            )
+        kernels.percentile_of_dates(
+            numbers, present, comparators(dates), low, high, weight, absent, scale, out
+        )
         bands[name] = out.reshape(shape)
     return Composite(bands, count.reshape(shape), **origin)

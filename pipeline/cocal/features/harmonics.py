@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from cocal.features.kernels import weighted_sum
 
 MIN_PIVOT = 0.01
-"""Below this pivot, of normal equations divided by the number of windows, the terms cannot be told apart."""
+"""Smallest pivot (normal equations over the number of windows) with which the terms can be separated."""
 
 _CODE_BITS = 40
+"""Windows that a pattern's code holds before codes are renumbered."""
 
 
 def harmonic_terms(
@@ -27,14 +28,14 @@ def harmonic_terms(
 ) -> dict[str, NDArray[np.float32]]:
     """`hk_cos` and `hk_sin` for k = 1..order of (window, pixel) values, each (pixel) float32 in their unit.
 
-    The normal equations depend only on which windows are present. They are solved once for each pattern of windows
-    that occurs, term by term in float64 (Gauss elimination; no library whose sums depend on memory), and each
-    pixel's coefficients are a weighted sum of its windows.
+    The normal equations depend only on which windows are present. They are solved once for each pattern of
+    windows that occurs, term by term in float64 (Gauss elimination; no library whose sums depend on memory),
+    and each pixel's coefficients are a weighted sum of its windows.
 
     Returns
     -------
-    NaN where fewer than 2 order + 1 windows are present, or where those present leave a pivot below `MIN_PIVOT`:
-    they lie too close together to separate the terms.
+    NaN where fewer than 2 order + 1 windows are present, or where those present leave a pivot below
+    `MIN_PIVOT`: they lie too close together to separate the terms.
     """
     patterns, pattern = _patterns(~np.isnan(series))
     weights = fit_weights(patterns, days, length_days, order)
@@ -45,43 +46,35 @@ def harmonic_terms(
     return terms
 
 
-def _patterns(there: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def _patterns(present: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """The distinct columns of a (window, pixel) array as (window, pattern), and each pixel's pattern."""
-    if there.all():
-        return there[:, :1], np.zeros(there.shape[1], dtype=np.intp)
-    code = np.zeros(there.shape[1], dtype=np.int64)
-    for i, seen in enumerate(there):
+    if present.all():
+        return present[:, :1], np.zeros(present.shape[1], dtype=np.intp)
+    code = np.zeros(present.shape[1], dtype=np.int64)
+    for i, seen in enumerate(present):
         if i and i % _CODE_BITS == 0:
             code = np.unique(code, return_inverse=True)[1].astype(np.int64)
         code = 2 * code + seen
     _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
-    return there[:, first], pattern
+    return present[:, first], pattern
 
 
 def fit_weights(
     patterns: NDArray[np.bool_], days: Sequence[float], length_days: int, order: int
 ) -> NDArray[np.float64]:
-    """(coefficient, window, pattern) what each window's value weighs in each coefficient of the fit.
+    """(coefficient, window, pattern) weight of each window's value in each coefficient of the fit.
 
     Coefficients are a0, h1_cos, h1_sin, h2_cos, ...; NaN for patterns that do not determine them.
     """
     angles = [2 * math.pi * day / length_days for day in days]
-    basis = [[1.0] * len(days)]
-    for k in range(1, order + 1):
-        basis += [[math.cos(k * w) for w in angles], [math.sin(k * w) for w in angles]]
-    size, windows, n_patterns = len(basis), len(days), patterns.shape[1]
-    count = np.zeros(n_patterns)
-    for seen in patterns:
-        count += seen
-    normal = np.zeros((size, size, n_patterns))
-    right = np.zeros((size, windows, n_patterns))
-    for w, seen in enumerate(patterns):
-        share = seen / np.maximum(count, 1.0)
-        for i in range(size):
-            right[i, w] = basis[i][w] * share
-            for j in range(size):
-                normal[i, j] += basis[i][w] * basis[j][w] * share
-    determined = (count >= size) & _eliminate(normal, right)
+    waves = [[f(k * w) for w in angles] for k in range(1, order + 1) for f in (math.cos, math.sin)]
+    basis, count = np.array([[1.0] * len(days), *waves]), patterns.sum(axis=0)
+    share = patterns / np.maximum(count, 1.0)
+    normal = np.zeros((len(basis), len(basis), len(count)))
+    for column, seen in zip(basis.T, share, strict=True):
+        normal += np.outer(column, column)[:, :, None] * seen
+    right: NDArray[np.float64] = basis[:, :, None] * share
+    determined = (count >= len(basis)) & _eliminate(normal, right)
     right[:, :, ~determined] = np.nan
     return right
 

@@ -1,8 +1,8 @@
 """The compiled functions that work on strips of pixels: composites of dates, statistics over windows.
 
-Each does what plain numpy in `tests/oracles` does, operation by operation in the same type and order, so that results
-are equal to the bit. The inner loop runs over the pixels of a plane and the outer one over dates or windows: the
-compiler turns such loops into vector instructions.
+Each does what plain numpy in `tests/oracles` does, operation by operation in the same type and order, so that
+results are equal to the bit. The inner loop runs over the pixels of a plane and the outer one over dates or
+windows: the compiler turns such loops into vector instructions.
 """
 
 from __future__ import annotations
@@ -31,38 +31,31 @@ def copy_values(values: Series, out: Series) -> None:
 
 
 @njit(error_model="numpy")
-def fill_with_value(series: Series, value: Series, out: Series) -> None:
-    """Copy `series` to `out`, missing windows as the pixel's `value`."""
-    for w in range(series.shape[0]):
-        for p in range(value.size):
-            out[w, p] = series[w, p] if series[w, p] == series[w, p] else value[p]
-
-
-@njit(error_model="numpy")
 def fill_in_time(series: Series, days: Series, linear: bool, out: Series) -> None:
-    """Missing windows from the observed ones before and after: a backward pass stores the next ones, then forward."""
+    """Fill each missing window from the observed ones before and after it."""
     windows, n = series.shape
     later, later_day = np.empty_like(series), np.empty_like(series)
     value, when = np.full(n, np.float32(np.nan)), np.full(n, np.float32(np.nan))
+    # Backwards: the next observed value and its day; then forwards: the last one, and the value between.
     for w in range(windows - 1, -1, -1):
         now, day, held, held_day = series[w], days[w], later[w], later_day[w]
         for p in range(n):
-            there = now[p] == now[p]
-            held[p] = value[p] = now[p] if there else value[p]
-            held_day[p] = when[p] = day if there else when[p]
+            present = now[p] == now[p]
+            held[p] = value[p] = now[p] if present else value[p]
+            held_day[p] = when[p] = day if present else when[p]
     value[:] = np.float32(np.nan)
     when[:] = np.float32(np.nan)
     for w in range(windows):
         now, day, after, after_day, own = series[w], days[w], later[w], later_day[w], out[w]
         for p in range(n):
-            there = now[p] == now[p]
-            value[p] = now[p] if there else value[p]
-            when[p] = day if there else when[p]
+            present = now[p] == now[p]
+            value[p] = now[p] if present else value[p]
+            when[p] = day if present else when[p]
             since, until = day - when[p], after_day[p] - day
             between = value[p] + (after[p] - value[p]) * (since / (since + until))
             nearest = value[p] if since <= until or until != until else after[p]
             guess = between if linear else nearest
-            own[p] = now[p] if there else guess
+            own[p] = now[p] if present else guess
 
 
 @njit(error_model="numpy")
@@ -77,11 +70,11 @@ def _sort_planes(planes: NDArray[Any], pairs: Pairs) -> None:
 
 
 @njit()
-def count_clear(there: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
-    """Number of dates at which each pixel is `there`."""
+def count_present(present: NDArray[np.bool_], count: NDArray[np.uint16]) -> None:
+    """Number of True of each pixel, over time."""
     count[:] = 0
-    for t in range(there.shape[0]):
-        seen = there[t]
+    for t in range(present.shape[0]):
+        seen = present[t]
         for p in range(count.size):
             count[p] += np.uint16(seen[p])
 
@@ -96,7 +89,7 @@ def look_up(count: NDArray[np.uint16], table: NDArray[Any], out: NDArray[Any]) -
 @njit(error_model="numpy")
 def percentile_of_dates(
     stack: NDArray[np.uint16],
-    there: NDArray[np.bool_],
+    present: NDArray[np.bool_],
     pairs: Pairs,
     low: NDArray[np.uint16],
     high: NDArray[np.uint16],
@@ -112,7 +105,7 @@ def percentile_of_dates(
         part = slice(first, first + size)
         planes = np.empty((dates, size), dtype=np.uint16)
         for t in range(dates):
-            plane, values, seen = planes[t], stack[t, part], there[t, part]
+            plane, values, seen = planes[t], stack[t, part], present[t, part]
             for p in range(size):
                 plane[p] = values[p] if seen[p] else np.uint16(65535)
         _sort_planes(planes, pairs)
@@ -122,27 +115,9 @@ def percentile_of_dates(
         _blend(below, above, weight[part], absent[part], scale, out[part])
 
 
-@njit(error_model="numpy")
-def mean_of_dates(
-    stack: NDArray[np.uint16],
-    present: NDArray[np.bool_],
-    count: NDArray[np.uint16],
-    scale: float,
-    out: Series,
-) -> None:
-    """Exact sum of the present digital numbers over their number and `scale`; NaN where `count` is 0."""
-    total = np.zeros(out.size, dtype=np.uint32)
-    for t in range(stack.shape[0]):
-        values, seen = stack[t], present[t]
-        for p in range(out.size):
-            total[p] += np.uint32(values[p]) if seen[p] else np.uint32(0)
-    for p in range(out.size):
-        out[p] = np.float32(np.float64(total[p]) / (np.float64(count[p]) * scale))
-
-
 @njit()
 def _take_ranks(ordered: NDArray[np.uint16], rank: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
-    """Add to `out`, which is 0, each pixel's value at its rank: plane by plane, so that memory is read in order."""
+    """Each pixel's value at its rank, into `out`, which is 0: plane by plane, so memory is read in order."""
     for t in range(ordered.shape[0]):
         plane, here = ordered[t], np.uint16(t)
         for p in range(out.size):
@@ -174,9 +149,9 @@ def pick_rank(
     absent: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Percentile by the ranks for each count (see `ordering.RankTable`); one rank for all where no window is missing."""
+    """Percentile by the ranks for each count (see `ordering.RankTable`)."""
     full, between = ordered.shape[0], weight.any()
-    if full and _least(count) == full:
+    if full and count.min() == full:
         lower, upper, share, gap = ordered[low[full]], ordered[high[full]], weight[full], absent[full]
         for p in range(out.size):
             value = lower[p]
@@ -190,24 +165,6 @@ def pick_rank(
         if between:
             value += (np.float32(ordered[high[n], p]) - value) * weight[n]
         out[p] = value + absent[n]
-
-
-@njit()
-def _least(count: NDArray[np.uint16]) -> np.uint16:
-    least = np.uint16(65535)
-    for p in range(count.size):
-        least = min(least, count[p])
-    return least
-
-
-@njit(error_model="numpy")
-def count_windows(series: Series, count: NDArray[np.uint16]) -> None:
-    """Number of windows that are not NaN, by pixel."""
-    count[:] = 0
-    for w in range(series.shape[0]):
-        values = series[w]
-        for p in range(values.size):
-            count[p] += np.uint16(values[p] == values[p])
 
 
 @njit(error_model="numpy")
@@ -273,10 +230,10 @@ def trend(
     for w in range(windows):
         values = series[w]
         for p in range(n):
-            there = values[p] == values[p]
+            present = values[p] == values[p]
             since = days[w] - centre[p]
-            spread[p] += since * since if there else 0.0
-            moment[p] += (np.float64(values[p]) - mean[p] if there else 0.0) * since
+            spread[p] += since * since if present else 0.0
+            moment[p] += (np.float64(values[p]) - mean[p] if present else 0.0) * since
     for p in range(n):
         slope = DAYS_PER_YEAR * moment[p] / spread[p]
         out[p] = np.float32(slope) if count[p] >= needed else np.float32(np.nan)
@@ -299,7 +256,7 @@ def falls(series: Series, count: NDArray[np.uint16], needed: int, out: Series) -
 
 @njit(error_model="numpy")
 def weighted_sum(series: Series, weight: NDArray[np.float64], pattern: NDArray[np.intp], out: Series) -> None:
-    """Sum of each pixel's windows times the weights (window, pattern) of its pattern; a missing window counts as 0."""
+    """Sum of each pixel's windows times the weights (window, pattern) of its pattern; missing ones add 0."""
     total = np.zeros(out.size)
     for w in range(series.shape[0]):
         values, of_pattern = series[w], weight[w]

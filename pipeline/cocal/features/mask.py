@@ -1,4 +1,4 @@
-"""Which pixel-dates are clear, from the scene classification (SCL) and the cloud probability."""
+"""Which pixels are clear on a date, from the scene classification (SCL) and the cloud probability."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cocal.contracts import SCL_CLASSES
 from cocal.features.names import unknown
 
 NOT_OFFERED = 255
-"""`cloud_probability` where the source offers none; such pixels are judged by their class alone."""
+"""`cloud_probability` where the source has none; such pixels are judged by their class alone."""
 
 
 class MaskSettings(BaseModel):
-    """What counts as a clear look at the ground."""
+    """Which pixels count as clear."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,15 +30,11 @@ class MaskSettings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> MaskSettings:
-        problems = []
-        for field in ("clear", "dilate"):
-            problems += [
-                unknown("SCL class", n, SCL_CLASSES) for n in getattr(self, field) if n not in SCL_CLASSES
-            ]
-        if "nodata" in (*self.clear, *self.dilate):
+        named = (*self.clear, *self.dilate)
+        problems = [unknown("SCL class", name, SCL_CLASSES) for name in named if name not in SCL_CLASSES]
+        if "nodata" in named:
             problems.append("'nodata' is neither clear nor a cloud: take it out of `clear` and `dilate`")
-        both = sorted(set(self.clear) & set(self.dilate))
-        if both:
+        if both := sorted(set(self.clear) & set(self.dilate)):
             problems.append(f"in `clear` and in `dilate`: {', '.join(both)}")
         if problems:
             raise ValueError("; ".join(problems))
@@ -49,7 +45,7 @@ def dilate(flags: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """(y, x) True where a True of `flags` lies within `radius` pixels, centre to centre (Euclidean).
 
     The disc is built row by row: from its tip to its middle the rows widen, so each shift is made once.
-    Beyond the edge of the array there is nothing.
+    Pixels beyond the edge of the array count as False.
     """
     out, wide, reach = flags.copy(), flags.copy(), 0
     for rise in range(radius, -1, -1):
@@ -67,9 +63,9 @@ def dilate(flags: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def is_one_of(scl: NDArray[np.uint8], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """(...) True where the SCL class is one of `names`: a comparison for each is five times as fast as a table."""
+    """(...) True where the SCL class is one of `names`."""
     out = np.zeros(scl.shape, dtype=bool)
-    for name in names:
+    for name in names:  # a comparison for each is five times as fast as a look-up table
         out |= scl == SCL_CLASSES.index(name)
     return out
 
@@ -77,22 +73,22 @@ def is_one_of(scl: NDArray[np.uint8], names: tuple[str, ...]) -> NDArray[np.bool
 def clear_mask(
     scl: NDArray[np.uint8], settings: MaskSettings, cloud_probability: NDArray[np.uint8] | None = None
 ) -> NDArray[np.bool_]:
-    """(time, y, x) True where the ground is seen clearly.
+    """(time, y, x) True where the ground is visible.
 
     Parameters
     ----------
     scl
-        (time, y, x) uint8 scene class, 0 = no data. No data is not clear, and hides no neighbour.
+        (time, y, x) uint8 scene class, 0 = no data. No data is not clear, and is not dilated.
     settings
         Clear classes, classes to dilate and how far.
     cloud_probability
-        (time, y, x) uint8 percent, 255 = not offered; needed if the settings limit it.
+        (time, y, x) uint8 percent, 255 = not offered; needed if `settings` limit it.
 
     Returns
     -------
     True where the class is a clear one, the probability is not above the limit, and no pixel of a class to
-    dilate (or above the limit) lies within `dilate_px`. Pixels within `dilate_px` of the array's edge are
-    right only as far as the array shows their surroundings: read that much more.
+    dilate (or above the limit) lies within `dilate_px`. Clouds beyond the array's edge are not known: pixels
+    within `dilate_px` of it may be wrongly True.
     """
     clear, spreads = is_one_of(scl, settings.clear), is_one_of(scl, settings.dilate)
     if settings.max_cloud_probability is not None:

@@ -3,7 +3,7 @@
     NDVI@03      the composite of one window: monthly 01..12, quarterly q1..q4, season, d001
     NDVI@*       the same for every window of the period
     NDVI.p10     a statistic over the windows of the period
-    elevation    terrain, from a supplied elevation model; also slope
+    elevation    terrain, from an elevation model; also slope
 
 A variable is a band (STAC common name) or an index (Awesome Spectral Indices name).
 """
@@ -22,24 +22,24 @@ from cocal.features.indices import INDICES
 TERRAIN = ("elevation", "slope")
 
 STATISTICS = {
-    "mean": 1, "std": 1, "amplitude": 1, "lowest_day": 1, "min": 1, "median": 1, "max": 1, "falls": 2, "trend": 3,
-    "h1_cos": 3, "h1_sin": 3, "h2_cos": 5, "h2_sin": 5,
+    "mean": 1, "std": 1, "amplitude": 1, "lowest_day": 1, "min": 1, "median": 1, "max": 1, "falls": 2,
+    "trend": 3, "h1_cos": 3, "h1_sin": 3, "h2_cos": 5, "h2_sin": 5,
 }  # fmt: skip
-"""Statistics over the windows and how many observed windows each needs; p00 to p99 need 1."""
+"""Statistics over the windows and how many windows with a value each needs; p00 to p99 need 1.
 
-ALLOWED_STATISTICS = (*STATISTICS, "p00 to p99")
+Their definitions are the methods of `statistics.WindowStatistics`.
+"""
 
 _NAME = re.compile(r"(?P<variable>[A-Za-z0-9_]+)(?:@(?P<window>\*|[A-Za-z0-9-]+)|\.(?P<statistic>\w+))")
 
 
 @lru_cache(maxsize=512)
 def percent_of(statistic: str) -> int | None:
-    """The percentile that a statistic stands for: p10 -> 10, min -> 0, median -> 50, max -> 100; None for others."""
+    """The percentile that a statistic is: p10 -> 10, min -> 0, median -> 50, max -> 100; None for others."""
     named = {"min": 0, "median": 50, "max": 100}
     if statistic in named:
         return named[statistic]
-    digits = statistic[1:]
-    return int(digits) if statistic[:1] == "p" and digits.isdigit() and len(digits) == 2 else None
+    return int(statistic[1:]) if re.fullmatch("p[0-9]{2}", statistic) else None
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Feature:
 
     @property
     def windows_needed(self) -> int:
-        """Observed windows without which the feature is missing."""
+        """Number of windows with a value below which the feature is missing."""
         return STATISTICS.get(self.statistic or "", 1)
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
-    """The message for a name that is not among `allowed`: the near ones, and all."""
+    """The message for a name that is not among `allowed`: similar names, and all allowed ones."""
     allowed = list(allowed)
     lowered = {a.lower(): a for a in reversed(allowed)}
     near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
@@ -71,20 +71,25 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
 
 
 def parse_feature(name: str) -> Feature:
-    """The parts of a feature name; ValueError says what is wrong with it and what is allowed."""
+    """The parts of a feature name.
+
+    Raises
+    ------
+    ValueError
+        `name` is not in the grammar, or its variable or statistic is unknown: with all that is allowed.
+    """
     if name in TERRAIN:
         return Feature(name, name)
     match = _NAME.fullmatch(name)
     if match is None:
-        raise ValueError(
-            f"{name!r} is not a feature name: VARIABLE@WINDOW, VARIABLE@*, VARIABLE.STATISTIC, elevation or slope"
-        )
+        forms = "VARIABLE@WINDOW, VARIABLE@*, VARIABLE.STATISTIC, elevation or slope"
+        raise ValueError(f"{name!r} is not a feature name: {forms}")
     variable, statistic = match["variable"], match["statistic"]
     problems = []
     if variable not in BANDS and variable not in INDICES:
         problems.append(unknown("band or index", variable, (*BANDS, *INDICES)))
     if statistic is not None and statistic not in STATISTICS and percent_of(statistic) is None:
-        problems.append(unknown("statistic", statistic, ALLOWED_STATISTICS))
+        problems.append(unknown("statistic", statistic, (*STATISTICS, "p00 to p99")))
     if problems:
         raise ValueError(f"{name}: " + "; ".join(problems))
     return Feature(name, variable, match["window"], statistic)

@@ -1,7 +1,7 @@
 """The order in which a short time axis is sorted, and where percentiles lie in it.
 
-A sorting network compares whole planes (one date, all pixels) with minimum and maximum, so a stack of uint16 is
-sorted without widening it, and no result depends on the layout of memory.
+A sorting network compares whole planes (one date, all pixels) with minimum and maximum, so a stack of uint16
+is sorted without widening it, and no result depends on the layout of memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @lru_cache(maxsize=512)
 def comparators(length: int) -> NDArray[np.int64]:
-    """(pair, 2) positions i < j of `length` items that are compared and exchanged in turn; then all are sorted.
+    """(pair, 2) positions i < j of `length` items; comparing and exchanging them in turn sorts all.
 
     Batcher's merge exchange: Knuth 1998, The Art of Computer Programming 3, 5.2.2, algorithm M.
     """
@@ -36,8 +36,8 @@ def comparators(length: int) -> NDArray[np.int64]:
 class RankTable(NamedTuple):
     """Where a percentile lies among n sorted values, for each n from 0 to the length of the stack.
 
-    `low` and `high`: positions of the values below and above; `weight`: share of the upper one; `absent`: 0, or
-    NaN for n = 0.
+    `low` and `high`: positions of the values below and above; `weight`: share of the upper one; `absent`: 0,
+    or NaN for n = 0.
     """
 
     low: NDArray[np.int64]
@@ -50,9 +50,9 @@ class RankTable(NamedTuple):
 def rank_table(percent: int, length: int) -> RankTable:
     """The ranks of a percentile in a stack of `length` values, by how many of them are present.
 
-    Linear interpolation between order statistics (definition 7 of Hyndman and Fan 1996, doi:10.2307/2684934): rank
-    (n - 1) * percent / 100, in whole hundredths, so without rounding. 50 is the median: the mean of the two middle
-    values where n is even.
+    Linear interpolation between order statistics (definition 7 of Hyndman and Fan 1996,
+    doi:10.2307/2684934): rank (n - 1) * percent / 100, in whole hundredths, so without rounding. 50 is the
+    median: the mean of the two middle values where n is even.
     """
     last = np.maximum(np.arange(length + 1) - 1, 0)
     whole, hundredths = np.divmod(last * percent, 100)

@@ -1,4 +1,4 @@
-"""Features of a table of time series: the same code as for rasters, one sample in place of a pixel."""
+"""Features of time series: the same functions as for rasters, with one sample in place of a pixel."""
 
 from __future__ import annotations
 
@@ -15,51 +15,67 @@ from cocal.features.composites import REFLECTANCE_SCALE, reduce_dates
 from cocal.features.indices import INDICES
 from cocal.features.mask import is_one_of
 from cocal.features.settings import FeatureSettings
-from cocal.features.stack import Plan
-from cocal.features.windows import composite_windows, select_features
+from cocal.features.stack import FeaturePlan
+from cocal.features.windows import dates_by_window
 
 Array = NDArray[np.float32]
 
 
 def series_features(series: xr.Dataset, settings: FeatureSettings, period: Period) -> pd.DataFrame:
-    """A table (sample x feature, float32) of the features of labelled time series.
+    """A table (sample x feature, float32) of the features of time series.
 
-    An index is computed from its bands where the series has them all; else a variable of the index's own name
-    is taken as supplied, and composited as it is. Reflectance is first rounded to the numbers of scenes/1
-    (x 10000, 1 to 65535), so that a model is trained on what it will meet in rasters.
+    An index is computed from its bands where the series have them all; else a variable of the index's own
+    name is composited as it is. Reflectance is first rounded to the digital numbers of scenes/1 (x 10000, 1
+    to 65535), so that a model is trained on the values that rasters have.
 
     Parameters
     ----------
     series
-        Dims (time, sample): reflectance 0 to 1 by STAC common name, supplied indices by their name, NaN =
-        missing; `scl` (time, sample) if the mask is to be applied (there are no neighbours: nothing is
-        dilated), else what is there counts as clear. `elevation`, `slope` (sample) if asked for.
+        Dims (time, sample): reflectance 0 to 1 by STAC common name, or indices by their name, NaN = missing;
+        `scl` (time, sample) if the mask is to be applied (samples have no neighbours, so nothing is dilated),
+        else every value counts as clear. `elevation`, `slope` (sample) if `settings` have them.
     settings, period
-        As for rasters; dates outside the period are left aside.
+        As for rasters; dates outside the period are not used.
 
     Raises
     ------
     InputError
-        Names every variable that is neither there nor can be computed.
+        Names every variable that is neither present nor can be computed.
+    ConfigError
+        The features do not fit the period.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import numpy as np, xarray as xr
+    >>> from cocal import FeatureSettings, Period, series_features
+    >>> series = xr.Dataset(
+    ...     {"red": (("time", "sample"), [[0.04]]), "nir": (("time", "sample"), [[0.36]])},
+    ...     coords={"time": np.array(["2024-05-01"], "datetime64[ns]"), "sample": ["green"]},
+    ... )
+    >>> settings = FeatureSettings(
+    ...     mask=None, windows="season", composite="median", features=("NDVI@season",), fill={"*": "none"}
+    ... )
+    >>> year = Period("2024", date(2024, 1, 1), date(2024, 12, 31))
+    >>> table = series_features(series, settings, year)
+    >>> print(f"{table.loc['green', 'NDVI@season']:.3f}")
+    0.800
     """
-    chosen = select_features(settings, period)
-    bands, supplied = _sources(series, settings)
-    days = series["time"].values.astype("datetime64[D]")
-    composites = []
-    for _, start, end in composite_windows(settings, period):
-        part = series.isel(time=np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end))))
-        composites.append(_composite(part, settings, bands, supplied))
-    out = Plan.of(chosen, settings, period).features(composites)
-    for i, feature in enumerate(chosen):
+    plan, (bands, supplied) = FeaturePlan.of(settings, period), _sources(series, settings)
+    composites = [
+        _composite(series.isel(time=dates), settings, bands, supplied)
+        for dates in dates_by_window(series["time"].values, settings, period)
+    ]
+    out = plan.compute(composites)
+    for i, feature in enumerate(plan.features):
         if feature.is_terrain:
             out[i] = series[feature.name].values
-    return pd.DataFrame(
-        out.T, index=pd.Index(series["sample"].values, name="sample"), columns=[f.name for f in chosen]
-    )
+    samples, names = pd.Index(series["sample"].values, name="sample"), [f.name for f in plan.features]
+    return pd.DataFrame(out.T, index=samples, columns=names)
 
 
 def _sources(series: xr.Dataset, settings: FeatureSettings) -> tuple[list[str], list[str]]:
-    """The bands to composite, and the indices taken as supplied."""
+    """Names of the bands to composite, and of the variables that are taken as supplied."""
     bands: dict[str, None] = {}
     supplied, missing = [], [f.name for f in settings.parsed if f.is_terrain and f.name not in series]
     for variable in settings.variables:

@@ -1,4 +1,4 @@
-"""The settings of this room: what is masked, how it is composited, which features, what fills gaps."""
+"""The settings of features: mask, windows, composite, features, rules that fill gaps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,21 @@ FillRule = Literal["none", "linear", "nearest", "median"]
 
 
 class FeatureSettings(BaseModel):
-    """How scenes become features. Every field changes the result, so none has a default."""
+    """How scenes become features. Every field changes the result, so none has a default.
+
+    Examples
+    --------
+    >>> from cocal import FeatureSettings
+    >>> settings = FeatureSettings(
+    ...     mask={"clear": ["vegetation", "bare"], "dilate": ["cloud_high"], "dilate_px": 10},
+    ...     windows="quarterly",
+    ...     composite="median",
+    ...     features=["NDVI@*", "NDMI.p10", "slope"],
+    ...     fill={"NDVI@*": "linear", "*": "none"},
+    ... )
+    >>> settings.reflectance_bands
+    ('red', 'nir', 'swir16')
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +68,7 @@ class FeatureSettings(BaseModel):
                 problems.append(str(err))
         problems += [f"{name!r} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})]
         if not problems and all(feature.is_terrain for feature in found):
-            problems.append("features of terrain alone say nothing of a period; add a band or an index")
+            problems.append("features of terrain alone do not depend on the period; add a band or an index")
         if problems:
             raise ValueError("; ".join(problems))
         return names
@@ -63,9 +77,8 @@ class FeatureSettings(BaseModel):
     def _filled(self) -> FeatureSettings:
         bare = [f.name for f in self.parsed if not f.is_terrain and self.find_rule(f.name) is None]
         if bare:
-            raise ValueError(
-                f"`fill` has no pattern for {', '.join(bare)}; state a rule for each, or end with '\"*\": none'"
-            )
+            hint = "state a rule for each, or end with '\"*\": none'"
+            raise ValueError(f"`fill` has no pattern for {', '.join(bare)}; {hint}")
         return self
 
     @property
@@ -75,7 +88,7 @@ class FeatureSettings(BaseModel):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Bands and indices that the features speak of, in order of first mention."""
+        """Bands and indices that the features use, in order of first use."""
         return tuple(dict.fromkeys(f.variable for f in self.parsed if not f.is_terrain))
 
     @property
@@ -96,16 +109,15 @@ class FeatureSettings(BaseModel):
 
 def bands_needed(settings: FeatureSettings) -> tuple[str, ...]:
     """The variables of scenes/1 to read: reflectance bands, then `scl` and `cloud_probability` if used."""
-    bands, mask = settings.reflectance_bands, settings.mask
-    if mask is None:
-        return bands
-    if mask.max_cloud_probability is None:
-        return (*bands, "scl")
-    return (*bands, "scl", "cloud_probability")
+    mask = settings.mask
+    quality = [] if mask is None else ["scl"]
+    if mask is not None and mask.max_cloud_probability is not None:
+        quality.append("cloud_probability")
+    return (*settings.reflectance_bands, *quality)
 
 
 def halo_px(settings: FeatureSettings) -> int:
-    """Pixels around a block that must be read for the block's features to be right."""
+    """Pixels around a block that its features depend on."""
     dilation = 0 if settings.mask is None else settings.mask.dilate_px
     return max(dilation, 1 if "slope" in settings.features else 0)
 

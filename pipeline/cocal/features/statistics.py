@@ -1,8 +1,8 @@
 """Statistics over the windows of a period, and the rules that fill windows without a clear date.
 
-A statistic is over the windows that are present (observed, or filled by the feature's rule), and NaN where there are
-fewer of them than `names.STATISTICS` states. Sums run window after window in float64, so no block size changes a
-result. The tests compare every function with plain numpy (`tests/oracles`), to the bit.
+A statistic is over the windows that are present (observed, or filled by the feature's rule), and NaN where
+there are fewer of them than `names.STATISTICS` states. Sums run window after window in float64, so no block
+size changes a result. The tests compare every function with plain numpy (`tests/oracles`), to the bit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Series = NDArray[np.float32]
 
 
 class WindowStatistics:
-    """The statistics of one variable over the windows of a period, each (pixel) float32 in the variable's unit.
+    """The statistics of one variable over the windows of a period: (pixel) float32 in the variable's unit.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class WindowStatistics:
     def count(self) -> NDArray[np.uint16]:
         """(pixel) number of windows that are present."""
         count = np.empty(self.series.shape[1], dtype=np.uint16)
-        kernels.count_windows(self.series, count)
+        kernels.count_present(~np.isnan(self.series), count)
         return count
 
     @cached_property
@@ -104,8 +104,8 @@ class WindowStatistics:
         """Sum of the falls from each window to the next one that is present; 0 where the values only rise.
 
         A stand that is cut falls at each cut (mowing: Kolecka et al. 2018, Remote Sensing 10:1221,
-        doi:10.3390/rs10081221); coca is stripped three to four times a year. Divided by the amplitude it is the
-        number of full falls. A window between two others adds nothing unless its value lies beyond both.
+        doi:10.3390/rs10081221); coca is stripped three to four times a year. Divided by the amplitude it is
+        the number of full falls. A window between two others adds nothing unless it lies beyond both.
         """
         out = self._empty()
         kernels.falls(self.series, self.count, STATISTICS["falls"], out)
@@ -137,7 +137,7 @@ _METHODS = {
 
 
 def fill_gaps(series: Series, days: Sequence[float], rule: FillRule) -> Series:
-    """`series` (window, pixel) with its missing windows filled by `rule`; observed windows are unchanged.
+    """`series` (window, pixel) with missing windows filled by `rule`; observed windows are unchanged.
 
     - `none`: nothing is filled.
     - `linear`: on the straight line between the observed windows before and after, by the windows' middle
@@ -145,13 +145,12 @@ def fill_gaps(series: Series, days: Sequence[float], rule: FillRule) -> Series:
     - `nearest`: the observed window nearest in time, the earlier of two equally near.
     - `median`: the median of the pixel's observed windows.
 
-    A pixel without an observed window stays missing under every rule. `days`: middle of each window, ascending.
+    A pixel without an observed window stays missing under every rule. `days`: middle of each window.
     """
     if rule == "none" or not np.isnan(series).any():
         return series
-    out = np.empty_like(series)
     if rule == "median":
-        kernels.fill_with_value(series, WindowStatistics(series, days, 0).percentile(50), out)
-    else:
-        kernels.fill_in_time(series, np.array(days, dtype=np.float32), rule == "linear", out)
+        return np.where(np.isnan(series), WindowStatistics(series, days, 0).percentile(50), series)
+    out = np.empty_like(series)
+    kernels.fill_in_time(series, np.array(days, dtype=np.float32), rule == "linear", out)
     return out

@@ -28,7 +28,7 @@ def slope_degrees(dem: NDArray[Any], resolution: float) -> NDArray[np.float32]:
 
     Returns
     -------
-    NaN where one of the nine pixels is missing, and so on the outermost row and column: give one pixel more.
+    NaN where one of the nine pixels is missing, and so along the array's edge: give one pixel more per side.
     """
     out = np.full(dem.shape, np.nan, dtype=np.float32)
     if min(dem.shape) < 3:
@@ -55,31 +55,24 @@ def read_dem(path: str | Path, window: Window) -> NDArray[np.float32]:
     Raises
     ------
     InputError
-        If the file cannot be read or has no coordinate reference system.
+        The file cannot be read, or has no coordinate reference system.
     """
     try:
         with rasterio.open(path) as source:
             if source.crs is None:
                 raise InputError(
-                    f"elevation model {path}", "a CRS", "none", "give it one, with gdal_edit for instance"
+                    f"elevation model {path}", "a CRS", "none", "give it one, for instance with gdal_edit"
                 )
-            column, row = _positions(window, source.crs.to_wkt(), ~source.transform)
+            x, y = transformer(window.epsg, source.crs.to_wkt()).transform(*np.meshgrid(window.x, window.y))
+            t = ~source.transform
+            row, column = t.d * x + t.e * y + t.f - 0.5, t.a * x + t.b * y + t.c - 0.5
             return _bilinear(source, row, column)
     except RasterioError as err:
-        raise InputError(
-            f"elevation model {path}", "a readable raster", str(err), "mend the path of the DEM"
-        ) from err
-
-
-def _positions(window: Window, crs: str, to_pixel: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(column, row) of the window's pixel centres in the source, counted from the centre of its first pixel."""
-    x, y = transformer(window.epsg, crs).transform(*np.meshgrid(window.x, window.y))
-    column = to_pixel.a * x + to_pixel.b * y + to_pixel.c - 0.5
-    row = to_pixel.d * x + to_pixel.e * y + to_pixel.f - 0.5
-    return column, row
+        raise InputError(f"elevation model {path}", "a readable raster", str(err), "correct `dem:`") from err
 
 
 def _bilinear(source: Any, row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Elevation at positions counted from the centre of the source's first pixel, NaN outside the source."""
     out = np.full(row.shape, np.nan, dtype=np.float32)
     top, left = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
     r0, r1 = max(0, int(top.min())), min(source.height, int(top.max()) + 2)

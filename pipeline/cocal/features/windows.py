@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cocal.contracts import Period
 from cocal.errors import ConfigError
 from cocal.features.names import Feature, unknown
@@ -28,28 +31,25 @@ def composite_windows(settings: FeatureSettings, period: Period) -> list[Composi
       touches a calendar month of the year twice.
     - `quarterly`: calendar quarters in the same way; `q1` to `q4`, or `2024-q1`.
     - `season`: the period itself, named `season`.
-    - a number of days: windows of that many days from the period's first day, the last one maybe shorter;
+    - a number of days: windows of that many days from the period's first day, the last one may be shorter;
       named by their first day, counted from 1: `d001`, `d011`, `d021`.
     """
+    first, last = period.start, period.end
     if settings.windows == "season":
-        return [CompositeWindow("season", period.start, period.end)]
+        return [CompositeWindow("season", first, last)]
     if isinstance(settings.windows, int):
-        return list(_day_windows(period, settings.windows))
-    months = 1 if settings.windows == "monthly" else 3
-    cut = [
-        (s, e, f"{s.month:02d}" if months == 1 else f"q{(s.month + 2) // 3}")
-        for s, e in _calendar(period, months)
-    ]
-    names = [name for _, _, name in cut]
+        offsets, length = (
+            range(0, period_days(period), settings.windows),
+            timedelta(days=settings.windows - 1),
+        )
+        starts = [first + timedelta(days=offset) for offset in offsets]
+        return [CompositeWindow(f"d{(s - first).days + 1:03d}", s, min(s + length, last)) for s in starts]
+    quarterly = settings.windows == "quarterly"
+    cut = list(_calendar(period, 3 if quarterly else 1))
+    names = [f"q{(start.month + 2) // 3}" if quarterly else f"{start.month:02d}" for start, _ in cut]
     if len(set(names)) < len(names):
-        names = [f"{start.year}-{name}" for start, _, name in cut]
-    return [CompositeWindow(name, start, end) for name, (start, end, _) in zip(names, cut, strict=True)]
-
-
-def _day_windows(period: Period, days: int) -> Iterator[CompositeWindow]:
-    for offset in range(0, (period.end - period.start).days + 1, days):
-        start = period.start + timedelta(days=offset)
-        yield CompositeWindow(f"d{offset + 1:03d}", start, min(start + timedelta(days=days - 1), period.end))
+        names = [f"{start.year}-{name}" for (start, _), name in zip(cut, names, strict=True)]
+    return [CompositeWindow(name, *days) for name, days in zip(names, cut, strict=True)]
 
 
 def _calendar(period: Period, months: int) -> Iterator[tuple[date, date]]:
@@ -72,14 +72,24 @@ def period_days(period: Period) -> int:
     return (period.end - period.start).days + 1
 
 
+def dates_by_window(
+    times: NDArray[np.datetime64], settings: FeatureSettings, period: Period
+) -> list[NDArray[np.intp]]:
+    """Positions of the `times` that lie in each window of the period."""
+    days, windows = times.astype("datetime64[D]"), composite_windows(settings, period)
+    return [
+        np.flatnonzero((days >= np.datetime64(w.start)) & (days <= np.datetime64(w.end))) for w in windows
+    ]
+
+
 def select_features(settings: FeatureSettings, period: Period) -> list[Feature]:
     """The features in order, `@*` expanded to the period's windows.
 
     Raises
     ------
     ConfigError
-        If a window does not exist in the period, a statistic needs more windows than there are, a name
-        comes twice, or no fill rule matches: all at once.
+        A window does not exist in the period, a statistic needs more windows than there are, a name comes
+        twice, or no fill rule matches: all problems at once.
     """
     windows = [window.name for window in composite_windows(settings, period)]
     found: list[Feature] = []
@@ -103,11 +113,31 @@ def select_features(settings: FeatureSettings, period: Period) -> list[Feature]:
             f"the features do not fit the period {period.name} ({period.start} to {period.end})",
             "windows " + ", ".join(windows),
             "; ".join(problems),
-            "mend `features:`, `windows:` or the period",
+            "change `features:`, `windows:` or the period",
         )
     return found
 
 
 def feature_names(settings: FeatureSettings, period: Period) -> list[str]:
-    """Names of the features in order, `@*` expanded to the period's windows."""
+    """Names of the features in order, `@*` expanded to the period's windows.
+
+    Raises
+    ------
+    ConfigError
+        The features do not fit the period (see `select_features`).
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from cocal import FeatureSettings, Period, feature_names
+    >>> settings = FeatureSettings(
+    ...     mask=None,
+    ...     windows="quarterly",
+    ...     composite="median",
+    ...     features=("NDVI@*", "red.p10"),
+    ...     fill={"*": "none"},
+    ... )
+    >>> feature_names(settings, Period("first half", date(2024, 1, 1), date(2024, 6, 30)))
+    ['NDVI@q1', 'NDVI@q2', 'red.p10']
+    """
     return [feature.name for feature in select_features(settings, period)]
