@@ -29,7 +29,7 @@ from cocal.archive.catalog import (
     scenes_within,
     write_catalog,
 )
-from cocal.archive.read import read_raster, read_scenes
+from cocal.archive.read import read_raster, read_scenes, values_at_centres
 
 __all__ = [
     "SIMULATED",
@@ -45,5 +45,6 @@ __all__ = [
     "scene_item",
     "scene_store",
     "scenes_within",
+    "values_at_centres",
     "write_catalog",
 ]

@@ -11,12 +11,13 @@ import rasterio
 import xarray as xr
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
 from cocal.archive.catalog import DESCRIPTIONS, Scene
 from cocal.archive.geotiff import open_tiled
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import InputError, SceneReadError
-from cocal.grid import Window
+from cocal.grid import Window, locate, transformer
 
 
 def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
@@ -51,6 +52,25 @@ def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whol
             _read_by_gdal(path, window, native, plane[rows, columns])
     except (ValueError, OSError, RasterioError) as err:
         raise _damaged(path, err) from err
+
+
+def values_at_centres(source: DatasetReader, window: Window, missing: int) -> NDArray[np.int64]:
+    """(y, x) value of the first band at the centre of each pixel of a window, in whatever CRS the raster is.
+
+    `missing` outside the raster and where it has no data. Only the part that is needed is read.
+    """
+    x, y = np.meshgrid(window.x, window.y)
+    if source.crs.to_epsg() != window.epsg:
+        x, y = transformer(window.epsg, source.crs.to_wkt()).transform(x, y)
+    row, column, inside = locate(source.transform, source.shape, x, y)
+    out = np.full(window.shape, missing, dtype=np.int64)
+    if inside.any():
+        rows, columns = row[inside], column[inside]
+        top, left = int(rows.min()), int(columns.min())
+        part = ((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
+        values = source.read(1, window=part, masked=True).astype(np.int64).filled(missing)
+        out[inside] = values[rows - top, columns - left]
+    return out
 
 
 def _damaged(path: Path, err: Exception) -> SceneReadError:

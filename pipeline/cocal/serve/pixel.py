@@ -28,7 +28,7 @@ from cocal.contracts import (
 )
 from cocal.errors import SceneReadError
 from cocal.features import INDICES, FeatureSettings, bands_needed, clear_mask, compute_index, halo_px
-from cocal.grid import Tile, Window, project, transformer, utm_epsg
+from cocal.grid import Tile, Window, pixel_zones, project, transformer
 from cocal.run.finished import MapInputs
 from cocal.serve.runs import ShownRun
 
@@ -52,7 +52,7 @@ class MappedPixel:
 
 def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) -> MappedPixel | None:
     """The mapped pixel that holds a point; None where no map of the period does."""
-    epsg = utm_epsg(longitude, latitude)
+    epsg = int(pixel_zones(longitude, latitude))
     x, y = transformer(4326, epsg).transform(longitude, latitude)
     for tile, folder in run.maps[period].items():
         w = tile.window

@@ -15,11 +15,12 @@ from pyogrio.errors import DataSourceError
 from rasterio.errors import RasterioError
 from rasterio.features import rasterize
 
+from cocal.archive import values_at_centres
 from cocal.errors import InputError
 from cocal.fieldwork.design.settings import Zones
 from cocal.fieldwork.design.strata import NO_VALUE
 from cocal.fieldwork.tables import only_layer
-from cocal.grid import Window, locate, project, transformer
+from cocal.grid import Window, project
 
 _CHUNK_PX = 1536
 _EDGE_DEGREES = 0.001
@@ -36,7 +37,7 @@ def read_class_raster(path: Path, window: Window) -> NDArray[np.int64]:
     try:
         with rasterio.open(path) as source:
             _check_raster(path, source)
-            return _at_centres(source, window)
+            return values_at_centres(source, window, NO_VALUE)
     except RasterioError as err:
         raise InputError(
             f"raster {path} of design.strata", "a readable raster", str(err), "mend the path or the file"
@@ -54,21 +55,6 @@ def _check_raster(path: Path, source: rasterio.io.DatasetReader) -> None:
             f"raster {path} of design.strata", "whole numbers in a stated CRS", ", ".join(problems),
             "export it again as a class raster",
         )  # fmt: skip
-
-
-def _at_centres(source: rasterio.io.DatasetReader, window: Window) -> NDArray[np.int64]:
-    x, y = np.meshgrid(window.x, window.y)
-    if source.crs.to_epsg() != window.epsg:
-        x, y = transformer(window.epsg, source.crs.to_wkt()).transform(x, y)
-    row, column, inside = locate(source.transform, source.shape, x, y)
-    out = np.full(window.shape, NO_VALUE, dtype=np.int64)
-    if inside.any():
-        rows, columns = row[inside], column[inside]
-        top, left = int(rows.min()), int(columns.min())
-        part = ((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
-        values = source.read(1, window=part, masked=True).astype(np.int64).filled(NO_VALUE)
-        out[inside] = values[rows - top, columns - left]
-    return out
 
 
 def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cocal.errors import InputError
 from cocal.estimate import Estimate, mapped_table
 from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
-from cocal.grid import RESOLUTION_M, transformer, utm_epsg
+from cocal.grid import RESOLUTION_M, pixel_zones, transformer
 from cocal.regions import owners_at
 from cocal.run.execute import Call
 from cocal.run.measure.counting import class_maps, counted, regions_source
@@ -100,7 +100,7 @@ def legal_zone(run: Run, records: gpd.GeoDataFrame) -> NDArray[np.object_]:
     found = np.full(len(records), "", dtype=object)
     ids = np.array([*run.zones.table["region_id"].astype(str), ""], dtype=object)
     points = records.geometry.representative_point()
-    zone = np.array([utm_epsg(p.x, p.y) for p in points], dtype=np.int64)
+    zone = pixel_zones(points.x, points.y, RESOLUTION_M)
     for epsg in map(int, np.unique(zone)):
         here = zone == epsg
         x, y = transformer(4326, epsg).transform(points.x[here].to_numpy(), points.y[here].to_numpy())

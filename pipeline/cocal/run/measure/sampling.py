@@ -97,10 +97,8 @@ def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
 def _pixels_in(
     tile: Tile, epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    w = tile.window
-    columns = np.floor((x - w.left) / w.resolution).astype(np.int64)
-    rows = np.ceil((w.top - y) / w.resolution).astype(np.int64) - 1
-    inside = (columns >= 0) & (columns < w.width) & (rows >= 0) & (rows < w.height) & (w.epsg == epsg)
+    rows, columns, inside = tile.window.locate(x, y)
+    inside &= tile.window.epsg == epsg
     return rows[inside], columns[inside], inside
 
 

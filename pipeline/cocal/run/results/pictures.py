@@ -21,13 +21,11 @@ from cocal.contracts import (
     PROBABILITY_TIF,
     Period,
 )
-from cocal.grid import Tile, transformer, utm_epsg
+from cocal.grid import Tile, lattice_cells, transformer, utm_zones
 from cocal.report import OUTSIDE, MapOverview, MapPicture, Shade
-from cocal.run.results.overview import overview
+from cocal.run.results.overview import Extent, overview, picture_cells
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv
-
-Bounds = tuple[float, float, float, float]
 
 _CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _CHANCE_COLOURS = ("#ffffe5", "#fee391", "#fec44f", "#ec7014", "#b23b02", "#5a1f02")
@@ -88,7 +86,7 @@ def _sources(run: Run) -> list[dict[str, str]]:
     return found
 
 
-def _extent(run: Run) -> Bounds:
+def _extent(run: Run) -> Extent:
     west, south, east, north = (float(v) for v in run.base.regions.area.bounds)
     return west, south, east, north
 
@@ -178,24 +176,19 @@ def square_shades() -> tuple[Shade, ...]:
     return (*shades, Shade(_WITHHELD, "#9aa5b1", withheld), Shade(_NOT_SEEN, "#dfe3e8", unseen))
 
 
-def _drawn_squares(squares: pd.DataFrame, bounds: Bounds, side: int) -> NDArray[np.uint8]:
+def _drawn_squares(squares: pd.DataFrame, bounds: Extent, side: int) -> NDArray[np.uint8]:
     """(y, x) code of the square that holds the middle of each picture cell; `OUTSIDE` where there is none."""
-    west, south, east, north = bounds
-    stretch = float(np.cos(np.radians((south + north) / 2)))
-    cell = max((east - west) * stretch, north - south) / _LONGEST_PX
-    width, height = max(1, round((east - west) * stretch / cell)), max(1, round((north - south) / cell))
-    lon = west + (np.arange(width) + 0.5) * (east - west) / width
-    lat = north - (np.arange(height) + 0.5) * (north - south) / height
-    codes = np.full((height, width), OUTSIDE, dtype=np.uint8)
+    lon, lat = picture_cells(bounds, _LONGEST_PX)
+    codes = np.full((lat.size, lon.size), OUTSIDE, dtype=np.uint8)
     known = pd.Series(
         square_codes(squares, side), index=pd.MultiIndex.from_frame(squares[["epsg", "x", "y"]].astype(int))
     )
-    zone = np.array([utm_epsg(v, (south + north) / 2) for v in lon])
+    zone = utm_zones(lon, lat.mean())
     for epsg in np.unique(zone).tolist():
         columns = np.flatnonzero(zone == epsg)
         xx, yy = transformer(4326, epsg).transform(*np.meshgrid(lon[columns], lat))
-        corner = (np.floor(np.stack([xx, yy]) / side) * side).astype(int).reshape(2, -1)
-        keys = pd.MultiIndex.from_arrays([np.full(corner.shape[1], epsg), *corner])
+        column, row = lattice_cells(xx.ravel(), yy.ravel(), side)
+        keys = pd.MultiIndex.from_arrays([np.full(xx.size, epsg), column * side, row * side])
         codes[:, columns] = known.reindex(keys, fill_value=OUTSIDE).to_numpy().reshape(xx.shape)
     return codes
 

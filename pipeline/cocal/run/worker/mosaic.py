@@ -56,9 +56,7 @@ def _fill_across(out: NDArray[Any], maps: Maps, window: Window, name: str, fill:
         if folder is None or there.epsg == window.epsg:
             continue
         x, y = transformer(window.epsg, there.epsg).transform(window.x[columns], window.y[rows])
-        column = np.floor((x - there.left) / there.resolution).astype(np.int64)
-        row = np.floor((there.top - y) / there.resolution).astype(np.int64)
-        inside = (column >= 0) & (column < there.width) & (row >= 0) & (row < there.height)
+        row, column, inside = there.locate(x, y)
         if inside.any():
             values = read_raster(folder / name, there, there.resolution, str(out.dtype), fill)
             out[rows[inside], columns[inside]] = values[row[inside], column[inside]]

@@ -7,10 +7,11 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
+from cocal.archive import values_at_centres
 from cocal.classify.settings import PriorSettings
 from cocal.contracts import NO_DATA
 from cocal.errors import InputError
-from cocal.grid import Window, transformer
+from cocal.grid import Window
 
 
 def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
@@ -32,23 +33,12 @@ def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
 
 
 def _codes(window: Window, settings: PriorSettings) -> NDArray[np.int64]:
-    out = np.full(window.shape, NO_DATA, dtype=np.int64)
     try:
         with rasterio.open(settings.map) as source:
             if source.crs is None:
                 raise InputError(f"earlier map {settings.map}", "a CRS", "none", "give it one")
-            to_pixel = ~source.transform
-            x, y = transformer(window.epsg, source.crs.to_wkt()).transform(*np.meshgrid(window.x, window.y))
-            column = np.floor(to_pixel.a * x + to_pixel.b * y + to_pixel.c).astype(np.int64)
-            row = np.floor(to_pixel.d * x + to_pixel.e * y + to_pixel.f).astype(np.int64)
-            inside = (row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)
-            if inside.any():
-                top, left = int(row[inside].min()), int(column[inside].min())
-                ends = (top, int(row[inside].max()) + 1), (left, int(column[inside].max()) + 1)
-                part = source.read(1, window=rasterio.windows.Window.from_slices(*ends), masked=True)
-                out[inside] = part.filled(NO_DATA)[row[inside] - top, column[inside] - left]
+            return values_at_centres(source, window, NO_DATA)
     except RasterioError as err:
         raise InputError(
-            f"earlier map {settings.map}", "a readable raster", str(err), "mend `classify.prior.map`"
+            f"earlier map {settings.map}", "a readable raster", str(err), "correct `classify.prior.map`"
         ) from err
-    return out
