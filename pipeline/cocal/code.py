@@ -242,7 +242,7 @@ class Package:
 
     def closure(self, names: Iterable[str]) -> Closure:
         """All that the definitions `names` can reach."""
-        waiting, reached, errors = list(names), dict[str, Facts](), list[str]()
+        waiting, reached, modules, errors = list(names), dict[str, Facts](), set[str](), list[str]()
         while waiting:
             name = waiting.pop()
             if name in reached:
@@ -250,13 +250,16 @@ class Package:
             if self.defined(name):
                 reached[name] = self.fact(name)
                 waiting += reached[name].definitions
-                parts = name.split(".")[:-1]
-                loose = (".".join((*parts[: n + 1], LOOSE)) for n in range(len(parts)))
-                waiting += [n for n in loose if self.defined(n)]
+                module = name.rpartition(".")[0]
+                if module not in modules:
+                    modules.add(module)
+                    parts = module.split(".")
+                    loose = [".".join((*parts[: n + 1], LOOSE)) for n in range(len(parts))]
+                    waiting += [own for own in loose if self.defined(own)]
             elif name.startswith(USERS):
                 waiting += self.users(name.removeprefix(USERS))
-            elif module := self.module(name):  # a module as a value: anything of it may be used
-                waiting += [f"{name}.{own}" for own in module.defined]
+            elif found := self.module(name):  # a module as a value: anything of it may be used
+                waiting += [f"{name}.{own}" for own in found.defined]
             else:
                 errors.append(f"{name} is not defined in {ROOT}")
         errors += [error for facts in reached.values() for error in facts.errors]
