@@ -5,7 +5,7 @@ Each check returns its argument, or raises ContractError with all departures: `c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from cocal.errors import ContractError
-from cocal.grid import Window, cell_area
+from cocal.grid import RESOLUTION_M, Window, cell_area
 
 SCENES, FEATURES, CLASSMAP = "scenes/1", "features/1", "classmap/1"
 RECORDS, AREAS, COMPARISON = "records/1", "areas/1", "comparison/1"
@@ -96,93 +96,79 @@ def grid_coords(window: Window) -> dict[str, xr.DataArray]:
 def window_of(dataset: xr.Dataset) -> Window:
     """The pixel window of a Dataset that fulfils a raster contract."""
     x, y = dataset["x"].values, dataset["y"].values
-    resolution = round(float(x[1] - x[0])) if x.size > 1 else round(float(y[0] - y[1])) if y.size > 1 else 10
-    return Window(
-        int(dataset["spatial_ref"].attrs["epsg"]),
-        round(float(x[0]) - resolution / 2),
-        round(float(y[0]) + resolution / 2),
-        x.size,
-        y.size,
-        resolution,
+    resolution = (
+        round(float(x[1] - x[0])) if x.size > 1 else round(float(y[0] - y[1])) if y.size > 1 else RESOLUTION_M
     )
+    left, top = round(float(x[0]) - resolution / 2), round(float(y[0]) + resolution / 2)
+    return Window(int(dataset["spatial_ref"].attrs["epsg"]), left, top, x.size, y.size, resolution)
 
 
 def _raise(contract: str, problems: Sequence[str]) -> None:
     if problems:
         raise ContractError(
-            f"the contract {contract} is broken",
-            "see the table of contracts in docs/architecture.md",
-            "; ".join(problems),
-            "make it with the preceding stage, or fix these points",
-        )
+            f"the contract {contract} is broken", "see the table of contracts in docs/architecture.md",
+            "; ".join(problems), "make it with the preceding stage, or fix these points",
+        )  # fmt: skip
 
 
-def _raster_problems(dataset: xr.Dataset, contract: str) -> list[str]:
-    problems = []
+def _check_raster(
+    dataset: xr.Dataset,
+    contract: str,
+    variables: Mapping[str, tuple[str, tuple[str, ...]]],
+    more: Sequence[str] = (),
+) -> xr.Dataset:
+    """`dataset`, checked for the attributes and coords of all rasters and for `variables`: name -> (dtype, dims).
+
+    `more` are further problems. ContractError lists all.
+    """
+    problems = [f"no coord {n!r}" for n in ("x", "y", "cell_area", "spatial_ref") if n not in dataset.coords]
     if dataset.attrs.get("contract") != contract:
         problems.append(f"attrs['contract'] is {dataset.attrs.get('contract')!r}, not {contract!r}")
-    for name in ("x", "y", "cell_area", "spatial_ref"):
-        if name not in dataset.coords:
-            problems.append(f"no coord {name!r}")
     if "y" in dataset.coords and dataset["y"].size > 1 and not (np.diff(dataset["y"].values) < 0).all():
         problems.append("y does not descend")
+    for name, expected in variables.items():
+        if name not in dataset:
+            problems.append(f"no variable {name!r}")
+        elif (found := (str(dataset[name].dtype), dataset[name].dims)) != expected:
+            problems.append(f"{name!r} is {found}, not {expected}")
     for variable in dataset.data_vars.values():
-        for attr in ("long_name", "units"):
-            if attr not in variable.attrs:
-                problems.append(f"{variable.name!r} has no {attr}")
-    return problems
-
-
-def _expect(dataset: xr.Dataset, name: str, dtype: str, dims: tuple[str, ...]) -> list[str]:
-    if name not in dataset:
-        return [f"no variable {name!r}"]
-    found = dataset[name]
-    problems = []
-    if str(found.dtype) != dtype:
-        problems.append(f"{name!r} is {found.dtype}, not {dtype}")
-    if found.dims != dims:
-        problems.append(f"{name!r} has dims {found.dims}, not {dims}")
-    return problems
+        problems += [
+            f"{variable.name!r} has no {a}" for a in ("long_name", "units") if a not in variable.attrs
+        ]
+    _raise(contract, [*problems, *more])
+    return dataset
 
 
 def check_scenes(dataset: xr.Dataset, bands: Iterable[str] = ()) -> xr.Dataset:
     """`dataset`, checked to fulfil scenes/1 and to hold `bands`; otherwise ContractError."""
-    problems = _raster_problems(dataset, SCENES)
-    for name in dict.fromkeys([*bands, *map(str, dataset.data_vars)]):
-        dtype = "uint8" if name in QUALITY else "uint16"
-        problems += _expect(dataset, name, dtype, ("time", "y", "x"))
-    _raise(SCENES, problems)
-    return dataset
+    names = [*bands, *map(str, dataset.data_vars)]
+    dims = ("time", "y", "x")
+    return _check_raster(
+        dataset, SCENES, {name: ("uint8" if name in QUALITY else "uint16", dims) for name in names}
+    )
 
 
 def check_features(dataset: xr.Dataset, features: Sequence[str] | None = None) -> xr.Dataset:
     """`dataset`, checked to fulfil features/1, with exactly `features` in that order if given."""
-    problems = _raster_problems(dataset, FEATURES)
-    problems += _expect(dataset, "features", "float32", ("feature", "y", "x"))
-    problems += _expect(dataset, "n_clear", "uint16", ("y", "x"))
+    variables = {"features": ("float32", ("feature", "y", "x")), "n_clear": ("uint16", ("y", "x"))}
+    more = []
     if features is not None and "feature" in dataset.coords:
         found = [str(name) for name in dataset["feature"].values]
         if found != list(features):
-            problems.append(f"features are {found}, not {list(features)}")
-    _raise(FEATURES, problems)
-    return dataset
+            more = [f"features are {found}, not {list(features)}"]
+    return _check_raster(dataset, FEATURES, variables, more)
 
 
 def check_classmap(dataset: xr.Dataset) -> xr.Dataset:
     """`dataset`, checked to fulfil classmap/1."""
-    problems = _raster_problems(dataset, CLASSMAP)
-    problems += _expect(dataset, "crop_class", "uint8", ("y", "x"))
-    problems += _expect(dataset, "probability", "float32", ("y", "x"))
+    variables = {"crop_class": ("uint8", ("y", "x")), "probability": ("float32", ("y", "x"))}
+    more = [f"attrs has no {n!r}" for n in ("model_id", "model_sha256") if n not in dataset.attrs]
     if "crop_class" in dataset:
         attrs = dataset["crop_class"].attrs
-        for name in ("flag_values", "flag_meanings"):
-            if name not in attrs:
-                problems.append(f"'crop_class' has no {name}")
+        more += [f"'crop_class' has no {n}" for n in ("flag_values", "flag_meanings") if n not in attrs]
         if "_FillValue" in attrs or "_FillValue" in dataset["crop_class"].encoding:
-            problems.append("'crop_class' has a _FillValue; 0 is a class, 'not observed'")
-    problems += [f"attrs has no {n!r}" for n in ("model_id", "model_sha256") if n not in dataset.attrs]
-    _raise(CLASSMAP, problems)
-    return dataset
+            more.append("'crop_class' has a _FillValue; 0 is a class, 'not observed'")
+    return _check_raster(dataset, CLASSMAP, variables, more)
 
 
 def check_table(table: pd.DataFrame, contract: str) -> pd.DataFrame:
