@@ -11,8 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from cocal.assets import asset
 from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, PROBABILITY_TIF, Period
 from cocal.errors import CocalError, UsageError
 from cocal.run.tables import read_own_csv
@@ -61,11 +60,10 @@ class RunData:
     @cached_property
     def layers(self) -> dict[str, Layer]:
         """The layers that may be shown, by id."""
-        found = (
-            [class_layer(self.run.scheme), probability_layer(), looks_layer()] if self.run.restricted else []
-        )
-        found += [density_layer()] if self.run.has_density else []
-        return {layer.id: layer for layer in found}
+        run = self.run
+        layers = [class_layer(run.scheme), probability_layer(), looks_layer()] if run.restricted else []
+        layers += [density_layer()] if run.has_density else []
+        return {layer.id: layer for layer in layers}
 
     @cached_property
     def rasters(self) -> dict[str, MapRasters]:
@@ -86,8 +84,7 @@ class RunData:
 
     def facts(self) -> dict[str, Any]:
         """The description of the run that the page loads first."""
-        run = self.run
-        west, south, east, north = (float(v) for v in run.regions.area.bounds)
+        run, failed = self.run, self.run.measured.failed
         return {
             "name": run.name,
             "simulated": run.simulated,
@@ -97,19 +94,11 @@ class RunData:
                 for c in run.scheme.classes
             ],
             "periods": [
-                {
-                    "name": p.name,
-                    "start": str(p.start),
-                    "end": str(p.end),
-                    "failed": run.measured.failed(p.name),
-                }
+                {"name": p.name, "start": str(p.start), "end": str(p.end), "failed": failed(p.name)}
                 for p in run.periods
             ],
-            "layers": [
-                {"id": layer.id, "legend": [asdict(s) for s in layer.legend]}
-                for layer in self.layers.values()
-            ],
-            "bounds": [west, south, east, north],
+            "layers": [{"id": v.id, "legend": [asdict(s) for s in v.legend]} for v in self.layers.values()],
+            "bounds": [float(v) for v in run.regions.area.bounds],
             "zooms": [LEAST_ZOOM, MOST_ZOOM],
             "relief": run.config.dem is not None,
             "records": run.has_records,
@@ -124,7 +113,9 @@ class Handlers:
     def __init__(self, runs: Sequence[ShownRun], restricted: bool) -> None:
         self.runs = {run.name: RunData(run) for run in runs}
         self.restricted = restricted
-        self.files = dict(_files(resources.files("cocal.serve").joinpath("assets")))
+        folder = asset("serve/assets")
+        files = (path for path in folder.rglob("*") if path.suffix[1:] in TYPES)
+        self.files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     def page(self, _: Request) -> Response:
         return self._file("index.html")
@@ -160,9 +151,7 @@ class Handlers:
         data, period = self._run(request), self._period(request)
         if not data.run.restricted:
             raise HTTPException(404, "no pixels here")
-        longitude, latitude = (
-            _degrees(request, name, most) for name, most in (("lng", 180.0), ("lat", 80.0))
-        )
+        longitude, latitude = _degrees(request, "lng", 180.0), _degrees(request, "lat", 80.0)
         found = _known(find_pixel(data.run, period.name, longitude, latitude), "pixel")
         return JSONResponse(pixel_facts(data.run, period, found))
 
@@ -219,18 +208,6 @@ def make_app(
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, CocalError: _fail})
     return guarded(app, token, hosts)
-
-
-def _files(folder: Traversable, above: str = "") -> list[tuple[str, bytes]]:
-    """(name, content) of the files of the page."""
-    found = []
-    for entry in folder.iterdir():
-        name = above + entry.name
-        if entry.is_dir():
-            found += _files(entry, name + "/")
-        elif name.rpartition(".")[2] in TYPES:
-            found.append((name, entry.read_bytes()))
-    return found
 
 
 def _known(value: Any, kind: str) -> Any:
