@@ -50,20 +50,17 @@ def _utc(time: datetime) -> datetime:
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _raster_band(dataset: Any, path: Path, band: str, index: int) -> BandSource:
-    return BandSource(
-        band, path, raster_grid(dataset), dataset.dtypes[index - 1], dataset.nodatavals[index - 1], index
-    )
-
-
-def _raster_facts(dataset: Any, path: Path, indexes: Mapping[str, int], scale: float | None) -> Facts:
-    claims: list[Claim] = []
-    for band, index in indexes.items():
-        if band in BANDS:
-            tags = dataset.tags() | dataset.tags(index)
-            name = f"{path.name} band {index}"
-            claims += gdal_claims(name, dataset.scales[index - 1], dataset.offsets[index - 1], tags, scale)
-    return Facts(tuple(claims))
+def _raster_band(
+    dataset: Any, path: Path, band: str, index: int, stated_scale: float | None
+) -> tuple[BandSource, Facts]:
+    """Band `index` of an open raster, and its radiometry by GDAL's metadata."""
+    dtype, nodata = dataset.dtypes[index - 1], dataset.nodatavals[index - 1]
+    source = BandSource(band, path, raster_grid(dataset), dtype, nodata, index)
+    if band not in BANDS:
+        return source, Facts()
+    tags, name = dataset.tags() | dataset.tags(index), f"{path.name} band {index}"
+    scale, offset = dataset.scales[index - 1], dataset.offsets[index - 1]
+    return source, Facts(tuple(gdal_claims(name, scale, offset, tags, stated_scale)))
 
 
 def _stated_facts(settings: ImportSettings) -> Facts:
@@ -91,10 +88,10 @@ def _multiband(settings: MultibandImport) -> Acquisition:
                 f"{dataset.count} bands, described {', '.join(names) or 'not at all'}",
                 "correct `bands:`: descriptions as in the file, or indexes from 1",
             )
-        bands = tuple(_raster_band(dataset, path, band, i) for band, i in indexes.items())
-        facts = _raster_facts(dataset, path, indexes, settings.scale)
-    sidecars = read_sidecars(path, path.parent, settings.scale)
-    return Acquisition(_utc(settings.date), (), bands, _stated_facts(settings) + facts + sidecars)
+        read = [_raster_band(dataset, path, band, i, settings.scale) for band, i in indexes.items()]
+    facts = sum((facts for _, facts in read), _stated_facts(settings))
+    facts += read_sidecars(path, path.parent, settings.scale)
+    return Acquisition(_utc(settings.date), (), tuple(source for source, _ in read), facts)
 
 
 def _file_time(text: str, path: Path) -> datetime:
@@ -176,8 +173,9 @@ def _files(settings: FilesImport) -> Iterator[Acquisition]:
         for band in settings.bands:
             path = _finest(band, files[band])
             with open_raster(path) as dataset:
-                bands.append(_raster_band(dataset, path, band, 1))
-                facts += _raster_facts(dataset, path, {band: 1}, settings.scale)
+                source, own = _raster_band(dataset, path, band, 1, settings.scale)
+            bands.append(source)
+            facts += own
             if band in BANDS:
                 facts += read_sidecars(path, settings.folder, settings.scale)
         if baseline:

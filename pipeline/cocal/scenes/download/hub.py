@@ -82,7 +82,7 @@ def _header(headers: Any, name: str) -> str | None:
 
 @dataclass(frozen=True)
 class SentinelHub:
-    """A SceneSource. Picklable: it holds no secret, each process reads its own."""
+    """A SceneSource; the service removes the offset. Picklable: each process reads its own secret."""
 
     source: SentinelHubSource
     read_timeout: float
@@ -92,7 +92,6 @@ class SentinelHub:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """See SceneSource."""
         return {
             "type": "sentinelhub",
             "collection": self.source.collection,
@@ -101,7 +100,6 @@ class SentinelHub:
         }
 
     def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
-        """See SceneSource; one request through the gate per page."""
         start, end = (day.isoformat() for day in span)
         times = (f"{start}T00:00:00", f"{end}T23:59:59")
         search = SentinelHubCatalog(config=self._config()).search(
@@ -139,21 +137,17 @@ class SentinelHub:
             yield replace(self, shared=name)
 
     def screen_cost(self, window: Window, granules: int) -> Cost:  # noqa: ARG002 - one price a day
-        """See SceneSource."""
         height, width = window.shape
         return Cost(1, process_units(width, height, 1), width * height)
 
     def pixel_cost(self, window: Window, granules: int) -> Cost:  # noqa: ARG002 - one price a day
-        """See SceneSource."""
         height, width = window.shape
         return Cost(1, process_units(width, height, INPUT_BANDS), width * height * (2 * len(LAND_BANDS) + 3))
 
     def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
-        """See SceneSource."""
         return self._fetch(request, gate, SCREEN, self.screen_cost(request.window, 1), read_screen)
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        """See SceneSource; the service removes the offset."""
         day = self._fetch(request, gate, ONE_DAY, self.pixel_cost(request.window, 1), read_day)
         check_radiometry(request.unit, day.bands, 0.0)
         return day, {"cocal:offset_applied": 0.0, "cocal:offset_source": "harmonised by the service"}

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -33,19 +34,25 @@ def utc_now() -> datetime:
 
 
 @dataclass
+class _Month:
+    """What was read of one month's file so far."""
+
+    bytes: int = 0
+    entries: dict[str, Cost] = field(default_factory=dict)
+    total: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
 class Ledger:
     """The ledger of one account, below `folder`. Copies in several processes are one ledger."""
 
     folder: Path
     budget: BudgetSettings
     now: Callable[[], datetime] = utc_now
-    _read: dict[Path, int] = field(default_factory=dict, repr=False)
-    _entries: dict[Path, dict[str, Cost]] = field(default_factory=dict, repr=False)
-    _totals: dict[Path, Cost] = field(default_factory=dict, repr=False)
+    _months: dict[Path, _Month] = field(default_factory=dict, repr=False, compare=False)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"folder": self.folder, "budget": self.budget, "now": self.now,
-                "_read": {}, "_entries": {}, "_totals": {}}  # fmt: skip
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ledger, (self.folder, self.budget, self.now)
 
     @property
     def path(self) -> Path:
@@ -110,21 +117,19 @@ class Ledger:
         """The month's sum; reads only what was appended since, and removes a truncated line."""
         if not path.exists():
             return Cost()
-        entries = self._entries.setdefault(path, {})
-        total = self._totals.get(path, Cost())
+        month = self._months.setdefault(path, _Month())
         with path.open("r+b") as file:
-            file.seek(self._read.get(path, 0))
+            file.seek(month.bytes)
             text = file.read()
             whole = text.rfind(b"\n") + 1
             if whole < len(text):
-                file.truncate(self._read.get(path, 0) + whole)
+                file.truncate(month.bytes + whole)
         for line in text[:whole].splitlines():
             key, cost = _entry(line, path)
-            total += cost + entries.get(key, Cost()) * -1
-            entries[key] = cost
-        self._read[path] = self._read.get(path, 0) + whole
-        self._totals[path] = total
-        return total
+            month.total += cost + month.entries.get(key, Cost()) * -1
+            month.entries[key] = cost
+        month.bytes += whole
+        return month.total
 
 
 def _fields(cost: Cost) -> dict[str, object]:

@@ -82,19 +82,15 @@ class Limiter:
             state["begun"] = [b for b in state["begun"] if now - self.window_s < b[0] <= now]
             if state["not_before"] > now:
                 return max(POLL_S, min(float(state["not_before"]) - now, 1.0))
-            if self._minute_is_full(state["begun"], units):
+            bound, spent = self.limits.units_per_minute, sum(b[1] for b in state["begun"])
+            over = bool(state["begun"]) and bound is not None and spent + units > bound
+            if over or len(state["begun"]) >= self.limits.per_minute:
                 return max(POLL_S, min(float(state["begun"][0][0]) + self.window_s - now, 1.0))
             if len(state["leases"]) >= self.limits.in_flight:
                 return POLL_S
             state["begun"].append([now, units])
             state["leases"][mine] = [now + self.lease_s, socket.gethostname(), os.getpid()]
             return 0.0
-
-    def _minute_is_full(self, begun: list[list[float]], units: float) -> bool:
-        bound = self.limits.units_per_minute
-        if len(begun) >= self.limits.per_minute:
-            return True
-        return bool(begun) and bound is not None and sum(b[1] for b in begun) + units > bound
 
     @contextmanager
     def _state(self) -> Iterator[dict[str, Any]]:

@@ -117,11 +117,9 @@ class StacApi:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """See SceneSource."""
         return {"type": "stac", "collection": self.source.collection, "offset": self.source.offset}
 
     def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
-        """See SceneSource."""
         start, end = span
 
         def once(_: Deadline) -> Answer[list[dict[str, Any]]]:
@@ -154,21 +152,18 @@ class StacApi:
 
     @contextmanager
     def opened(self, gate: Gate, share: bool) -> Iterator[StacApi]:  # noqa: ARG002 - there is no token to share
-        """See SceneSource."""
         yield self
 
     def screen_cost(self, window: Window, granules: int) -> Cost:
-        """See SceneSource: one read of 20 m pixels per granule."""
         fine = window.at(SCL_M)
         return Cost(1, 0.0, fine.width * fine.height) * granules
 
     def pixel_cost(self, window: Window, granules: int) -> Cost:
-        """See SceneSource: one read per band and granule."""
         pixels, reads = window.width * window.height, len(LAND_BANDS) + 2
         return Cost(reads, 0.0, pixels * (2 * len(LAND_BANDS) + 2)) * granules
 
     def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
-        """See SceneSource: of 3 x 3 pixels of 20 m the one in the middle."""
+        """Of 3 x 3 pixels of 20 m the one in the middle."""
         fine = request.window.at(SCL_M)
         out = np.zeros(fine.shape, dtype=np.uint8)
         for granule in request.granules:
@@ -180,7 +175,7 @@ class StacApi:
         return np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        """See SceneSource. A pixel is taken from the first granule in which every band has data there."""
+        """A pixel is taken from the first granule in which every band has data there."""
         shape = request.window.shape
         bands = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
         scl, cloud = np.zeros(shape, dtype=np.uint8), np.full(shape, 255, dtype=np.uint8)
