@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cocal.code import Package, _closure_of_names, closure_of, code_of, libraries_of
+from cocal.code import Package, _closure_of_names, closure_of, code_of, installed, libraries_of
 from cocal.errors import CodeError
 from cocal.run.worker.tiles import block_map, finish_tile
 
@@ -215,3 +215,16 @@ def test_without_a_cache_the_closure_is_the_same(monkeypatch: pytest.MonkeyPatch
     _closure_of_names.cache_clear()
     assert closure_of(finish_tile) == whole
     _closure_of_names.cache_clear()
+
+
+def test_listed_code_counts_as_its_generation(monkeypatch: pytest.MonkeyPatch):
+    alone, other = code_of(finish_tile), code_of(block_map)
+    digests = [installed().closure([f"{f.__module__}.{f.__name__}"]).digest for f in (finish_tile, block_map)]
+    monkeypatch.setattr("cocal.code.generations", lambda: dict.fromkeys(digests, "maps 1"))
+    assert code_of(finish_tile) != alone
+    assert code_of(block_map) != other
+    monkeypatch.setattr("cocal.code.generations", lambda: {digests[0]: "maps 1"})
+    listed = code_of(finish_tile)
+    monkeypatch.setattr("cocal.code.generations", lambda: {digests[0]: "maps 2"})
+    assert code_of(finish_tile) not in (listed, alone)
+    assert code_of(block_map) == other
