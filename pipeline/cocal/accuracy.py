@@ -70,7 +70,9 @@ def users_accuracy(matrix: ArrayLike) -> Floats:
 
 
 def producers_accuracy(matrix: ArrayLike) -> Floats:
-    """(..., k) share of each reference class that is mapped as it, p_jj / p_.j ; NaN for a class without reference."""
+    """(..., k) share of each reference class that is mapped as it, p_jj / p_.j ; NaN for a class without
+    reference.
+    """
     agree, _, reference = _parts(matrix)
     return _ratio(agree, reference)
 
@@ -96,7 +98,9 @@ def f1(matrix: ArrayLike) -> Floats:
 
 
 def macro_f1s(matrices: ArrayLike) -> Floats:
-    """(...) mean of `f1` over the classes where it is defined, of each matrix (..., k, k); NaN for an empty one."""
+    """(...) mean of `f1` over the classes where it is defined, of each matrix (..., k, k); NaN for an empty
+    one.
+    """
     scores = f1(matrices)
     return _ratio(np.nansum(scores, axis=-1), (~np.isnan(scores)).sum(axis=-1))
 
@@ -107,7 +111,8 @@ def macro_f1(matrix: ArrayLike) -> float:
 
 
 def kappa(matrix: ArrayLike) -> float:
-    """Agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if chance agreement is certain.
+    """Agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if chance agreement is
+    certain.
 
     For comparison with older work; Olofsson et al. (2014) advise against it.
     """

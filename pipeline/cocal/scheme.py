@@ -1,4 +1,4 @@
-"""The class scheme: codes, names, colours, and what exactly counts as the target."""
+"""The class scheme: codes, names, colours, and the definition of the target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cocal.store import address
 
 
 class CropClass(BaseModel):
-    """One class: its code on maps, its key in tables, its names for people."""
+    """One class: its code on maps, its key in tables, its names on pages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,9 +27,9 @@ class CropClass(BaseModel):
 class ClassScheme(BaseModel):
     """Classes, the target among them and its definition. Code 0 is always 'not observed'.
 
-    `definition` says in words what counts as the target: productive, nursery, under shade, pruned,
-    abandoned; minimum cover; assessment unit; the date or window it refers to. `definition_es` is the same
-    in Spanish, for readers: a translation makes no other scheme.
+    `definition` states what counts as the target: productive, nursery, under shade, pruned, abandoned;
+    minimum cover; assessment unit; the date or window it refers to. `definition_es` is its Spanish
+    translation, which is no part of the scheme's identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,16 +67,30 @@ class ClassScheme(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Identity of the scheme: tables and models with different schemes do not mix."""
+        """Identity of the scheme: tables and models of different schemes cannot be combined."""
         return address(self.model_dump(mode="json", exclude={"definition_es"}))
 
 
 def read_scheme(path: str | Path) -> ClassScheme:
-    """The class scheme in a YAML file; InputError if missing, ConfigError with every problem if wrong."""
+    """The class scheme of a YAML file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    ConfigError
+        The file is not a class scheme; the message lists every problem.
+
+    Examples
+    --------
+    >>> scheme = read_scheme("configs/schemes/border-coca.yaml")
+    >>> scheme.target, scheme.codes["coca"], scheme.keys[:3]
+    ('coca', 1, ('coca', 'forest', 'regrowth'))
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as err:
-        raise InputError(f"class scheme {path}", "a readable YAML file", str(err), "mend `scheme:`") from err
+        raise InputError(f"class scheme {path}", "a readable YAML file", str(err), "fix `scheme:`") from err
     try:
         return ClassScheme.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, ValidationError) as err:

@@ -22,7 +22,7 @@ from cocal.classify.model import Model, check_model, load_model, save_model, sto
 from cocal.classify.predict import MapRules, classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings
-from cocal.classify.training.check_page import write_trained
+from cocal.classify.training.checks import write_trained
 from cocal.classify.training.samples import Samples, read_samples, sample_pixels
 from cocal.classify.training.series import read_series
 from cocal.classify.training.train import train, train_and_validate

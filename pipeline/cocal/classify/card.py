@@ -1,4 +1,4 @@
-"""The card of a model: what card.json holds, and the seal by which an altered card is known."""
+"""The card of a model: the content of card.json, and the seal that shows whether it was altered."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from cocal.store import address, canonical_json, write_json
 
 CARD = "card.json"
 SEAL, UNSEALED = "seal", ("seal", "libraries", "mlm")
-"""Key of the card's checksum, and the keys that it leaves out: another version of a library only warns."""
+"""Key of the card's checksum, and the keys that it does not cover: another version of a library only warns.
+"""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Provenance(BaseModel):
-    """Where the training samples come from; further facts may be added."""
+    """Where the training samples come from; further keys are allowed."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -31,10 +36,8 @@ class Provenance(BaseModel):
     simulated: bool
 
 
-class TrainingData(BaseModel):
+class TrainingData(_Part):
     """The samples that trained the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     provenance: Provenance
     pixels: dict[str, int]
@@ -42,29 +45,23 @@ class TrainingData(BaseModel):
     dropped_for_missing_features: dict[str, int]
 
 
-class SelfTest(BaseModel):
+class SelfTest(_Part):
     """A few rows of features (None = missing) and the probabilities that the model gave for them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: tuple[tuple[float | None, ...], ...]
     probabilities: tuple[tuple[float, ...], ...]
 
 
-class AreaOfApplicability(BaseModel):
-    """Where the model applies (see `applicability`); the samples that span it are in the archive."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class AreaOfApplicability(_Part):
+    """Where the model applies (see `applicability`); its training samples are in model.skops."""
 
     mean_distance: float
     threshold: float
     samples: int
 
 
-class ModelCard(BaseModel):
-    """What card.json holds. `mlm` repeats the main facts under the names of the STAC MLM extension."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ModelCard(_Part):
+    """The content of card.json. `mlm` repeats the main facts under the names of the STAC MLM extension."""
 
     id: ModelId
     simulated: bool
@@ -94,19 +91,21 @@ class ModelCard(BaseModel):
 
     @property
     def class_weight(self) -> Any:
-        """Under which weights of the classes probabilities were learned: a student's are those of its teacher."""
+        """`class_weight` of the estimator that the probabilities come from: for a student that of its
+        teacher.
+        """
         teacher = self.validation.get("distilled_from")
         parameters = teacher["parameters"] if teacher and teacher["kept"] else self.parameters
         return parameters.get("class_weight")
 
 
 def as_json(value: Any) -> Any:
-    """`value` as it comes back from JSON: tuples are lists, paths and dates are text."""
+    """`value` as read back from JSON: tuples are lists, paths and dates are text."""
     return json.loads(canonical_json(value))
 
 
 def seal_of(card: Mapping[str, Any]) -> str:
-    """SHA-256 of what a card says, but for the versions of libraries."""
+    """SHA-256 of the content of a card without the keys in `UNSEALED`."""
     return address({key: value for key, value in card.items() if key not in UNSEALED})
 
 
@@ -117,17 +116,17 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def read_card(folder: str | Path) -> ModelCard:
-    """The card in `folder`, as it stands there; `load_model` tells whether it is to be believed."""
+    """The card in `folder`, unchecked: `load_model` checks that it belongs to its model."""
     return read_sealed(folder)[0]
 
 
 def read_sealed(folder: str | Path) -> tuple[ModelCard, bool]:
-    """The card in `folder`, and whether it is as it was sealed.
+    """The card in `folder`, and whether its seal is valid.
 
     Raises
     ------
     InputError
-        There is no card, or it is not one.
+        There is no card, or it is not a valid one.
     """
     path = Path(folder) / CARD
     try:
@@ -135,7 +134,7 @@ def read_sealed(folder: str | Path) -> tuple[ModelCard, bool]:
         sealed = content.pop(SEAL, None) == seal_of(content)
         return ModelCard.model_validate_json(json.dumps(content)), sealed
     except OSError as err:
-        raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "mend `model:`") from err
+        raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "fix `model:`") from err
     except (ValidationError, ValueError, TypeError) as err:
         raise InputError(
             f"{path} is not a model card", "a card written by `cocal train`", str(err), "restore it"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cocal.classify.card import CARD, ModelCard, read_card
-from cocal.classify.model import Model, save_model, verify_model
+from cocal.classify.model import save_model, verify_model
 from cocal.errors import CocalError, InputError
 
 
 @dataclass(frozen=True)
-class Found:
-    """A folder that looks like a model: its card, or why there is none."""
+class ModelFolder:
+    """A folder with a card: the card, or the problem that prevents reading it."""
 
     folder: Path
     card: ModelCard | None
@@ -23,71 +23,69 @@ class Found:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a model holds: why it is refused, or what is told although it is not."""
+    """Result of verifying a model: `refusal` if it fails, `warning` if it passes with a warning, else both
+    empty.
+    """
 
     folder: Path
     refusal: str = ""
     warning: str = ""
 
 
-def list_models(collection: str | Path) -> list[Found]:
-    """The models anywhere below a folder, by path; their cards are read, the models themselves are not opened.
+def list_models(collection: str | Path) -> list[ModelFolder]:
+    """The models anywhere below a folder, by path; only their cards are read.
 
     Raises
     ------
     InputError
         There is no such folder.
     """
-    collection = Path(collection)
+    collection, models = Path(collection), []
     if not collection.is_dir():
         raise InputError(f"models in {collection}", "a folder", "none", "name an existing folder")
-    return list(_found(collection))
-
-
-def _found(collection: Path) -> Iterator[Found]:
     for path in sorted(collection.rglob(CARD)):
         try:
-            yield Found(path.parent, read_card(path.parent))
+            models.append(ModelFolder(path.parent, read_card(path.parent)))
         except CocalError as err:
-            yield Found(path.parent, None, str(err))
+            models.append(ModelFolder(path.parent, None, str(err)))
+    return models
 
 
 def find_model(name: str, collection: str | Path) -> Path:
-    """The folder that `name` means: a folder with a card, or the model of that id below `collection`.
+    """The folder of a model by `name`: a folder with a card, or the id of one model below `collection`.
 
     Raises
     ------
     InputError
-        No model is called so, or several are; all that there are.
+        No model has that id, or several have; the message lists the ids or the folders.
     """
     if (Path(name) / CARD).is_file():
         return Path(name)
-    every = [found for found in list_models(collection) if found.card is not None]
-    same = [found.folder for found in every if found.card and found.card.id == name]
+    ids = [(model.card.id, model.folder) for model in list_models(collection) if model.card is not None]
+    same = [folder for own, folder in ids if own == name]
     if len(same) == 1:
         return same[0]
-    known = ", ".join(sorted(found.card.id for found in every if found.card)) or "no model"
-    several = f"{len(same)}: {', '.join(map(str, same))}"
+    known = ", ".join(sorted(own for own, _ in ids)) or "no model"
     raise InputError(
         f"model {name!r}",
         f"a folder with {CARD}, or one id below {collection}",
-        several if same else known,
+        f"{len(same)}: {', '.join(map(str, same))}" if same else known,
         "name one of these folders" if same else "name one of these, or a folder",
     )
 
 
 def verify_models(folders: Sequence[Path]) -> list[Verdict]:
-    """Load each model, with every check that loading makes; a refusal of one does not hide the others."""
+    """Load and check each model (see `verify_model`); a model that fails does not stop the others."""
     verdicts = []
     for folder in folders:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 verify_model(folder)
             except CocalError as err:
                 verdicts.append(Verdict(folder, refusal=str(err)))
                 continue
-        verdicts.append(Verdict(folder, warning="; ".join(str(w.message) for w in told)))
+        verdicts.append(Verdict(folder, warning="; ".join(str(w.message) for w in caught)))
     return verdicts
 
 
@@ -97,16 +95,18 @@ def keep_model(folder: str | Path, collection: str | Path) -> Path:
     Raises
     ------
     InputError
-        Another model is kept under that id.
+        The collection has another model with that id.
     ModelMismatchError
-        The model does not hold (see `verify_model`).
+        The model fails a check (see `verify_model`).
     """
-    model: Model = verify_model(folder)
+    model = verify_model(folder)
     target = Path(collection) / model.card.id
     if (target / CARD).exists() and read_card(target).sha256 != model.card.sha256:
         raise InputError(
-            f"model {model.card.id!r} in {target}", "no other model of that id", read_card(target).sha256[:12],
+            f"model {model.card.id!r} in {target}",
+            "no other model with that id",
+            read_card(target).sha256[:12],
             "train under another `train.model.id`, or remove the folder",
-        )  # fmt: skip
+        )
     save_model(model, target)
     return target

@@ -1,4 +1,4 @@
-"""The kinds of classifier: which parameters they take, how they are fitted."""
+"""The kinds of classifier, their parameters, and how they are fitted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
 
 
 class Classifier(Protocol):
-    """What a class map needs from a model (a seam: tests use a fake)."""
+    """The part of a scikit-learn classifier that prediction needs; kernels and fakes of tests have it too."""
 
     @property
     def classes_(self) -> NDArray[Any]: ...
@@ -32,7 +32,7 @@ class Classifier(Protocol):
 
 @cache
 def estimator_types() -> dict[EstimatorName, Any]:
-    """The classifiers by name. scikit-learn takes a second to import: only training and unpacking need it."""
+    """The classifiers by name. scikit-learn, which takes a second to import, is imported here."""
     from sklearn import ensemble, neural_network
 
     return {
@@ -45,13 +45,15 @@ def estimator_types() -> dict[EstimatorName, Any]:
 
 @cache
 def _pools() -> ThreadpoolController:
-    """The thread pools of the numeric libraries; to find them takes milliseconds."""
+    """The thread pools of the numeric libraries, searched for once."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold the numeric libraries to one thread: boosting adds gradients in an order that threads change."""
+    """Limit the numeric libraries to one thread: boosting sums gradients in an order that depends on
+    threads.
+    """
     with _pools().limit(limits=1):
         yield
 
@@ -62,7 +64,7 @@ def build(settings: TrainSettings) -> Any:
     Raises
     ------
     InputError
-        A parameter is not one of the estimator's; the allowed ones are listed.
+        The estimator has no such parameter; the message lists the allowed ones.
     """
     kind = estimator_types()[settings.chosen]
     allowed = set(kind().get_params()) - _NOT_FOR_CONFIG
@@ -72,7 +74,7 @@ def build(settings: TrainSettings) -> Any:
             f"{settings.estimator} has no parameters {', '.join(unknown)}",
             f"some of {', '.join(sorted(allowed))} (the seed is `seed:`)",
             ", ".join(unknown),
-            "mend `train.parameters`",
+            "fix `train.parameters`",
         )
     return kind(**settings.parameters, random_state=settings.seed)
 
@@ -101,7 +103,7 @@ def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[n
             f"scikit-learn refuses to train {settings.estimator}",
             "parameters within their range, and features that the estimator can take",
             str(err),
-            "mend `train.parameters`, or `missing: drop` where the estimator cannot handle missing features",
+            "fix `train.parameters`, or set `missing: drop` if the estimator cannot take missing features",
         ) from err
     return estimator.set_params(n_jobs=1) if forest else estimator
 
@@ -112,10 +114,11 @@ def fit_perceptron(
     codes: NDArray[np.uint8],
     weights: NDArray[np.float64] | None = None,
 ) -> Any:
-    """An MLPClassifier fitted to standardised features, its first layer then changed to take them as they are.
+    """An MLPClassifier fitted to standardised features, whose first layer is then rescaled for the features
+    themselves.
 
-    What only a further fit would need is taken out: gradients, and a generator of random numbers. Whether it learned for
-    long enough, its accuracy tells.
+    Attributes that only a further fit would need (gradients, the random generator) are removed.
+    scikit-learn's warning that training stopped early is ignored: the accuracy of the validation covers it.
     """
     from sklearn.exceptions import ConvergenceWarning
 

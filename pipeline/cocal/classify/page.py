@@ -1,4 +1,4 @@
-"""The card of a model as a page for people: one file that needs no other, all text of the card escaped."""
+"""The card of a model as a page: one HTML file without links to others, all text of the card escaped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def card_page(card: ModelCard) -> str:
 
 
 def card_sections(card: ModelCard) -> list[Section]:
-    """What the card says, as tables: what the model is, its samples, its scores, what it must be fed."""
+    """The card as tables: the model, its samples, its scores, the inputs that it needs."""
     training, validation = card.training, card.validation
     origin = training.provenance.model_dump(mode="json")
     names = list(dict.fromkeys([*training.pixels, *training.dropped_for_missing_features]))
@@ -85,19 +85,19 @@ def _identity(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _distilled(told: Mapping[str, Any] | None) -> list[Section]:
+def _distilled(record: Mapping[str, Any] | None) -> list[Section]:
     """The teacher and the students that were tried, the last of which is the model if it was kept."""
-    if told is None:
+    if record is None:
         return []
-    named = [("teacher", told), *((f"student {i}", one) for i, one in enumerate(told["students"], start=1))]
+    students = [(f"student {i}", student) for i, student in enumerate(record["students"], start=1)]
     columns = ("estimator", "parameters", "overall_accuracy", "target_f1")
     return [
         Section(
             "Destilado / Distilled: "
-            + ("the last student is the model" if told["kept"] else "no student was kept"),
-            [[name, *(_cell(one.get(column)) for column in columns)] for name, one in named],
+            + ("the last student is the model" if record["kept"] else "no student was kept"),
+            [[name, *(_cell(row.get(c)) for c in columns)] for name, row in [("teacher", record), *students]],
             ("model", *columns),
-            told["note"],
+            record["note"],
         )
     ]
 

@@ -1,4 +1,4 @@
-"""What a configuration states about samples, training and classification."""
+"""The settings of samples, training and classification."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class _Labels(_Settings):
     simulated: bool = False
     groups: dict[str, str] = Field(
         {},
-        description="what may be left out in validation (year, side ...): column of the file that tells it",
+        description="group that may be left out in validation (year, side ...) -> column of the file",
     )
-    labelled_on_column: str | None = Field(None, description="the day that a label speaks of, ISO 8601")
-    origin_column: str | None = Field(None, description="where a label comes from, label by label")
+    labelled_on_column: str | None = Field(None, description="day that a label refers to, ISO 8601")
+    origin_column: str | None = Field(None, description="source of each label")
 
     @property
     def carried(self) -> dict[str, str]:
-        """Columns of the file that go with each sample: own name -> column."""
-        told = {"labelled_on": self.labelled_on_column, "origin": self.origin_column}
-        return self.groups | {name: column for name, column in told.items() if column is not None}
+        """Further columns of the file that are kept with each sample: name in cocal -> column."""
+        further = {"labelled_on": self.labelled_on_column, "origin": self.origin_column}
+        return self.groups | {name: column for name, column in further.items() if column is not None}
 
     @field_validator("groups")
     @classmethod
     def _own_names(cls, groups: dict[str, str]) -> dict[str, str]:
-        taken = {
+        taken = [
             "label",
             "sample_id",
             "epsg",
@@ -58,9 +58,9 @@ class _Labels(_Settings):
             "geometry",
             "origin",
             "labelled_on",
-        }
-        if strange := sorted(set(groups) & taken):
-            raise ValueError(f"names that samples have already: {', '.join(strange)}")
+        ]
+        if doubled := sorted(set(groups) & set(taken)):
+            raise ValueError(f"names that samples already have: {', '.join(doubled)}")
         return groups
 
 
@@ -108,7 +108,7 @@ SampleSettings = Annotated[PolygonSamples | PointSamples | SeriesSamples, Field(
 
 
 class ValidationSettings(_Settings):
-    """Spatial blocks that are kept whole, dealt into folds."""
+    """Folds of whole spatial blocks, and of one group at a time."""
 
     block_m: float = Field(gt=0, description="side of a square block on an equal-area lattice")
     folds: int = Field(ge=2)
@@ -117,28 +117,28 @@ class ValidationSettings(_Settings):
     )
     leave_out: tuple[str, ...] = Field(
         (),
-        description="scores too with one value at a time left out: region, country, or a name of `samples.groups`",
+        description="also leave out one value at a time of region, country, or a name of `samples.groups`",
     )
     map_prevalence: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="the target's share of the map; its scores are weighted to it. Left out: as sampled",
+        description="share of the target on the map, to which its scores are weighted. Left out: as sampled",
     )
 
 
 class TuneSettings(_Settings):
-    """A search over parameters by successive halving, under the blocks that validate."""
+    """A search over parameters by successive halving, under the folds of the validation."""
 
-    budget: int = Field(ge=3, description="models that may be fitted in the search")
+    budget: int = Field(ge=3, description="number of models that the search may fit")
 
 
 class TrainSettings(_Settings):
-    """How a model is trained and what it is measured against."""
+    """How a model is trained and validated."""
 
     id: ModelId
     estimator: EstimatorName | Literal["auto"] = Field(
-        description="auto: of the three of trees, the one with the best macro F1 under the blocks"
+        description="auto: the kind of trees with the best macro F1 under the blocks"
     )
     parameters: dict[str, Any] = Field({}, description="parameters of the scikit-learn estimator")
     seed: int = Field(ge=0, le=2**32 - 1)
@@ -152,7 +152,7 @@ class TrainSettings(_Settings):
     tune: TuneSettings | None = None
     distil: bool = Field(
         False,
-        description="save a smaller model in place of this one where its accuracy and the target's F1 are as good within 0.005",
+        description="save a smaller model if it loses at most 0.005 of accuracy and of the target's F1",
     )
 
     @model_validator(mode="after")
@@ -167,7 +167,7 @@ class TrainSettings(_Settings):
 
     @property
     def chosen(self) -> EstimatorName:
-        """The estimator, once it is chosen."""
+        """The estimator; RuntimeError while it is `auto`."""
         if self.estimator == AUTO:
             raise RuntimeError("choose the estimator before it is fitted")
         return self.estimator
@@ -177,14 +177,18 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class PriorSettings(_Settings):
-    """How probable the target is before the images of the period are looked at."""
+    """Probability of the target before the images of the period are used."""
 
     elsewhere: Share = Field(
-        description="where the earlier map shows another class; without a map: everywhere"
+        description="prior where the earlier map shows another class; without a map: everywhere"
     )
-    where_mapped: Share | None = Field(None, description="where the earlier map shows the target")
-    unseen: Share | None = Field(None, description="where the earlier map has code 0, or ends")
-    map: Path | None = Field(None, description="raster of class codes: an earlier map, last year's best")
+    where_mapped: Share | None = Field(None, description="prior where the earlier map shows the target")
+    unseen: Share | None = Field(
+        None, description="prior where the earlier map has code 0, and beyond its edge"
+    )
+    map: Path | None = Field(
+        None, description="raster of class codes: an earlier map, best that of last year"
+    )
     code: int | None = Field(None, ge=1, le=254, description="code of the target in that raster")
 
     @model_validator(mode="after")
@@ -196,7 +200,7 @@ class PriorSettings(_Settings):
 
 
 class MinimumUnitSettings(_Settings):
-    """The smallest patch of the target that the map holds, and the smallest hole in one."""
+    """Size of the smallest patch of the target on the map, and of the smallest hole in a patch."""
 
     pixels: int = Field(ge=2, le=100, description="pixels of the smallest patch and the smallest hole")
 
@@ -212,18 +216,18 @@ class ClassifySettings(_Settings):
         description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
     )
     prior: PriorSettings | None = Field(
-        None, description="moves the target's probability from its share among the samples to what is stated"
+        None, description="adjusts the target's probability from its share among the samples to this prior"
     )
     threshold: Share | None = Field(
         None, description="probability from which a pixel is the target; left out: the likeliest class"
     )
     minimum_unit: MinimumUnitSettings | None = Field(
         None,
-        description="smaller patches and holes are taken away, each region keeps its area; left out: none is",
+        description="remove smaller patches and holes; each region keeps its area. Left out: none is",
     )
     applicability: bool = Field(
         default=False,
-        description="write how unlike the training samples each pixel is, and the hectares where the model does not apply",
+        description="write each pixel's dissimilarity, and the hectares where the model does not apply",
     )
 
 

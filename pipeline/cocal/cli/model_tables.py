@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cocal.classify.card import ModelCard
-from cocal.classify.collection import Found, Verdict
+from cocal.classify.collection import ModelFolder, Verdict
 from cocal.classify.page import card_sections
 
 
-def models_table(found: Sequence[Found]) -> Table:
+def models_table(found: Sequence[ModelFolder]) -> Table:
     """One row per model: content of its card, unverified; or why the card cannot be read."""
     table = Table("id", "estimator", "features", "target", "F1 in validation", "folder")
     for one in found:

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from cocal.classify.settings import TrainSettings
-from cocal.classify.training.check_page import write_checks
-from cocal.classify.training.checks import check_labels, out_of_fold, suspects
+from cocal.classify.training.checks import check_labels, out_of_fold, suspects, write_checks
 from cocal.classify.validation.validate import Fitted, block_design, problem_of, validate
 from cocal.contracts import Period
 

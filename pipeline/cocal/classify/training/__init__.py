@@ -1,10 +1,10 @@
-"""From labelled places or series to a model.
+"""From labelled polygons, points or series to a model.
 
 samples      polygons and points -> labelled pixels
 series       a table of labelled time series -> Dataset(time, sample)
-tune         the estimator and its parameters, chosen under the blocks of the validation
-sizes        how small a forest may be
+tune         choice of the estimator and its parameters under the folds of the validation
+sizes        accuracy of smaller forests against their cost
 distil       a small model in place of a large one
 train        samples with features -> Model
-checks       labels that deserve a second look; check_page: as a page
+checks       labels to review, as a table and a page
 """

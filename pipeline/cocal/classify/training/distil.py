@@ -1,4 +1,4 @@
-"""A small model fitted to the probabilities of a large one, which replaces it where its scores are as good."""
+"""A small model fitted to the probabilities of a large one, and kept instead if its scores are as good."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Student = tuple[EstimatorName, dict[str, Any]]
 """The kind of a small model, and its parameters."""
 
 TOLERANCE = 0.005
-"""Loss of accuracy under the blocks, and of the target's F1 (overall accuracy hardly reflects a rare class), that
-is accepted of a student."""
+"""Loss of accuracy under the blocks, and of the target's F1 (overall accuracy hardly reflects a rare class),
+that is accepted of a student.
+"""
 
 _LEAST_SHARE = 0.02
 """Probabilities of a class below this give no training row."""
@@ -36,9 +37,15 @@ def _forest(trees: int, depth: int) -> Student:
 
 
 STUDENTS = (
-    _perceptron(8), _forest(10, 9), _perceptron(32), _forest(25, 9), _forest(25, 12), _forest(50, 12), _forest(50, 18),
+    _perceptron(8),
+    _forest(10, 9),
+    _perceptron(32),
+    _forest(25, 9),
+    _forest(25, 12),
+    _forest(50, 12),
+    _forest(50, 18),
     _forest(100, 18),
-)  # fmt: skip
+)
 """Ordered by cost: the first that is good enough is taken."""
 
 
@@ -59,10 +66,11 @@ def student(kind: Student, teacher: Any, values: NDArray[np.float32], settings: 
 
 
 def distil(fitted: Fitted, settings: TrainSettings) -> tuple[Student | None, dict[str, Any]]:
-    """(the cheapest student within `TOLERANCE` of the teacher, None if there is none; the record of those tried).
+    """(the cheapest student within `TOLERANCE` of the teacher, None if there is none; the record of those
+    tried).
 
-    Each fold's student is fitted to that fold's model, on the rows that trained it, and tested on the rows that
-    tested it. Perceptrons are skipped where features may be missing.
+    Each fold's student is fitted to that fold's model, on the rows that trained it, and tested on the rows
+    that tested it. Perceptrons are skipped where features may be missing.
     """
     values, folds = fitted.problem.values, fitted.design.folds
     with one_thread():
@@ -85,8 +93,8 @@ def distil(fitted: Fitted, settings: TrainSettings) -> tuple[Student | None, dic
         **teacher,
         "students": tried,
         "kept": chosen is not None,
-        "note": "under the spatial blocks; a student is kept if it loses at most 0.005 of accuracy and of the "
-        "target's F1; all other scores of this card are the teacher's",
+        "note": "under the spatial blocks; a student is kept if it loses at most 0.005 of accuracy and "
+        "of the target's F1; all other scores of this card are the teacher's",
     }
 
 

@@ -149,7 +149,8 @@ def _geometry_problems(table: gpd.GeoDataFrame, kind: str) -> list[str]:
 
 
 def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
-    """The labelled pixels, one row per pixel, in the order of the samples and then from north-west to south-east.
+    """The labelled pixels, one row per pixel, in the order of the samples and then from north-west to
+    south-east.
 
     A polygon labels the pixels whose centre lies in it, or only those that lie wholly in it
     (`edge_pixels: drop`); a point labels the pixel that holds it. A pixel in two samples of one class
@@ -166,7 +167,8 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     -------
     DataFrame: epsg (zone that owns the pixel's centre); row, col (int, lattice indices: the pixel covers
     [col, col + 1) x (row, row + 1] times `resolution`, row counting northward); x, y (its centre, m);
-    label (class key); sample_id; the further columns that the settings name (`groups`, `labelled_on`, `origin`).
+    label (class key); sample_id; the further columns that the settings name (`groups`, `labelled_on`,
+    `origin`).
 
     Raises
     ------
@@ -185,7 +187,8 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     >>> import geopandas, shapely
     >>> from cocal.classify.settings import PolygonSamples
     >>> settings = PolygonSamples(
-    ...     kind="polygons", path="plots.gpkg", label_column="class", edge_pixels="drop", source="me", licence="CC0"
+    ...     kind="polygons", path="plots.gpkg", label_column="class", edge_pixels="drop",
+    ...     source="me", licence="CC0"
     ... )
     >>> plot = shapely.box(500_000, 8_430_000, 500_030, 8_430_020)
     >>> table = geopandas.GeoDataFrame({"sample_id": ["P1"], "label": ["coca"]}, geometry=[plot], crs=32719)
@@ -236,10 +239,12 @@ def _refuse_contradictions(pixels: pd.DataFrame, settings: PolygonSamples | Poin
         clash = pixels[classes > 1].groupby(_CELL)[["label", "sample_id"]]
         pairs = clash.agg(_joined).drop_duplicates("sample_id").head(10)
         raise InputError(
-            f"samples of {settings.path} give different classes to the same pixel", "one class per pixel",
-            f"{clash.ngroups} pixels; samples " + ", ".join(f"{p.sample_id} ({p.label})" for p in pairs.itertuples()),
+            f"samples of {settings.path} give different classes to the same pixel",
+            "one class per pixel",
+            f"{clash.ngroups} pixels; samples "
+            + ", ".join(f"{pair.sample_id} ({pair.label})" for pair in pairs.itertuples()),
             "cut the overlap, or remove one of the samples",
-        )  # fmt: skip
+        )
 
 
 def _pixels_of_polygon(

@@ -1,7 +1,7 @@
 """Accuracy of smaller forests against their cost per pixel, computed from the trees of the validation.
 
-A smaller forest is the first trees of the large one; a shallower one is the same trees cut at a depth, with the class
-shares of their inner nodes. So one validation gives the whole curve without another fit.
+A smaller forest is the first trees of the large one; a shallower one is the same trees cut at a depth, with
+the class shares of their inner nodes. So one validation gives the whole curve without another fit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Size:
-    """One size of forest: its confusion matrix in each block, and the mean number of nodes that a pixel passes."""
+    """One size of forest: its confusion matrix in each block, and the mean number of nodes that a pixel
+    passes.
+    """
 
     trees: int
     depth: int | None
@@ -49,7 +51,8 @@ class _Size:
 
 
 def size_curve(fitted: Fitted, seed: int) -> dict[str, Any] | None:
-    """Accuracy and cost of every size, and the cheapest within one standard error of the best; None if not a forest.
+    """Accuracy and cost of every size, and the cheapest within one standard error of the best; None if not a
+    forest.
 
     The cost is the number of nodes that a pixel passes in all trees, the same on every machine; CPU time is
     proportional to it. The standard error is that of the best size's macro F1 over blocks drawn with
@@ -90,7 +93,9 @@ def _sizes(fitted: Fitted) -> list[_Size]:
 def _prefixes(
     forest: Any, values: NDArray[np.float32]
 ) -> Iterator[tuple[tuple[int, int | None], Floats, float]]:
-    """((trees, depth), summed probabilities (row, class), nodes passed by all rows) of each size of one forest."""
+    """((trees, depth), summed probabilities (row, class), nodes passed by all rows) of each size of one
+    forest.
+    """
     depths: list[int | None] = [*DEPTHS, None]
     totals = {depth: np.zeros((len(values), len(forest.classes_))) for depth in depths}
     passed = dict.fromkeys(depths, 0.0)

@@ -78,6 +78,10 @@ def train(
     InputError
         A column is missing or not finite, a label is not in the scheme, there is no target sample, or no
         other; a fold cannot be made; a parameter is refused.
+
+    Examples
+    --------
+    See docs/api.md, "Model, map, hectares".
     """
     return train_and_validate(
         samples, settings, scheme=scheme, feature_names=feature_names, feature_settings=feature_settings,
@@ -153,7 +157,9 @@ def train_and_validate(
 def _distilled(
     teacher: Any, fitted: Fitted, settings: TrainSettings
 ) -> tuple[Any, TrainSettings, dict[str, Any]]:
-    """(the student that replaces `teacher`, else `teacher`; its settings; the record of the students tried)."""
+    """(the student that replaces `teacher`, else `teacher`; its settings; the record of the students
+    tried).
+    """
     kind, record = distil(fitted, settings)
     if kind is None:
         return teacher, settings, record
@@ -184,7 +190,8 @@ def _usable(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(rows that train, rows dropped), in an order that depends on their content alone.
 
-    A feature without any value is refused for boosting: scikit-learn cannot bin it, and its message does not name it.
+    A feature without any value is refused for boosting: scikit-learn cannot bin it, and its message does not
+    name it.
     """
     table = samples.sort_values(["epsg", "y", "x", "sample_id"], kind="stable", ignore_index=True)
     missing = table[list(feature_names)].isna().any(axis=1)
@@ -201,7 +208,7 @@ def _usable(
     blank = [name for name in feature_names if used[name].isna().all()]
     if blank and settings.estimator in ("hist_gradient_boosting", AUTO):
         raise InputError(
-            "hist_gradient_boosting cannot train on features without a value", "a value in at least one sample",
+            "hist_gradient_boosting cannot train on features without a value", "a value in some sample",
             f"none in {len(used)} samples for {', '.join(blank)}",
             "leave these features out, fill them, or use a forest",
         )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Choice of the estimator and its parameters under the spatial folds of the validation, within a budget of fits."""
+"""Choice of the estimator and its parameters under the spatial folds of the validation, within a budget of
+fits.
+"""
 
 from __future__ import annotations
 
@@ -73,12 +75,14 @@ class _Candidate:
 def choose(
     settings: TrainSettings, problem: Problem, design: Design
 ) -> tuple[TrainSettings, dict[str, Any] | None]:
-    """(`settings` with the estimator and the parameters to use, the record of the choice; None if they were given).
+    """(`settings` with the estimator and the parameters to use, the record of the choice; None if they were
+    given).
 
-    Without `tune`, `auto` tries the three kinds of trees on all folds. With `tune`, candidates drawn with the seed
-    (the usual one of each kind among them) are tried on one fold, the best third on the next one too, and so
-    on, while the budget of fits lasts (successive halving, Jamieson and Talwalkar 2016, AISTATS). The score is
-    the macro F1 over the folds tried; a candidate tried on more folds ranks before one tried on fewer.
+    Without `tune`, `auto` tries the three kinds of trees on all folds. With `tune`, candidates drawn with the
+    seed (the usual one of each kind among them) are tried on one fold, the best third on the next one too,
+    and so on, while the budget of fits lasts (successive halving, Jamieson and Talwalkar 2016, AISTATS). The
+    score is the macro F1 over the folds tried; a candidate tried on more folds ranks before one tried on
+    fewer.
     """
     if settings.tune is None and settings.estimator != AUTO:
         return settings, None
@@ -109,7 +113,8 @@ def choose(
     return best.settings, {
         "fits": fits,
         "tried": [c.record for c in tried],
-        "note": "chosen under the same blocks that validate: the scores of the chosen one are a little too good",
+        "note": "chosen under the same blocks that validate: "
+        "the scores of the chosen one are a little too good",
     }
 
 

@@ -26,7 +26,9 @@ SAME_PLACES = ("year",)
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of a table: those that train, those that are tested; and how many rows the buffer takes out."""
+    """Row numbers of a table: those that train, those that are tested; and how many rows the buffer takes
+    out.
+    """
 
     name: str
     train: NDArray[np.intp]
@@ -82,8 +84,8 @@ def spatial_blocks(table: pd.DataFrame, block_m: float) -> NDArray[np.int64]:
 def deal(group: NDArray[np.int64], classes: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
     """(row) fold of each sample pixel; all rows of a group are in one fold.
 
-    The groups with the largest share of any class come first (ties in an order drawn with `seed`). Each goes to the
-    fold that has least of the group's classes, so that every fold gets its share of each class.
+    The groups with the largest share of any class come first (ties in an order drawn with `seed`). Each goes
+    to the fold that has least of the group's classes, so that every fold gets its share of each class.
     """
     counts = np.zeros((int(group.max()) + 1, int(classes.max()) + 1))
     np.add.at(counts, (group, classes), 1)
@@ -140,8 +142,8 @@ def spatial_folds(table: pd.DataFrame, settings: ValidationSettings, *, target: 
 def folds_by(table: pd.DataFrame, column: str, settings: ValidationSettings, *, target: str) -> Design:
     """One fold for each value of `column`: a region, a year, a side of the border.
 
-    Rows nearer than `buffer_m` to a tested row do not train it, nor do rows of its block. Neither rule holds for
-    the columns of `SAME_PLACES`.
+    Rows nearer than `buffer_m` to a tested row do not train it, nor do rows of its block. Neither rule holds
+    for the columns of `SAME_PLACES`.
 
     Raises
     ------

@@ -24,7 +24,9 @@ Predictor = Callable[[Rows, Rows], Prediction]
 
 BEST = "best"
 PREVIOUS = "previous_map_"
-"""Columns of earlier maps, class key or None: `previous_map_1` is the last one, `previous_map_2` the one before."""
+"""Columns of earlier maps, class key or None: `previous_map_1` is the last one, `previous_map_2` the one
+before.
+"""
 
 NO_MAPS = "no earlier map was given (`train.previous_maps`)"
 PLAIN_TREES = 100
@@ -32,7 +34,9 @@ PLAIN_TREES = 100
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Samples as arrays: `values` (row, feature), `labels` (row); `keys`, the classes, with the target among them."""
+    """Samples as arrays: `values` (row, feature), `labels` (row); `keys`, the classes, with the target among
+    them.
+    """
 
     table: pd.DataFrame
     values: NDArray[np.float32]
@@ -51,8 +55,8 @@ def best_threshold(values: NDArray[np.float32], is_target: NDArray[np.bool_]) ->
     """(threshold, above, F1) of the rule on one feature that has the highest F1 for the target.
 
     `above` True means target where value >= threshold, False where value <= threshold. NaN is never
-    target; where all is NaN the threshold is NaN. Of equal rules the one that predicts the target least often,
-    `above` first.
+    target; where all is NaN the threshold is NaN. Of equal rules the one that predicts the target least
+    often, `above` first.
     """
     known = ~np.isnan(values)
     best = (float("nan"), True, 0.0)
@@ -190,4 +194,6 @@ NULLS: Mapping[str, Callable[[Problem, TrainSettings], Predictor | str]] = {
     "one_index": one_index,
     "plain_forest": plain_forest,
 }
-"""The null models by name, in the order of tables. Each returns its predictor, or the reason why it cannot be measured."""
+"""The null models by name, in the order of tables. Each returns its predictor, or the reason why it cannot be
+measured.
+"""

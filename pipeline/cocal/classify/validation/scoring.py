@@ -21,7 +21,8 @@ INTERVALS = ("users_accuracy", "producers_accuracy", "f1", "average_precision", 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prediction for the tested rows of a fold: (row) class key and, if there is one, (row) the target's probability.
+    """A prediction for the tested rows of a fold: (row) class key and, if there is one, (row) the target's
+    probability.
 
     `estimator` is the fitted model and `rule` the chosen threshold that it comes from, if any.
     """
@@ -53,7 +54,9 @@ def brier(truth: Bools, probability: Floats, weights: Floats) -> float:
 
 
 def calibration(truth: Bools, probability: Floats, weights: Floats) -> list[dict[str, float]]:
-    """Per tenth of probability: mean probability, share that is true, rows; tenths without a row are left out."""
+    """Per tenth of probability: mean probability, share that is true, rows; tenths without a row are left
+    out.
+    """
     tenth = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {
@@ -77,7 +80,9 @@ def prevalence_weights(truth: Bools, prevalence: float | None) -> Floats:
 def target_scores(
     truth: Bools, called: Bools, probability: Floats | None, weights: Floats
 ) -> dict[str, float]:
-    """User's and producer's accuracy, F1, average precision and Brier score of the target; NaN where not defined."""
+    """User's and producer's accuracy, F1, average precision and Brier score of the target; NaN where not
+    defined.
+    """
     hits, mapped, there = ((weights * w).sum() for w in (truth & called, called, truth))
     scores = {
         "users_accuracy": float(hits / mapped) if mapped else np.nan,
@@ -120,8 +125,8 @@ def block_intervals(
 ) -> dict[str, list[float | None]]:
     """Percentile intervals of the scores over whole blocks drawn with replacement (block bootstrap).
 
-    Rows of one block are alike, so blocks are drawn, not rows. A drawn block keeps the predictions of its fold's
-    model, which is not trained again.
+    Rows of one block are alike, so blocks are drawn, not rows. A drawn block keeps the predictions of its
+    fold's model, which is not trained again.
     """
     number = {key: at for at, key in enumerate(keys)}
     rows, columns = (np.array([number[v] for v in words.tolist()]) for words in (tested.labels, labels))

@@ -28,10 +28,11 @@ DIGITS = 6
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Validation under spatial blocks: the samples, the folds, the estimator fitted in each fold, and the scores.
+    """Validation under spatial blocks: the samples, the folds, the estimator fitted in each fold, and the
+    scores.
 
-    `scores` are plain values for the model card: design, prevalence, model, null_models, and under `left_out` the
-    same for each of `validation.leave_out`.
+    `scores` are plain values for the model card: design, prevalence, model, null_models, and under `left_out`
+    the same for each of `validation.leave_out`.
     """
 
     problem: Problem
@@ -95,22 +96,21 @@ def validate(problem: Problem, design: Design, settings: TrainSettings) -> Fitte
     Raises
     ------
     InputError
-        The samples lack a column of `validation.leave_out`, its folds cannot be made, or a null model cannot be
-        built as the settings state.
+        The samples lack a column of `validation.leave_out`, its folds cannot be made, or a null model cannot
+        be built as the settings state.
     """
     absent = [name for name in settings.validation.leave_out if name not in problem.table]
     if absent:
         raise InputError(
-            "the samples lack a column of `validation.leave_out`", f"columns {', '.join(absent)}", "none of them",
+            "the samples lack a column of `validation.leave_out`",
+            f"columns {', '.join(absent)}",
+            "none of them",
             "name their columns under `samples.groups`, or fix `validation.leave_out`",
-        )  # fmt: skip
+        )
     found, estimators = _under(design, problem, settings)
-    others = {
-        name: _under(folds_by(problem.table, name, settings.validation, target=problem.target), problem, settings)[0]
-        for name in settings.validation.leave_out
-    }  # fmt: skip
-    if others:
-        found["left_out"] = others
+    for name in settings.validation.leave_out:
+        other = folds_by(problem.table, name, settings.validation, target=problem.target)
+        found.setdefault("left_out", {})[name] = _under(other, problem, settings)[0]
     return Fitted(problem, design, estimators, found)
 
 
@@ -155,7 +155,9 @@ def _predictions(predict: Predictor, design: Design) -> list[Prediction]:
 def _scores(
     parts: list[Prediction], design: Design, problem: Problem, settings: TrainSettings
 ) -> dict[str, Any]:
-    """Accuracies pooled and per fold, the target's scores, their intervals, and the rules chosen in the folds."""
+    """Accuracies pooled and per fold, the target's scores, their intervals, and the rules chosen in the
+    folds.
+    """
     rows = np.concatenate([fold.test for fold in design.folds])
     matrices = [
         accuracy.confusion(problem.labels[fold.test], part.labels, problem.keys)
@@ -221,7 +223,9 @@ class ScoreTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per model and class with its pooled scores; the null models always stand below the model."""
+        """One row per model and class with its pooled scores; the null models always stand below the
+        model.
+        """
         return pd.DataFrame(
             [
                 {
@@ -239,7 +243,9 @@ class ScoreTable:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per model: accuracy, macro F1 and the target's scores, each "value [low, high]" over blocks."""
+        """One row per model: accuracy, macro F1 and the target's scores, each "value [low, high]" over
+        blocks.
+        """
         rows = []
         for name, result in self._results.items():
             if "pooled" not in result:
@@ -260,7 +266,8 @@ class ScoreTable:
             f"{name} {100 * share:.1f} %"
             for name, share in zip(design["names"], design["target_share_in_folds"], strict=True)
         )
-        return f"{design['kind']}; {target}: {shares} of the rows tested in each fold\n{self.summary.to_string(index=False)}"
+        head = f"{design['kind']}; {target}: {shares} of the rows tested in each fold"
+        return f"{head}\n{self.summary.to_string(index=False)}"
 
 
 def _cell(value: float | None, bounds: Sequence[float | None]) -> str:
