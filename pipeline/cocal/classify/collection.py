@@ -104,7 +104,7 @@ def keep_model(folder: str | Path, collection: str | Path) -> Path:
     if (target / CARD).exists() and read_card(target).sha256 != model.card.sha256:
         raise InputError(
             f"model {model.card.id!r} in {target}",
-            "no other model with that id",
+            "no other model of that id",
             read_card(target).sha256[:12],
             "train under another `train.model.id`, or remove the folder",
         )
