@@ -25,7 +25,7 @@ NEEDED_BY = {
 
 
 def run_without(extra: str, code: str) -> subprocess.CompletedProcess[str]:
-    """A process in which the modules of an extra cannot be imported, but for those that others install too."""
+    """A process in which the modules of an extra, without those shared with others, cannot be imported."""
     shared = {"PIL"} | (set(EXTRAS["report"]) if extra == "serve" else set())
     own = [name for name in EXTRAS[extra] if name not in shared]
     block = (

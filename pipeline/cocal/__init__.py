@@ -27,7 +27,8 @@ __all__ = [
 ]  # fmt: skip
 __dir__ = __all__.copy
 _ROOMS = {
-    "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period", "scenes": "import_scenes",
+    "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period",
+    "scenes": "import_scenes",
     "classify": "check_model load_model read_samples sample_pixels save_model train",
     "estimate": "compare estimate_areas measure", "regions": "read_regions", "scheme": "read_scheme",
     "features": "FeatureSettings composite feature_names index series_features", "run": "executor plan",

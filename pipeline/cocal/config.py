@@ -1,6 +1,7 @@
 """Read a YAML file as RunConfig: frozen, unknown keys forbidden, all problems reported at once.
 
-Each package defines the settings of its sections; this module composes them. Paths are relative to the folder of the file.
+Each package defines the settings of its sections; this module composes them. Paths are relative to the folder
+of the file.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class GridSettings(_Section):
 
 
 class SeriesConfig(_Section):
-    """The configuration of a model that is trained from a table of labelled time series, without area and images."""
+    """The configuration of a model trained from a table of labelled time series, without images."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     runs: Path = Field(description="folder that holds the folders of runs")
@@ -107,7 +108,7 @@ class RunConfig(_Section):
     regions: RegionSettings
     groups: dict[str, tuple[str, ...]] = Field(
         {},
-        description="id -> region ids or patterns (PE-21*): departments, zones, for which figures are published",
+        description="id -> region ids or patterns (PE-21*): departments, zones, which get figures too",
     )
     legal: LegalSettings | None = None
     density: DensitySettings | None = None
@@ -175,7 +176,8 @@ class RunConfig(_Section):
             problems.append("give `source:` and `download:` together")
         if self.download and halo_px(self.index) > self.download.margin_px:
             problems.append(
-                f"download.margin_px: {self.download.margin_px} px are too few, index needs {halo_px(self.index)}"
+                f"download.margin_px: {self.download.margin_px} px are too few, index needs "
+                f"{halo_px(self.index)}"
             )
         if self.area and not (
             -180 <= self.area[0] < self.area[2] <= 180 and -80 <= self.area[1] < self.area[3] <= 84
@@ -219,7 +221,8 @@ def read_config(path: str | Path) -> RunConfig:
 
 
 def read_training(path: str | Path) -> RunConfig | SeriesConfig:
-    """The configuration of `cocal train`: of a run, or of a table of time series without `regions` and `archive`.
+    """The configuration of `cocal train`: of a run, or of a table of time series without `regions` and
+    `archive`.
 
     Raises
     ------

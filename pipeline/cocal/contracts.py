@@ -1,6 +1,7 @@
 """The contracts of Datasets and tables that pass between two stages.
 
-Each check returns its argument, or raises ContractError with all departures: `classify(check_features(features))`.
+Each check returns its argument, or raises ContractError with all departures:
+`classify(check_features(features))`.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ def _check_raster(
     variables: Mapping[str, tuple[str, tuple[str, ...]]],
     more: Sequence[str] = (),
 ) -> xr.Dataset:
-    """`dataset`, checked for the attributes and coords of all rasters and for `variables`: name -> (dtype, dims).
+    """`dataset`, checked for the attributes and coords of all rasters and for `variables`: name -> (dtype,
+    dims).
 
     `more` are further problems. ContractError lists all.
     """

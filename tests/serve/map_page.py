@@ -1,4 +1,4 @@
-"""The map's page in a real Chromium with WebGL in software: one place where the tests learn what is on the screen."""
+"""The map's page in a real Chromium with WebGL in software, and what is on its screen."""
 
 from __future__ import annotations
 

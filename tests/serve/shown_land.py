@@ -34,7 +34,7 @@ def name_hostile(world: SmallWorld) -> None:
 
 
 def finished_land(folder: Path, size_px: int = 96, *, page: bool = False) -> SmallWorld:
-    """The land with a finished run on it. The report's page, which costs most, is left blank unless `page`: the map reads none of it."""
+    """The land with a finished run. The page, which the map does not read, is blank unless `page`."""
     world = make_world(folder, size_px, DAYS[1:3])
     world.edit(two_periods)
     name_hostile(world)

@@ -23,14 +23,21 @@ from cocal.serve.rasters import NOTHING, MapRasters, Square, terrarium
 
 TOKEN = "correct-horse-battery-staple"
 TRAVERSALS = (
-    "/../etc/passwd", "/../../../../etc/passwd", "/assets/../app.py", "/assets/../../store.py", "/assets/%2e%2e/app.py",
-    "/assets/..%2fapp.py", "/assets/%2e%2e%2f%2e%2e%2fstore.py", "/assets/..%5capp.py", "/assets//etc/passwd", "//etc/passwd",
-    "/assets/%2fetc%2fpasswd", "/assets/js/main.js%00.png", "/assets/%00", "/assets/js/", "/assets/js", "/assets/",
-    "/data/../house/../regions", "/data/%2e%2e/regions", "/data/small%2f..%2fsmall/regions", "/data/small/all%00/figures",
+    "/../etc/passwd", "/../../../../etc/passwd", "/assets/../app.py", "/assets/../../store.py",
+    "/assets/%2e%2e/app.py",
+    "/assets/..%2fapp.py", "/assets/%2e%2e%2f%2e%2e%2fstore.py", "/assets/..%5capp.py", "/assets//etc/passwd",
+    "//etc/passwd",
+    "/assets/%2fetc%2fpasswd", "/assets/js/main.js%00.png", "/assets/%00", "/assets/js/", "/assets/js",
+    "/assets/",
+    "/data/../house/../regions", "/data/%2e%2e/regions", "/data/small%2f..%2fsmall/regions",
+    "/data/small/all%00/figures",
     "/tiles/small/..%2fall/class/14/4915/8763.png", "/tiles/small/all/class.tif/14/4915/8763.png",
-    "/tiles/small/all/class/14/4915/..%2f8763.png", "/tiles/small/all/class/14/-1/8763.png", "/tiles/small/all/class/99/1/1.png",
-    f"/tiles/small/all/class/14/{'9' * 5000}/1.png", "/tiles/small/all/class/14/1e3/8763.png", "/tiles/small/all/class/%D9%A3/1/1.png",
-    "/relief/small/..%2f..%2f14/1/1.png", "/public/hectares.csv", "/runs/small/records.csv", "/small/records.csv",
+    "/tiles/small/all/class/14/4915/..%2f8763.png", "/tiles/small/all/class/14/-1/8763.png",
+    "/tiles/small/all/class/99/1/1.png",
+    f"/tiles/small/all/class/14/{'9' * 5000}/1.png", "/tiles/small/all/class/14/1e3/8763.png",
+    "/tiles/small/all/class/%D9%A3/1/1.png",
+    "/relief/small/..%2f..%2f14/1/1.png", "/public/hectares.csv", "/runs/small/records.csv",
+    "/small/records.csv",
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""The command `cocal`: parses options, calls the library, prints, sets the exit code. Heavy imports are inside the commands.
+"""The command `cocal`: parses options, calls the library, prints, sets the exit code. Heavy imports are
+inside the commands.
 
 Exit codes: 0 done; 1 some work failed and is listed; 2 wrong usage or configuration.
 """

@@ -68,7 +68,7 @@ def serve(
     host: Annotated[str, typer.Option(help="any host but loopback needs a token")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one")] = 8765,
 ) -> None:
-    """Show finished runs on a map in the browser. If COCAL_SERVE_TOKEN is set, every request needs that token."""
+    """Show finished runs on a map in the browser. If COCAL_SERVE_TOKEN is set, requests need that token."""
     import os
 
     from cocal.extras import require

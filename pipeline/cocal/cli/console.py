@@ -33,7 +33,7 @@ class Format(StrEnum):
 
 
 def log_to_stderr(verbose: bool) -> None:
-    """Log to stderr: on a terminal warnings only, because the bars show progress; elsewhere a line per task."""
+    """Log to stderr: warnings only on a terminal, where bars show progress; elsewhere a line per task."""
     level = logging.DEBUG if verbose else logging.WARNING if sys.stderr.isatty() else logging.INFO
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("cocal").setLevel(level)

@@ -29,7 +29,8 @@ def plan_table(plan: Plan) -> Table:
     archived = "unknown until imported" if plan.scenes_archived is None else str(plan.scenes_archived)
     rows = {
         "tiles per UTM zone": zones,
-        "scenes, upper bound": f"{plan.scenes_upper_bound} tile-scenes (a bound, not a count: two acquisitions "
+        "scenes, upper bound": f"{plan.scenes_upper_bound} tile-scenes (a bound, not a count: two "
+        "acquisitions "
         f"every {REVISIT_DAYS} days per tile, from the revisit time)",
         "scenes in the archive": archived,
         "imports": f"{plan.imports_new} new, {plan.imports_reused} reused",
@@ -42,8 +43,10 @@ def plan_table(plan: Plan) -> Table:
     if plan.tile_dates:
         cost = plan.download
         rows["download, upper bound"] = (
-            f"{plan.tile_dates} tile-dates, {cost.requests} requests, {cost.processing_units:,.0f} processing units, "
-            f"{cost.bytes / 1e9:,.0f} GB before compression (from the revisit time; `cocal download --dry-run` "
+            f"{plan.tile_dates} tile-dates, {cost.requests} requests, {cost.processing_units:,.0f} "
+            "processing units, "
+            f"{cost.bytes / 1e9:,.0f} GB before compression (from the revisit time; `cocal download "
+            "--dry-run` "
             "queries the catalogue)"
         )
     for name, value in rows.items():

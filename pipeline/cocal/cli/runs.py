@@ -48,7 +48,7 @@ def train(
     workers: Workers = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train the model that the configuration describes, from places on images or from a table of time series."""
+    """Train the model of the configuration, from places on images or from a table of time series."""
     from cocal.config import SeriesConfig, read_training
     from cocal.extras import require
 

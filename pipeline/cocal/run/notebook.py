@@ -28,7 +28,8 @@ _REFLECTANCE = 10_000
 def open_scenes(
     archive: str | Path, bands: Sequence[str], *, start: date, end: date, window: Window | None = None
 ) -> xr.Dataset:
-    """Scenes of an archive from `start` to `end`, both included, as scenes/1: (time, y, x) per band, reflectance x 10000.
+    """Scenes of an archive from `start` to `end`, both included, as scenes/1: (time, y, x) per band,
+    reflectance x 10000.
 
     `window`: the pixels to read; by default those of the first scene.
 
@@ -49,7 +50,8 @@ def open_scenes(
 
 
 def indices(scenes: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
-    """Spectral indices of each date, (time, y, x) float32; NaN where a band has no data. Clouds are not masked.
+    """Spectral indices of each date, (time, y, x) float32; NaN where a band has no data. Clouds are not
+    masked.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The interactive map of finished runs, in a browser, without a network.
 
-runs       finished runs, checked                         tables   hectares, outlines, records of a run as JSON
+runs       finished runs, checked                         tables   hectares, outlines, records as JSON
 rasters    map tiles: classes, probability, clear dates,  pixel    the year of a pixel beside its class
            squares of the density grid, relief            palettes colours and legends of the layers
 app        routes and handlers                            guard    Host, token, security headers

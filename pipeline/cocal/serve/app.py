@@ -1,7 +1,7 @@
 """The web application: routes, their handlers, and the data of each run.
 
-No path of a request reaches the file system: the files of the page are read once and found by name in a dict, as are runs, periods,
-layers and regions; everything else is a number.
+No path of a request reaches the file system: the files of the page are read once and found by name in a dict,
+as are runs, periods, layers and regions; everything else is a number.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from cocal.serve.tables import RunTables
 
 RASTERS = {"class": CLASS_TIF, "probability": PROBABILITY_TIF, "looks": N_CLEAR_TIF}
 TYPES = {
-    "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
+    "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
     "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
 }  # fmt: skip
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)

@@ -1,8 +1,9 @@
 """Access to the map, and the security headers of every response.
 
-On loopback the Host header must name this machine, so that a page of another site cannot reach the map through a host name that it
-controls (DNS rebinding). With a token every request but those for the code of the page needs it: as `Authorization: Bearer`, or once
-in a form, which sets a cookie that is valid as long as the server runs.
+On loopback the Host header must name this machine, so that a page of another site cannot reach the map
+through a host name that it controls (DNS rebinding). With a token every request but those for the code of the
+page needs it: as `Authorization: Bearer`, or once in a form, which sets a cookie that is valid as long as the
+server runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _OPEN = ("/login", "/assets/")
 _MOST_BODY = 4096
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src "
+    "'self'; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -69,7 +71,8 @@ def check_binding(host: str, token: str | None) -> None:
         )
     if token is not None and (len(token) < LEAST_TOKEN or not token.isascii()):
         raise UsageError(
-            "the token is too short to be secret, or not ASCII", f"{LEAST_TOKEN} characters", str(len(token)), remedy
+            "the token is too short to be secret, or not ASCII", f"{LEAST_TOKEN} characters", str(len(token)),
+            remedy
         )  # fmt: skip
 
 

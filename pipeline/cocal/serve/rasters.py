@@ -1,7 +1,8 @@
 """Map tiles: codes or heights on a square of the Web Mercator grid.
 
-A code is a byte; its meaning depends on the layer (`palettes`). `NOTHING` is ground outside all maps, and ground that was not
-observed: the page paints the regions grey below, so that gaps of a map read as "not observed".
+A code is a byte; its meaning depends on the layer (`palettes`). `NOTHING` is ground outside all maps, and
+ground that was not observed: the page paints the regions grey below, so that gaps of a map read as "not
+observed".
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ class MapRasters:
     def codes(self, name: str, square: Square) -> Codes:
         """(y, x) codes of one raster on `square`, by nearest neighbour.
 
-        `CLASS_TIF`: the class. `PROBABILITY_TIF`: per cent. `N_CLEAR_TIF`: clear dates, at most 60. Where the maps of two zones meet, each shows
-        the pixels that it owns.
+        `CLASS_TIF`: the class. `PROBABILITY_TIF`: per cent. `N_CLEAR_TIF`: clear dates, at most 60. Where the
+        maps of two zones meet, each shows the pixels that it owns.
         """
         out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
         near = np.sort(self._tree.query(square.outline, predicate="intersects"))
@@ -162,7 +163,7 @@ def _grid(rows: pd.DataFrame, side: int, epsg: int) -> tuple[Window, Codes]:
 
 
 def relief(path: Path, square: Square) -> bytes:
-    """Heights as PNG in the Terrarium encoding, from which the page shades the hills; 0 m where there is no data."""
+    """Heights as PNG in the Terrarium encoding, for the hill shading of the page; 0 m without data."""
     image = warped(path, square, "bilinear")
     return terrarium(np.where(image.mask > 0, np.nan_to_num(image.data[0].astype(np.float64)), 0.0))
 

@@ -22,7 +22,8 @@ PUBLIC = "public"
 class ShownRun:
     """A finished run as the map shows it.
 
-    `tables` is the folder whose tables are shown: the run's own, or its public/. `maps` is period -> tile -> folder
+    `tables` is the folder whose tables are shown: the run's own, or its public/. `maps` is period -> tile ->
+    folder
     of the class map that the hectares were counted from; it is empty unless `restricted`.
     """
 
@@ -109,7 +110,8 @@ def _public(run: FinishedRun) -> Path:
     if Manifest.read(LocalStore(run.folder).manifest_path(":publish")) is None:
         raise InputError(
             f"the run in {run.folder} has nothing for the public", "its folder public/", "none",
-            "add `publish: true` to the configuration and run it again, or serve it with --restricted to those who may see plots",
+            "add `publish: true` to the configuration and run it again, or serve it with --restricted to "
+            "those who may see plots",
         )  # fmt: skip
     public, tables = run.folder / PUBLIC, run.committed("publish").inputs["tables"]
     stale = [name for name in tables if sha256_file(public / name) != sha256_file(run.folder / name)]

@@ -42,7 +42,8 @@ def serve_runs(
     Raises
     ------
     UsageError
-        A run cannot be shown, the port is taken, or `host` is reachable from other machines and there is no token.
+        A run cannot be shown, the port is taken, or `host` is reachable from other machines and there is no
+        token.
     """
     check_binding(host, token)
     runs = [open_run(path, restricted=restricted) for path in paths]
@@ -61,6 +62,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as err:
         taken = isinstance(err, OSError) and err.errno == errno.EADDRINUSE
         raise UsageError(
-            f"port {port} of {host} is taken" if taken else f"the map cannot be served on {host}, port {port}",
-            "a free port of this machine", str(err), "choose another with --port, or --port 0 for any free one",
+            f"port {port} of {host} is taken" if taken else f"cannot serve the map on {host}, port {port}",
+            "a free port of this machine", str(err),
+            "choose another with --port, or --port 0 for any free one",
         ) from err  # fmt: skip
