@@ -188,7 +188,7 @@ def list_scenes(archive: str | Path) -> list[Scene]:
 
     Examples
     --------
-    See `cocal.import_scenes`.
+    See docs/api.md.
     """
     home = Path(archive) / COLLECTION
     if not home.is_dir():

@@ -133,7 +133,7 @@ def read_scenes(
 
     Examples
     --------
-    See `cocal.import_scenes`.
+    See docs/api.md.
     """
     missing = sorted({f"{name} in {s.id}" for s in scenes for name in bands if name not in s.bands})
     if missing:
