@@ -289,9 +289,8 @@ def _pixel(window, longitude, latitude):
     """(row, column) of the window's pixel that holds a point, and that pixel's centre in degrees."""
     there = transformer(4326, window.epsg)
     easting, northing = there.transform(longitude, latitude)
-    column, row = int((easting - window.left) // 10), int((window.top - northing) // 10)
-    assert 0 <= row < window.height
-    assert 0 <= column < window.width
+    row, column, inside = (value.item() for value in window.locate(easting, northing))
+    assert inside
     return row, column, there.transform(window.x[column], window.y[row], direction="INVERSE")
 
 
