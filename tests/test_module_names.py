@@ -17,7 +17,6 @@ HIDDEN = {
     "cocal.features.composite",
     "cocal.fieldwork.match",
     "cocal.regions.owners",
-    "cocal.run.plan",
 }
 """Still hidden; to be renamed."""
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cocal.run.execute import executor
     from cocal.run.finished import FinishedRun, open_run
     from cocal.run.notebook import indices, open_scenes, plot_hectares, plot_map
-    from cocal.run.plan import plan
-    from cocal.scenes import import_scenes
+    from cocal.run.planning import plan
+    from cocal.run.stages.imports import import_scenes
     from cocal.scheme import read_scheme
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 __dir__ = __all__.copy
 _ROOMS = {
     "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period",
-    "scenes": "import_scenes",
+    "run.stages.imports": "import_scenes",
     "classify": "check_model load_model read_samples sample_pixels save_model train",
     "estimate": "compare estimate_areas measure", "regions": "read_regions", "scheme": "read_scheme",
     "features": "FeatureSettings composite feature_names index series_features", "run": "executor plan",

@@ -70,6 +70,9 @@ class ClassScheme(BaseModel):
         """Identity of the scheme: tables and models of different schemes cannot be combined."""
         return address(self.model_dump(mode="json", exclude={"definition_es"}))
 
+    def address_content(self) -> str:
+        return self.sha256
+
 
 def read_scheme(path: str | Path) -> ClassScheme:
     """The class scheme of a YAML file.

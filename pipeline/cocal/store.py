@@ -45,9 +45,14 @@ def canonical_json(value: Any) -> str:
     )
 
 
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of `data`, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def address(value: Any) -> str:
     """SHA-256, in hex, of the canonical JSON of `value`: the name of what `value` produces."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return sha256_bytes(canonical_json(value).encode())
 
 
 def sha256_file(path: str | Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from small_world import make_world, window_of, write_regions
 
 from cocal.config import read_config
+from cocal.content import Ref, stated
 from cocal.errors import ConfigError, InputError, UsageError
 from cocal.estimate import Strata, estimate_areas, estimate_files, expected_interval
 from cocal.fieldwork.design import (
@@ -32,8 +34,8 @@ from cocal.fieldwork.design import (
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
-from cocal.run.worker.design_tiles import DesignTask, tile_candidates, tile_cells
-from cocal.run.worker.mosaic import maps_in_reach
+from cocal.run.worker.design_tiles import DesignMaps, DesignTile, tile_candidates, tile_cells
+from cocal.run.worker.mosaic import Source, maps_in_reach
 
 CODES = {"coca": 1, "forest": 2, "unobserved": 0}
 RULES = [{"stratum": "coca", "classes": ["coca"]},
@@ -60,7 +62,7 @@ def cover(window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     return np.where(own, code, 0).astype(np.uint8), np.where(own, probability, 65535).astype(np.uint16)
 
 
-def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Path], ...]:
+def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Ref], ...]:
     maps = []
     for tile in tiles(area, tile_px):
         home = folder / tile.id
@@ -70,7 +72,7 @@ def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Path], ...
                        "crs": f"EPSG:{tile.window.epsg}", "transform": tile.window.transform}  # fmt: skip
             with rasterio.open(home / f"{name}.tif", "w", **profile) as target:
                 target.write(values, 1)
-        maps.append((tile, home))
+        maps.append((tile, Ref(home, tile.id)))
     return tuple(maps)
 
 
@@ -84,21 +86,26 @@ def ground(tmp_path_factory):
     return stated, read_regions(stated)
 
 
-def tasks_of(folder: Path, ground, tile_px: int, config: DesignSettings) -> list[DesignTask]:
-    stated, regions = ground
-    reach = maps_in_reach(write_maps(folder, regions.area, tile_px), halo_px(config.strata, 10))
-    facts = config, CODES, stated.model_dump_json(), regions.sha256
-    return [DesignTask(tile, near, *facts) for tile, near in reach.items()]
+def tasks_of(
+    folder: Path, ground, tile_px: int, config: DesignSettings
+) -> list[tuple[DesignTile, DesignMaps]]:
+    """Arguments of `tile_cells`, tile by tile."""
+    own, regions = ground
+    maps = write_maps(folder, regions.area, tile_px)
+    whole = DesignMaps(maps, stated(config, "design"), CODES, Source.of(own, regions))
+    return [(DesignTile(*item), whole) for item in maps_in_reach(maps, halo_px(config.strata, 10)).items()]
 
 
-def designed(tasks: list[DesignTask], config: DesignSettings, regions) -> tuple[NDArray, pd.DataFrame]:
-    counts = np.add.reduce([tile_cells(t) for t in tasks])
+def designed(
+    tasks: list[tuple[DesignTile, DesignMaps]], config: DesignSettings, regions
+) -> tuple[NDArray, pd.DataFrame]:
+    counts = np.add.reduce([tile_cells(*t) for t in tasks])
     cells = Cells(tuple(regions.table["region_id"]), config.names, counts[0], counts[1])
     frame = build_frame(cells, by_region=True, small=None, share=np.full(counts[0].shape, 0.1))
     n = np.full(len(frame.names), 12)
     needed = candidates_needed(n, n, frame.pixels, config.draw)
     below = thresholds(needed, frame.pixels, slack=6)
-    table = pd.concat([tile_candidates(t, frame.stratum_of, below) for t in tasks[::-1]])
+    table = pd.concat([tile_candidates(*t, frame.stratum_of, below) for t in tasks[::-1]])
     drawn = draw_points(table, n, n, pixels=frame.pixels, draw=config.draw, resolution=10, seed=config.seed)
     return counts, drawn
 
@@ -119,11 +126,10 @@ def test_a_buffer_reaches_over_the_meridian(tmp_path, ground):
     config = settings()
     tasks = tasks_of(tmp_path, ground, 192, config)
     alone = [
-        DesignTask(t.tile, tuple(m for m in t.maps if m[0].window.epsg == t.tile.window.epsg), config, CODES,
-                   t.regions_json, t.regions_sha256)
-        for t in tasks
-    ]  # fmt: skip
-    whole, cut = (np.add.reduce([tile_cells(t)[0] for t in some]).sum(axis=0) for some in (tasks, alone))
+        (DesignTile(t.tile, tuple(m for m in t.near if m[0].window.epsg == t.tile.window.epsg)), whole)
+        for t, whole in tasks
+    ]
+    whole, cut = (np.add.reduce([tile_cells(*t)[0] for t in some]).sum(axis=0) for some in (tasks, alone))
     assert whole[0] == cut[0]
     assert whole[1] > cut[1]
     assert whole.sum() == cut.sum()
@@ -131,9 +137,8 @@ def test_a_buffer_reaches_over_the_meridian(tmp_path, ground):
 
 def test_unobserved_ground_is_left_out_or_kept_as_stated(tmp_path, ground):
     kept = tasks_of(tmp_path / "kept", ground, 192, settings(unobserved="kept"))
-    out = [DesignTask(t.tile, t.maps, settings(), *[getattr(t, k) for k in ("codes", "regions_json", "regions_sha256")])
-           for t in kept]  # fmt: skip
-    all_pixels, seen = (np.add.reduce([tile_cells(t) for t in some]) for some in (kept, out))
+    out = [(t, replace(whole, rules=stated(settings(), "design"))) for t, whole in kept]
+    all_pixels, seen = (np.add.reduce([tile_cells(*t) for t in some]) for some in (kept, out))
     assert (seen[0] == seen[3]).all()
     assert (all_pixels[0] >= seen[0]).all()
     assert all_pixels[0].sum() > all_pixels[3].sum() == seen[3].sum()
@@ -300,5 +305,5 @@ def test_a_design_that_cannot_be_made_is_refused_before_any_work(world, tmp_path
     with pytest.raises(ConfigError, match="wald is not that of `estimate:`"):
         read_config(other.config)
     other.edit(lambda content: content.pop("design"))
-    with pytest.raises(UsageError, match="nothing says what to design"):
+    with pytest.raises(UsageError, match="there is no design to draw"):
         run(read_config(other.config), last="design")

@@ -12,7 +12,8 @@ from small_world import write_regions
 from cocal.archive import check_unchanged, list_scenes
 from cocal.config import read_config
 from cocal.errors import SceneReadError, UsageError
-from cocal.run import run, stages
+from cocal.run import run
+from cocal.run.stages import classify as stage
 from cocal.store import LocalStore
 
 TABLES = ("hectares.csv", "hectares.parquet", "comparison.csv", "regions.csv", "countries.csv")
@@ -136,13 +137,13 @@ def test_a_scene_that_another_run_imports_anew_under_way_is_noticed(finished):
 
 
 def test_a_tile_is_not_committed_if_its_scenes_changed_under_way(finished, done, monkeypatch):
-    def imported_anew(blocks, *args):
+    def imported_anew(folder, blocks, task):
         path = finished.archive / "scenes" / list_scenes(finished.archive)[0].id / "manifest.json"
         path.write_text(path.read_text().replace('"address": "', '"address": "0'))
-        return finish(blocks, *args)
+        return finish(folder, blocks, task)
 
-    finish = stages.finish_tile
-    monkeypatch.setattr(stages, "finish_tile", imported_anew)
+    finish = stage.write_map
+    monkeypatch.setattr(stage, "write_map", imported_anew)
     finished.edit(lambda content: content["classify"].update(min_clear=2))
     failed = dict(done(finished, last="classify").failures)
     assert failed

@@ -6,7 +6,8 @@ import pytest
 from cocal.archive import read_scenes
 from cocal.errors import InputError, OffsetError, SceneReadError
 from cocal.grid import Window
-from cocal.scenes import FilesImport, import_scenes, plan_imports
+from cocal.run.stages.imports import import_scenes
+from cocal.scenes import FilesImport, plan_imports
 
 
 def test_files_keep_their_own_pixel_size_and_scl_is_never_interpolated(tmp_path, write_raster, only_scene):

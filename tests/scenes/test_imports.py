@@ -12,10 +12,22 @@ from affine import Affine
 from cocal.archive import list_scenes, scene_store
 from cocal.errors import InputError, OffsetError, SceneReadError
 from cocal.grid import Window, owned_by_zone, transformer, utm_epsg
-from cocal.scenes import import_scene, import_scenes, plan_imports
+from cocal.run.execute import SerialExecutor
+from cocal.run.observers import Summary
+from cocal.run.recipes import Batch, Recipe, make
+from cocal.run.stages.imports import import_scenes
+from cocal.scenes import plan_imports, write_scene
 from cocal.store import Manifest
 
 BANDS = {"blue": "blue", "red": "red", "nir": "nir"}
+
+
+def import_scene(task, archive):
+    """Make one scene of the archive; True if it was made, False if it was there."""
+    summary, store = Summary(), scene_store(archive)
+    batch = Batch("import", (Recipe(task.unit, task, write_scene),), on_failure="stop", store=store)
+    make(batch, store, SerialExecutor(), summary)
+    return summary.stages["import"].made == 1
 
 
 def test_an_aligned_raster_is_copied_bit_by_bit_and_padded_to_60_m(

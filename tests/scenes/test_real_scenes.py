@@ -9,7 +9,8 @@ from rasterio.warp import Resampling, reproject
 
 from cocal.archive import list_scenes
 from cocal.errors import InputError, OffsetError
-from cocal.scenes import MultibandImport, NetcdfImport, check_offset, import_scenes, plan_imports
+from cocal.run.stages.imports import import_scenes
+from cocal.scenes import MultibandImport, NetcdfImport, check_offset, plan_imports
 
 AMAZON = {
     "coastal": "B1", "blue": "B2", "green": "B3", "red": "B4", "rededge071": "B5", "rededge075": "B6",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import rasterio
 import shapely
 
+from cocal.content import digest
 from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
@@ -38,6 +40,9 @@ class Band:
     path: Path
     resolution: int
 
+    def address_content(self) -> int:
+        return self.resolution
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -57,6 +62,14 @@ class Scene:
     @property
     def simulated(self) -> bool:
         return bool(self.properties.get(SIMULATED, False))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that is stated of the scene, apart from the folders of its rasters."""
+        return digest([(f.name, getattr(self, f.name)) for f in fields(self)])
+
+    def address_content(self) -> dict[str, str]:
+        return {"id": self.id, "digest": self.digest}
 
 
 def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> dict[str, Any]:

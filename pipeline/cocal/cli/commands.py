@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.console import Format, ProgressBars, log_to_stderr, say
+from cocal.cli.console import Format, log_to_stderr, say
 from cocal.errors import UsageError
 
 record_app = typer.Typer(
@@ -100,6 +100,7 @@ def simulate(
 
     from pydantic import ValidationError
 
+    from cocal.progress import ProgressBars
     from cocal.simulate import SimulateSettings
     from cocal.simulate import simulate as write_landscape
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, the log, printing, progress bars."""
+"""What the commands share: options, the log, printing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ Memory = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="more log lines")]
 
-log = logging.getLogger(__name__)
-
 
 class Format(StrEnum):
     """Output format of a table or an estimate."""
@@ -44,33 +42,3 @@ def say(content: Any) -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True).print(content, markup=False)
-
-
-class ProgressBars:
-    """One progress bar per named part of the work on a terminal, log lines elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        self._bars = Progress(*columns, disable=not sys.stderr.isatty())
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> ProgressBars:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._bars.stop()
-
-    def update(self, name: str, done: int, total: int) -> None:
-        """Show that `done` of `total` steps of the part `name` are complete."""
-        if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(name, total=total)
-        self._bars.update(self._tasks[name], completed=done)
-        log.info("%s: %d of %d", name, done, total)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cocal.classify import ScoreTable
 from cocal.contracts import UNOBSERVED
-from cocal.run.plan import Plan
+from cocal.run.planning import Plan
 from cocal.run.worker.memory import REVISIT_DAYS
 from cocal.scenes.download.units import Cost
 

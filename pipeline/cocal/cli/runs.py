@@ -87,8 +87,8 @@ def download(
     from cocal.extras import require
 
     require("download", "`cocal download`")
-    from cocal.run.download import dry_run as estimate_download
-    from cocal.run.download import spent_this_month
+    from cocal.run.stages.download import dry_run as estimate_download
+    from cocal.run.stages.download import spent_this_month
 
     log_to_stderr(verbose)
     settings = read_config(config)

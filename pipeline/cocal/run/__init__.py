@@ -1,23 +1,20 @@
-"""The run: what is to be done (`plan`), where (`execute`), and the stages in their order.
+"""The run: its stages, each a generator of recipes, and what makes them.
 
-plan      tiles, units and addresses as plain values      execute   serial, local cluster, any cluster
-state     the run as one stage hands it to the next       journal   run.json, log lines, bars
-tables    given and own tables                            inputs    looked at before any work
-worker/   what a worker does with a tile
-
-download  catalogue -> screens -> tile-dates
-stages    import, index + classify                        training  labelled places -> a model
-minimum   patches too small taken away, areas kept        design    strata -> points -> crew files
-measure/  maps and records -> hectares
-results/  compare, report, files, publish: what people get
+recipes   recipes -> units: found, made, committed   execute    serial, local cluster, any cluster
+state     the run as one stage hands it to the next  observers  run.json, log lines, bars, summary
+planning  the stages driven without working          inputs     checked before any work
+stages/   scenes, models, maps, samples              worker/    what a worker does with a tile
+measure/  maps and records -> hectares               results/   compare, report, files, publish
 
 series    a table of labelled time series -> a model, without area and images
-finished  the reader of a finished run's folder            notebook  scenes, indices and figures for notebooks
+finished  the reader of a finished run's folder     notebook    scenes, indices and figures for notebooks
+tables    given and own tables
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,9 +27,10 @@ from cocal.errors import UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.finished import configuration_of
 from cocal.run.inputs import check_inputs
-from cocal.run.journal import Journal
-from cocal.run.plan import Plan, ground, plan
-from cocal.run.state import Run
+from cocal.run.observers import Bar, Log, RunFile, Summary, observed_by
+from cocal.run.planning import Plan, plan
+from cocal.run.recipes import Stage, make
+from cocal.run.state import Run, ground
 from cocal.run.tables import read_own_csv, truth_table
 from cocal.store import LocalStore, sha256_file
 
@@ -47,19 +45,19 @@ __all__ = [
 ]
 
 STAGES = {
-    "download": "download",
-    "import": "stages",
-    "train": "training",
-    "index": "stages",
-    "classify": "stages",
-    "design": "design",
-    "measure": "measure",
-    "compare": "results.stage",
-    "report": "results.stage",
-    "files": "results.files",
-    "publish": "results.publish",
+    "download": "stages.download:download",
+    "import": "stages.imports:import_stage",
+    "train": "stages.train:train",
+    "index": "stages.classify:index",
+    "classify": "stages.classify:classify",
+    "design": "stages.design:design",
+    "measure": "measure:measure_stage",
+    "compare": "results.stage:compare_stage",
+    "report": "results.stage:report_stage",
+    "files": "results.files:files_stage",
+    "publish": "results.publish:publish_stage",
 }
-"""The modules of the stages: each is loaded when its turn comes, since pictures, tables and training are slow to load."""
+"""Module and function of each stage, loaded when its turn comes: pictures, tables and training are slow to load."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,10 @@ def run(
             "config": os.path.relpath(config_path, store.root) if config_path else None,
             "config_sha256": sha256_file(config_path) if config_path else None,
         }
-        journal = Journal(store.root / "run.json", facts)
-        state = Run(config, executor or SerialExecutor(), journal, base, store, config_path=config_path)
+        summary, chosen = Summary(), executor or SerialExecutor()
+        file = RunFile(store.root / "run.json", summary, facts)
+        observe = observed_by(summary, file, Log(chosen.workers), Bar())
+        state = Run(config, base, store, chosen, observe, config_path, summary=summary)
         status = "failed"
         try:
             if "measure" in names:
@@ -129,15 +129,28 @@ def run(
 
                 check_places(state)
             for name in names:
-                getattr(import_module(f"cocal.run.{STAGES[name]}"), f"{name}_stage")(state)
-            status = "done with failures" if journal.failures else "done"
+                _drive(name, state)
+            status = "done with failures" if summary.failures else "done"
         finally:
-            journal.facts |= {
-                "simulated": state.simulated,
-                "maps": {f"{p}/{t.id}": u.name if u else None for (p, t), u in state.maps.items()},
+            maps = {
+                f"{period}/{tile.id}": ref.folder and ref.folder.relative_to(store.root).as_posix()
+                for (period, tile), ref in state.maps.items()
             }
-            journal.close(status)
+            file.write(status=status, summary=str(summary), simulated=state.simulated, maps=maps)
         return _summary(state, last)
+
+
+def _drive(name: str, state: Run) -> None:
+    """Do the stage of that name: make its batches in turn."""
+    module, function = STAGES[name].split(":")
+    stage: Stage | None = getattr(import_module(f"cocal.run.{module}"), function)(state)
+    if stage is None:
+        return
+    refs = None
+    with suppress(StopIteration):
+        while True:
+            batch = next(stage) if refs is None else stage.send(refs)
+            refs = make(batch, state.store, state.executor, state.observe)
 
 
 def _wanted(config: RunConfig, last: str) -> list[str]:
@@ -158,7 +171,7 @@ def _wanted(config: RunConfig, last: str) -> list[str]:
 def _summary(state: Run, last: str) -> RunSummary:
     root, target, design = state.store.root, state.base.scheme.target, None
     if last == "design":
-        from cocal.run.design import EXPECTED, FOLDER
+        from cocal.run.stages.design import EXPECTED, FOLDER
 
         design = read_own_csv(root / FOLDER / EXPECTED)
     measured = last in ("measure", "compare", "report")
@@ -170,8 +183,8 @@ def _summary(state: Run, last: str) -> RunSummary:
     return RunSummary(
         name=state.config.name,
         folder=root,
-        summary=state.journal.summary,
-        failures=tuple(state.journal.failures),
+        summary=str(state.summary),
+        failures=tuple(state.summary.failures),
         simulated=state.simulated,
         target=target,
         areas=areas,

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 from cocal.errors import CocalError, InputError, WorkFailedError
@@ -39,17 +40,26 @@ class Call:
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
 
-    def __call__(self, *before: Any) -> Any:
-        return self.function(*before, *self.args)
-
 
 @dataclass(frozen=True)
 class Job:
-    """One unit of output. `finish`, if any, is called with the list of the parts' results first."""
+    """One unit of output.
+
+    Each part is called with its own arguments and then `task`, if there is one: it travels to the workers once
+    per job, not once per part. `finish`, if any, is called with the list of the parts' results first.
+    `progress`, if any, is called in this process with the number of parts that are done.
+    """
 
     unit: str
     parts: tuple[Call, ...]
     finish: Call | None = None
+    task: Any = None
+    progress: Callable[[int], None] | None = None
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """What every part is called with after its own arguments."""
+        return () if self.task is None else (self.task,)
 
 
 @dataclass(frozen=True)
@@ -75,14 +85,14 @@ class Failure:
     trace: str
 
 
-def attempt(call: Call, *before: Any) -> Any:
-    """The call's result, or its Failure.
+def attempt(call: Call, before: tuple[Any, ...] = (), *after: Any) -> Any:
+    """The result of the call with arguments before and after its own, or its Failure.
 
     An exception itself may not be sent back: the errors of GDAL that ours arise from cannot be unpickled, and
     Dask would put a bare `Exception` in the place of ours.
     """
     try:
-        return call(*before)
+        return call.function(*before, *call.args, *after)
     except CocalError as err:
         return Failure(type(err)(*err.args), traceback.format_exc())
     except Exception as err:  # noqa: BLE001 - whatever a job fails of is listed; the other jobs go on
@@ -92,7 +102,17 @@ def attempt(call: Call, *before: Any) -> Any:
 def finish_with(finish: Call, results: list[Any]) -> Any:
     """What `finish` makes of the parts' results, or the first Failure."""
     failed = next((r for r in results if isinstance(r, Failure)), None)
-    return failed or attempt(finish, results)
+    return failed or attempt(finish, (results,))
+
+
+def gathered(results: list[Any]) -> list[Any]:
+    """The parts' results as they are: the finish of a job that this process itself finishes."""
+    return results
+
+
+def _held(task: Any) -> Any:
+    """The task of a job, kept by the cluster for the job's parts."""
+    return task
 
 
 def outcome_of(unit: str, result: Any, began: float) -> Outcome:
@@ -125,9 +145,11 @@ class SerialExecutor:
             began = time.monotonic()
             results = []
             for part in job.parts:
-                results.append(attempt(part))
+                results.append(attempt(part, (), *job.shared))
                 if isinstance(results[-1], Failure):
                     break
+                if job.progress:
+                    job.progress(len(results))
             yield outcome_of(job.unit, finish_with(job.finish, results) if job.finish else results[0], began)
 
 
@@ -139,7 +161,12 @@ class DaskExecutor:
         self.workers = workers
 
     def _submit(self, job: Job) -> Any:
-        parts = [self.client.submit(attempt, part, pure=False) for part in job.parts]
+        shared = [self.client.submit(_held, job.task, pure=False)] if job.parts and job.shared else []
+        parts = [self.client.submit(attempt, part, (), *shared, pure=False) for part in job.parts]
+        if job.progress:
+            done = count(1)
+            for part in parts:
+                part.add_done_callback(lambda _: job.progress(next(done)))
         if job.finish is None:
             return parts[0]
         return self.client.submit(finish_with, job.finish, parts, pure=False, priority=1)

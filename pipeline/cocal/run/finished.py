@@ -186,7 +186,7 @@ class FinishedRun:
             manifest = Manifest.read(folder / "manifest.json")
             if manifest is None or manifest.address != self.measured.maps[key] or manifest.lacking(folder):
                 raise InputError(f"the map {folder} is missing or altered", "as committed", "", RUN_AGAIN)
-            found[key.split("/")[0]][Tile(Window(*manifest.inputs["window"]))] = folder
+            found[key.split("/")[0]][Tile(Window(**manifest.inputs["task"]["tile"]["window"]))] = folder
         return found
 
     def __repr__(self) -> str:
@@ -215,7 +215,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class MapInputs:
-    """Inputs of one class map: how its features were made, and its scenes as id -> address."""
+    """Inputs of one class map: how its features were made, and its scenes as id -> digest."""
 
     index: FeatureSettings
     scenes: Mapping[str, str]
@@ -232,7 +232,15 @@ class MapInputs:
         manifest = Manifest.read(folder / "manifest.json")
         if manifest is None:
             raise InputError(f"the map {folder} is missing or altered", "as committed", "", RUN_AGAIN)
-        return cls(FeatureSettings.model_validate(manifest.inputs["index"]), manifest.inputs["scenes"])
+        task = manifest.inputs["task"]
+        if "drafts" in task:
+            (address,) = (own for tile, own in task["drafts"]["near"] if tile == task["tile"])
+            return cls.read(
+                folder.parents[3] / "drafts" / folder.parent.relative_to(folder.parents[2]) / address[:12]
+            )
+        features = task["features"]
+        scenes = {scene["id"]: scene["digest"] for scene in features["scenes"]}
+        return cls(FeatureSettings.model_validate(features["settings"]), scenes)
 
 
 def _is_simulated(folder: Path) -> bool:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import colorsys
-import logging
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from cocal.classify import ModelCard, load_model, read_series, train_and_validate, write_trained
+from cocal.classify import ModelCard, load_model, read_series
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.series import labels_in
 from cocal.config import SeriesConfig
+from cocal.content import stated
 from cocal.contracts import Period
 from cocal.errors import InputError
-from cocal.features import FeatureSettings, feature_names, series_features
+from cocal.features import FeatureSettings
 from cocal.features.indices import INDICES
+from cocal.run.execute import SerialExecutor
+from cocal.run.observers import Log
+from cocal.run.recipes import Batch, make
+from cocal.run.stages.train import ModelTask, model_recipe
+from cocal.run.worker.tiles import FeatureTask
+from cocal.run.years import in_one_year, own_days
 from cocal.scheme import ClassScheme, read_scheme
-from cocal.store import LocalStore, address, sha256_file, source_digest
-
-log = logging.getLogger(__name__)
+from cocal.store import LocalStore
 
 USUAL_INDICES = ("NDVI", "EVI2", "NDMI", "MNDWI", "NBR", "NBR2", "BSI", "CIRE")
 USUAL_STATISTICS = (".p10", ".median", ".p90", ".std", ".amplitude")
@@ -40,78 +42,29 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     InputError
         The table, its labels or their classes cannot be used; every problem at once.
     """
-    samples = config.train.samples
-    scheme, samples = _scheme(config, samples)
-    series, labels = read_series(samples, scheme)
+    scheme, samples = _scheme(config, config.train.samples)
+    series, _ = read_series(samples, scheme)
     series = series if config.period else in_one_year(series)
     period = config.period.period if config.period else _whole(series)
-    index = config.index or usual_features(series)
-    stated = config.train.model_dump(mode="json")
-    stated["samples"].pop("path")
-    inputs: dict[str, Any] = {
-        "labels": sha256_file(samples.path), "train": stated, "scheme": scheme.sha256, "features": index.digest,
-        "period": [period.start.isoformat(), period.end.isoformat()],
-        "code": source_digest("classify", "features", "scheme", "accuracy", "run/series"),
-    }  # fmt: skip
-    store, unit = LocalStore(config.root), f"model/{address(inputs)[:12]}"
+    task = ModelTask(
+        samples=stated(samples, "train.samples"),
+        settings=config.train.model,
+        scheme=scheme,
+        features=FeatureTask(period, (), config.index or usual_features(series), None),
+        min_clear=0,
+        one_year=config.period is None,
+    )
+    store, batch = LocalStore(config.root), Batch("train", (model_recipe(task, 0),), on_failure="stop")
     with store.locked():
         store.sweep()
-        if not store.find(unit, address(inputs)):
-            features = series_features(series, index, period)
-            table = labels.set_index("sample_id").join(features).reset_index()
-            trained = train_and_validate(
-                table, config.train.model,
-                scheme=scheme, feature_names=feature_names(index, period),
-                feature_settings=index.model_dump(mode="json"),
-                provenance={
-                    "source": samples.source, "licence": samples.licence, "sample_sha256": inputs["labels"],
-                    "period": f"{period.start} to {period.end}", "simulated": samples.simulated,
-                },
-            )  # fmt: skip
-            with store.commit(unit, inputs) as folder:
-                write_trained(folder, trained, table, period)
-        home = store.home(unit)
-        return home, load_model(home).card
+        (ref,) = make(batch, store, SerialExecutor(), Log())
+    assert ref.folder is not None
+    return ref.folder, load_model(ref.folder).card
 
 
 def _whole(series: xr.Dataset) -> Period:
     first, last = pd.to_datetime(series["time"].values[[0, -1]]).date
     return Period("series", first, last)
-
-
-def _own_days(series: xr.Dataset) -> list[NDArray[np.datetime64]]:
-    """The days of each sample that has two or more."""
-    days = series["time"].values.astype("datetime64[D]")
-    there = np.any([~np.isnan(series[name].values) for name in series.data_vars], axis=0)
-    found = [days[column] for column in there.T if column.sum() > 1]
-    if not found:
-        raise InputError(
-            "the table has no time series", "samples with two dates or more", "one date each", "add dates"
-        )
-    return found
-
-
-def in_one_year(series: xr.Dataset) -> xr.Dataset:
-    """Series of several years side by side, each moved by whole years to the earliest; others as they are.
-
-    A table whose samples together span half as long again as the longest of them tells of several years, each
-    sample of its own.
-    """
-    own = _own_days(series)
-    whole = max(days[-1] for days in own) - min(days[0] for days in own)
-    if whole <= 1.5 * max(days[-1] - days[0] for days in own):
-        return series
-    there = np.any([~np.isnan(series[name].values) for name in series.data_vars], axis=0)
-    times = pd.DatetimeIndex(series["time"].values)
-    begun = times.year.to_numpy()[there.argmax(axis=0)]
-    parts = []
-    for year in np.unique(begun):
-        part = series.isel(sample=np.flatnonzero(begun == year)).dropna("time", how="all")
-        moved = pd.DatetimeIndex(part["time"].values) - pd.DateOffset(years=int(year - begun.min()))
-        parts.append(part.assign_coords(time=moved.values.astype("datetime64[ns]")).drop_duplicates("time"))
-    log.warning("samples of %s years: each is moved by whole years to %s", len(parts), begun.min())
-    merged = xr.concat(parts, "sample", join="outer").sortby("time")
-    return merged.sel(sample=series["sample"].values)
 
 
 def _scheme(config: SeriesConfig, samples: SeriesSamples) -> tuple[ClassScheme, SeriesSamples]:
@@ -154,7 +107,7 @@ def usual_features(series: xr.Dataset) -> FeatureSettings:
     `MOST_WINDOWS` of them are put together by month. A window without a value takes the nearest.
     """
     days = series["time"].values.astype("datetime64[D]")
-    gap = int(np.median(np.concatenate([np.diff(own).astype(int) for own in _own_days(series)])))
+    gap = int(np.median(np.concatenate([np.diff(own).astype(int) for own in own_days(series)])))
     dated = int((days[-1] - days[0]).astype(int)) // gap + 1 <= MOST_WINDOWS
     indices = [name for name in USUAL_INDICES if all(b in series for b in INDICES[name].bands)]
     names = [str(name) for name in series.data_vars] + indices

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,33 +11,65 @@ from typing import Any
 
 import pandas as pd
 
-from cocal.archive import Scene
+from cocal.archive import Scene, scenes_within
 from cocal.config import RunConfig
+from cocal.content import File, Ref
 from cocal.contracts import Period
-from cocal.errors import UsageError
-from cocal.grid import Tile
+from cocal.errors import InputError
+from cocal.features import halo_px
+from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
-from cocal.run.execute import Executor, Job, Outcome
-from cocal.run.journal import Journal, StageRecord
-from cocal.run.plan import Ground, Unit
+from cocal.run.execute import Executor, SerialExecutor
+from cocal.run.observers import Ended, Made, Observe, Reused, Started, Summary
+from cocal.run.worker.tiles import FeatureTask
+from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a run stands on: regions, classes, tiles."""
+
+    regions: Regions
+    scheme: ClassScheme
+    tiles: tuple[Tile, ...]
+
+
+def ground(config: RunConfig) -> Ground:
+    """Regions, class scheme and tiles of a configuration.
+
+    Raises
+    ------
+    InputError
+        The regions cover no ground.
+    """
+    regions = read_regions(config.regions)
+    cells = tuple(tiles(regions.area, config.grid.tile_px))
+    if not cells:
+        raise InputError("the regions cover no ground", "polygons with an area", "none", "fix `regions:`")
+    return Ground(regions, read_scheme(config.scheme), cells)
 
 
 @dataclass
 class Run:
-    """A run under way: what it stands on and what its stages have found so far."""
+    """A run under way: what it stands on and what its stages have made so far."""
 
     config: RunConfig
-    executor: Executor
-    journal: Journal
     base: Ground
     store: LocalStore
-    scenes: list[Scene] = field(default_factory=list)
-    model_folder: Path | None = None
-    maps: dict[tuple[str, Tile], Unit | None] = field(default_factory=dict)
+    executor: Executor = field(default_factory=SerialExecutor)
+    observe: Observe = lambda _: None
     config_path: Path | None = None
+    scenes: list[Scene] = field(default_factory=list)
+    model: Ref | None = None
+    maps: dict[tuple[str, Tile], Ref] = field(default_factory=dict)
+    """By period and tile; `FAILED` where the map could not be made."""
+
     minimum_unit: pd.DataFrame | None = None
     """What the minimum mapping unit changed, by region and period; None where the run has none."""
+
+    summary: Summary = field(default_factory=Summary)
+    """What was made, reused and failed so far."""
 
     @cached_property
     def zones(self) -> Regions | None:
@@ -59,40 +91,37 @@ class Run:
 
     def require_model(self) -> Path:
         """The folder of the run's model; the train stage has set it."""
-        if self.model_folder is None:
-            raise RuntimeError("train_stage comes before the stages that need a model")
-        return self.model_folder
+        if self.model is None or self.model.folder is None:
+            raise RuntimeError("the train stage comes before the stages that need a model")
+        return self.model.folder
 
-    def work(self, record: StageRecord, jobs: Sequence[Job]) -> dict[str, Outcome]:
-        """Do the jobs; the outcomes by unit.
+    @cached_property
+    def dem(self) -> File | None:
+        """The elevation model, if the configuration names one."""
+        return None if self.config.dem is None else File.of(self.config.dem, "dem")
 
-        What the user must mend stops the run: jobs that are under way then are finished, no more are begun.
-        """
-        outcomes: dict[str, Outcome] = {}
-        refused: list[UsageError] = []
+    def feature_task(self, period: Period, tile: Tile | None = None) -> FeatureTask:
+        """The features of a period as the configuration states them: of the scenes that a tile needs, or of all."""
+        scenes: Sequence[Scene] = [s for s in self.scenes if period.start <= s.day <= period.end]
+        if tile is not None:
+            outer = tile.window.expanded(halo_px(self.config.index))
+            found = scenes_within(self.scenes, outer, period.start, period.end)
+            scenes = sorted(found, key=lambda s: (s.acquired, s.id))
+        return FeatureTask(period, tuple(scenes), self.config.index, self.dem)
 
-        def begun() -> Iterator[Job]:
-            for job in jobs:
-                if refused:
-                    return
-                yield job
-
-        for outcome in self.executor.outcomes(begun()):
-            self.journal.outcome(record, outcome)
-            outcomes[outcome.unit] = outcome
-            if isinstance(outcome.error, UsageError):
-                refused.append(outcome.error)
-        if refused:
-            raise refused[0]
-        return outcomes
+    def maps_of(self, period: str) -> dict[Tile, Ref]:
+        """The maps of the period of that name, by tile."""
+        return {tile: ref for (name, tile), ref in self.maps.items() if name == period}
 
     def one_unit(self, stage: str, inputs: dict[str, Any], write: Any) -> None:
         """A stage of a single unit `:stage`: reuse it, or call `write(folder)` and commit."""
-        with self.journal.stage(stage, 1) as record:
-            if self.store.find(f":{stage}", address(inputs)):
-                self.journal.reused(record, stage)
-                return
+        self.observe(Started(stage, 1))
+        own = address(inputs)
+        if self.store.find(f":{stage}", own):
+            self.observe(Reused(stage, own))
+        else:
             began = time.monotonic()
             with self.store.commit(f":{stage}", inputs) as folder:
                 write(folder)
-            self.journal.outcome(record, Outcome(stage, None, None, time.monotonic() - began))
+            self.observe(Made(stage, own, time.monotonic() - began))
+        self.observe(Ended(stage))

@@ -1,6 +1,6 @@
 """Scenes: rasters of any make brought into the archive as scenes/1, their radiometry decided once."""
 
-from cocal.scenes.item import import_address, import_scene, import_scenes
+from cocal.scenes.item import write_scene
 from cocal.scenes.plan import ImportTask, plan_imports
 from cocal.scenes.radiometry import check_offset, decide_offset
 from cocal.scenes.settings import FilesImport, MultibandImport, NetcdfImport, SceneImport
@@ -13,8 +13,6 @@ __all__ = [
     "SceneImport",
     "check_offset",
     "decide_offset",
-    "import_address",
-    "import_scene",
-    "import_scenes",
     "plan_imports",
+    "write_scene",
 ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,14 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
-from cocal.archive import SIMULATED, band_writer, scene_item, scene_store, write_catalog
+from cocal.archive import band_writer, scene_item
 from cocal.contracts import NO_DATA, QUALITY
 from cocal.errors import InputError, OffsetError
 from cocal.grid import Window
-from cocal.scenes.plan import BandTask, ImportTask, plan_imports
+from cocal.scenes.plan import BandTask, ImportTask
 from cocal.scenes.radiometry import check_offset, sample_step, stored_reflectance
-from cocal.scenes.settings import SceneImport
 from cocal.scenes.source import STRIP_PX, open_rows, reading, spool
-from cocal.store import address, sha256_file, source_digest, write_json
-
-log = logging.getLogger(__name__)
+from cocal.store import write_json
 
 CACHE_BYTES = 128 << 20
 """GDAL's cache of blocks: a strip of a source is decoded once."""
@@ -38,59 +33,6 @@ NOT_OFFERED = {"cloud_probability": 255}
 """No data of the quality bands where it is not 0."""
 
 ReadWindow = Callable[[Window], NDArray[Any]]
-
-
-@lru_cache(maxsize=4096)
-def _file_sha256(path: Path, _size: int, _modified_ns: int) -> str:
-    return sha256_file(path)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        facts = path.stat()
-        return _file_sha256(path, facts.st_size, facts.st_mtime_ns)
-    except OSError as err:
-        raise InputError(f"cannot read {path}", "a readable file", str(err), "correct the path") from err
-
-
-def import_address(task: ImportTask) -> dict[str, Any]:
-    """All that decides the item: content of the sources, how they are read, radiometry, code. No paths."""
-    bands = {
-        band.source.band: {
-            "sha256": _sha256(band.source.path),
-            "index": band.source.index,
-            "variable": band.source.variable,
-            "resolution": band.resolution,
-            "warped": band.warped,
-        }
-        for band in task.bands
-    }
-    return {
-        "unit": task.unit,
-        "acquired": task.acquired.isoformat(),
-        "window": list(astuple(task.window)),
-        "bands": bands,
-        "metadata": sorted(_sha256(path) for path in task.metadata_files),
-        "properties": _properties(task),
-        "code": source_digest("scenes", "archive", "contracts", "grid"),
-    }
-
-
-def _properties(task: ImportTask) -> dict[str, Any]:
-    """The item's own properties; file names only, never folders."""
-    known = {
-        "platform": task.platform,
-        "s2:processing_baseline": task.baseline,
-        "cocal:resampling": task.resampling if task.warped else None,
-    }
-    return {name: value for name, value in known.items() if value is not None} | {
-        "cocal:offset_applied": task.offset,
-        "cocal:scale": task.scale,
-        "cocal:offset_source": task.offset_source,
-        "cocal:source": sorted({band.source.path.name for band in task.bands}),
-        "cocal:warped": task.warped,
-        SIMULATED: task.simulated,
-    }
 
 
 def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> None:  # noqa: ARG001 - a recipe's finish
@@ -112,74 +54,8 @@ def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> No
     except OffsetError as err:
         raise OffsetError(f"{task.unit}: {err.what}", err.expected, err.found, err.remedy) from err
     sizes = {band.source.band: band.resolution for band in task.bands}
-    item = scene_item(task.unit, task.acquired, task.window, sizes, _properties(task))
+    item = scene_item(task.unit, task.acquired, task.window, sizes, task.properties)
     write_json(folder / f"{task.unit}.json", item)
-
-
-def import_scene(task: ImportTask, archive: str | Path) -> bool:
-    """Find or write and commit one item of the archive; True if it was written. Raises as `write_scene`."""
-    store, inputs = scene_store(archive), import_address(task)
-    if store.find(task.unit, address(inputs)) is not None:
-        return False
-    with store.commit(task.unit, inputs) as folder:
-        write_scene(folder, (), task)
-    return True
-
-
-def import_scenes(imports: Sequence[SceneImport], archive: str | Path) -> list[str]:
-    """Import scenes one after the other into an archive and write its catalog.
-
-    Parameters
-    ----------
-    imports
-        `MultibandImport`, `FilesImport`, `NetcdfImport` (docs/configuration.md, `imports:`).
-    archive
-        Folder of the archive; made if missing. Items that it holds already are not written again.
-
-    Returns
-    -------
-    list of str
-        The ids of all items, written now or before, in order.
-
-    Raises
-    ------
-    InputError, OffsetError
-        A source is missing or unusable; its radiometry is unknown, contradictory or not that of the data.
-    SceneReadError
-        A source cannot be read to its end.
-
-    Examples
-    --------
-    A raster of 6 x 6 pixels of 10 m, whose reflectance is DN / 10000:
-
-    >>> import numpy as np, rasterio, tempfile
-    >>> from pathlib import Path
-    >>> from cocal import import_scenes, list_scenes, read_scenes
-    >>> from cocal.scenes import MultibandImport
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> profile = {"width": 6, "height": 6, "count": 2, "dtype": "uint16", "crs": "EPSG:32719"}
-    >>> transform = rasterio.Affine(10, 0, 500_040, 0, -10, 8_000_040)
-    >>> with rasterio.open(folder / "a.tif", "w", **profile, transform=transform) as raster:
-    ...     raster.write(np.full((2, 6, 6), 432, np.uint16))
-    >>> settings = MultibandImport(kind="multiband", name="mine", path=folder / "a.tif", date="2024-03-05",
-    ...                            bands={"red": 1, "nir": 2}, offset=0, scale=1e-4)
-    >>> import_scenes([settings], folder / "archive")
-    ['mine-20240305-32719']
-    >>> scenes = list_scenes(folder / "archive")
-    >>> scenes[0].day.isoformat(), sorted(scenes[0].bands)
-    ('2024-03-05', ['nir', 'red'])
-    >>> dataset = read_scenes(scenes, scenes[0].window, ["red", "nir"])
-    >>> dict(dataset.sizes), int(dataset["red"].max())
-    ({'time': 1, 'y': 6, 'x': 6}, 432)
-    """
-    tasks, store = plan_imports(imports), scene_store(archive)
-    with store.locked():
-        store.sweep()
-        for task in tasks:
-            written = import_scene(task, archive)
-            log.info("%s: %s", task.unit, "written" if written else "reused")
-        write_catalog(archive)
-    return [task.unit for task in tasks]
 
 
 def _strips(window: Window) -> Iterator[Window]:

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from cocal.archive import SIMULATED
+from cocal.content import File
 from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError
 from cocal.grid import SNAP_M, Window, geodesic_hectares, project, transformer, zone_box, zones
@@ -60,6 +63,42 @@ class ImportTask:
     @property
     def warped(self) -> bool:
         return any(band.warped for band in self.bands)
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The item's own properties; file names only, never folders."""
+        stated = {"platform": self.platform, "s2:processing_baseline": self.baseline}
+        if self.warped:
+            stated["cocal:resampling"] = self.resampling
+        return {name: value for name, value in stated.items() if value is not None} | {
+            "cocal:offset_applied": self.offset,
+            "cocal:scale": self.scale,
+            "cocal:offset_source": self.offset_source,
+            "cocal:source": sorted({band.source.path.name for band in self.bands}),
+            "cocal:warped": self.warped,
+            SIMULATED: self.simulated,
+        }
+
+    def address_content(self) -> dict[str, Any]:
+        """Sources by their bytes, how they are read, radiometry. No paths."""
+        bands = {
+            band.source.band: {
+                "file": File.of(band.source.path),
+                "index": band.source.index,
+                "variable": band.source.variable,
+                "resolution": band.resolution,
+                "warped": band.warped,
+            }
+            for band in self.bands
+        }
+        return {
+            "unit": self.unit,
+            "acquired": self.acquired,
+            "window": self.window,
+            "bands": bands,
+            "metadata": sorted(File.of(path).sha256 for path in self.metadata_files),
+            "properties": self.properties,
+        }
 
 
 def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:

@@ -151,14 +151,14 @@ def _codes(run: ShownRun, period: Period, window: Window) -> NDArray[np.uint8]:
     return out
 
 
-def _scenes(archive: Path, addresses: Mapping[str, str]) -> list[Scene]:
+def _scenes(archive: Path, digests: Mapping[str, str]) -> list[Scene]:
     """The scenes of a map, unchanged since it was made."""
     store = scene_store(archive)
-    read = (read_scene(store.home(name)) for name in addresses)
-    found = [s for s in read if s is not None and s.address == addresses[s.id]]
-    if len(found) < len(addresses):
+    read = (read_scene(store.home(name)) for name in digests)
+    found = [s for s in read if s is not None and s.digest == digests[s.id]]
+    if len(found) < len(digests):
         raise SceneReadError(
-            "scenes of the map are no longer in the archive", f"{len(addresses)} scenes", f"{len(found)} of them",
+            "scenes of the map are no longer in the archive", f"{len(digests)} scenes", f"{len(found)} of them",
             "import them again",
         )  # fmt: skip
     return found

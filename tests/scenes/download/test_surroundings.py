@@ -17,7 +17,7 @@ from small import hub_source, write_config
 from cocal.archive import list_scenes
 from cocal.config import read_config
 from cocal.errors import ConfigError, DownloadStoppedError, InputError, UsageError
-from cocal.run.download import dry_run
+from cocal.run.stages.download import dry_run
 from cocal.scenes.download import make_gate
 from cocal.store import LocalStore
 

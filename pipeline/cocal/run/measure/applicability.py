@@ -36,7 +36,7 @@ def applicability_counts(
     In doubt is the area times the probability that the pixel is on the other side of the line between target and
     everything else, as the model has it.
     """
-    own, window = regions_of(*regions), tile.window
+    own, window = regions_of(regions), tile.window
     owner, units, codes = owned(own, window), cell_area_units(window), class_codes(tile, class_map)
     found = np.zeros((2, len(own), 256), dtype=np.int64)
     if class_map is None:

@@ -37,7 +37,7 @@ def class_codes(tile: Tile, class_map: Path | None) -> NDArray[np.uint8]:
 
 def tile_counts(tile: Tile, class_map: Path | None, regions: Source) -> NDArray[np.int64]:
     """(regions, 256) area by region and class code, in 1e-6 m2."""
-    own = regions_of(*regions)
+    own = regions_of(regions)
     codes = class_codes(tile, class_map)
     return count_units(codes, owned(own, tile.window), cell_area_units(tile.window), len(own))
 
@@ -49,8 +49,8 @@ def zone_counts(
 
     `country_of`: number of the country of each region. Zone 0 is ground in no zone.
     """
-    legal = regions_of(*zones)
-    owner = owned(regions_of(*regions), tile.window)
+    legal = regions_of(zones)
+    owner = owned(regions_of(regions), tile.window)
     country = np.where(owner >= 0, np.array([*country_of, 0])[owner], -1)
     step = len(legal) + 1
     place = np.where(country >= 0, country * step + owners(legal, tile.window) + 1, -1).astype(np.int32)
@@ -62,7 +62,7 @@ def change_counts(
     tile: Tile, class_maps: Sequence[Path | None], regions: Source, target: int
 ) -> NDArray[np.int64]:
     """(pairs of successive periods, regions, CHANGES) area in 1e-6 m2; `class_maps` in order of time."""
-    own = regions_of(*regions)
+    own = regions_of(regions)
     owner, units = owned(own, tile.window), cell_area_units(tile.window)
     seen, there = [], []
     for path in class_maps:
@@ -94,7 +94,7 @@ def density_cells(
     `cells`: (k, 2) column and row of the squares that are this tile's to count; `maps`: tiles and folders
     of the maps that touch them.
     """
-    own, w = regions_of(*regions), tile.window
+    own, w = regions_of(regions), tile.window
     low, high = cells.min(axis=0) * cell_m, (cells.max(axis=0) + 1) * cell_m
     width, height = ((high - low) // w.resolution).tolist()
     window = Window(w.epsg, int(low[0]), int(high[1]), width, height, w.resolution)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cocal.estimate import density_table
 from cocal.grid import Tile
 from cocal.run.execute import Call
-from cocal.run.measure.counting import class_maps, counted, regions_source
+from cocal.run.measure.counting import counted, regions_source
 from cocal.run.measure.counts import density_cells
 from cocal.run.state import Run
 
@@ -25,7 +25,7 @@ def density_stage(run: Run) -> pd.DataFrame | None:
     source, squares = regions_source(run), squares_of(run.base.tiles, settings.cell_m)
     tables = []
     for period in run.periods:
-        folders = [(tile, path.parent if path else None) for tile, path in class_maps(run, period)]
+        folders = list(run.maps_of(period.name).items())
         calls = {}
         for tile, cells in squares.items():
             near = tuple(

@@ -20,13 +20,14 @@ from cocal.run.measure.counting import class_maps, counted, regions_source
 from cocal.run.measure.counts import zone_counts
 from cocal.run.measure.sampling import Sample, frame_of
 from cocal.run.state import Run
+from cocal.run.worker.mosaic import Source
 
 
 def zone_stage(run: Run) -> dict[str, NDArray[np.int64]] | None:
     """Per period (countries, 1 + zones, 256) areas in 1e-6 m2; zone 0 is ground in no zone. None: no zones."""
     if run.config.legal is None or run.zones is None:
         return None
-    zones = run.config.legal.zones.model_dump_json(), run.zones.sha256
+    zones = Source.of(run.config.legal.zones, run.zones)
     countries, country_of = np.unique(run.base.regions.table["country"].astype(str), return_inverse=True)
     calls = {
         (period.name, tile.id): Call(

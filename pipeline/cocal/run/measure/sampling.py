@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -81,14 +82,14 @@ def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.Data
 
 def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
     """A function (epsg, x, y) -> class codes of the period's map; 0 not observed, 255 outside the map."""
-    maps = {tile: unit for (name, tile), unit in run.maps.items() if name == period.name}
+    maps = run.maps_of(period.name)
 
     def lookup(epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
         codes = np.full(len(x), NO_MAP, dtype=np.uint8)
-        for tile, unit in maps.items():
+        for tile, ref in maps.items():
             rows, columns, inside = _pixels_in(tile, epsg, x, y)
             if inside.any():
-                codes[inside] = 0 if unit is None else _classes(run, tile, unit.name)[rows, columns]
+                codes[inside] = 0 if ref.folder is None else _classes(tile, ref.folder)[rows, columns]
         return codes
 
     return lookup
@@ -102,8 +103,8 @@ def _pixels_in(
     return rows[inside], columns[inside], inside
 
 
-def _classes(run: Run, tile: Tile, unit: str) -> NDArray[np.uint8]:
-    return read_raster(run.store.home(unit) / CLASS_TIF, tile.window, tile.window.resolution, "uint8")
+def _classes(tile: Tile, folder: Path) -> NDArray[np.uint8]:
+    return read_raster(folder / CLASS_TIF, tile.window, tile.window.resolution, "uint8")
 
 
 class Sample:

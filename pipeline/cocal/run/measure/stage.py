@@ -50,9 +50,7 @@ _NOTE_KEYS = {
 def measure_inputs(run: Run) -> dict[str, Any]:
     """What makes the hectares: maps by address (failed ones too), regions, records, estimator, code."""
     config = run.config
-    maps = {
-        f"{period}/{tile.id}": unit.address if unit else "failed" for (period, tile), unit in run.maps.items()
-    }
+    maps = {f"{period}/{tile.id}": ref.address for (period, tile), ref in run.maps.items()}
     records, estimate, legal, density = config.records, config.estimate, config.legal, config.density
     return {
         "maps": maps,
@@ -78,13 +76,11 @@ def _record_inputs(records: RecordSettings) -> list[Any]:
 def measure_stage(run: Run) -> None:
     """Hectares per region, country and group; records beside the map; change, legal zones, density."""
     inputs = measure_inputs(run)
-    if run.store.find(":measure", address(inputs)):
-        with run.journal.stage("measure", 1) as record:
-            run.journal.reused(record, "measure")
-        return
-    counts, changes = count_stage(run), change_stage(run)
-    zones, squares, beyond = zone_stage(run), density_stage(run), applicability_stage(run)
-    with run.journal.stage("measure", 1) as record, run.store.commit(":measure", inputs) as folder:
+    if not run.store.find(":measure", address(inputs)):
+        counts, changes = count_stage(run), change_stage(run)
+        zones, squares, beyond = zone_stage(run), density_stage(run), applicability_stage(run)
+
+    def write(folder: Path) -> None:
         matched = matched_records(run)
         tables, estimates = hectares_tables(run, counts, beyond, matched)
         warnings = pd.DataFrame(
@@ -103,7 +99,8 @@ def measure_stage(run: Run) -> None:
         if run.minimum_unit is not None:
             tables["minimum_unit"] = run.minimum_unit
         write_measures(folder, tables, texts, warnings)
-        record.made += 1
+
+    run.one_unit("measure", inputs, write)
 
 
 def check_places(run: Run) -> None:

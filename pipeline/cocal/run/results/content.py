@@ -54,7 +54,7 @@ def report_content(run: Run) -> ReportContent:
         map_overview=restricted_overview(run, points),
         records_summary=None if matched is None else records_summary(run, matched),
         accuracy=None if own is None else map_accuracy(run, own, estimates.get(last.name), weighted),
-        failures=tuple(run.journal.failures),
+        failures=tuple(run.summary.failures),
         reproduce=reproduce(run),
         simulated=run.simulated,
         notes=_notes(run),

@@ -51,9 +51,9 @@ def sample_points(run: Run, matched: pd.DataFrame, period: Period) -> pd.DataFra
     rows = matched[matched["period"].astype(str) == period.name]
     at = records.loc[rows["record_id"]].geometry.representative_point()
     maps: dict[Tile, Path] = {
-        tile: run.store.home(unit.name) / PROBABILITY_TIF
-        for (of, tile), unit in run.maps.items()
-        if of == period.name and unit is not None
+        tile: ref.folder / PROBABILITY_TIF
+        for tile, ref in run.maps_of(period.name).items()
+        if ref.folder is not None
     }
     values = values_at(maps, at.x.to_numpy(), at.y.to_numpy(), dtype="uint16", missing=PROBABILITY_NO_DATA)
     chance = np.where(values == PROBABILITY_NO_DATA, np.nan, values * PROBABILITY_SCALE)

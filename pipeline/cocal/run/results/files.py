@@ -47,7 +47,7 @@ def files_stage(run: Run) -> None:
         "density": run.config.density and sha256_file(root / "density.csv"),
         "regions": run.base.regions.sha256,
         "model": run.require_model().name,
-        "maps": {f"{p}/{t.id}": u.address if u else "failed" for (p, t), u in run.maps.items()},
+        "maps": {f"{p}/{t.id}": ref.address for (p, t), ref in run.maps.items()},
         "scheme": run.base.scheme.sha256,
         "code": source_digest(
             "report", "run/results/files", "run/results/stac", "run/results/pictures", "run/tables"

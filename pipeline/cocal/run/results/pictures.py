@@ -94,9 +94,7 @@ def _extent(run: Run) -> Extent:
 def _values(run: Run, period: Period, name: str, dtype: str, missing: int) -> NDArray[Any]:
     """The raster `name` of the period's maps on the picture's grid; `missing` where there is no map."""
     maps: dict[Tile, Path] = {
-        tile: run.store.home(unit.name) / name
-        for (of, tile), unit in run.maps.items()
-        if of == period.name and unit is not None
+        tile: ref.folder / name for tile, ref in run.maps_of(period.name).items() if ref.folder is not None
     }
     return overview(maps, _extent(run), dtype=dtype, missing=missing).values
 

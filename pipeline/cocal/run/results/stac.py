@@ -9,7 +9,6 @@ from typing import Any
 import pystac
 import shapely
 
-from cocal.run.plan import Unit
 from cocal.run.state import Run
 from cocal.store import write_json
 
@@ -29,7 +28,7 @@ def write_stac(run: Run, folder: Path) -> None:
 
     All links are relative, so that the folder of the run may move.
     """
-    items = [_item(run, unit) for unit in run.maps.values() if unit is not None]
+    items = [_item(run, ref.folder) for ref in run.maps.values() if ref.folder is not None]
     (folder / "items").mkdir(parents=True)
     for item in items:
         write_json(folder / "items" / f"{item['id']}.json", item)
@@ -43,8 +42,7 @@ def _link(rel: str, href: str) -> dict[str, str]:
     return {"rel": rel, "href": href, "type": kind}
 
 
-def _item(run: Run, unit: Unit) -> dict[str, Any]:
-    home = run.store.home(unit.name)
+def _item(run: Run, home: Path) -> dict[str, Any]:
     path = next(p for p in sorted(home.glob("*.json")) if p.name != "manifest.json")
     source = json.loads(path.read_text(encoding="utf-8"))
     item = pystac.Item.from_dict(source, migrate=True).to_dict(include_self_link=False)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.content import Stated
 from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF
 from cocal.estimate import count_units
 from cocal.fieldwork.design import (
@@ -28,21 +29,27 @@ from cocal.fieldwork.design import (
 )
 from cocal.grid import Tile, cell_area_units
 from cocal.regions import owned
-from cocal.run.worker.mosaic import Maps, mosaic, regions_of
+from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class DesignTask:
-    """What the strata of one tile are made of. `maps` are the tile's and those within reach of the rules."""
+class DesignMaps:
+    """What the strata are made of: the maps of the period, the rules, the regions."""
+
+    maps: Maps
+    rules: Stated[DesignSettings]
+    codes: Mapping[str, int]
+    regions: Source
+
+
+@dataclass(frozen=True)
+class DesignTile:
+    """One tile with the maps within reach of the rules, its own among them."""
 
     tile: Tile
-    maps: Maps
-    settings: DesignSettings
-    codes: Mapping[str, int]
-    regions_json: str
-    regions_sha256: str
+    near: Maps
 
 
 @dataclass(frozen=True)
@@ -55,10 +62,10 @@ class _Ground:
     probability: NDArray[np.uint16]
 
 
-def tile_cells(task: DesignTask) -> Ints:
+def tile_cells(piece: DesignTile, task: DesignMaps) -> Ints:
     """(4, regions, strata) exact sums: pixels, area in 1e-6 m2, probability in 1/10000, observed pixels."""
-    ground, window = _ground(task), task.tile.window
-    n_regions = len(regions_of(task.regions_json, task.regions_sha256).table)
+    ground, window = _ground(piece, task), piece.tile.window
+    n_regions = len(regions_of(task.regions).table)
     observed = ground.probability != PROBABILITY_NO_DATA
     values = (
         np.ones(window.shape, dtype=np.int64),
@@ -66,42 +73,45 @@ def tile_cells(task: DesignTask) -> Ints:
         np.where(observed, ground.probability, 0).astype(np.int64),
         observed.astype(np.int64),
     )
-    inner = slice(1, 1 + len(task.settings.names))
+    inner = slice(1, 1 + len(task.rules.settings.names))
     return np.stack([count_units(ground.stratum, ground.owner, v, n_regions)[:, inner] for v in values])
 
 
-def tile_candidates(task: DesignTask, stratum_of: Ints, below: NDArray[np.uint64]) -> pd.DataFrame:
+def tile_candidates(
+    piece: DesignTile, task: DesignMaps, stratum_of: Ints, below: NDArray[np.uint64]
+) -> pd.DataFrame:
     """The tile's candidates with their region (row of the table of regions) and class code on the map."""
-    ground = _ground(task)
+    ground = _ground(piece, task)
     inside = (ground.owner >= 0) & (ground.stratum > 0)
     stratum = np.full(ground.owner.shape, -1, dtype=np.int64)
     stratum[inside] = stratum_of[ground.owner[inside], ground.stratum[inside].astype(np.int64) - 1]
     return candidates(
         stratum,
-        task.tile.window,
+        piece.tile.window,
         below=below,
-        seed=task.settings.seed,
+        seed=task.rules.settings.seed,
         region=ground.owner,
         map_code=ground.crop_class,
     )
 
 
-def _ground(task: DesignTask) -> _Ground:
-    window, rules = task.tile.window, task.settings.strata
+def _ground(piece: DesignTile, task: DesignMaps) -> _Ground:
+    settings, window = task.rules.settings, piece.tile.window
+    rules = settings.strata
     halo = halo_px(rules, window.resolution)
     outer = window.expanded(halo)
     layers = Layers(
         window.resolution,
         halo,
-        mosaic(task.maps, outer, CLASS_TIF, "uint8", NO_DATA),
-        mosaic(task.maps, outer, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA),
+        mosaic(piece.near, outer, CLASS_TIF, "uint8", NO_DATA),
+        mosaic(piece.near, outer, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA),
         {path: read_class_raster(path, outer) for path in rasters_needed(rules)},
         {zones: zone_mask(zones, outer) for zones in zones_needed(rules)},
     )
     stratum = stratify(layers, rules, task.codes)
     inner = outer.slices_of(window)
     crop_class = layers.crop_class[inner]
-    if task.settings.unobserved == "left_out":
+    if settings.unobserved == "left_out":
         stratum = np.where(crop_class == NO_DATA, np.uint8(0), stratum)
-    owner = owned(regions_of(task.regions_json, task.regions_sha256), window)
+    owner = owned(regions_of(task.regions), window)
     return _Ground(stratum, owner, crop_class, layers.probability[inner])

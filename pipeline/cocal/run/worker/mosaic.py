@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,25 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.archive import read_raster
+from cocal.content import Place, Ref
 from cocal.grid import Tile, Window, owned_by_zone, transformer, windows_bounds
 from cocal.regions import Regions, RegionSettings, read_regions
 
-Source = tuple[str, str]
-"""Settings of regions as JSON, and the sha256 of their content."""
 
-Maps = tuple[tuple[Tile, Path | None], ...]
-"""Tiles and the folders of their maps; None where a map failed: all of it is unobserved."""
+@dataclass(frozen=True)
+class Source:
+    """Regions as workers get them: how they are read, as JSON, and the sha256 of their content."""
+
+    settings: Place[str]
+    sha256: str
+
+    @classmethod
+    def of(cls, settings: RegionSettings, regions: Regions) -> Source:
+        return cls(Place(settings.model_dump_json()), regions.sha256)
+
+
+Maps = tuple[tuple[Tile, Ref], ...]
+"""Tiles and their maps; all of a map that failed is unobserved."""
 
 
 def maps_in_reach(maps: Maps, halo: int) -> dict[Tile, Maps]:
@@ -35,10 +46,10 @@ def maps_in_reach(maps: Maps, halo: int) -> dict[Tile, Maps]:
 def mosaic(maps: Maps, window: Window, name: str, dtype: str, fill: int) -> Any:
     """(y, x) values of the maps on a window; across the meridian those of the pixel that holds the centre."""
     out = np.full(window.shape, fill, dtype=dtype)
-    for tile, folder in maps:
+    for tile, ref in maps:
         common = window.intersection(tile.window)
-        if folder is not None and common is not None:
-            part = read_raster(folder / name, common, common.resolution, dtype, fill)
+        if ref.folder is not None and common is not None:
+            part = read_raster(ref.folder / name, common, common.resolution, dtype, fill)
             out[window.slices_of(common)] = part
     if any(tile.window.epsg != window.epsg for tile, _ in maps):
         _fill_across(out, maps, window, name, fill)
@@ -51,21 +62,21 @@ def _fill_across(out: NDArray[Any], maps: Maps, window: Window, name: str, fill:
     if not rows.size:
         return
     out[rows, columns] = fill
-    for tile, folder in maps:
+    for tile, ref in maps:
         there = tile.window
-        if folder is None or there.epsg == window.epsg:
+        if ref.folder is None or there.epsg == window.epsg:
             continue
         x, y = transformer(window.epsg, there.epsg).transform(window.x[columns], window.y[rows])
         row, column, inside = there.locate(x, y)
         if inside.any():
-            values = read_raster(folder / name, there, there.resolution, str(out.dtype), fill)
+            values = read_raster(ref.folder / name, there, there.resolution, str(out.dtype), fill)
             out[rows[inside], columns[inside]] = values[row[inside], column[inside]]
 
 
 @lru_cache(maxsize=4)
-def regions_of(settings_json: str, sha256: str) -> Regions:
-    """The regions of these settings, read once in a worker; `sha256` is that of their content."""
-    regions = read_regions(RegionSettings.model_validate_json(settings_json))
-    if regions.sha256 != sha256:
+def regions_of(source: Source) -> Regions:
+    """The regions of a source, read once in a worker."""
+    regions = read_regions(RegionSettings.model_validate_json(source.settings.value))
+    if regions.sha256 != source.sha256:
         raise RuntimeError("the region files changed while the run was going on")
     return regions

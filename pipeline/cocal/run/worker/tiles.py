@@ -19,6 +19,7 @@ from cocal.archive import Scene, check_unchanged, read_scenes, scenes_within
 from cocal.classify import MapRules, Model, classify_strips, load_model, write_class_map
 from cocal.classify.predict import MISSING
 from cocal.classify.settings import ClassifySettings
+from cocal.content import File, Place, Ref, Stated
 from cocal.contracts import FEATURES_TIF, Period, check_classmap, grid_coords, window_of
 from cocal.features import (
     Composite,
@@ -37,7 +38,6 @@ from cocal.features import (
 from cocal.grid import Tile, Window, owned_by_zone
 from cocal.run.worker.prior import prior_of
 from cocal.scheme import ClassScheme
-from cocal.store import LocalStore
 
 GDAL_SETTINGS = {
     "GDAL_CACHEMAX": 64 << 20,
@@ -48,23 +48,33 @@ GDAL_SETTINGS = {
 
 @dataclass(frozen=True)
 class FeatureTask:
-    """What makes the features of one tile in one period, whatever the blocks."""
+    """What makes features in one period, whatever the tile and its blocks."""
 
     period: Period
     scenes: tuple[Scene, ...]
     settings: FeatureSettings
-    dem: Path | None
+    dem: File | None
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """What makes the file of features of one tile."""
+
+    tile: Tile
+    features: FeatureTask
+    block_px: Place[int]
 
 
 @dataclass(frozen=True)
 class MapTask:
-    """What makes the class map of one tile in one period."""
+    """What makes the class map of one tile in one period; a draft also holds each pixel's second class."""
 
+    tile: Tile
     features: FeatureTask
-    model_folder: Path
-    model_sha256: str
-    classify: ClassifySettings
+    model: Ref
+    rules: Stated[ClassifySettings]
     scheme: ClassScheme
+    draft: bool
 
 
 def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
@@ -86,19 +96,21 @@ def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDAr
                 composites.append(composite(read, task.settings))
             else:
                 composites.append(empty_composite(task.settings, outer.shape))
-        return composites, read_dem(task.dem, outer) if task.dem else None
+        return composites, read_dem(task.dem.path, outer) if task.dem else None
 
 
-def _model(folder: Path, sha256: str) -> Model:
-    model = load_model(folder)
-    if model.card.sha256 != sha256:
-        raise RuntimeError(f"{folder} changed while the run was going on")
+def _model(ref: Ref) -> Model:
+    if ref.folder is None:
+        raise RuntimeError("a map needs a model")
+    model = load_model(ref.folder)
+    if model.card.sha256 != ref.address:
+        raise RuntimeError(f"{ref.folder} changed while the run was going on")
     return model
 
 
 def block_map(block: Window, task: MapTask) -> xr.Dataset:
     """classmap/1 of one block with `n_clear`, made strip by strip. Pixels of another UTM zone are left to that zone's tile."""
-    made, settings = task.features, task.classify
+    made, settings = task.features, task.rules.settings
     composites, dem = _composites(block, made)
     seen = seen_of(composites, made.settings, block)
     rules = MapRules(
@@ -106,13 +118,13 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         missing=settings.missing,
         threshold=settings.threshold,
         applicability=settings.applicability,
-        alternative=settings.minimum_unit is not None,
+        alternative=task.draft,
     )
     dataset = classify_strips(
         feature_strips(composites, made.settings, made.period, block, dem),
         feature_names(made.settings, made.period),
         seen=seen,
-        model=_model(task.model_folder, task.model_sha256),
+        model=_model(task.model),
         rules=rules,
         prior=prior_of(block, settings.prior) if settings.prior else None,
     )
@@ -123,15 +135,9 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
     return dataset.assign(n_clear=n_clear).drop_vars("cell_area")
 
 
-def finish_tile(
-    blocks: Sequence[xr.Dataset],
-    tile: Tile,
-    task: MapTask,
-    store: LocalStore,
-    unit: str,
-    inputs: dict[str, Any],
-) -> None:
-    """Put the blocks together and commit the tile's rasters with their STAC item."""
+def write_map(folder: Path, blocks: Sequence[xr.Dataset], task: MapTask) -> None:
+    """Put the blocks together and write the tile's rasters with their STAC item."""
+    tile = task.tile
     window = tile.window
     merged = {name: np.zeros(window.shape, dtype=variable.dtype) for name, variable in blocks[0].items()}
     for block in blocks:
@@ -146,52 +152,35 @@ def finish_tile(
         | {"inputs": [s.id for s in scenes], "simulated": int(any(s.simulated for s in scenes))},
     )
     check_unchanged(scenes)
-    with store.commit(unit, inputs) as folder:
-        write_class_map(
-            folder,
-            check_classmap(dataset.drop_vars("n_clear")),
-            n_clear=dataset["n_clear"],
-            scheme=task.scheme,
-            item_id=f"{period.name}-{tile.id}",
-            period=period,
-        )
+    write_class_map(
+        folder,
+        check_classmap(dataset.drop_vars("n_clear")),
+        n_clear=dataset["n_clear"],
+        scheme=task.scheme,
+        item_id=f"{period.name}-{tile.id}",
+        period=period,
+    )
 
 
-def write_features(
-    tile: Tile, block_px: int, task: FeatureTask, store: LocalStore, unit: str, inputs: dict[str, Any]
-) -> None:
-    """Commit the tile's features as one float32 GeoTIFF, a band per feature, block after block."""
-    window = tile.window
-    with store.commit(unit, inputs) as folder:
-        target = None
-        try:
-            for block in tile.blocks(block_px):
-                dataset = block_features(block, task)
-                names = [str(n) for n in dataset["feature"].values]
-                if target is None:
-                    profile = {
-                        "driver": "GTiff", "dtype": "float32", "count": len(names), "nodata": np.nan,
-                        "width": window.width, "height": window.height, "crs": f"EPSG:{window.epsg}",
-                        "transform": window.transform, "tiled": True, "compress": "zstd", "predictor": 3,
-                        "bigtiff": "if_safer",
-                    }  # fmt: skip
-                    target = rasterio.open(folder / FEATURES_TIF, "w", **profile)
-                    target.descriptions = names
-                rows, columns = window.slices_of(block)
-                target.write(
-                    dataset["features"].values, window=rasterio.windows.Window.from_slices(rows, columns)
-                )
-        finally:
-            if target is not None:
-                target.close()
-        check_unchanged(task.scenes)
-
-
-def sample_features(
-    block: Window, rows: NDArray[np.int64], columns: NDArray[np.int64], task: FeatureTask
-) -> NDArray[np.float32]:
-    """(pixel, feature) features at pixels of one block, and the clear dates as the last column."""
-    dataset = block_features(block, task)
-    values = dataset["features"].values[:, rows, columns].T
-    seen = dataset["n_clear"].values[rows, columns].astype(np.float32)
-    return np.column_stack([values, seen]).astype(np.float32)
+def write_features(folder: Path, _: Sequence[Any], task: FileTask) -> None:
+    """Write the tile's features as one float32 GeoTIFF, a band per feature, block after block."""
+    window, target = task.tile.window, None
+    try:
+        for block in task.tile.blocks(task.block_px.value):
+            dataset = block_features(block, task.features)
+            names = [str(n) for n in dataset["feature"].values]
+            if target is None:
+                profile = {
+                    "driver": "GTiff", "dtype": "float32", "count": len(names), "nodata": np.nan,
+                    "width": window.width, "height": window.height, "crs": f"EPSG:{window.epsg}",
+                    "transform": window.transform, "tiled": True, "compress": "zstd", "predictor": 3,
+                    "bigtiff": "if_safer",
+                }  # fmt: skip
+                target = rasterio.open(folder / FEATURES_TIF, "w", **profile)
+                target.descriptions = names
+            part = rasterio.windows.Window.from_slices(*window.slices_of(block))
+            target.write(dataset["features"].values, window=part)
+    finally:
+        if target is not None:
+            target.close()
+    check_unchanged(task.features.scenes)

@@ -1,6 +1,6 @@
 """The download stage: catalogue -> screens -> tile-dates, as jobs behind one gate, into the archive.
 
-Failures of single tile-dates are listed and the rest goes on; what no request can mend ends the stage, and
+Failures of single tile-dates are listed and the rest goes on; what no request can fix ends the stage, and
 what is fetched is kept. The next run takes up what is missing.
 """
 
@@ -15,9 +15,8 @@ from cocal.archive import scene_store, write_catalog
 from cocal.config import RunConfig
 from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneRefusedError, UsageError
 from cocal.run.execute import Call, Job, Outcome, SerialExecutor
-from cocal.run.journal import StageRecord
-from cocal.run.plan import Ground, ground
-from cocal.run.state import Run
+from cocal.run.observers import Ended, Failed, Made, Reused, Started
+from cocal.run.state import Ground, Run, ground
 from cocal.scenes.download import make_gate, make_source
 from cocal.scenes.download.catalogue import (
     Granule,
@@ -57,7 +56,7 @@ class Download:
     source: SceneSource
     gate: Gate
 
-    def work(self, record: StageRecord, jobs: Iterator[Job]) -> set[str]:
+    def work(self, jobs: Iterator[Job]) -> set[str]:
         """Do the jobs; the units that failed.
 
         Raises
@@ -74,8 +73,10 @@ class Download:
                 yield job
 
         for outcome in self.run.executor.outcomes(begun()):
-            self.run.journal.outcome(record, outcome)
-            if outcome.error is not None:
+            if outcome.error is None:
+                self.run.observe(Made(outcome.unit, "", outcome.seconds))
+            else:
+                self.run.observe(Failed(outcome.unit, outcome.reason))
                 failed.add(outcome.unit)
             if not isinstance(outcome.error, SceneRefusedError):
                 in_a_row = in_a_row + 1 if outcome.error else 0
@@ -87,7 +88,7 @@ class Download:
                 self.gate.limiter.stop(stop[0].what)
         if stop:
             for job in jobs:
-                record.failed.append({"unit": job.unit, "reason": f"not begun: {stop[0].what}"})
+                self.run.observe(Failed(job.unit, f"not begun: {stop[0].what}"))
             raise stop[0]
         return failed
 
@@ -106,7 +107,7 @@ def _down(count: int, last: Outcome) -> DownloadStoppedError:
     )  # fmt: skip
 
 
-def download_stage(run: Run) -> None:
+def download(run: Run) -> None:
     """Fetch what the archive lacks of the periods, as far as it is worth it and may be spent."""
     config = run.config
     if config.source is None or config.download is None:
@@ -121,10 +122,10 @@ def download_stage(run: Run) -> None:
         share = not isinstance(run.executor, SerialExecutor)
         try:
             with make_source(config.source, config.download).opened(gate, share) as source:
-                download = Download(run, config.download, source, gate)
-                wanted = list(_clear_enough(download, tile_dates(config, run.base, _granules(download))))
+                own = Download(run, config.download, source, gate)
+                wanted = list(_clear_enough(own, tile_dates(config, run.base, _granules(own))))
                 archive = download_store(config.archive)
-                _fetch_missing(download, "download", fetch_tile_date, archive, wanted)
+                _fetch_missing(own, "download", fetch_tile_date, archive, wanted)
         except DownloadStoppedError:
             with suppress(OSError):  # a disk that is full has no room for it; the next run writes it
                 write_catalog(config.archive)
@@ -134,11 +135,11 @@ def download_stage(run: Run) -> None:
 
 def _granules(download: Download) -> list[Granule]:
     run, found = download.run, []
-    months = months_within((p.start, p.end) for p in run.periods)
-    with run.journal.stage("catalogue", len(months)) as record:
-        for month, listed in listings(run.config, run.base, download.source, download.gate):
-            found += listed
-            run.journal.outcome(record, Outcome(f"{month} ({len(listed)} granules)", None, None, 0.0))
+    run.observe(Started("catalogue", len(months_within((p.start, p.end) for p in run.periods))))
+    for month, listed in listings(run.config, run.base, download.source, download.gate):
+        found += listed
+        run.observe(Made(f"{month} ({len(listed)} granules)", "", 0.0))
+    run.observe(Ended("catalogue"))
     return found
 
 
@@ -183,14 +184,17 @@ def _fetch_missing(
     download: Download, stage: str, function: Fetcher, store: LocalStore, requests: Sequence[SceneRequest]
 ) -> set[str]:
     """Fetch what the store lacks of these requests; the units that failed."""
-    journal, due = download.run.journal, []
-    with journal.stage(stage, len(requests)) as record:
+    observe, due = download.run.observe, []
+    observe(Started(stage, len(requests)))
+    try:
         for request in requests:
             if is_committed(store, request, download.source):
-                journal.reused(record, request.unit)
+                observe(Reused(request.unit, ""))
             else:
                 due.append(request)
-        return download.work(record, (download.fetch(function, request) for request in due))
+        return download.work(download.fetch(function, request) for request in due)
+    finally:
+        observe(Ended(stage))
 
 
 def dry_run(config: RunConfig) -> list[MonthEstimate]:

@@ -1,0 +1,187 @@
+"""The content of a task: what of its values goes into the address of a unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from pydantic import BaseModel
+
+from cocal.errors import InputError
+from cocal.store import address, canonical_json, sha256_bytes, sha256_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
+S = TypeVar("S", bound=BaseModel)
+
+
+@runtime_checkable
+class HasContent(Protocol):
+    """A value that states itself what of it counts."""
+
+    def address_content(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a result depends on: its bytes count, its path does not."""
+
+    path: Path
+    sha256: str
+
+    def address_content(self) -> str:
+        return self.sha256
+
+    @classmethod
+    def of(cls, path: Path, key: str = "") -> File:
+        """The file at `path`, which the configuration names under `key`.
+
+        Raises
+        ------
+        InputError
+            It cannot be read.
+        """
+        try:
+            facts = path.stat()
+            return cls(path, _sha256(path, facts.st_size, facts.st_mtime_ns))
+        except OSError as err:
+            what = f"{key}: {path}" if key else str(path)
+            raise InputError(f"cannot read {what}", "a readable file", str(err), "fix the path") from err
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, _size: int, _modified_ns: int) -> str:
+    return sha256_file(path)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Another unit: its address counts, its folder does not. `folder` is None where the unit failed."""
+
+    folder: Path | None
+    address: str
+
+    def address_content(self) -> str:
+        return self.address
+
+
+FAILED = Ref(None, "failed")
+
+
+@dataclass(frozen=True)
+class Place(Generic[T]):
+    """A value that changes no result, such as a folder to read from or a size of blocks: it does not count."""
+
+    value: T
+
+    def address_content(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Stated(Generic[S]):
+    """Settings that name files: the bytes of `files` count, their paths do not."""
+
+    settings: S
+    files: tuple[File, ...]
+
+    def address_content(self) -> Any:
+        return content(self.settings, {file.path: file.sha256 for file in self.files})
+
+
+def stated(settings: S, key: str) -> Stated[S]:
+    """`settings` with the files that they name; `key` is their section of the configuration.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    """
+    return Stated(settings, tuple(File.of(path, key) for path in dict.fromkeys(_paths(settings))))
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _paths(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _paths(part)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from _paths(part)
+
+
+def content(value: Any, files: Mapping[Path, str] | None = None) -> Any:
+    """`value` as plain JSON: equal for values that give equal results.
+
+    Numbers, text, dates, sequences, mappings, arrays, dataclasses and settings count field by field. `File`,
+    `Ref`, `Place`, `Stated` and whatever has `address_content` state what of them counts.
+
+    Raises
+    ------
+    TypeError
+        A bare path, or a value of another type: it cannot be known what of it counts.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> content({"day": date(2024, 1, 5), "model": Ref(None, "0a1b"), "archive": Place("somewhere")})
+    {'day': '2024-01-05', 'model': '0a1b', 'archive': None}
+    """
+    if value is None or isinstance(value, bool | int | float | str | date | Decimal):
+        return _scalar(value)
+    if isinstance(value, HasContent) and not isinstance(value, type):
+        return content(value.address_content())
+    if isinstance(value, Path) and files and value in files:
+        return files[value]
+    if isinstance(value, BaseModel):
+        return {name: content(getattr(value, name), files) for name in type(value).model_fields}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: content(getattr(value, field.name), files) for field in fields(value)}
+    if hasattr(value, "__array_interface__"):
+        return _array(value)
+    return _many(value, files)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _many(value: Any, files: Mapping[Path, str] | None) -> Any:
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) for key in value):
+            return {key: content(part, files) for key, part in value.items()}
+        return sorted(([content(k), content(v, files)] for k, v in value.items()), key=canonical_json)
+    if isinstance(value, Set):
+        return sorted((content(part, files) for part in value), key=canonical_json)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [content(part, files) for part in value]
+    raise TypeError(f"{value!r} of type {type(value).__name__} in a task: state a File, Ref or Place")
+
+
+def _array(value: np.ndarray[Any, Any]) -> Any:
+    if value.dtype.kind not in "biufSUmM":
+        raise TypeError(f"an array of {value.dtype} in a task: state numbers or text")
+    if value.ndim == 0:
+        return content(value.item())
+    return {"dtype": value.dtype.str, "shape": list(value.shape), "sha256": sha256_bytes(value.tobytes())}
+
+
+def digest(value: Any) -> str:
+    """SHA-256, in hex, of the content of `value`."""
+    return address(content(value))
