@@ -142,7 +142,7 @@ def zones_cocal(folder: Path) -> Step:
     regions = read_regions(RegionSettings.model_validate({"sliver_m": 0, "sources": [source]}))
     window, kept = (
         Window(*json.loads((folder / "window.json").read_text())),
-        import_module("cocal.regions.owners"),
+        import_module("cocal.regions.ownership"),
     )
 
     def count() -> Any:

@@ -20,7 +20,7 @@ RUN_BY_TESTS = {"docs/api.md": ROOT / "tests" / "run" / "test_api.py"}
 
 WITHOUT_EXAMPLE = {
     "FeatureSettings", "check_model", "compare", "composite", "estimate_areas", "executor", "feature_names",
-    "index", "load_model", "measure", "plan", "read_regions", "read_samples",
+    "index", "load_model", "measure", "plan", "read_samples",
     "read_scheme", "sample_pixels", "save_model", "series_features", "train",
 }  # fmt: skip
 """Still without; to be emptied."""

@@ -15,8 +15,6 @@ HIDDEN = {
     "cocal.estimate.compare",
     "cocal.estimate.measure",
     "cocal.features.composite",
-    "cocal.fieldwork.match",
-    "cocal.regions.owners",
 }
 """Still hidden; to be renamed."""
 

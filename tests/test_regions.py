@@ -385,7 +385,7 @@ def test_all_problems_of_all_files_are_told_at_once(write: Write, tmp_path: Path
     text = str(caught.value)
     for words in (
         "absent.gpkg: no such file",
-        "no_crs.shp: does not say its CRS",
+        "no_crs.shp: has no CRS",
         "columns.gpkg: has no column 'ubigeo', 'nombre'; its columns are 'code', 'title', 'land'",
         "points.gpkg: not polygons but Point: region 'P'",
         "none.gpkg: `where`: no row has 'Z' in 'code'",

@@ -135,7 +135,7 @@ def test_every_problem_is_told_at_once_with_the_row_that_a_spreadsheet_shows(tmp
     assert lines >= {
         "'id' used more than once ('r1'): row 2, 3",
         "no 'id': row 5",
-        "classes that `class_names` does not know ('papaya'): row 3",
+        "classes that are not in `class_names` ('papaya'): row 3",
         "visited, but no 'label': row 6",
         "'p' outside (0, 1]: row 4, 5",
         "a probability sample, but no 'stratum': row 4",
@@ -169,7 +169,7 @@ def test_a_missing_column_is_told_with_the_columns_that_are_there(tmp_path: Path
 
 
 def test_a_label_that_leads_to_a_class_of_another_scheme_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="leads to 'maize'; the scheme's classes are coca, forest"):
+    with pytest.raises(InputError, match="names 'maize'; the scheme's classes are coca, forest"):
         read_records(stated(csv(tmp_path, GOOD), class_names={"cocal": "maize"}), SCHEME)
 
 
@@ -269,8 +269,8 @@ def test_strata_that_do_not_fit_the_records_are_refused_with_all_problems(tmp_pa
     assert lines >= {
         "'area_ha' outside (0, inf]: row 2",
         "no 'stratum': row 5",
-        "a stratum that is there twice: row 3, 4",
-        "records lie in strata that the table does not have: 'rest'",
+        "a stratum that occurs twice: row 3, 4",
+        "records have strata that the table does not have: 'rest'",
     }
     (tmp_path / "s.csv").write_text("name,area_ha\na,1\n")
     with pytest.raises(InputError, match="no column 'stratum'; the columns are 'name', 'area_ha'"):

@@ -1,22 +1,22 @@
-"""Field work: what crews bring home, checked and set beside the map.
+"""Field work: the sample to be visited, and the records of the visits, checked and compared with the map.
 
-    settings   what the user states about a file of records and its design
+    settings   a file of records and its design, as the user states them
     tables     any table or vector file -> rows as they stand
     columns    rows -> the columns of records/1, every problem listed by row
     records    the above in one call: file -> records/1
     strata     the table of the design's strata
-    support    the pixels that a record speaks of: point, error circle, plot, cluster
-    match      records + regions + map -> one row per record, with its status
-    response   what became of the points, and how far two observers agree
+    support    the pixels of a record: point, error circle, plot, cluster
+    matching   records + regions + map -> one row per record, with its status
+    response   counts of visited and missed points; agreement of two observers
     design/    the sample to be drawn, and the files for crews
-    checks/    what is wrong with a file of records, and its mended copy
+    checks/    the faults of a file of records, and a copy with accepted fixes
 
 Records' coordinates are sensitive: messages and logs name rows and record ids, never a position.
 """
 
 from __future__ import annotations
 
-from cocal.fieldwork.match import (
+from cocal.fieldwork.matching import (
     MATCHED,
     NOT_VISITED,
     OUTSIDE_MAP,

@@ -1,4 +1,4 @@
-"""Rows -> the columns of records/1. Each reader adds what is wrong, by row, and drops nothing."""
+"""Rows -> the columns of records/1. Each reader lists the problems by row, and drops nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO = {"0", "false", "f", "no", "n"}
 
 
 def listed(values: Collection[Any], show: Callable[[Any], str] = str) -> str:
-    """The first ten values, and how many more there are."""
+    """Return the first ten values, and how many more there are."""
     texts = [show(v) for v in list(values)[:_SHOWN]]
     rest = len(values) - len(texts)
     return ", ".join(texts) + (f" and {rest} more" if rest else "")
@@ -24,18 +24,19 @@ def listed(values: Collection[Any], show: Callable[[Any], str] = str) -> str:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of one table, read one by one; `problems` says what is wrong, with row numbers."""
+    """The columns of one table, read one by one; `problems` lists what is wrong, with row numbers."""
 
     rows: pd.DataFrame
     problems: list[str] = field(default_factory=list)
 
-    def _tell(self, wrong: pd.Series[bool] | NDArray[np.bool_], words: str) -> None:
+    def problem(self, wrong: pd.Series[bool] | NDArray[np.bool_], words: str) -> None:
+        """Add a problem of the rows that are True, if there are any."""
         numbers = self.rows.index[np.asarray(wrong, dtype=bool)].tolist()
         if numbers:
             self.problems.append(f"{words}: row {listed(numbers)}")
 
     def text(self, column: str | None) -> pd.Series[Any]:
-        """Values as stripped text, null where empty or where there is no column."""
+        """Return values as stripped text, null where empty or where there is no column."""
         if column is None:
             return pd.Series(pd.NA, index=self.rows.index, dtype="string")
         values = self.rows[column]
@@ -45,74 +46,65 @@ class Columns:
         return found.mask(found == "", pd.NA)
 
     def ids(self, column: str) -> pd.Series[Any]:
-        """Text that no two rows share and no row lacks."""
+        """Return text that no two rows share and no row lacks."""
         found = self.text(column)
-        self._tell(found.isna(), f"no {column!r}")
+        self.problem(found.isna(), f"no {column!r}")
         doubled = found.duplicated(keep=False) & found.notna()
         if doubled.any():
             names = sorted(set(found[doubled]))
-            self._tell(doubled, f"{column!r} used more than once ({listed(names, repr)})")
+            self.problem(doubled, f"{column!r} used more than once ({listed(names, repr)})")
         return found
 
     def numbers(
         self, column: str | None, low: float, high: float, *, open_low: bool = False
     ) -> pd.Series[Any]:
-        """Float64 in [low, high], or (low, high] where `open_low`; null stays null (NaN)."""
+        """Return float64 in [low, high], or (low, high] where `open_low`; null stays null (NaN)."""
         text = self.text(column)
         found = pd.to_numeric(text, errors="coerce").astype("float64")
         bad = (found.isna() | ~np.isfinite(found)) & text.notna()
-        self._tell(bad, f"{column!r} is not a number")
+        self.problem(bad, f"{column!r} is not a number")
         outside = (found <= low if open_low else found < low) | (found > high)
-        self._tell(outside & ~bad, f"{column!r} outside {'(' if open_low else '['}{low:g}, {high:g}]")
+        self.problem(outside & ~bad, f"{column!r} outside {'(' if open_low else '['}{low:g}, {high:g}]")
         return found
 
     def dates(self, column: str | None) -> pd.Series[Any]:
-        """Days (datetime64[ms], as GeoParquet keeps them) from ISO dates or times, as written: no time zone moves a record's day."""
+        """Return days (datetime64[ms], as GeoParquet keeps them) of ISO dates or times, in no other time zone."""
         text = self.text(column)
-        found = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce").astype(
-            "datetime64[ms]"
-        )
-        self._tell(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
+        days = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+        found = days.astype("datetime64[ms]")
+        self.problem(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
         return found
 
     def flags(self, column: str | None) -> pd.Series[Any]:
-        """Booleans from true/false, yes/no, sí/no, 1/0; no column: all True."""
+        """Return booleans from true/false, yes/no, sí/no, 1/0; no column: all True."""
         if column is None:
             return pd.Series(True, index=self.rows.index)
         text = self.text(column).str.lower()
-        self._tell(~text.isin(_YES | _NO), f"{column!r} is neither yes nor no")
+        self.problem(~text.isin(_YES | _NO), f"{column!r} is neither yes nor no")
         return text.isin(_YES)
 
     def choices(self, column: str | None, allowed: tuple[str, ...]) -> pd.Series[Any]:
-        """One of `allowed`; the first where there is no column or the cell is empty."""
+        """Return one of `allowed`; the first where there is no column or the cell is empty."""
         found = self.text(column).fillna(allowed[0])
-        self._tell(~found.isin(allowed), f"{column!r} is none of {', '.join(allowed)}")
+        self.problem(~found.isin(allowed), f"{column!r} is none of {', '.join(allowed)}")
         return found
 
     def classes(
         self, column: str, names: dict[str, str] | None, keys: Collection[str], visited: pd.Series[bool]
     ) -> pd.Series[Any]:
-        """Class keys; null only where a point was not visited."""
+        """Return class keys; null only where a point was not visited."""
         found = self.labels(column, names, keys)
-        self._tell(self.text(column).isna() & visited, f"visited, but no {column!r}")
+        self.problem(self.text(column).isna() & visited, f"visited, but no {column!r}")
         return found
 
     def labels(
         self, column: str | None, names: dict[str, str] | None, keys: Collection[str]
     ) -> pd.Series[Any]:
-        """Class keys, null where the cell is empty."""
+        """Return class keys, null where the cell is empty."""
         labels = self.text(column)
         known = {key: key for key in keys} if names is None else names
         unknown = labels.notna() & ~labels.isin(list(known))
         if unknown.any():
             seen = sorted(set(labels[unknown]))
-            self._tell(unknown, f"classes that `class_names` does not know ({listed(seen, repr)})")
+            self.problem(unknown, f"classes that are not in `class_names` ({listed(seen, repr)})")
         return labels.map(known).astype("string")
-
-    def required(self, found: pd.Series[Any], words: str) -> None:
-        """Tell the rows in which `found` is null."""
-        self._tell(found.isna(), words)
-
-    def wrong(self, rows: NDArray[np.bool_], words: str) -> None:
-        """Tell the rows that are True."""
-        self._tell(rows, words)

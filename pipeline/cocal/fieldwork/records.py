@@ -26,17 +26,17 @@ _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
 
 def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFrame:
-    """The records as records/1, EPSG:4326, one row per row of the file in its order.
+    """Read field records as records/1, EPSG:4326, one row per row of the file in its order.
 
     `attrs` holds contract, design and the scheme's sha256. `cover` is in per cent, `observed_on` a day.
-    `inclusion_probability` is NaN for purposive records. Nothing is dropped or mended.
+    `inclusion_probability` is NaN for purposive records. Nothing is dropped or corrected.
 
     Raises
     ------
     InputError
         With every problem at once, by row: columns that are missing, ids that are missing or used twice,
         labels without a class, positions that are not on the Earth, probabilities outside (0, 1], points
-        of a probability sample without stratum. Positions are never told.
+        of a probability sample without stratum. No message holds a position.
     """
     rows = read_rows(settings.path, settings.layer)
     _check_columns(rows, settings, scheme)
@@ -62,7 +62,7 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
     }
     if settings.design == "probability":
         for name in ("stratum", "inclusion_probability"):
-            read.required(table[name], f"a probability sample, but no {getattr(names, name)!r}")
+            read.problem(table[name].isna(), f"a probability sample, but no {getattr(names, name)!r}")
     geometry = (_plots if settings.matching.support == "plot" else _positions)(rows, settings, read)
     if read.problems:
         _refuse(settings, read.problems)
@@ -79,7 +79,7 @@ def _refuse(settings: RecordSettings, problems: list[str]) -> None:
         f"the records in {settings.path} cannot be used",
         "every row as `records:` describes it",
         "\n    ".join(["", *problems]),
-        "mend the rows (`cocal records check` proposes how), or `records:` in the configuration; nothing was dropped",
+        "correct the rows (`cocal records check` proposes fixes), or `records:` in the configuration; nothing was dropped",
     )
 
 
@@ -97,13 +97,13 @@ def _check_columns(rows: pd.DataFrame, settings: RecordSettings, scheme: ClassSc
     unknown = sorted(set((settings.class_names or {}).values()) - set(scheme.keys))
     if unknown:
         keys = ", ".join(scheme.keys)
-        problems.append(f"`class_names` leads to {listed(unknown, repr)}; the scheme's classes are {keys}")
+        problems.append(f"`class_names` names {listed(unknown, repr)}; the scheme's classes are {keys}")
     if problems:
         _refuse(settings, problems)
 
 
 def _positions(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArray[np.object_]:
-    """(n,) points in degrees; rows without a position on the Earth are told."""
+    """Return (n,) points in degrees; rows without a position on the Earth are problems."""
     columns = settings.columns.position
     if columns is not None:
         x, y = (read.numbers(name, -np.inf, np.inf).to_numpy() for name in columns)
@@ -112,16 +112,16 @@ def _positions(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> N
         x, y = _coordinates(rows, read)
         crs = CRS.from_user_input(rows.crs)
     absent = ~(np.isfinite(x) & np.isfinite(y))
-    read.wrong(absent, "no position")
+    read.problem(absent, "no position")
     if crs.to_epsg() != 4326:
         x, y = transformer(crs.to_wkt(), 4326).transform(x, y)
     off = ~absent & ~((np.abs(x) <= 180) & (np.abs(y) <= 90))
-    read.wrong(off, f"a position that is not on the Earth in {crs.name!r}")
+    read.problem(off, f"a position that is not on the Earth in {crs.name!r}")
     return np.asarray(shapely.points(np.where(absent, 0, x), np.where(absent, 0, y)), dtype=object)
 
 
 def _plots(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArray[np.object_]:
-    """(n,) polygons in degrees; rows without a sound one on the Earth are told."""
+    """Return (n,) polygons in degrees; rows without a valid one on the Earth are problems."""
     if settings.columns.position is not None or not isinstance(rows, gpd.GeoDataFrame):
         read.problems.append(
             "`support: plot`, but no polygons: give a vector file and no columns of coordinates"
@@ -129,19 +129,19 @@ def _plots(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArr
         return np.full(len(rows), None, dtype=object)
     shapes: NDArray[np.object_] = np.array(rows.geometry.to_crs(4326).array, dtype=object)
     polygon = np.isin(shapely.get_type_id(shapes), (_POLYGON, _MULTIPOLYGON)) & ~shapely.is_empty(shapes)
-    read.wrong(~polygon, "not the polygon of a plot")
-    read.wrong(polygon & ~shapely.is_valid(shapes), "a polygon that crosses itself")
+    read.problem(~polygon, "not the polygon of a plot")
+    read.problem(polygon & ~shapely.is_valid(shapes), "a polygon that crosses itself")
     west, south, east, north = shapely.bounds(shapes).T
     off = polygon & ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
-    read.wrong(off, f"a position that is not on the Earth in {rows.crs.name!r}")
+    read.problem(off, f"a position that is not on the Earth in {rows.crs.name!r}")
     return shapes
 
 
 def _coordinates(rows: gpd.GeoDataFrame, read: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X and y of the rows' points; NaN where there is none."""
+    """Return x and y of the rows' points; NaN where there is none."""
     shapes: NDArray[np.object_] = np.array(rows.geometry.array, dtype=object)
     other = ~shapely.is_missing(shapes) & (shapely.get_type_id(shapes) != _POINT)
-    read.wrong(other, "not a point")
+    read.problem(other, "not a point")
     shapes[other] = None
     return shapely.get_x(shapes), shapely.get_y(shapes)
 
@@ -151,5 +151,5 @@ def _crs(text: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError as err:
         raise InputError(
-            "`records:` states a CRS", "for instance EPSG:32719", repr(text), "mend `crs:`"
+            "`records:` states a CRS", "for instance EPSG:32719", repr(text), "correct `crs:`"
         ) from err

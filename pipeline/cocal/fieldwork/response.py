@@ -1,8 +1,8 @@
-"""What became of the points of a sample, and how far two observers agree.
+"""Response of a sample by stratum, and the agreement of two observers.
 
-A point that could not be reached says nothing about its ground, and its ground is seldom like the rest: the
-places hardest to reach are where coca is grown. So non-response is counted per stratum, and
-`cocal.estimate` says what the missing points could change.
+The ground of a point that was not reached is unknown, and seldom like the rest: the places hardest to reach are
+where coca is grown. So non-response is counted per stratum, and `cocal.estimate` computes what the missing
+points could change.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from cocal import accuracy
-from cocal.fieldwork.match import NOT_VISITED, STATUSES
+from cocal.fieldwork.matching import NOT_VISITED, STATUSES
 
 RESERVE = "reserve"
 
 
 def response_table(matched: pd.DataFrame) -> pd.DataFrame:
-    """Points per stratum: tried, reserve points among them, not visited and its share, and each status.
+    """Return per stratum the points tried, reserve points among them, not visited and its share, each status.
 
     `matched` is as from `match`. A reserve point is in the records only if it was tried. The last row,
     stratum "", is the whole sample.
@@ -42,14 +42,14 @@ def _counts(stratum: str, rows: pd.DataFrame) -> dict[str, object]:
 
 
 def agreement(matched: pd.DataFrame, target: str) -> dict[str, float | int]:
-    """How far two observers agree on the points that both labelled; {} where there is none.
+    """Return the agreement of two observers on the points that both labelled; {} where there is none.
 
     - `pairs`: points with two labels; `agree`: share with the same one
-    - `kappa`: agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if both always say
-      the same one class
-    - `target_positive`, `target_negative`: of the labels that say `target` (that say another class), the
-      share that the other observer confirms (Cicchetti and Feinstein 1990,
-      doi:10.1016/0895-4356(90)90159-M); for a rare class agreement by itself says little
+    - `kappa`: agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if both always
+      give the same one class
+    - `target_positive`, `target_negative`: of the labels `target` (of another class), the share
+      that the other observer confirms (Cicchetti and Feinstein 1990,
+      doi:10.1016/0895-4356(90)90159-M); for a rare class agreement alone shows little
     """
     pairs = matched[matched["reference_class"].notna() & matched["second_class"].notna()]
     if pairs.empty:

@@ -1,4 +1,4 @@
-"""What the user states about field records."""
+"""Settings of field records and of their matching to the map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RecordColumns(BaseModel):
-    """Which column of the file holds what; left out: the file does not tell.
+    """Which column of the file holds what; left out: the file has no such column.
 
     The position is `lon` and `lat` (degrees, WGS 84), or `x` and `y` in `RecordSettings.crs`, or, with
     none of them, the geometry of the file.
@@ -57,7 +57,7 @@ class RecordColumns(BaseModel):
 
 
 class MatchSettings(BaseModel):
-    """On how much ground a record speaks, and when the map has one class there."""
+    """The ground of a record, and when the map has one class there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +73,7 @@ class MatchSettings(BaseModel):
         Field(description="majority: the map's class is that of most of the error circle, else uncertain"),
     ]
     unknown_accuracy_m: Annotated[
-        float | None, Field(gt=0, description="for records that do not tell their positional error")
+        float | None, Field(gt=0, description="for records without a positional error")
     ] = None
     majority: Annotated[
         float | None, Field(ge=0.5, lt=1, description="share of the ground that the class must exceed")

@@ -13,7 +13,7 @@ from cocal.fieldwork.tables import read_rows
 
 
 def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
-    """stratum, area_ha, region_id (null where the file has none) of every stratum of the design.
+    """Return stratum, area_ha, region_id (null where the file has none) of every stratum of the design.
 
     With `pixels` (and `pixel_area_m2`) where the file has them: then estimates have a finite-population
     correction.
@@ -35,18 +35,16 @@ def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
         for name in ("pixels", "pixel_area_m2"):
             if name in rows.columns:
                 table[name] = read.numbers(name, 0, np.inf, open_low=True).to_numpy()
-                read.required(table[name], f"no {name!r}")
+                read.problem(table[name].isna(), f"no {name!r}")
         absent = sorted(set(records["stratum"].dropna()) - set(table["stratum"].dropna()))
         if absent:
-            read.problems.append(
-                f"records lie in strata that the table does not have: {listed(absent, repr)}"
-            )
+            read.problems.append(f"records have strata that the table does not have: {listed(absent, repr)}")
     if read.problems:
         raise InputError(
             f"the strata in {path} cannot be used",
             "a CSV with stratum, area_ha and, where strata are crossed with regions, region_id",
             "\n    ".join(["", *read.problems]),
-            "mend the table; the areas are those of the design",
+            "correct the table; the areas are those of the design",
         )
     return table
 
@@ -59,8 +57,8 @@ def _strata(read: Columns, region: str | None) -> pd.DataFrame:
             "region_id": read.text(region),
         }
     )
-    read.required(table["stratum"], "no 'stratum'")
-    read.required(table["area_ha"], "no 'area_ha'")
+    read.problem(table["stratum"].isna(), "no 'stratum'")
+    read.problem(table["area_ha"].isna(), "no 'area_ha'")
     keys = ["stratum", "region_id"]
-    read.wrong(table.duplicated(keys, keep=False).to_numpy(), "a stratum that is there twice")
+    read.problem(table.duplicated(keys, keep=False).to_numpy(), "a stratum that occurs twice")
     return table.reset_index(drop=True)

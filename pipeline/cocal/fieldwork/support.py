@@ -1,4 +1,4 @@
-"""The ground that a record speaks of, as pixels: one pixel, an error circle, a plot, a square of pixels."""
+"""The ground of a record, as pixels: one pixel, an error circle, a plot, a square of pixels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Footprints:
 def footprints(
     shapes: NDArray[np.object_], accuracy_m: NDArray[np.float64], settings: MatchSettings, *, resolution: int
 ) -> Footprints:
-    """Every pixel of the absolute lattice on which a record stands, with the ground that both share.
+    """Return every pixel of the absolute lattice under a record, with the ground that both share.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def footprints(
 
     Raises
     ------
-    InputError : the error circle is asked for and a record has no positional error, nor is one stated.
+    InputError : the error circle is used and a record has no positional error, nor is one stated.
     """
     if settings.support == "plot":
         return _overlaps(shapes, resolution)
@@ -64,7 +64,7 @@ def _circles(
     unknown = np.isnan(accuracy_m)
     if unknown.any() and settings.unknown_accuracy_m is None:
         raise InputError(
-            "records without a positional error cannot be set in an error circle",
+            "records without a positional error have no error circle",
             "`positional_accuracy_m` of every record",
             f"{int(unknown.sum())} of {len(points)} records without it",
             "state `matching.unknown_accuracy_m:` for them, or `positional_error: ignore`",
@@ -77,14 +77,15 @@ def _circles(
 
 
 def _overlaps(shapes: NDArray[np.object_], resolution: int) -> Footprints:
-    """The pixels that polygons touch with an area."""
+    """Return the pixels that polygons share ground with."""
     low = np.floor(shapely.bounds(shapes)[:, :2] / resolution).astype(np.int64)
     high = np.ceil(shapely.bounds(shapes)[:, 2:] / resolution).astype(np.int64)
     wide, tall = (high - low).T
-    record = np.repeat(np.arange(len(shapes)), wide * tall)
-    place = np.arange(len(record)) - np.repeat(np.cumsum(wide * tall) - wide * tall, wide * tall)
-    column = low[record, 0] + place % wide[record]
-    row = low[record, 1] + place // wide[record]
+    pixels = wide * tall
+    record = np.repeat(np.arange(len(shapes)), pixels)
+    number = np.arange(len(record)) - np.repeat(np.cumsum(pixels) - pixels, pixels)
+    column = low[record, 0] + number % wide[record]
+    row = low[record, 1] + number // wide[record]
     west, south = column * float(resolution), row * float(resolution)
     cells = shapely.box(west, south, west + resolution, south + resolution)
     shared = shapely.area(shapely.intersection(cells, shapes[record]))

@@ -1,4 +1,4 @@
-"""Any table or vector file -> its rows as they stand, with the row numbers that people see."""
+"""Any table or vector file -> its rows as they stand, with the row numbers of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TEXT_TABLES = (".csv", ".txt")
 
 
 def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
-    """The rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
+    """Return the rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
 
-    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, gave a '
-    against spreadsheets are as they were before, whichever way they came back. The index is the row as a spreadsheet counts
-    it: the header of a CSV is row 1, its first record row 2; elsewhere the first record is row 1.
+    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, protects with a '
+    from spreadsheets are restored. The index is the row as a spreadsheet counts it: the header of a CSV is
+    row 1, its first record row 2; elsewhere the first record is row 1.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         The file is missing, damaged, not UTF-8, or has several layers and none is named.
     """
     if not path.is_file() and not path.is_dir():
-        raise InputError(f"table {path}", "a file", "no such file", "mend the path in the configuration")
+        raise InputError(f"table {path}", "a file", "no such file", "correct the path in the configuration")
     try:
         if path.suffix.lower() in _TEXT_TABLES:
             rows = given_back(
@@ -48,17 +48,17 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         ) from err
     except (ValueError, DataSourceError, DataLayerError) as err:
         raise InputError(
-            f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "mend or export it again"
+            f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "correct or export it again"
         ) from err
     return given_back(rows).set_axis(range(1, len(rows) + 1))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """GeoParquet as a GeoDataFrame; geopandas refuses plain Parquet with a ValueError."""
+    """Return GeoParquet as a GeoDataFrame; geopandas refuses plain Parquet with a ValueError."""
     try:
         rows: pd.DataFrame = gpd.read_parquet(path)
     except ValueError:
-        return pd.read_parquet(path)
+        rows = pd.read_parquet(path)
     return rows
 
 
@@ -67,7 +67,7 @@ def _first_line(err: Exception) -> str:
 
 
 def only_layer(path: Path) -> str:
-    """The name of the one layer of a vector file; InputError where there are several."""
+    """Return the name of the one layer of a vector file; InputError where there are several."""
     layers = [str(name) for name, _ in pyogrio.list_layers(path)]
     if len(layers) != 1:
         raise InputError(

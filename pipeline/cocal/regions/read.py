@@ -80,7 +80,26 @@ class Regions:
 
 
 def read_regions(settings: RegionSettings) -> Regions:
-    """The regions of all sources, in the stated order; InputError lists every problem at once."""
+    """Read the regions of all sources, in the stated order.
+
+    Raises
+    ------
+    InputError
+        With every problem of every file at once: columns, ids, names or a CRS that are missing, ids used
+        more than once, geometries that are no polygons or have no area, regions wholly inside earlier ones.
+
+    Examples
+    --------
+    >>> import geopandas, shapely, tempfile
+    >>> path = tempfile.mkdtemp() + "/provinces.geojson"
+    >>> squares = [shapely.box(-69.1, -14.1, -69.0, -14.0), shapely.box(-69.05, -14.1, -68.9, -14.0)]
+    >>> provinces = geopandas.GeoDataFrame({"code": ["A", "B"]}, geometry=squares, crs=4326)
+    >>> provinces.to_file(path)
+    >>> source = {"path": path, "id": "code", "name": "code", "country_code": "PE"}
+    >>> regions = read_regions(RegionSettings(sources=[source], sliver_m=0))
+    >>> regions.table[["region_id", "polygon_ha", "exclusive_ha"]].round().to_numpy().tolist()
+    [['A', 11950.0, 11950.0], ['B', 17925.0, 11950.0]]
+    """
     problems: list[str] = []
     notes: list[Note] = []
     frames = [_read_source(source, problems, notes) for source in settings.sources]
@@ -96,7 +115,9 @@ def read_regions(settings: RegionSettings) -> Regions:
     exclusive = _without_overlap(raw)
     table["polygon_ha"] = [geodesic_hectares(g) for g in raw]
     table["exclusive_ha"] = [geodesic_hectares(g) for g in exclusive]
-    _refuse(_owning_nothing(table))
+    covered = table.loc[table["exclusive_ha"] == 0, "region_id"]
+    if len(covered):
+        _refuse([f"wholly inside regions that come before: {_listed(covered)}; change the order"])
     lost = table["polygon_ha"].sum() - table["exclusive_ha"].sum()
     notes.append(Note("regions_overlap", ha=lost))
     for note in notes:
@@ -116,7 +137,7 @@ def _refuse(problems: Sequence[str]) -> None:
             "the region files cannot be used",
             "polygons in a stated CRS, each with one id, a name and a country",
             "\n    ".join(["", *problems]),
-            "mend the files, or `regions:` in the configuration",
+            "correct the files, or `regions:` in the configuration",
         )
 
 
@@ -137,21 +158,23 @@ def _doubled(values: pd.Series[Any]) -> list[str]:
 
 
 def _read_source(source: RegionSource, problems: list[str], notes: list[Note]) -> pd.DataFrame | None:
-    """One file as region_id, region_name, country, geometry (degrees), or None with problems added."""
-    told = len(problems)
+    """Return region_id, region_name, country, geometry (degrees) of one file, or None with problems added."""
+    found: list[str] = []
+    table = None
+    frame = _open(source, found)
+    if frame is not None:
+        frame = _filter(frame, source, found)
+        if frame.empty and not found:
+            found.append("no features" + (" that `where` keeps" if source.where else ""))
+        if not found:
+            table = _table(frame, source, found, notes)
+    problems += [f"{source.path}: {text}" for text in found]
+    return None if found else table
 
-    def tell(text: str) -> None:
-        problems.append(f"{source.path}: {text}")
 
-    frame = _open(source, tell)
-    if frame is None:
-        return None
-    frame = _filter(frame, source, tell)
-    if len(problems) > told:
-        return None
-    if frame.empty:
-        tell("no features" + (" that `where` keeps" if source.where else ""))
-        return None
+def _table(
+    frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str], notes: list[Note]
+) -> pd.DataFrame:
     parts = pd.DataFrame({column: _texts(frame[column]) for column in source.id})
     ids = parts.agg("".join, axis=1)
     table = pd.DataFrame(
@@ -161,56 +184,53 @@ def _read_source(source: RegionSource, problems: list[str], notes: list[Note]) -
             "country": _texts(frame[source.country]) if source.country else source.country_code,
         }
     )
-    _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), tell)
-    table["geometry"] = _polygons(
-        frame,
-        table["region_id"],
-        tell,
-        lambda ids: notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=ids)),
-    )
-    return table if len(problems) == told else None
+    _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), problems)
+    shapes, invalid = _polygons(frame, table["region_id"], problems)
+    if invalid:
+        notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=invalid))
+    return table.assign(geometry=shapes)
 
 
-def _open(source: RegionSource, tell: Any) -> gpd.GeoDataFrame | None:
+def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
     if not source.path.exists():
-        tell("no such file")
+        problems.append("no such file")
         return None
     try:
         layers = [name for name, kind in pyogrio.list_layers(source.path) if kind is not None]
         if source.layer is None and len(layers) != 1:
-            tell(f"has the layers {_listed(layers)}; say which one with `layer:`")
+            problems.append(f"has the layers {_listed(layers)}; name one of them with `layer:`")
             return None
         if source.layer is not None and source.layer not in layers:
-            tell(f"has no layer {source.layer!r}, only {_listed(layers)}")
+            problems.append(f"has no layer {source.layer!r}, only {_listed(layers)}")
             return None
         frame = pyogrio.read_dataframe(source.path, layer=source.layer or layers[0])
     except DataSourceError as err:
-        tell(f"cannot be read as a vector file: {err}")
+        problems.append(f"cannot be read as a vector file: {err}")
         return None
     if frame.crs is None:
-        tell("does not say its CRS; write it into the file")
+        problems.append("has no CRS; write it into the file")
     there = [str(c) for c in frame.columns if c != "geometry"]
     wanted = [*source.id, source.name, *filter(None, [source.country]), *source.where]
     missing = [c for c in dict.fromkeys(wanted) if c not in there]
     if missing:
-        tell(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
-    return None if missing or frame.crs is None else frame
+        problems.append(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
+    return None if problems else frame
 
 
-def _filter(frame: gpd.GeoDataFrame, source: RegionSource, tell: Any) -> gpd.GeoDataFrame:
-    """The rows that `where` keeps; a value that no row has is a problem: it may be a misspelling."""
+def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame:
+    """Return the rows that `where` keeps; a value that no row has is a problem: it may be a misspelling."""
     keep = np.ones(len(frame), dtype=bool)
     for column, values in source.where.items():
         texts = _texts(frame[column])
         absent = [v for v in values if v not in set(texts)]
         if absent:
-            tell(f"`where`: no row has {_listed(absent)} in {column!r}")
+            problems.append(f"`where`: no row has {_listed(absent)} in {column!r}")
         keep &= texts.isin(values).to_numpy()
     return frame[keep].reset_index(drop=True)
 
 
 def _texts(values: pd.Series[Any]) -> pd.Series[str]:
-    """Values as text; null becomes "", and a whole number stored as a float loses its '.0'."""
+    """Return values as text; null becomes "", and a whole number stored as a float loses its '.0'."""
 
     def text(value: Any) -> str:
         if pd.isna(value):
@@ -220,47 +240,50 @@ def _texts(values: pd.Series[Any]) -> pd.Series[str]:
     return values.map(text).astype(object)
 
 
-def _check_texts(table: pd.DataFrame, tell: Any) -> None:
+def _check_texts(table: pd.DataFrame, problems: list[str]) -> None:
     for column, word in (("region_id", "id"), ("region_name", "name"), ("country", "country")):
         rows = (np.flatnonzero(table[column].str.strip() == "") + 1).tolist()
         if rows:
-            tell(f"no {word} in feature {_listed(rows)}")
+            problems.append(f"no {word} in feature {_listed(rows)}")
     ids = table["region_id"]
     doubled = _doubled(ids[ids.str.strip() != ""])
     if doubled:
-        tell(f"ids used more than once: {_listed(doubled)}; dissolve them, or choose another column")
+        problems.append(
+            f"ids used more than once: {_listed(doubled)}; dissolve them, or choose another column"
+        )
 
 
-def _polygons(frame: gpd.GeoDataFrame, ids: pd.Series[str], tell: Any, note: Any) -> NDArray[np.object_]:
-    """(n,) valid polygons in degrees."""
+def _polygons(
+    frame: gpd.GeoDataFrame, ids: pd.Series[str], problems: list[str]
+) -> tuple[NDArray[np.object_], list[str]]:
+    """Return (n,) valid polygons in degrees, and the ids of those that were made valid."""
     shapes: NDArray[np.object_] = shapely.force_2d(frame.geometry.to_numpy())
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     other = ~empty & ~np.isin(shapely.get_type_id(shapes), (3, 6))
     if empty.any():
-        tell(f"no geometry in region {_listed(ids[empty])}")
+        problems.append(f"no geometry in region {_listed(ids[empty])}")
     if other.any():
         kinds = sorted({g.geom_type for g in shapes[other]})
-        tell(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
+        problems.append(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
     if (empty | other).any():
-        return shapes
-    invalid = ~shapely.is_valid(shapes)
-    if invalid.any():
-        note(_first(ids[invalid]))
+        return shapes, []
+    invalid = ids[~shapely.is_valid(shapes)].tolist()
     shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
-    if flat.any():
-        tell(f"polygon without area: region {_listed(ids[flat])}")
-        return shapes
     west, south, east, north = shapely.bounds(shapes).T
     astray = ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
-    if astray.any():
-        tell(f"coordinates that are not on the Earth in {frame.crs.name!r}: region {_listed(ids[astray])}")
-        return shapes
-    return np.array([_valid(g) for g in shapes], dtype=object)
+    if flat.any():
+        problems.append(f"polygon without area: region {_listed(ids[flat])}")
+    elif astray.any():
+        words = f"coordinates that are not on the Earth in {frame.crs.name!r}"
+        problems.append(f"{words}: region {_listed(ids[astray])}")
+    else:
+        shapes = np.array([_valid(g) for g in shapes], dtype=object)
+    return shapes, invalid
 
 
 def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
-    """In EPSG:4326; straight edges of a projected CRS are cut every 200 m so that they stay straight."""
+    """Return it in EPSG:4326; straight edges of a projected CRS are cut every 200 m so that they stay straight."""
     if crs.to_epsg() == 4326:
         return geometry
     step = _EDGE_M / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
@@ -268,10 +291,10 @@ def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
 
 
 def _valid(geometry: BaseGeometry) -> BaseGeometry:
-    """The same ground as a valid polygon, rings in canonical order.
+    """Return the same ground as a valid polygon, rings in canonical order.
 
     Both matter: geodesic areas add rings by their direction, and cutting the edges of an invalid polygon
-    loses parts of it (GEOS mends the result with buffer(0)).
+    loses parts of it (GEOS repairs the result with buffer(0)).
     """
     if not shapely.is_valid(geometry):
         geometry = shapely.make_valid(geometry)
@@ -282,7 +305,7 @@ def _valid(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """(n,) each polygon less all polygons before it."""
+    """Return (n,) each polygon less all polygons before it."""
     later, earlier = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     crossing = (earlier < later) & ~shapely.touches(shapes[later], shapes[earlier])
     exclusive = shapes.copy()
@@ -290,15 +313,6 @@ def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
         before = shapely.union_all(shapes[earlier[crossing & (later == i)]])
         exclusive[i] = _valid(shapely.difference(shapes[i], before))
     return exclusive
-
-
-def _owning_nothing(table: pd.DataFrame) -> list[str]:
-    covered = table.loc[table["exclusive_ha"] == 0, "region_id"]
-    return (
-        [f"wholly inside regions that come before: {_listed(covered)}; change the order"]
-        if len(covered)
-        else []
-    )
 
 
 def _digest(table: pd.DataFrame, shapes: NDArray[np.object_], rules: list[Any]) -> str:

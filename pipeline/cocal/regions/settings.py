@@ -1,4 +1,4 @@
-"""What the user states about regions."""
+"""Settings of region files."""
 
 from __future__ import annotations
 

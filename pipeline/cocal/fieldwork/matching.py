@@ -1,4 +1,4 @@
-"""Records + regions + map -> one row per record: what the map says where the record was taken."""
+"""Records + regions + map -> one row per record: the map's class where the record was taken."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def match(
     settings: MatchSettings,
     resolution: int,
 ) -> pd.DataFrame:
-    """One row per record, in their order, with what the map says on its ground.
+    """Return one row per record, in their order, with the map's class on its ground.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def match(
     scheme
         Scheme that made the map and the records.
     settings
-        The ground that a record speaks of, and the share that the map's class must exceed there.
+        The ground of a record, and the share that the map's class must exceed there.
     resolution
         Pixel side of the map, m.
 
@@ -65,7 +65,7 @@ def match(
     DataFrame
         record_id, sample_id, region_id (that of the design where the record states it, else that of its
         position; null outside), located_in (region by position), stratum, map_class (null unless the map
-        tells), map_share (of the record's ground that the most frequent code has), reference_class,
+        has one there), map_share (of the record's ground that the most frequent code has), reference_class,
         second_class, inclusion_probability, role, why_not, split and status, one of `STATUSES`. A record
         lies in the UTM zone that owns its pixel (`cocal.grid.pixel_zones`), or that of an inner point of its plot.
 
@@ -87,7 +87,7 @@ def match(
         shapes = np.array([project(s, 4326, epsg) for s in records.geometry[here]], dtype=object)
         ground = footprints(shapes, accuracy[here], settings, resolution=resolution)
         code[here], share[here] = _vote(ground, lookup(epsg, ground.x, ground.y), len(shapes), settings)
-    located = _pick(regions.table["region_id"], owner)
+    located = _values_or_null(regions.table["region_id"], owner)
     stated = records["region_id"].reset_index(drop=True).astype("string")
     _check_regions(stated, regions)
     region = stated.fillna(located)
@@ -122,12 +122,12 @@ def match(
 
 
 def status_counts(matched: pd.DataFrame) -> dict[str, int]:
-    """Number of records of each status, all statuses named; together they are all records."""
+    """Return the number of records of each status; together they are all records."""
     return {status: int((matched["status"] == status).sum()) for status in STATUSES}
 
 
 def recorded_hectares(records: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """(n,) area on the ellipsoid of each record's plot, hectares; NaN for a point."""
+    """Return (n,) the area on the ellipsoid of each record's plot, ha; NaN for a point."""
     plots = (shape if shapely.get_dimensions(shape) == 2 else None for shape in records.geometry)
     return np.array([np.nan if plot is None else geodesic_hectares(plot) for plot in plots], dtype=np.float64)
 
@@ -135,7 +135,7 @@ def recorded_hectares(records: gpd.GeoDataFrame) -> NDArray[np.float64]:
 def _vote(
     ground: Footprints, codes: NDArray[np.uint8], n: int, settings: MatchSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The code with most of each record's ground and its share; uncertain where that is no majority."""
+    """Return the code with most of each record's ground and its share; uncertain where that is no majority."""
     votes = np.zeros((n, 256))
     np.add.at(votes, (ground.record, codes), ground.shared_m2)
     total = votes.sum(axis=1)
@@ -152,12 +152,12 @@ def _check_regions(stated: pd.Series, regions: Regions) -> None:
             "the records state regions that the run does not have",
             "region ids of `regions:`",
             listed(unknown, repr),
-            "mend the column that `records.columns.region_id` names, or leave that key out",
+            "correct the column that `records.columns.region_id` names, or leave that key out",
         )
 
 
-def _pick(values: pd.Series, index: NDArray[np.int32]) -> pd.Series:
-    """Values by position; null where the index is -1."""
+def _values_or_null(values: pd.Series, index: NDArray[np.int32]) -> pd.Series:
+    """Return values by position; null where the index is -1."""
     return pd.Series(pd.array([values.iloc[i] if i >= 0 else pd.NA for i in index], dtype="string"))
 
 
