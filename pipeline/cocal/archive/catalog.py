@@ -19,7 +19,7 @@ from cocal.content import digest
 from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
-from cocal.store import LocalStore, Manifest, sweep_temporaries, write_json
+from cocal.store import MANIFEST, LocalStore, Manifest, sweep_temporaries, write_json
 
 COLLECTION = "scenes"
 SIMULATED = "cocal:simulated"
@@ -162,7 +162,7 @@ def read_scene(folder: Path) -> Scene | None:
     SceneReadError
         A file is missing or its size changed. (Content is checked where pixels are read.)
     """
-    manifest = Manifest.read(folder / "manifest.json")
+    manifest = Manifest.read(folder / MANIFEST)
     if manifest is None:
         return None
     lacking = manifest.lacking(folder)
@@ -211,7 +211,7 @@ def list_scenes(archive: str | Path) -> list[Scene]:
             "nothing there",
             "run `cocal import` first, or correct `archive:` in the configuration",
         )
-    found = (read_scene(path.parent) for path in sorted(home.glob("*/manifest.json")))
+    found = (read_scene(path.parent) for path in sorted(home.glob(f"*/{MANIFEST}")))
     return sorted((s for s in found if s is not None), key=lambda s: (s.acquired, s.id))
 
 
@@ -226,7 +226,7 @@ def check_unchanged(scenes: Iterable[Scene]) -> None:
     changed = []
     for scene in scenes:
         folder = next(iter(scene.bands.values())).path.parent
-        manifest = Manifest.read(folder / "manifest.json")
+        manifest = Manifest.read(folder / MANIFEST)
         if manifest is None or manifest.address != scene.address:
             changed.append(scene.id)
     if changed:

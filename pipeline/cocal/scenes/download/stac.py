@@ -177,32 +177,29 @@ class StacApi:
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
         """A pixel is taken from the first granule in which every band has data there."""
         shape = request.window.shape
-        bands = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
+        out: dict[str, NDArray[Any]] = {band: np.zeros(shape, dtype=np.uint16) for band in LAND_BANDS}
         scl, cloud = np.zeros(shape, dtype=np.uint8), np.full(shape, 255, dtype=np.uint8)
         empty = np.ones(shape, dtype=bool)
-        offsets: dict[str, tuple[float, str]] = {}
+        offsets: dict[str, float] = {}
+        sources: dict[str, str] = {}
         for granule in request.granules:
             if not empty.any():
                 break
-            offset, offset_source = self._offset(granule)
+            offset, source = self._offset(granule)
             values = self._granule(request, granule, gate)
-            check_radiometry(f"{request.unit} ({granule.id})", {b: values[b] for b in LAND_BANDS}, offset)
-            taken = empty & np.all([values[b] != 0 for b in LAND_BANDS], axis=0)
+            dn = {band: values[band] for band in LAND_BANDS}
+            check_radiometry(f"{request.unit} ({granule.id})", dn, offset)
+            taken = empty & np.all([band != 0 for band in dn.values()], axis=0)
             if not taken.any():
                 continue
-            for band, out in bands.items():
-                stored = stored_reflectance(values[band], 0, offset=offset, scale=QUANTIFICATION)
-                out[taken] = stored[taken]
-            scl[taken] = values["scl"][taken]
-            if "cloud_probability" in values:
-                cloud[taken] = values["cloud_probability"][taken]
+            for band, plane in out.items():
+                stored = stored_reflectance(dn[band], 0, offset=offset, scale=QUANTIFICATION)
+                np.copyto(plane, stored, where=taken)
+            np.copyto(scl, values["scl"], where=taken)
+            np.copyto(cloud, values.get("cloud_probability", cloud), where=taken)
             empty &= ~taken
-            offsets[granule.id] = offset, offset_source
-        properties = {
-            "cocal:offset_applied": {name: offset for name, (offset, _) in offsets.items()},
-            "cocal:offset_source": {name: source for name, (_, source) in offsets.items()},
-        }
-        return Pixels(bands, scl, cloud), properties
+            offsets[granule.id], sources[granule.id] = offset, source
+        return Pixels(out, scl, cloud), {"cocal:offset_applied": offsets, "cocal:offset_source": sources}
 
     def _offset(self, granule: Granule) -> tuple[float, str]:
         try:
