@@ -26,7 +26,7 @@ __all__ = [
     "read_samples", "read_scenes", "read_scheme", "sample_pixels", "save_model", "series_features", "train",
 ]  # fmt: skip
 __dir__ = __all__.copy
-_ROOMS = {
+_MODULES = {
     "archive": "list_scenes read_scenes", "config": "read_config", "contracts": "Period",
     "run.stages.imports": "import_scenes",
     "classify": "check_model load_model read_samples sample_pixels save_model train",
@@ -39,7 +39,7 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("cocal")
-    for room, names in _ROOMS.items():
+    for module, names in _MODULES.items():
         if name in names.split():
-            return getattr(import_module(f"cocal.{room}"), name)
+            return getattr(import_module(f"cocal.{module}"), name)
     raise AttributeError(f"module 'cocal' has no attribute {name!r}")

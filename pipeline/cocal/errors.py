@@ -1,20 +1,7 @@
-"""The exception tree.
+"""The exceptions of cocal. A command ends with the exit code of the exception: 2 for UsageError, else 1.
 
-    CocalError                   exit code 1
-    |- UsageError                exit code 2: input or options of the user cannot be used
-    |  |- ConfigError            the YAML file; all problems at once
-    |  |- InputError             a file, table or raster of the user is missing or unusable
-    |  |- OffsetError            the radiometric offset is unknown, or the data contradict it
-    |  `- ModelMismatchError     the model was made for other features, scheme or contract
-    |- ContractError             a Dataset or table between two stages breaks its contract
-    |- SceneReadError            a raster of the archive cannot be read
-    |- DownloadError             one tile-date could not be fetched: it stays unobserved, the next run retries
-    |  `- SceneRefusedError      a fetched scene contradicts its metadata
-    |- DownloadStoppedError      fetching must end: budget, quota, credentials, disk, a service that is down
-    |- CodeError                 the code of a unit uses a form that cannot be followed in the source text
-    `- WorkFailedError           part of the work failed; the rest is done and kept
-
-Warnings: CocalWarning is the base class of all.
+UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. Others: ContractError, SceneReadError,
+DownloadError with SceneRefusedError, DownloadStoppedError, WorkFailedError. All warnings are CocalWarning.
 """
 
 from __future__ import annotations
@@ -33,15 +20,8 @@ class CocalError(Exception):
         self.what, self.expected, self.found, self.remedy = what, expected, found, remedy
 
     def __str__(self) -> str:
-        lines = [self.what]
-        for label, text in (
-            ("expected", self.expected),
-            ("found", self.found),
-            ("fix", self.remedy),
-        ):
-            if text:
-                lines.append(f"  {label}: {text}")
-        return "\n".join(lines)
+        parts = {"expected": self.expected, "found": self.found, "fix": self.remedy}
+        return "\n".join([self.what, *(f"  {label}: {text}" for label, text in parts.items() if text)])
 
 
 class UsageError(CocalError):
@@ -51,7 +31,7 @@ class UsageError(CocalError):
 
 
 class ConfigError(UsageError):
-    """The configuration has problems; all of them are listed."""
+    """The configuration has problems; all are listed."""
 
 
 class InputError(UsageError):
@@ -63,7 +43,7 @@ class OffsetError(UsageError):
 
 
 class ModelMismatchError(UsageError):
-    """A model does not fit the features, class scheme or contract of this run."""
+    """A model was made for other features, another class scheme or contract."""
 
 
 class CodeError(CocalError):
@@ -87,7 +67,7 @@ class SceneRefusedError(DownloadError):
 
 
 class DownloadStoppedError(CocalError):
-    """Fetching must end; what is committed is kept and the next run continues from there."""
+    """Fetching must end (budget, quota, credentials, disk, service); the next run continues from there."""
 
 
 class WorkFailedError(CocalError):
