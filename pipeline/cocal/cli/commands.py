@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.console import Format, log_to_stderr, say
+from cocal.cli.console import Format, log_to_stderr, print_content
 from cocal.errors import UsageError
 
 record_app = typer.Typer(
@@ -114,7 +114,7 @@ def simulate(
         ) from err
     with ProgressBars() as bars:
         write_landscape(out, settings, workers=workers or os.cpu_count() or 1, tell=bars.update)
-    say(f"SIMULATED landscape in {out}")
+    print_content(f"SIMULATED landscape in {out}")
 
 
 @record_app.command()
@@ -156,7 +156,7 @@ def list_(folder: Models = HERE) -> None:
     from cocal.classify.collection import list_models
     from cocal.cli.model_tables import models_table
 
-    say(models_table(list_models(folder)))
+    print_content(models_table(list_models(folder)))
 
 
 @model_app.command()
@@ -167,7 +167,7 @@ def show(model: Annotated[str, typer.Argument(help="id, or folder")], folder: Mo
     from cocal.cli.model_tables import card_tables
 
     for table in card_tables(load_model(find_model(model, folder)).card):
-        say(table)
+        print_content(table)
 
 
 @model_app.command()
@@ -184,7 +184,7 @@ def verify(
 
     folders = [find_model(m, folder) for m in model] if model else [f.folder for f in list_models(folder)]
     verdicts = verify_models(folders)
-    say("\n".join(verdict_lines(verdicts)) or f"no model in {folder}")
+    print_content("\n".join(verdict_lines(verdicts)) or f"no model in {folder}")
     if any(v.refusal for v in verdicts):
         raise typer.Exit(1)
 
@@ -196,4 +196,4 @@ def keep(
     """Verify a trained model of a run and copy it to models/<id>/."""
     from cocal.classify.collection import keep_model
 
-    say(str(keep_model(model, folder)))
+    print_content(str(keep_model(model, folder)))

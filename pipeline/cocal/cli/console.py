@@ -1,4 +1,4 @@
-"""What the commands share: options, the log, printing."""
+"""Shared by the commands: options, the log, printing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def log_to_stderr(verbose: bool) -> None:
     logging.getLogger("cocal").setLevel(level)
 
 
-def say(content: Any) -> None:
+def print_content(content: Any) -> None:
     """Print a text or a table at the width of the terminal, or 140 columns if stdout is not a terminal."""
     from rich.console import Console
 

@@ -17,7 +17,7 @@ from cocal.cli.console import (
     Verbose,
     Workers,
     log_to_stderr,
-    say,
+    print_content,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def train(
     log_to_stderr(verbose)
     folder, card = train_series(settings)
     for table in score_tables(tables(card.validation), simulated=card.simulated):
-        say(table)
-    say(f"model {card.id} ({card.estimator}, {len(card.features)} features): {folder}")
+        print_content(table)
+    print_content(f"model {card.id} ({card.estimator}, {len(card.features)} features): {folder}")
 
 
 def download(
@@ -93,14 +93,14 @@ def download(
     log_to_stderr(verbose)
     settings = read_config(config)
     months = estimate_download(settings)
-    say(download_table(months, settings, spent_this_month(settings)))
+    print_content(download_table(months, settings, spent_this_month(settings)))
 
 
 def warm() -> None:
     """Compile the kernels, once per installation; otherwise the first run does it."""
     from cocal.run.worker.warm import warm as compile_kernels
 
-    say(f"kernels ready after {compile_kernels():.1f} s")
+    print_content(f"kernels ready after {compile_kernels():.1f} s")
 
 
 def plan(config: Config) -> None:
@@ -109,7 +109,7 @@ def plan(config: Config) -> None:
     from cocal.config import read_config
     from cocal.run import plan as plan_run
 
-    say(plan_table(plan_run(read_config(config))))
+    print_content(plan_table(plan_run(read_config(config))))
 
 
 def _run(
@@ -143,13 +143,13 @@ def _print_summary(result: RunSummary) -> None:
     from cocal.cli.display import design_table, hectares_table, score_tables
 
     for table in score_tables(result.scores, simulated=result.simulated):
-        say(table)
+        print_content(table)
     if result.design is not None:
-        say(design_table(result))
+        print_content(design_table(result))
     if result.areas is not None:
-        say(hectares_table(result))
+        print_content(hectares_table(result))
     for unit, reason in result.failures:
         print(f"failed {unit}: {reason}", file=sys.stderr)  # noqa: T201 - the command's own output
-    say(f"{result.name}: {result.summary}")
+    print_content(f"{result.name}: {result.summary}")
     if result.page:
-        say(f"page: {result.page}")
+        print_content(f"page: {result.page}")

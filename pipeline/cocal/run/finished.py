@@ -24,7 +24,8 @@ from cocal.store import LocalStore, Manifest
 
 RUN_AGAIN = "run `cocal run` with the configuration again: it makes only what is missing"
 _SHOWN = (
-    "region_name", "country", "period", "mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
+    "region_name", "country", "period", "mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha",
+    "observed_fraction",
     "notes",
 )  # fmt: skip
 
@@ -37,7 +38,7 @@ class FinishedRun:
 
     Examples
     --------
-    See docs/api.md: `run = cocal.open_run(run_folder)`, a `cocal.FinishedRun`; `run.hectares()`, `run.table("comparison")`.
+    See docs/api.md: `run = cocal.open_run(run_folder)`, a `cocal.FinishedRun`; `run.hectares()`.
     """
 
     folder: Path
@@ -55,7 +56,8 @@ class FinishedRun:
             facts: Mapping[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
             raise InputError(
-                f"{self.folder} is not the folder of a run", "a folder with run.json, such as runs/demo", str(err),
+                f"{self.folder} is not the folder of a run", "a folder with run.json, such as runs/demo",
+                str(err),
                 "name the folder that `cocal run` printed, or the configuration",
             ) from err  # fmt: skip
         return facts
@@ -137,7 +139,8 @@ class FinishedRun:
         lacking = manifest.lacking(self.folder)
         if lacking:
             raise InputError(
-                f"files of the run in {self.folder} are missing or altered", "as committed", ", ".join(lacking),
+                f"files of the run in {self.folder} are missing or altered", "as committed",
+                ", ".join(lacking),
                 RUN_AGAIN,
             )  # fmt: skip
         return manifest

@@ -1,8 +1,8 @@
-"""One pixel's year: its indices on clear dates, beside what the map's pixels of a class show around it.
+"""The year of one pixel: its indices on clear dates, beside those of the classes around it.
 
-The class's usual curve is that of the pixels which the map of the same period gives that class, within 640 m: on each date the
-median and the middle four fifths of those that were clear. They share the pixel's dates, air and altitude, so what differs is the
-cover. It is a comparison with the map, not with the ground; the page says so.
+The curve of a class is the median, and the 10th and 90th percentile, of the clear pixels within 640 m that
+the map of the same period assigns to the class. They share the pixel's dates, air and altitude, so the
+difference is the cover. This compares with the map, not with the ground; the page states so.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from cocal.run.finished import MapInputs
 from cocal.serve.runs import ShownRun
 
 REACH_PX = 64
-"""Pixels around the one asked for that a class's curve is made of."""
+"""Distance to which pixels contribute to the curve of a class."""
 
 LEAST_PIXELS = 5
-"""Fewer clear pixels of a class on a date say nothing of what is usual."""
+"""A class with fewer clear pixels on a date has no value there."""
 
 _SCALE = np.float32(10_000)
 
@@ -64,7 +64,7 @@ def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) ->
 
 
 def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
-    """What the map says of the pixel, and its year beside the classes around it."""
+    """Class, probability and clear dates of the pixel on the map, and its year (`pixel_year`)."""
     code, probability, looks = (
         int(read_raster(pixel.folder / name, pixel.window, pixel.window.resolution, dtype)[0, 0])
         for name, dtype in ((CLASS_TIF, "uint8"), (PROBABILITY_TIF, "uint16"), (N_CLEAR_TIF, "uint16"))
@@ -81,7 +81,7 @@ def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, 
 
 
 def pixel_year(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
-    """Dates, and per index the pixel's values and the classes' curves on them; null = not clear, too few."""
+    """Dates, and per index the values of the pixel and the curves of classes; None: not clear, or too few."""
     inputs = MapInputs.read(pixel.folder)
     settings = inputs.index
     around = pixel.window.expanded(REACH_PX)
@@ -108,7 +108,7 @@ def pixel_year(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, A
 
 
 def index_names(settings: FeatureSettings) -> list[str]:
-    """The indices that the run's features are made of."""
+    """The indices among the feature variables."""
     return [name for name in settings.variables if name in INDICES]
 
 
@@ -158,7 +158,8 @@ def _scenes(archive: Path, digests: Mapping[str, str]) -> list[Scene]:
     found = [s for s in read if s is not None and s.digest == digests[s.id]]
     if len(found) < len(digests):
         raise SceneReadError(
-            "scenes of the map are no longer in the archive", f"{len(digests)} scenes", f"{len(found)} of them",
+            "scenes of the map are no longer in the archive", f"{len(digests)} scenes",
+            f"{len(found)} of them",
             "import them again",
         )  # fmt: skip
     return found

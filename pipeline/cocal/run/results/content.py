@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,10 +17,11 @@ from cocal.report import (
     ReportContent,
     Reproduce,
 )
+from cocal.run.finished import FinishedRun
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.results.pictures import restricted_overview
 from cocal.run.state import Run
-from cocal.run.tables import read_given_csv, read_own_csv, truth_table
+from cocal.run.tables import read_given_csv, truth_table
 from cocal.store import library_versions, sha256_file
 
 _CARD = (
@@ -33,8 +33,8 @@ _CARD = (
 def report_content(run: Run) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
     root, config = run.store.root, run.config
-    records = root / "records.csv"
-    matched = read_own_csv(records) if config.records and records.exists() else None
+    made = FinishedRun(root)
+    matched = made.optional_table("records") if config.records else None
     estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8"))
     last = run.periods[-1]
     card = json.loads((run.require_model() / "card.json").read_text(encoding="utf-8"))
@@ -45,9 +45,9 @@ def report_content(run: Run) -> ReportContent:
         run_name=config.name,
         periods=tuple(run.periods),
         scheme=run.base.scheme,
-        areas=pd.read_parquet(root / "hectares.parquet"),
-        region_areas=read_own_csv(root / "regions.csv"),
-        countries=read_own_csv(root / "countries.csv").fillna({"interval": "", "estimator": "", "notes": ""}),
+        areas=made.areas,
+        region_areas=made.table("regions"),
+        countries=made.table("countries").fillna({"interval": "", "estimator": "", "notes": ""}),
         comparison=pd.read_parquet(root / "comparison.parquet"),
         truth=truth_table(run),
         model_card={key: card[key] for key in _CARD},
@@ -58,13 +58,13 @@ def report_content(run: Run) -> ReportContent:
         reproduce=reproduce(run),
         simulated=run.simulated,
         notes=_notes(run),
-        caveats=_table(root, "caveats"),
+        caveats=made.optional_table("caveats"),
         observers=estimates.get(last.name, {}).get("observers") or None,
-        groups=_table(root, "groups"),
-        change=_table(root, "change"),
-        legal=_table(root, "legal"),
-        eradication=_table(root, "eradication"),
-        applicability=_table(root, "applicability"),
+        groups=made.optional_table("groups"),
+        change=made.optional_table("change"),
+        legal=made.optional_table("legal"),
+        eradication=made.optional_table("eradication"),
+        applicability=made.optional_table("applicability"),
         minimum_unit=run.minimum_unit,
         official=official_series(run),
         calibration=_calibration(weighted, points, run.base.scheme.target),
@@ -74,11 +74,6 @@ def report_content(run: Run) -> ReportContent:
 def _notes(run: Run) -> tuple[dict[str, str], ...]:
     """The notes on the regions in both languages."""
     return tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.base.regions.notes)
-
-
-def _table(root: Path, name: str) -> pd.DataFrame | None:
-    path = root / f"{name}.csv"
-    return read_own_csv(path) if path.exists() else None
 
 
 def _calibration(
