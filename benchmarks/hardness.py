@@ -33,13 +33,13 @@ from cocal.simulate.land.mosaic import SAMPLES, class_codes, counts, majority
 from cocal.simulate.land.places import PLACES, region_table
 from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.noise import uniform
+from cocal.simulate.output import write_vector
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.sensor.exposure import Ground, expose, ground
 from cocal.simulate.sensor.passes import acquisition_days
 from cocal.simulate.sensor.scenes import blocks
 from cocal.simulate.sensor.sky import sky_of
 from cocal.simulate.settings import reference_day
-from cocal.simulate.vectors import write_vector
 
 DEMO = Path(__file__).parents[1] / "configs" / "demo.yaml"
 SEEDS, FIRST_YEAR = (7, 8, 9, 10, 11), 2020

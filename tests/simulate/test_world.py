@@ -60,7 +60,7 @@ def contents(folder: Path) -> dict[str, object]:
 
 def test_the_same_seed_gives_the_same_bytes_with_two_workers(world: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    simulate(tmp_path, SETTINGS, workers=2, tell=lambda *step: told.append(step))
+    simulate(tmp_path, SETTINGS, workers=2, report=lambda *step: told.append(step))
     assert contents(tmp_path) == contents(world)
     assert {"regions.gpkg", "training.gpkg", "records.csv", "dem.tif", "zones.gpkg"} <= set(contents(world))
     assert told[-1] == ("scenes", 14, 14)

@@ -113,7 +113,7 @@ def simulate(
             "this landscape cannot be made", "", str(err), "choose other options, see `cocal simulate --help`"
         ) from err
     with ProgressBars() as bars:
-        write_landscape(out, settings, workers=workers or os.cpu_count() or 1, tell=bars.update)
+        write_landscape(out, settings, workers=workers or os.cpu_count() or 1, report=bars.update)
     print_content(f"SIMULATED landscape in {out}")
 
 

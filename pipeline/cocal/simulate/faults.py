@@ -36,7 +36,7 @@ from cocal.simulate.crews import (
     records_area,
     sound_records,
 )  # fmt: skip
-from cocal.simulate.vectors import write_vector
+from cocal.simulate.output import write_vector
 
 Array = NDArray[np.float64]
 

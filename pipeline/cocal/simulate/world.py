@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
 
@@ -24,26 +24,24 @@ from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import parent_table, region_table, zone_table
+from cocal.simulate.output import TAGS, in_order, no_cache, write_vector
 from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
-from cocal.simulate.vectors import TAGS, no_cache, write_vector
-from cocal.simulate.workers import in_order
 from cocal.store import atomic_path, write_json
 
 RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/coca_percent": "uint8"}
 
 SUMS = ("truth", "coca", "cover", "found", "stratum_units", "stratum_pixels")
-"""What of a survey adds up over blocks."""
+"""Fields of a survey that are summed over blocks."""
 
-Tell = Callable[[str, int, int], None]
-
-
-def say_nothing(what: str, done: int, whole: int) -> None:
-    """Tell nobody of the progress."""
+Report = Callable[[str, int, int], None]
+"""Called with the name of a step, how many of its parts are done, and how many there are."""
 
 
-def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: Tell = say_nothing) -> None:
-    """Write the invented border below `out`; the same settings give the same bytes, whatever `workers` is.
+def simulate(
+    out: Path, settings: SimulateSettings, *, workers: int = 1, report: Report = lambda *_: None
+) -> None:
+    """Write the invented border below `out`; the same settings give the same bytes for any number of `workers`.
 
     - `archive/`: scenes/1, the acquisitions of the last year, each item with `cocal:simulated`
     - `regions.gpkg`: districts: region_id, name, country, province, department (EPSG:4326); `provinces.gpkg`,
@@ -51,13 +49,11 @@ def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: T
     - `zones.gpkg`: zone_id, name, kind (authorised, protected), country, limit_ha
     - `training.gpkg`: sample_id, class, source (EPSG:4326)
     - `records.csv`, `strata.csv`, `strata.tif`: a stratified random sample of pixels and its design
-    - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, on a ground of their own
-    - `official.csv`, `eradication.csv`: what offices published, year by year
+    - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, in an area of their own
+    - `official.csv`, `eradication.csv`: published figures, year by year
     - `dem.tif`: heights, m
-    - `truth.csv`: hectares per region and class; `truth/`: rasters and tables of what is so
-    - `SIMULATED.json`: that all of this is invented, and the settings
-
-    `tell` is called with what is done, how much of it, and how much there is.
+    - `truth.csv`: hectares per region and class; `truth/`: rasters and tables of the truth
+    - `SIMULATED.json`: a notice that all of this is invented, and the settings
     """
     out.mkdir(parents=True, exist_ok=True)
     write_json(
@@ -71,10 +67,10 @@ def simulate(out: Path, settings: SimulateSettings, *, workers: int = 1, tell: T
         },
     )
     regions = _write_places(out, settings)
-    surveys = _survey_all(out, settings, regions, workers, tell)
+    surveys = _survey_all(out, settings, regions, workers, report)
     _write_tables(out, reduce(partial(_joined, settings), surveys), settings)
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
-    write_archive(out / "archive", settings, workers, lambda done, whole: tell("scenes", done, whole))
+    write_archive(out / "archive", settings, workers, partial(report, "scenes"))
 
 
 def _write_places(out: Path, settings: SimulateSettings) -> Regions:
@@ -87,34 +83,23 @@ def _write_places(out: Path, settings: SimulateSettings) -> Regions:
     return read_regions(RegionSettings(sources=(source,), sliver_m=0))
 
 
-@dataclass(frozen=True)
-class _Block:
-    """One block to be surveyed."""
-
-    window: Window
-    settings: SimulateSettings
-    regions: Regions
-
-
-def _survey(task: _Block) -> Surveyed:
-    terrain, block = task.settings.terrain, task.window
+def _survey(settings: SimulateSettings, regions: Regions, block: Window) -> Surveyed:
+    """The survey of one block, its tables cut to the places that can be chosen."""
+    terrain = settings.terrain
     here = land(terrain, block.expanded(HALO_PX))
-    part = survey(
-        here, terrain, block, owned(task.regions, block), task.settings.history, task.settings.sample_sizes
-    )
-    scene = shapely.box(*task.settings.window.bounds)
-    inside = part.training[shapely.within(part.training["geometry"], scene)]
+    part = survey(here, terrain, block, owned(regions, block), settings.history, settings.sample_sizes)
+    inside = part.training[shapely.within(part.training["geometry"], shapely.box(*settings.window.bounds))]
     return replace(
         part,
-        training=lowest([inside], "class", _most(task.settings)),
+        training=lowest([inside], "class", _most(settings)),
         missions=lowest([part.missions], "coca", MISSIONS),
     )
 
 
 def _survey_all(
-    out: Path, settings: SimulateSettings, regions: Regions, workers: int, tell: Tell
+    out: Path, settings: SimulateSettings, regions: Regions, workers: int, report: Report
 ) -> Iterator[Surveyed]:
-    """Survey block by block, writing the rasters."""
+    """The survey of each block, after its rasters are written."""
     window = settings.window
     whole = blocks(window, PART_PX)
     with no_cache(), ExitStack() as files:
@@ -122,16 +107,16 @@ def _survey_all(
             name: files.enter_context(_raster(out / f"{name}.tif", settings, d))
             for name, d in RASTERS.items()
         }
-        tasks = (_Block(block, settings, regions) for block in whole)
-        for done, part in enumerate(in_order(_survey, tasks, workers), start=1):
+        parts = in_order(partial(_survey, settings, regions), whole, workers)
+        for done, part in enumerate(parts, start=1):
             for name, values in part.rasters.items():
                 rasters[name].write(values, 1, window=raster_part(window, part.window))
             yield part
-            tell("land", done, len(whole))
+            report("land", done, len(whole))
 
 
 def _joined(settings: SimulateSettings, a: Surveyed, b: Surveyed) -> Surveyed:
-    """What two surveys yield together: sums, and of the places to choose from as many as can be wanted. No rasters."""
+    """Two surveys as one: sums, and as many of the places to choose from as can be needed. No rasters."""
     sums = {name: getattr(a, name) + getattr(b, name) for name in SUMS}
     return replace(
         a, rasters={}, **sums,
@@ -143,7 +128,7 @@ def _joined(settings: SimulateSettings, a: Surveyed, b: Surveyed) -> Surveyed:
 
 
 def _most(settings: SimulateSettings) -> dict[str, int]:
-    """Training polygons of each class, at most."""
+    """The largest number of training polygons of each class."""
     return dict.fromkeys(CODES, settings.training_per_class)
 
 
@@ -182,7 +167,7 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
 
 
 def training_table(table: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Labelled polygons of all classes from scattered clusters, on one land with the field records."""
+    """Labelled polygons of all classes from scattered clusters, in degrees."""
     shapes = [project(shape, EPSG, 4326) for shape in table["geometry"]]
     columns = {
         "sample_id": [f"SIM-T{number:04d}" for number in range(1, len(table) + 1)],

@@ -1,4 +1,4 @@
-"""The land of one window: which patch lies at every place, and the heights.
+"""The land of one window: the patch at every place, and the heights.
 
 Places are squares of 2.5 m. Rectangles are drawn at that size; stands, roads and water at 5 m.
 """
@@ -6,7 +6,9 @@ Places are squares of 2.5 m. Rectangles are drawn at that size; stands, roads an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,7 @@ from numpy.typing import NDArray
 from cocal.grid import Window
 from cocal.simulate.land.kinds import KINDS
 from cocal.simulate.land.patches import LAYERS, SURFACES, Patches, lattice, patches
-from cocal.simulate.land.terrain import (
-    BAR_HALF_WIDTH_M,
-    RIVER_HALF_WIDTH_M,
-    ROAD_CEILING_M,
-    Terrain,
-)
+from cocal.simulate.land.terrain import BAR_HALF_WIDTH_M, RIVER_HALF_WIDTH_M, ROAD_CEILING_M, Terrain
 from cocal.simulate.noise import fractal_grid
 
 SAMPLES = 4
@@ -32,7 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Land:
-    """What one window holds. `ids` (place y, place x) int32 point into `table`; `elevation` (y, x) is in m."""
+    """The land of one window. `ids` (place y, place x) int32 are rows of `table`; `elevation` (y, x) is in m."""
 
     seed: int
     window: Window
@@ -68,11 +65,9 @@ def majority(counts: Mapping[str, NDArray[np.uint8]], codes: Mapping[str, int]) 
     """(y, x) code of the true class: coca where it covers at least half of the pixel, else the class with
     the most places among the others; of equals the lowest code.
     """
-    others = [key for key in sorted(codes, key=lambda k: codes[k]) if key != "coca"]
-    best = np.zeros_like(counts["coca"])
+    best, total = np.zeros_like(counts["coca"]), counts["coca"].copy()
     code = np.zeros_like(best)
-    total = counts["coca"].copy()
-    for key in others:
+    for key in sorted(set(codes) - {"coca"}, key=codes.__getitem__):
         more = counts[key] > best
         code[more], best[more] = codes[key], counts[key][more]
         total += counts[key]
@@ -81,12 +76,12 @@ def majority(counts: Mapping[str, NDArray[np.uint8]], codes: Mapping[str, int]) 
 
 
 def land(terrain: Terrain, window: Window) -> Land:
-    """The land of `window`, the same wherever the window was cut."""
+    """The land of `window`; a place has the same land in every window."""
     table, starts = patches(terrain, window)
-    coarse = fine_window(window, _COARSE)
+    coarse = window.at(window.resolution // _COARSE)
     ids = _stands(terrain, coarse, table, starts[0])
     elevation = terrain.elevation_grid(window.x, window.y)
-    ids = np.repeat(np.repeat(ids, SAMPLES // _COARSE, 0), SAMPLES // _COARSE, 1)
+    ids = enlarged(ids, SAMPLES // _COARSE)
     stops = [*starts[1:], len(table)]
     for number in range(1, len(LAYERS)):
         _paint(ids, window, table, starts[number], stops[number])
@@ -94,52 +89,31 @@ def land(terrain: Terrain, window: Window) -> Land:
     return Land(terrain.seed, window, table, ids, elevation)
 
 
-def fine_window(window: Window, parts: int) -> Window:
-    """`window` with `parts` squares per pixel and side."""
-    return replace(
-        window,
-        width=window.width * parts,
-        height=window.height * parts,
-        resolution=window.resolution // parts,
-    )
+def enlarged(values: NDArray[Any], n: int) -> NDArray[Any]:
+    """(y, x) each pixel as n x n."""
+    return np.repeat(np.repeat(values, n, axis=0), n, axis=1)
 
 
 def _stands(terrain: Terrain, grid: Window, table: Patches, start: int) -> NDArray[np.int32]:
-    """(y, x) the nearest stand of the 3 x 3 cells around each square, on wavy coordinates; some rows at a time."""
-    ids = np.empty(grid.shape, dtype=np.int32)
-    columns, rows = lattice(grid, LAYERS[0])
+    """(y, x) row of the nearest stand of the 3 x 3 cells around each square, on wavy coordinates; in strips of rows."""
+    layer = LAYERS[0]
+    columns, rows = lattice(grid, layer)
     here = slice(start, start + columns.size * rows.size)
+    site_x = (table.x[here] / layer.spacing - table.column[here]).astype(np.float32)
+    site_y = (table.y[here] / layer.spacing - table.row[here]).astype(np.float32)
+    ids = np.empty(grid.shape, dtype=np.int32)
     for top in range(0, grid.height, _ROWS):
-        part = slice(top, top + _ROWS)
-        ids[part] = _nearest_stand(terrain, grid.x, grid.y[part], table, here, columns, rows[0])
-    ids += np.int32(start)
-    return ids
-
-
-def _nearest_stand(
-    terrain: Terrain,
-    east: Array,
-    north: Array,
-    table: Patches,
-    here: slice,
-    columns: NDArray[np.int64],
-    first_row: np.int64,
-) -> NDArray[np.int32]:
-    """(y, x) number, among the stands `here`, of the one nearest to each place of a grid."""
-    spacing = LAYERS[0].spacing
-    bend_x = np.clip(28.0 * fractal_grid(terrain.seed, "bend/x", east, north, 180.0, 2), -70.0, 70.0)
-    bend_y = np.clip(28.0 * fractal_grid(terrain.seed, "bend/y", east, north, 180.0, 2), -70.0, 70.0)
-    x, y = (east[None, :] + bend_x) / spacing, (north[:, None] + bend_y) / spacing
-    column, row = np.floor(x), np.floor(y)
-    x, y = (x - column).astype(np.float32), (y - row).astype(np.float32)
-    cell = (row.astype(np.int32) - first_row.astype(np.int32)) * np.int32(columns.size)
-    cell += column.astype(np.int32) - columns[0].astype(np.int32)
-    site_x = (table.x[here] / spacing - table.column[here]).astype(np.float32)
-    site_y = (table.y[here] / spacing - table.row[here]).astype(np.float32)
-    nearest = np.full(x.shape, np.inf, dtype=np.float32)
-    ids = np.zeros(x.shape, dtype=np.int32)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
+        strip = slice(top, top + _ROWS)
+        bends = (fractal_grid(terrain.seed, f"bend/{k}", grid.x, grid.y[strip], 180.0, 2) for k in "xy")
+        bend_x, bend_y = (np.clip(28.0 * bend, -70.0, 70.0) for bend in bends)
+        x = (grid.x[None, :] + bend_x) / layer.spacing
+        y = (grid.y[strip, None] + bend_y) / layer.spacing
+        column, row = np.floor(x), np.floor(y)
+        x, y = (x - column).astype(np.float32), (y - row).astype(np.float32)
+        cell = (row.astype(np.int32) - np.int32(rows[0])) * np.int32(columns.size)
+        cell += column.astype(np.int32) - np.int32(columns[0])
+        nearest = np.full(x.shape, np.inf, dtype=np.float32)
+        for down, right in product((-1, 0, 1), repeat=2):
             candidate = cell + np.int32(down * columns.size + right)
             away = site_x.take(candidate) - (x - np.float32(right))
             away *= away
@@ -148,7 +122,8 @@ def _nearest_stand(
             away += rise
             closer = away < nearest
             np.copyto(nearest, away, where=closer)
-            np.copyto(ids, candidate, where=closer)
+            np.copyto(ids[strip], candidate, where=closer)
+    ids += np.int32(start)
     return ids
 
 
@@ -174,7 +149,7 @@ def _paint(ids: NDArray[np.int32], window: Window, table: Patches, start: int, s
 def _draw_surfaces(ids: NDArray[np.int32], terrain: Terrain, grid: Window, elevation: Array) -> None:
     """Draw roads, gravel bars and the river in place."""
     over = np.full(grid.shape, -1, dtype=np.int8)
-    low = np.repeat(np.repeat(elevation < ROAD_CEILING_M, _COARSE, 0), _COARSE, 1)
+    low = enlarged(elevation < ROAD_CEILING_M, _COARSE)
     over[terrain.on_road(grid.x, grid.y) & low] = SURFACES.index("road")
     river = np.abs(terrain.river_offset(grid.x[None, :], grid.y[:, None]))
     near = np.flatnonzero((river < 2 * BAR_HALF_WIDTH_M).any(axis=0))
@@ -183,6 +158,5 @@ def _draw_surfaces(ids: NDArray[np.int32], terrain: Terrain, grid: Window, eleva
         wide = 1.0 + 0.25 * fractal_grid(terrain.seed, "banks", grid.x[part], grid.y, 400.0, 2)
         over[:, part][river[:, part] < BAR_HALF_WIDTH_M * wide] = SURFACES.index("gravel_bar")
         over[:, part][river[:, part] < RIVER_HALF_WIDTH_M * wide] = SURFACES.index("river")
-    step = SAMPLES // _COARSE
-    over = np.repeat(np.repeat(over, step, 0), step, 1)
+    over = enlarged(over, SAMPLES // _COARSE)
     np.copyto(ids, over, where=over >= 0)

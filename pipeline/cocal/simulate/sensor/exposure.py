@@ -1,10 +1,9 @@
-"""One block of one acquisition: land and sky to the digital numbers of the archive."""
+"""One block of one acquisition: from land and sky to the digital numbers of the archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -13,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from cocal.grid import Window
 from cocal.simulate.land.history import day_number
-from cocal.simulate.land.mosaic import SAMPLES, land
+from cocal.simulate.land.mosaic import SAMPLES, enlarged, land
 from cocal.simulate.land.patches import Patches
 from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.noise import fractal_grid, white
@@ -22,20 +21,21 @@ from cocal.simulate.sensor.sky import CLOUD_COLOUR, Sky, classify_scene, opacity
 
 SPREAD = np.array([0.09, 0.18, 0.23, 0.23, 0.18, 0.09], dtype=np.float32)
 """Weights of the point spread along one axis, over one and a half pixels (assumption: half width of about 1.1 pixels,
-within the modulation of 0.15 to 0.30 at the Nyquist frequency that the mission asks for)."""
+within the modulation of 0.15 to 0.30 at the Nyquist frequency that the mission requires)."""
 
 SHADED = 0.72
-"""Share of the light that a full cloud shadow takes away (diffuse light stays), an assumption."""
+"""Share of the light that a full cloud shadow removes (diffuse light remains), an assumption."""
 UNCORRECTED = 0.35
-"""c of the C-correction (Teillet et al. 1982, doi:10.1080/07038992.1982.10855028) that stands for what terrain
-correction leaves: light = (cos i + c) / (cos z + c). An assumption."""
+"""c of the C-correction (Teillet et al. 1982, doi:10.1080/07038992.1982.10855028), which represents the residual of
+terrain correction: light = (cos i + c) / (cos z + c). An assumption."""
 TEXTURE = 0.050
-"""Relative unevenness within a patch that stays from day to day, an assumption."""
+"""Relative variation within a patch that is the same every day, an assumption."""
 NOISE, NOISE_SHARE = 0.0012, 0.012
 """Noise of a pixel: reflectance, and share of the signal (assumption)."""
 
 _MARGIN_PX = 2
 _SEEN = ("blue", "red", "nir08")
+_NUMBER = {name: number for number, name in enumerate(BANDS)}
 Image = NDArray[np.float32]
 
 
@@ -43,7 +43,7 @@ Image = NDArray[np.float32]
 class Scale:
     """A block in pixels of one size: (y, x) relief, (kind of band, y, x) texture.
 
-    `same` (y, x) is true where all places seen from this place on are of one patch.
+    `same` (y, x) is true where all places under the point spread that starts at this place are of one patch.
     """
 
     window: Window
@@ -57,7 +57,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Ground:
-    """The land of a block with what does not change from day to day; places have a margin of two pixels."""
+    """The land of a block with what is the same every day; places have a margin of two pixels."""
 
     window: Window
     table: Patches
@@ -84,7 +84,7 @@ def ground(terrain: Terrain, window: Window) -> Ground:
 
 
 def _same(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """True where the square of as many places as `SPREAD` has, from here on, is of one patch."""
+    """True where the square of places under `SPREAD` that starts here is of one patch."""
     n = len(SPREAD) - 1
     across, down = ids[:, 1:] == ids[:, :-1], ids[1:] == ids[:-1]
     row = _all_of(across, n, axis=1)
@@ -93,12 +93,11 @@ def _same(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def _all_of(flags: NDArray[np.bool_], n: int, axis: int) -> NDArray[np.bool_]:
-    """AND of n neighbours along an axis, from each place on."""
-    length = flags.shape[axis] - n + 1
-    parts = (flags[k : k + length] if axis == 0 else flags[:, k : k + length] for k in range(n))
-    out = next(parts).copy()
-    for part in parts:
-        out &= part
+    """AND of the n neighbours that start at each place, along an axis."""
+    windows = sliding_window_view(flags, n, axis=axis)
+    out = windows[..., 0].copy()
+    for k in range(1, n):
+        out &= windows[..., k]
     return out
 
 
@@ -115,15 +114,10 @@ def halved(values: Image) -> Image:
     return (values[::2, ::2] + values[::2, 1::2] + values[1::2, ::2] + values[1::2, 1::2]) * np.float32(0.25)
 
 
-def doubled(values: NDArray[Any]) -> NDArray[Any]:
-    """(y, x) each pixel as 2 x 2."""
-    return np.repeat(np.repeat(values, 2, axis=0), 2, axis=1)
-
-
 def mixed(below: Ground, spectra: Image, size: int, shift: tuple[int, int]) -> list[Image]:
     """(y, x) reflectance of each column of `spectra` (patch, band), spread over `SPREAD`, in pixels of `size` m.
 
-    `shift` is where the sensor thinks it looks: places of 2.5 m to the east and to the south.
+    `shift` is the error of geolocation: places of 2.5 m to the east and to the south.
     """
     scale = below.scales[size]
     height, width = scale.window.shape
@@ -169,12 +163,14 @@ def expose(
     out: dict[str, NDArray[np.uint16 | np.uint8]] = {}
     for size in (10, 20):
         names = [n for n, s in BANDS.items() if s == size and (n in wanted or n in _SEEN)]
-        here = veil if size == 20 else tuple(doubled(v) for v in veil)
+        here = veil if size == 20 else tuple(enlarged(v, 2) for v in veil)
         light = here[1] * _light(sky, below.scales[size])
-        values = mixed(below, np.ascontiguousarray(spectra[:, _numbers(names)]), size, sky.shift)
+        values = mixed(
+            below, np.ascontiguousarray(spectra[:, [_NUMBER[name] for name in names]]), size, sky.shift
+        )
         noise = white(sky.seed, f"{sky.stream}/{size}", below.scales[size].window, len(names))
         for name, value, grain in zip(names, values, noise, strict=True):
-            number = _numbers([name])[0]
+            number = _NUMBER[name]
             value *= light
             value *= 1 + below.scales[size].texture[0 if number < 4 else 1]
             value += here[2] * np.float32(max(0.0, 1 - number / 4))
@@ -183,15 +179,10 @@ def expose(
                 seen[name] = value if size == 20 else halved(value)
             if name in wanted:
                 digital = _digital(value, grain)
-                out[name] = digital if native or size == 10 else doubled(digital)
+                out[name] = digital if native or size == 10 else enlarged(digital, 2)
     code = classify_scene(sky, coarse, cloud, dark, seen)
-    out["scl"] = code if native else doubled(code)
+    out["scl"] = code if native else enlarged(code, 2)
     return {name: out[name] for name in (*(b for b in BANDS if b in wanted), "scl")}
-
-
-def _numbers(names: Iterable[str]) -> list[int]:
-    order = list(BANDS)
-    return [order.index(name) for name in names]
 
 
 def _light(sky: Sky, scale: Scale) -> Image:
@@ -206,7 +197,7 @@ def _light(sky: Sky, scale: Scale) -> Image:
 
 
 def _digital(value: Image, grain: Image) -> NDArray[np.uint16]:
-    """Reflectance x 10000 with the sensor's noise, 1 to 65535; `grain` is standard normal and used up."""
+    """Reflectance x 10000 with the sensor's noise, 1 to 65535; `grain` is standard normal and overwritten."""
     grain *= np.float32(NOISE) + np.float32(NOISE_SHARE) * value
     grain += value
     grain *= np.float32(10_000)

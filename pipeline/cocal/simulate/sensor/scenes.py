@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as Part
 
 from cocal.archive import SIMULATED, band_profile, band_writer, scene_item, scene_store, write_catalog
-from cocal.grid import Window
+from cocal.grid import Tile, Window
+from cocal.simulate.land.mosaic import enlarged
 from cocal.simulate.land.terrain import Terrain
+from cocal.simulate.output import TAGS, in_order, no_cache
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.sensor.exposure import expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
-from cocal.simulate.vectors import TAGS, no_cache
-from cocal.simulate.workers import in_order
 from cocal.store import address, source_digest, write_json
 
 BATCH = 12
 """Scenes that are made together, at most: the land of a part is made once for all of them."""
 
 PART_PX = 384
-"""Side of the parts in which a block is computed, so that what is needed for a while only stays small."""
+"""Side of the parts in which a block is computed, which limits the memory of temporary arrays."""
 
 _SIZES = {**BANDS, "scl": 20}
 _DTYPES = dict.fromkeys(BANDS, "uint16") | {"scl": "uint8"}
@@ -40,18 +40,7 @@ _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 def blocks(window: Window, side: int = 768) -> list[Window]:
     """`window` cut into blocks of at most `side` pixels: whole blocks of the archive's rasters at 10 and 20 m."""
-    step = side * window.resolution
-    return [
-        replace(
-            window,
-            left=left,
-            top=top,
-            width=min(side, (window.right - left) // window.resolution),
-            height=min(side, (top - window.bottom) // window.resolution),
-        )
-        for top in range(window.top, window.bottom, -step)
-        for left in range(window.left, window.right, step)
-    ]
+    return Tile(window).blocks(side)
 
 
 @dataclass(frozen=True)
@@ -65,9 +54,9 @@ class Batch:
 
 
 def write_archive(
-    archive: Path, settings: SimulateSettings, workers: int, tell: Callable[[int, int], None]
+    archive: Path, settings: SimulateSettings, workers: int, report: Callable[[int, int], None]
 ) -> None:
-    """Write every acquisition of the year into the archive, and its catalog. Whole scenes are kept."""
+    """Write every acquisition of the year into the archive, and its catalog. Scenes that exist are kept."""
     store, code = scene_store(archive), source_digest("simulate", "archive", "grid")
     plan = passes(settings.seed, settings.window, settings.year, settings.acquisitions_per_month)
     due = [p for p in plan if store.find(p.scene_id, address(_inputs(settings, p, code))) is None]
@@ -76,7 +65,7 @@ def write_archive(
     done = len(plan) - len(due)
     for number in in_order(_make, batches, workers):
         done += number
-        tell(done, len(plan))
+        report(done, len(plan))
     write_catalog(archive)
 
 
@@ -86,7 +75,7 @@ def _inputs(settings: SimulateSettings, item: Pass, code: str) -> dict[str, Any]
 
 
 def _make(batch: Batch) -> int:
-    """Make and commit the items of a batch, block by block; how many."""
+    """Make and commit the items of a batch, block by block; the number of items."""
     store, settings = scene_store(batch.archive), batch.settings
     with no_cache(), ExitStack() as commits:
         folders = [
@@ -98,8 +87,8 @@ def _make(batch: Batch) -> int:
 
 
 def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
-    """Compute the items part by part into plain files without a name, then write the rasters of one item after the
-    other: an open raster holds 2 MB.
+    """Compute the items part by part into temporary files, then write the rasters item by item: an open raster
+    takes 2 MB of memory.
     """
     window, terrain = settings.window, settings.terrain
     cloudy, valid = dict.fromkeys(folders, 0), dict.fromkeys(folders, 0)
@@ -141,7 +130,7 @@ def _write_rasters(folder: Path, raw: IO[bytes], window: Window) -> None:
 def _exposures(
     terrain: Terrain, part: Window, seed: int, items: list[Pass]
 ) -> Iterator[tuple[Pass, dict[str, NDArray[Any]]]]:
-    """What each item holds of a part, 0 where nothing was seen. Datastrips of one day are of one exposure."""
+    """Values of each item in a part, 0 where nothing was seen. Datastrips of one day share one exposure."""
     below = ground(terrain, part)
     values: dict[str, NDArray[Any]] = {}
     day = None
@@ -152,12 +141,12 @@ def _exposures(
             yield item, values
             continue
         coarse = item.seen(part.at(20))
-        seen = {20: coarse, 10: np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)}
+        seen = {20: coarse, 10: enlarged(coarse, 2)}
         yield item, {name: array * seen[_SIZES[name]] for name, array in values.items()}
 
 
 def raster_part(whole: Window, part: Window) -> Part:
-    """Where `part` lies in a raster on `whole`."""
+    """The window of `part` in a raster on `whole`."""
     return Part.from_slices(*whole.slices_of(part))
 
 
@@ -185,7 +174,7 @@ def simulate_scenes(
     bands: Sequence[str] = ("blue", "red", "nir", "swir16"),
     offset: int = 0,
 ) -> list[Path]:
-    """Write one plain multi-band GeoTIFF per day, to be imported like a third party's: a cheap test source.
+    """Write one plain multi-band GeoTIFF per day, to be imported like files of a third party in tests.
 
     Every band of `bands` and `scl` is on the window's own pixels of 10 m (uint16, reflectance x 10000 minus `offset`, as
     products of baseline 04.00 and later are delivered with an offset of -1000; 0 = no data, bands described by their
@@ -196,11 +185,8 @@ def simulate_scenes(
     names = [*bands, "scl"]
     paths = [out / f"sim-{day:%Y%m%d}.tif" for day in days]
     out.mkdir(parents=True, exist_ok=True)
-    profile = band_profile(window, "uint16") | {
-        "count": len(names),
-        "interleave": "band",
-        "BIGTIFF": "IF_SAFER",
-    }
+    extra = {"count": len(names), "interleave": "band", "BIGTIFF": "IF_SAFER"}
+    profile = band_profile(window, "uint16") | extra
     with ExitStack() as files:
         targets = [files.enter_context(rasterio.open(path, "w", **profile)) for path in paths]
         for target in targets:

@@ -6,7 +6,7 @@ import operator
 
 import pytest
 
-from cocal.simulate.workers import in_order
+from cocal.simulate.output import in_order
 
 
 @pytest.mark.parametrize("workers", [1, 2])
