@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 import signal
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import rasterio
 from affine import Affine
 
 from cocal.archive import list_scenes, scene_store
+from cocal.content import digest
 from cocal.errors import InputError, OffsetError, SceneReadError
 from cocal.grid import Window, owned_by_zone, transformer, utm_epsg
 from cocal.run.execute import SerialExecutor
@@ -95,6 +97,25 @@ def test_a_second_import_reuses_and_rewrites_nothing(tmp_path, write_raster, lan
         for p in archive.rglob("*")
         if p.is_file() and p.name != ".lock"
     }
+
+
+def test_all_that_is_read_of_a_source_is_in_the_address_and_its_folder_is_not(
+    tmp_path, write_raster, landscape, multiband
+):
+    """Headers are read by the plan, not by the worker: what it reads counts by its values."""
+    dn = landscape(30, 30)
+    (task,) = plan_imports([multiband(write_raster(tmp_path / "in.tif", dn))])
+    (moved,) = plan_imports([multiband(write_raster(tmp_path / "moved" / "in.tif", dn))])
+    assert digest(moved) == digest(task)
+    source = task.bands[0].source
+    changes = {
+        "band": "coastal", "path": write_raster(tmp_path / "other.tif", dn), "dtype": "int16", "nodata": 7,
+        "grid": replace(source.grid, width=29), "index": 2, "variable": "B2", "turned_yx": (True, False),
+    }  # fmt: skip
+    assert set(changes) == {field.name for field in fields(source)}
+    for name, value in changes.items():
+        band = replace(task.bands[0], source=replace(source, **{name: value}))
+        assert digest(replace(task, bands=(band, *task.bands[1:]))) != digest(task), name
 
 
 def test_changed_pixels_or_settings_make_the_item_again(tmp_path, write_raster, landscape, multiband):

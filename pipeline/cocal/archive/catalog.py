@@ -121,7 +121,7 @@ def scene_item(
     for name, resolution in bands.items():
         own, quality = window.at(resolution), name in QUALITY
         stored = {"data_type": "uint8"} if quality else {"data_type": "uint16", "scale": 1e-4, "offset": 0.0}
-        fields = {
+        described = {
             "proj:shape": list(own.shape),
             "proj:transform": list(own.transform)[:6],
             "eo:bands": [{"name": name} | ({"common_name": name} if name in BANDS else {})],
@@ -129,7 +129,7 @@ def scene_item(
         }
         roles = ["metadata" if quality else "data"]
         title = DESCRIPTIONS.get(name, name)
-        asset = pystac.Asset(f"./{name}.tif", title, None, pystac.MediaType.GEOTIFF, roles, fields)
+        asset = pystac.Asset(f"./{name}.tif", title, None, pystac.MediaType.GEOTIFF, roles, described)
         item.add_asset(name, asset)
     return _stac_dict(
         item, root="../../catalog.json", parent="../collection.json", collection="../collection.json"

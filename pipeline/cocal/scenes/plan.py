@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,11 @@ class ImportTask:
     @property
     def properties(self) -> dict[str, Any]:
         """The item's own properties; file names only, never folders."""
-        stated = {"platform": self.platform, "s2:processing_baseline": self.baseline}
-        if self.warped:
-            stated["cocal:resampling"] = self.resampling
+        stated = {
+            "platform": self.platform,
+            "s2:processing_baseline": self.baseline,
+            "cocal:resampling": self.resampling if self.warped else None,
+        }
         return {name: value for name, value in stated.items() if value is not None} | {
             "cocal:offset_applied": self.offset,
             "cocal:scale": self.scale,
@@ -80,25 +82,9 @@ class ImportTask:
         }
 
     def address_content(self) -> dict[str, Any]:
-        """Sources by their bytes, how they are read, radiometry. No paths."""
-        bands = {
-            band.source.band: {
-                "file": File.of(band.source.path),
-                "index": band.source.index,
-                "variable": band.source.variable,
-                "resolution": band.resolution,
-                "warped": band.warped,
-            }
-            for band in self.bands
-        }
-        return {
-            "unit": self.unit,
-            "acquired": self.acquired,
-            "window": self.window,
-            "bands": bands,
-            "metadata": sorted(File.of(path).sha256 for path in self.metadata_files),
-            "properties": self.properties,
-        }
+        """All fields; of the metadata files their bytes."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return own | {"metadata_files": sorted(File.of(path).sha256 for path in self.metadata_files)}
 
 
 def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:

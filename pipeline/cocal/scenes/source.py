@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry import Polygon
 
+from cocal.content import File
 from cocal.errors import InputError, SceneReadError
 
 STRIP_PX = 1152
@@ -62,6 +63,11 @@ class BandSource:
     variable: str | None = None
     turned_yx: tuple[bool, bool] = (False, False)
     """Whether the variable runs northward in y, westward in x, and is turned when read."""
+
+    def address_content(self) -> dict[str, Any]:
+        """All fields; of the file its name and bytes, not its folder."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return own | {"path": (self.path.name, File.of(self.path))}
 
 
 def unreadable(path: Path, err: object) -> InputError:
