@@ -19,14 +19,14 @@ from cocal.classify.training.train import train
 from cocal.code import SAME_NUMBERS, Module, Package, closure_of, installed
 from cocal.estimate import compare, estimate_areas, mapped_table
 from cocal.report.page import report
-from cocal.run.worker.tiles import block_map, finish_tile, write_features
+from cocal.run.worker.tiles import block_map, write_features, write_map
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 UNITS: dict[str, tuple[Callable[..., object], ...]] = {
-    "map": (block_map, finish_tile),
+    "map": (block_map, write_map),
     "features": (write_features,),
     "model": (train, save_model),
     "hectares": (estimate_areas, mapped_table),
@@ -152,7 +152,6 @@ def test_an_edit_of_what_maps_do_not_need_changes_no_map(package: str):
     [
         ("report/assets/texts.yaml", {"page"}),
         ("report/assets/page.html.j2", {"page"}),
-        ("report/assets/macros.html.j2", {"page"}),
         ("report/assets/style.css", {"page"}),
         ("classify/assets/card.html.j2", {"model"}),
         ("serve/assets/index.html", set()),

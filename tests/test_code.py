@@ -8,7 +8,7 @@ import pytest
 
 from cocal.code import Package, _closure_of_names, closure_of, code_of, installed, libraries_of
 from cocal.errors import CodeError
-from cocal.run.worker.tiles import block_map, finish_tile
+from cocal.run.worker.tiles import block_map, write_map
 
 MAKER = '''
 """Makes."""
@@ -143,7 +143,7 @@ def test_a_local_name_hides_the_one_of_the_module():
 
 
 def test_a_functions_closure_and_libraries():
-    reached = closure_of(block_map, finish_tile)
+    reached = closure_of(block_map, write_map)
     assert {
         "cocal.features.kernels.DAYS_PER_YEAR",
         "cocal.grid.Window",
@@ -153,8 +153,8 @@ def test_a_functions_closure_and_libraries():
         name for name in reached if name.startswith(("cocal.classify.training", "cocal.report", "cocal.cli"))
     }
     assert {"numpy", "numba", "scipy", "xarray", "rasterio", "gdal", "proj"} <= set(libraries_of(block_map))
-    assert len(code_of(block_map, finish_tile)) == 64
-    assert code_of(finish_tile, block_map) == code_of(block_map, finish_tile) != code_of(block_map)
+    assert len(code_of(block_map, write_map)) == 64
+    assert code_of(write_map, block_map) == code_of(block_map, write_map) != code_of(block_map)
 
 
 def make_here() -> int:
@@ -198,33 +198,33 @@ def test_a_damaged_cache_is_not_trusted(
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     _closure_of_names.cache_clear()
-    whole = closure_of(finish_tile)
+    whole = closure_of(write_map)
     (file,) = tmp_path.rglob("*.json")
     good = file.read_bytes()
     file.write_bytes(good.replace(b"cocal.grid.Window", b"cocal.grid.Widow") if damage is None else damage)
     _closure_of_names.cache_clear()
-    assert closure_of(finish_tile) == whole
+    assert closure_of(write_map) == whole
     assert file.read_bytes() == good
     _closure_of_names.cache_clear()
 
 
 def test_without_a_cache_the_closure_is_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    whole = closure_of(finish_tile)
+    whole = closure_of(write_map)
     (tmp_path / "cocal").write_text("not a folder", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     _closure_of_names.cache_clear()
-    assert closure_of(finish_tile) == whole
+    assert closure_of(write_map) == whole
     _closure_of_names.cache_clear()
 
 
 def test_listed_code_counts_as_its_generation(monkeypatch: pytest.MonkeyPatch):
-    alone, other = code_of(finish_tile), code_of(block_map)
-    digests = [installed().closure([f"{f.__module__}.{f.__name__}"]).digest for f in (finish_tile, block_map)]
+    alone, other = code_of(write_map), code_of(block_map)
+    digests = [installed().closure([f"{f.__module__}.{f.__name__}"]).digest for f in (write_map, block_map)]
     monkeypatch.setattr("cocal.code.generations", lambda: dict.fromkeys(digests, "maps 1"))
-    assert code_of(finish_tile) != alone
+    assert code_of(write_map) != alone
     assert code_of(block_map) != other
     monkeypatch.setattr("cocal.code.generations", lambda: {digests[0]: "maps 1"})
-    listed = code_of(finish_tile)
+    listed = code_of(write_map)
     monkeypatch.setattr("cocal.code.generations", lambda: {digests[0]: "maps 2"})
-    assert code_of(finish_tile) not in (listed, alone)
+    assert code_of(write_map) not in (listed, alone)
     assert code_of(block_map) == other
