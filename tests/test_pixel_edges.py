@@ -19,14 +19,17 @@ import shapely
 from cocal.archive import band_writer
 from cocal.classify.settings import PointSamples, PriorSettings
 from cocal.classify.training.samples import read_samples, sample_pixels
+from cocal.content import Ref
 from cocal.contracts import CLASS_TIF, RECORD_COLUMNS, Period
 from cocal.fieldwork import MatchSettings, match
 from cocal.grid import Tile, Window, owned_by_zone, pixel_zones, transformer
 from cocal.regions import Regions, owners, owners_at
 from cocal.run.measure.sampling import lookup_of
 from cocal.run.results.overview import overview, values_at
+from cocal.run.stages.train import codes_at
 from cocal.run.worker.mosaic import mosaic
 from cocal.run.worker.prior import prior_of
+from cocal.run.worker.samples import sample_blocks
 from cocal.scheme import ClassScheme
 from cocal.serve.pixel import find_pixel
 
@@ -108,12 +111,8 @@ def everywhere() -> Regions:
     return Regions(table, shapes, shapes, np.arange(1), 0.0, "everywhere", ())
 
 
-def run_with(maps: dict[Tile, Path]) -> SimpleNamespace:
-    """The part of a run that a look-up in its maps reads."""
-    units = {(PERIOD.name, tile): folder for tile, folder in maps.items()}
-    return SimpleNamespace(
-        maps=units, store=SimpleNamespace(home=lambda name: next(f for f in maps.values() if f.name == name))
-    )
+def refs(maps: dict[Tile, Path]) -> dict[Tile, Ref]:
+    return {tile: Ref(folder, folder.name) for tile, folder in maps.items()}
 
 
 def by_matching(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> list[int]:
@@ -124,7 +123,12 @@ def by_matching(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> l
     columns |= {name: [f"r{i}" for i in range(n)] for name in ("record_id", "sample_id")}
     records = gpd.GeoDataFrame(columns, geometry=shapely.points(lon, lat), crs=4326)
     table = match(
-        records, everywhere(), lookup_of(run_with(maps), PERIOD), scheme=SCHEME, settings=PIXEL, resolution=10
+        records,
+        everywhere(),
+        lookup_of(SimpleNamespace(maps_of=lambda name: refs(maps)), PERIOD),
+        scheme=SCHEME,
+        settings=PIXEL,
+        resolution=10,
     )
     assert table["region_id"].tolist() == ["R"] * n
     return [int(key[1:]) for key in table["map_class"].fillna("c0")]
@@ -257,10 +261,24 @@ def test_across_the_meridian_a_window_shows_the_neighbours_pixel_that_holds_each
     west = [t.window for t in maps if t.window.epsg == 32718][4]
     own = owned_by_zone(west)
     assert 0 < own.sum() < own.size
-    shown = mosaic(tuple((t, f) for t, f in maps.items()), west, CLASS_TIF, "uint8", 0)
+    shown = mosaic(tuple(refs(maps).items()), west, CLASS_TIF, "uint8", 0)
     rows, columns = np.nonzero(~own)
     x, y = transformer(32718, 32719).transform(west.x[columns], west.y[rows])
     theirs = np.array([class_at(*p) for p in zip(x, y, strict=True)])
     seen = shown[rows, columns]
     assert (seen > 0).mean() > 0.5
     np.testing.assert_array_equal(seen[seen > 0], theirs[seen > 0])
+
+
+def test_an_earlier_map_and_the_regions_see_a_sample_on_an_edge_in_the_same_pixel(maps):
+    tile, folder = next((t, f) for t, f in maps.items() if t.window.left > 300_000)
+    x, y = (
+        a.ravel()
+        for a in np.meshgrid(
+            tile.window.left + np.arange(0.0, 320, 10), tile.window.top - np.arange(0.0, 320, 10)
+        )
+    )
+    table = pd.DataFrame({"epsg": 32719, "x": x, "y": y})
+    assert codes_at(folder / CLASS_TIF, table).tolist() == [class_at(*p) for p in zip(x, y, strict=True)]
+    blocks = list(sample_blocks(table, SIDE, 10))
+    assert [block.window for block in blocks] == [tile.window]

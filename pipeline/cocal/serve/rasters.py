@@ -28,7 +28,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.errors import SceneReadError
-from cocal.grid import Tile, Window, transformer, utm_epsg, windows_bounds
+from cocal.grid import Tile, Window, transformer, utm_zones, windows_bounds
 from cocal.run.results.pictures import square_codes
 
 TILE_PX = 256
@@ -142,7 +142,7 @@ class SquareRaster:
         """(y, x) code of the square that holds each pixel's centre."""
         out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
         lon, lat = square.degrees()
-        zone = np.array([utm_epsg(v, float(lat.mean())) for v in lon])
+        zone = utm_zones(lon, lat.mean())
         for epsg in np.unique(zone).tolist():
             if epsg in self._grids:
                 columns = np.flatnonzero(zone == epsg)

@@ -87,20 +87,13 @@ def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
     def lookup(epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
         codes = np.full(len(x), NO_MAP, dtype=np.uint8)
         for tile, ref in maps.items():
-            rows, columns, inside = _pixels_in(tile, epsg, x, y)
-            if inside.any():
-                codes[inside] = 0 if ref.folder is None else _classes(tile, ref.folder)[rows, columns]
+            row, column, inside = tile.window.locate(x, y)
+            if tile.window.epsg == epsg and inside.any():
+                classes = 0 if ref.folder is None else _classes(tile, ref.folder)[row[inside], column[inside]]
+                codes[inside] = classes
         return codes
 
     return lookup
-
-
-def _pixels_in(
-    tile: Tile, epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    rows, columns, inside = tile.window.locate(x, y)
-    inside &= tile.window.epsg == epsg
-    return rows[inside], columns[inside], inside
 
 
 def _classes(tile: Tile, folder: Path) -> NDArray[np.uint8]:

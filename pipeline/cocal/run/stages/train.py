@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from cocal.classify.validation.nulls import PREVIOUS
 from cocal.content import File, Ref, Stated, stated
 from cocal.errors import InputError
 from cocal.features import feature_names, series_features
-from cocal.grid import RESOLUTION_M, Window, transformer
+from cocal.grid import RESOLUTION_M, locate, transformer, windows_holding
 from cocal.regions import Regions, owned
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
@@ -178,14 +177,10 @@ def _with_groups(table: pd.DataFrame, task: ModelTask) -> pd.DataFrame:
 def _owners(table: pd.DataFrame, regions: Regions) -> NDArray[np.int64]:
     """(row) number of the region that owns each sample's pixel, -1 outside all."""
     owner = np.full(len(table), -1, dtype=np.int64)
-    side = 96 * RESOLUTION_M
-    keys = [table["epsg"], np.floor(table["x"] / side), np.floor(table["y"] / side)]
-    for key, rows in table.groupby(keys).indices.items():
-        epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
-        window = Window(epsg, column * side, (row + 1) * side, 96, 96)
-        at = table.iloc[rows]
-        down, along, _ = window.locate(at["x"].to_numpy(), at["y"].to_numpy())
-        owner[rows] = owned(regions, window)[down, along]
+    x, y = table["x"].to_numpy(), table["y"].to_numpy()
+    for window, rows in windows_holding(table["epsg"], x, y, 96):
+        row, column, _ = window.locate(x[rows], y[rows])
+        owner[rows] = owned(regions, window)[row, column]
     return owner
 
 
@@ -196,15 +191,17 @@ def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
         with rasterio.open(path) as source:
             epsg = source.crs.to_epsg()
             for zone, rows in table.groupby("epsg").indices.items():
-                places = table.iloc[rows][["x", "y"]].to_numpy()
+                x, y = table.iloc[rows][["x", "y"]].to_numpy().T
                 if zone != epsg:
-                    places = np.column_stack(transformer(int(str(zone)), epsg).transform(*places.T))
-                codes[rows] = [value[0] for value in source.sample(places)]
+                    x, y = transformer(int(str(zone)), epsg).transform(x, y)
+                row, column, _ = locate(source.transform, source.shape, x, y)
+                centres = zip(*source.xy(row, column), strict=True)
+                codes[rows] = [value[0] for value in source.sample(centres)]
     except (RasterioError, AttributeError) as err:
         raise InputError(
             f"earlier map {path}",
             "a raster of class codes with a CRS",
             str(err),
-            "mend `train.previous_maps`",
+            "correct `train.previous_maps`",
         ) from err
     return codes

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from cocal.grid import Window
+from cocal.grid import Window, windows_holding
 from cocal.run.worker.tiles import FeatureTask, block_features
 
 N_CLEAR = "n_clear"
@@ -28,13 +27,8 @@ class SampleBlock:
 
 def sample_blocks(pixels: pd.DataFrame, block_px: int, resolution: int) -> Iterator[SampleBlock]:
     """The pixels by blocks of a lattice that is the same for every run."""
-    side = block_px * resolution
-    keys = [pixels["epsg"], np.floor(pixels["x"] / side), np.floor(pixels["y"] / side)]
-    for key, group in pixels.groupby(keys, sort=True):
-        epsg, column, row = (int(part) for part in cast("tuple[float, ...]", key))
-        yield SampleBlock(
-            Window(epsg, column * side, (row + 1) * side, block_px, block_px, resolution), group
-        )
+    for window, rows in windows_holding(pixels["epsg"], pixels["x"], pixels["y"], block_px, resolution):
+        yield SampleBlock(window, pixels.iloc[rows])
 
 
 def with_features(block: SampleBlock, task: FeatureTask) -> pd.DataFrame:
