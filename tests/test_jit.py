@@ -57,7 +57,7 @@ def test_a_changed_constant_of_another_module_changes_a_compiled_result(tmp_path
 
 
 def test_every_kernel_is_kept_in_the_folder_of_this_code():
-    assert Path(flood.flood.stats.cache_path).parent == cache_folder()
+    assert Path(flood.area_opening.stats.cache_path).parent == cache_folder()
 
 
 def test_only_one_module_compiles():

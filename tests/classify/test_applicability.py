@@ -15,11 +15,12 @@ from hypothesis.extra import numpy as arrays
 
 from cocal.classify.applicability import UNKNOWN, Applicability, importance, mean_distance, upper_whisker
 from cocal.classify.model import Model, load_model, save_model
-from cocal.classify.nearest import balls, nearest_plain
+from cocal.classify.nearest import balls
 from cocal.classify.predict import MapRules, classify
 from cocal.classify.product import write_class_map
 from cocal.contracts import Period
 from cocal.errors import ModelMismatchError
+from oracles.distances import nearest_distances
 
 KINDS = ["random_forest", "hist_gradient_boosting", "perceptron"]
 TWO_POINTS = Applicability(
@@ -50,7 +51,7 @@ def test_the_index_is_the_weighted_distance_over_the_mean_distance() -> None:
 @settings(max_examples=40, deadline=None)
 def test_the_fast_search_finds_what_looking_at_every_pair_finds(points: Any, within: float) -> None:
     rows = cloud(1, 20, 3)
-    plain, held = nearest_plain(rows, points), balls(points)
+    plain, held = nearest_distances(rows, points), balls(points)
     assert (held.distances(rows) == plain).all()
     near = held.distances(rows, within)
     assert (near >= plain).all()
@@ -61,7 +62,7 @@ def test_the_fast_search_is_exact_on_many_points_and_does_not_depend_on_the_rows
     points, rows = cloud(2, 1500), cloud(3, 300)
     held = balls(points)
     whole = held.distances(rows, 1.0)
-    assert (held.distances(rows) == nearest_plain(rows, points)).all()
+    assert (held.distances(rows) == nearest_distances(rows, points)).all()
     assert (np.concatenate([held.distances(rows[:7], 1.0), held.distances(rows[7:], 1.0)]) == whole).all()
 
 

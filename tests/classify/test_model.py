@@ -137,7 +137,7 @@ def test_a_pickle_renamed_is_refused_and_never_run(folder: Path, tmp_path: Path)
 
 
 def reseal(folder: Path, estimator: Any, model: Model) -> None:
-    """Put another object into the archive and mend the card's checksum: an attacker's work."""
+    """Put another object into the archive and correct the card's checksum: an attacker's work."""
     card = model.card
     contract = contract_of(card.features, card.feature_settings, card.class_scheme_sha256, card.classes)
     data = artefact.pack(estimator, contract)
@@ -220,7 +220,7 @@ def test_a_folder_without_a_whole_model_is_refused(folder: Path) -> None:
 
 def test_another_scikit_learn_version_warns_after_the_self_test(folder: Path, model: Model) -> None:
     edit_card(folder, libraries=model.card.libraries | {"scikit-learn": "1.0.0"})
-    with pytest.warns(ModelVersionWarning, match=r"scikit-learn 1\.0\.0 \(here .*self-test is passed"):
+    with pytest.warns(ModelVersionWarning, match=r"scikit-learn 1\.0\.0 \(here .*self-test passed"):
         load_model(folder)
 
 
@@ -270,7 +270,7 @@ def test_a_model_of_other_versions_is_put_to_its_self_test_before_it_predicts(
     folder: Path, model: Model
 ) -> None:
     edit_card(folder, libraries=model.card.libraries | {"numpy": "1.0.0"})
-    with pytest.warns(ModelVersionWarning, match=r"numpy 1\.0\.0 \(here .*self-test is passed"):
+    with pytest.warns(ModelVersionWarning, match=r"numpy 1\.0\.0 \(here .*self-test passed"):
         stored_model(folder)
 
 
@@ -308,7 +308,7 @@ def test_differences_are_named_by_their_path() -> None:
     one, two = {"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 1, "c": 3}, "e": 0}
     assert differences(one, two) == [
         "a.c: 2 in the model, 3 here",
-        "d: [1] in the model, (not there) here",
-        "e: (not there) in the model, 0 here",
+        "d: [1] in the model, (missing) here",
+        "e: (missing) in the model, 0 here",
     ]
     assert differences(one, one) == []

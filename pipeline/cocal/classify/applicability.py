@@ -2,13 +2,13 @@
 
 Meyer and Pebesma 2021, Predicting into unknown space? Methods in Ecology and Evolution 12:1620,
 doi:10.1111/2041-210X.13650. Features are standardised and weighted by their importance in the model. The
-dissimilarity index of a pixel is the distance to the nearest training sample over the mean distance of training
-samples from each other. The model applies where it is not above the threshold: the upper whisker of the index of the
-training samples themselves, each measured to the samples that trained when it was tested.
+dissimilarity index of a pixel is the distance to the nearest training sample over the mean distance of
+training samples from each other. The model applies where it is not above the threshold: the upper whisker of
+the index of the training samples themselves, each measured to the samples that trained when it was tested.
 
-Approximations: of more than `MOST` training samples that many, evenly taken, stand for all; the mean distance is that of
-up to `PAIRED` of them; an index is that of a near sample, not always of the nearest, so it may be too large, but it is on the
-right side of the threshold always.
+Approximations: of more than `MOST` training samples that many, evenly taken, represent all; the mean distance
+is that of up to `PAIRED` of them; an index is that of a near sample, not always of the nearest, so it may be
+too large, but it is always on the right side of the threshold.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ WHISKER = 1.5
 
 ROWS_AT_ONCE = 65_536
 STEPS, UNLIKE, UNKNOWN = 100, 254, 255
-"""On disk: index / threshold x 100, rounded up; 254 = at least 2.54, or a feature is missing; 255 = not observed."""
-_ROUNDED = 1e-3
-"""Hundredths that float32 may add to an index that is the threshold."""
+"""On disk: 100 x index / threshold, rounded up; 254: 2.54 or more, or missing feature; 255: not observed."""
+_ROUNDING = 1e-3
+"""Hundredths by which float32 rounding may exceed the threshold."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Applicability:
-    """The samples that span where a model applies.
+    """The area of applicability of a model.
 
-    `mean`, `weight` (feature): a feature counts as (value - mean) * weight; `samples` (sample, feature) in that
-    space; `scale`: the mean distance between training samples; `threshold` of the index.
+    `mean`, `weight` (feature): a feature's coordinate is (value - mean) * weight; `samples` (sample, feature)
+    in these coordinates; `scale`: mean distance between training samples; `threshold` of the index.
     """
 
     mean: Floats
@@ -62,7 +62,7 @@ class Applicability:
     def index(self, values: Floats) -> Floats:
         """(row) dissimilarity index of (row, feature); NaN where a feature is not finite.
 
-        On the right side of the threshold always, and never too small (see `nearest`).
+        It is always on the right side of the threshold, and never too small (see `nearest`).
         """
         out = np.full(len(values), np.nan, dtype=np.float32)
         known = _complete(values)
@@ -78,12 +78,12 @@ class Applicability:
     def steps(self, values: Floats) -> NDArray[np.uint8]:
         """(row) uint8 index over threshold in hundredths, rounded up: the model applies up to 100."""
         share = self.index(values).astype(np.float64) * (STEPS / self.threshold)
-        whole = np.ceil(np.where(np.isnan(share), UNLIKE, np.minimum(share - _ROUNDED, UNLIKE)))
+        whole = np.ceil(np.where(np.isnan(share), UNLIKE, np.minimum(share - _ROUNDING, UNLIKE)))
         return np.asarray(whole.astype(np.uint8))
 
     @property
     def array(self) -> Floats:
-        """(2 + sample, feature): mean, weight, samples; what the model's archive holds of the area."""
+        """(2 + sample, feature): mean, weight, samples, as the model's archive holds them."""
         return np.concatenate([self.mean[None], self.weight[None], self.samples])
 
 
@@ -92,18 +92,19 @@ def _placed(values: Floats, mean: Floats, weight: Floats) -> Floats:
 
 
 def importance(estimator: Any, spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(feature) how much each feature, of standard deviation `spread`, counts in a fitted estimator, 1 on average.
+    """(feature) importance of each feature (standard deviation: `spread`) in an estimator, 1 on average.
 
-    Forests: mean decrease of impurity. Boosted trees: sum of the gains of a feature's splits. Perceptrons: the sum
-    of the products of weights on all ways from a standardised feature to a class (Olden, Joy and Death 2004,
-    doi:10.1016/j.ecolmodel.2004.03.013), its size over the classes. All equal where no tree splits.
+    Forests: mean decrease of impurity. Boosted trees: sum of the gains of a feature's splits. Perceptrons:
+    the sum of the products of weights on all paths from a standardised feature to a class (Olden, Joy and
+    Death 2004, doi:10.1016/j.ecolmodel.2004.03.013), its size over the classes. All equal where no tree
+    splits.
     """
     if hasattr(estimator, "feature_importances_"):
         found = np.asarray(estimator.feature_importances_, dtype=np.float64)
     elif hasattr(estimator, "coefs_"):
-        ways = spread[:, None] * reduce(np.matmul, estimator.coefs_)
-        same_for_all = ways.mean(axis=1, keepdims=True) if ways.shape[1] > 1 else 0.0
-        found = np.abs(ways - same_for_all).sum(axis=1)
+        paths = spread[:, None] * reduce(np.matmul, estimator.coefs_)
+        same_for_all = paths.mean(axis=1, keepdims=True) if paths.shape[1] > 1 else 0.0
+        found = np.abs(paths - same_for_all).sum(axis=1)
     else:
         found = np.zeros(len(spread))
         for predictor in (p for iteration in estimator._predictors for p in iteration):
@@ -114,9 +115,10 @@ def importance(estimator: Any, spread: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> Applicability | None:
-    """Where an estimator trained on (sample, feature) `values` applies; None if no sample has all features.
+    """The area of applicability of an estimator trained on (sample, feature) `values`.
 
-    `folds` are those of its validation: what is tested in a fold is measured to what trains in it.
+    `folds` are those of its validation: samples tested in a fold are measured to those that train in it. None
+    if no sample has all features, no fold has both, or the samples are all equal.
     """
     from cocal.classify.nearest import balls
 
@@ -141,7 +143,7 @@ def applicability_of(estimator: Any, values: Floats, folds: Sequence[Fold]) -> A
 
 
 def _evenly(n: int, most: int) -> NDArray[np.bool_]:
-    """(n) True for `most` of n, evenly taken; for all where there are no more."""
+    """(n) True for `most` of n, evenly taken; for all if n is not above `most`."""
     chosen = np.zeros(n, dtype=bool)
     chosen[np.linspace(0, n - 1, min(n, most)).astype(np.int64)] = True
     return chosen

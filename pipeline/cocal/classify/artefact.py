@@ -1,9 +1,9 @@
 """The skops archive of a model: equal bytes for equal models, a checksum over its members, an allow-list.
 
-skops names members after addresses in memory, so two savings of one model differ. `canonical` numbers
-them in the order of the schema instead, and adds the member `cocal.json`: what the model must be fed.
-Importing skops loads all of scikit-learn, and unpacking a forest takes seconds. So the member `kernel.npz` holds its trees as
-plain arrays, and to predict nothing is unpacked.
+skops names members after addresses in memory, so two archives of one model differ. `pack` numbers them in the
+order of the schema instead, and adds `cocal.json`, the model's contract. Importing skops loads all of
+scikit-learn, and unpacking a forest takes seconds; so the member `kernel.npz` holds the trees as plain
+arrays, which suffice to predict.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCHEMA, CONTRACT, AREA, KERNEL = "schema.json", "cocal.json", "applicability.npy
 ALLOWED_TYPES = frozenset(
     {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
 )
-"""The types beyond those that skops itself trusts which a model of cocal is made of."""
+"""Types in models of cocal besides those that skops itself trusts."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN = (BadZipFile, zlib.error, ValueError, OSError)
@@ -116,7 +116,7 @@ def member(data: bytes, name: str) -> bytes | None:
 
 
 def unpack_area(data: bytes) -> NDArray[np.float32] | None:
-    """The array that `pack` was given as `area`; None where it was given none."""
+    """The array that was packed as `area`; None if there is none."""
     content = member(data, AREA)
     if content is None:
         return None
@@ -125,12 +125,12 @@ def unpack_area(data: bytes) -> NDArray[np.float32] | None:
 
 
 def unpack_contract(data: bytes) -> dict[str, Any]:
-    """The contract that `pack` was given.
+    """The contract that was packed.
 
     Raises
     ------
     ModelMismatchError
-        `data` is no archive that `pack` made.
+        `data` is not an archive made by `pack`.
     """
     content = member(data, CONTRACT)
     if content is None:
@@ -139,12 +139,12 @@ def unpack_contract(data: bytes) -> dict[str, Any]:
 
 
 def unpack_kernel(data: bytes) -> Classifier | None:
-    """What answers as the estimator does, without it; None for an estimator that no kernel can take.
+    """The kernel that predicts in the estimator's place; None for an estimator without one.
 
     Raises
     ------
     ModelMismatchError
-        The member is not what `pack` writes.
+        The member is not as `pack` writes it.
     """
     from cocal.classify.kernel import read_kernel
 
@@ -170,7 +170,7 @@ def _unreadable(err: Exception) -> ModelMismatchError:
 
 
 def unpack(data: bytes) -> tuple[Any, list[str]]:
-    """(estimator, what scikit-learn warned of); nothing is built from a type that is not allowed.
+    """(estimator, scikit-learn's warnings); nothing is built from a type that is not allowed.
 
     Raises
     ------
@@ -183,10 +183,11 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
         if unknown:
             raise ModelMismatchError(
-                "model.skops holds types that cocal does not load", f"only {', '.join(sorted(ALLOWED_TYPES))}",
+                "model.skops holds types that cocal does not load",
+                f"only {', '.join(sorted(ALLOWED_TYPES))}",
                 ", ".join(unknown), "do not use this file; train the model with `cocal train`",
             )  # fmt: skip
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
     except (*_BROKEN, KeyError, TypeError, AttributeError, ImportError) as err:
@@ -196,4 +197,4 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
             "model.skops does not hold a classifier of cocal", ", ".join(sorted(estimator_types())),
             type(estimator).__name__, "train the model with `cocal train`",
         )  # fmt: skip
-    return estimator, [str(w.message) for w in told]
+    return estimator, [str(w.message) for w in caught]

@@ -9,11 +9,13 @@ from cocal.jit import njit
 
 
 @njit()
-def flood(level: NDArray[np.int16], order: NDArray[np.intp], width: int, pixels: int) -> NDArray[np.int16]:
-    """Area opening of an image `width` pixels wide by union-find (Meijster and Wilkinson 2002, IEEE TPAMI 24:484).
+def area_opening(
+    level: NDArray[np.int16], order: NDArray[np.intp], width: int, pixels: int
+) -> NDArray[np.int16]:
+    """Area opening of an image by union-find (Meijster and Wilkinson 2002, IEEE TPAMI 24:484).
 
-    `level` is read row after row, its pixels in `order` of falling level.
-    A patch grows while it has fewer than `pixels` pixels; its last pixel, the lowest, tells the level of all.
+    `level` is the flattened image, `width` pixels wide, `order` its pixels by falling level. A patch grows
+    while it has fewer than `pixels` pixels; its last pixel, the lowest, has the level of all.
     """
     size = level.size
     root, count = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.int32)

@@ -1,7 +1,7 @@
 """A trained model and its folder.
 
-models/<id>/model.skops    the estimator and what it must be fed, without pickle
-models/<id>/card.json      what it is, what it was trained on, what it is worth; sealed
+models/<id>/model.skops    the estimator and its contract (features, classes), without pickle
+models/<id>/card.json      identity, training, scores; sealed
 models/<id>/card.html      the same for people; never read back
 """
 
@@ -41,11 +41,11 @@ from cocal.store import atomic_path, library_versions
 ARTEFACT, PAGE = "model.skops", "card.html"
 SELF_TEST_TOLERANCE = 1e-6
 ROUNDING = 1e-12
-"""By which the kernel of a perceptron may differ from its estimator; those of trees are equal."""
+"""Difference allowed between the kernel of a perceptron and its estimator; those of trees are equal."""
 
 
 class ModelVersionWarning(CocalWarning):
-    """A model made with other versions of the libraries; its self-test was passed."""
+    """A model was made with other versions of the libraries; its self-test passed."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,24 @@ class Model:
 
     @cached_property
     def unpacked(self) -> tuple[Any, list[str]]:
-        """The estimator, and what scikit-learn told while it was unpacked."""
+        """The estimator, and scikit-learn's warnings from unpacking it."""
         return unpack(self.artefact)
 
     @cached_property
     def kernel(self) -> Classifier | None:
-        """What answers as `classifier` does, a perceptron but for rounding, without unpacking it; None where no kernel can take it."""
+        """A predictor with the estimator's probabilities that needs no unpacking; None if there is none."""
         return unpack_kernel(self.artefact)
 
     @cached_property
     def predictor(self) -> Classifier:
-        """The kernel; `classifier`, with a KernelWarning, where there is none."""
+        """The kernel; `classifier`, with a KernelWarning, if there is none."""
         from cocal.classify.kernel import accelerated
 
         return self.kernel or accelerated(self.classifier)
 
     @cached_property
     def applicability(self) -> Applicability | None:
-        """Where the model applies; None where its samples do not tell."""
+        """The area of applicability; None if the model has none."""
         area, array = self.card.applicability, unpack_area(self.artefact)
         if area is None or array is None:
             return None
@@ -97,7 +97,7 @@ def contract_of(
     classes: Mapping[str, int],
     area: AreaOfApplicability | None = None,
 ) -> dict[str, Any]:
-    """What a model must be fed and what it answers: it is sealed into the artefact's checksum."""
+    """A model's contract, part of the artefact's checksum: features and their settings, scheme, classes."""
     return {
         "contract": FEATURES,
         "features": list(features),
@@ -109,7 +109,12 @@ def contract_of(
 
 
 def save_model(model: Model, folder: str | Path) -> None:
-    """Write model.skops, card.json and card.html into `folder`; equal models give equal bytes."""
+    """Write model.skops, card.json and card.html into `folder`; equal models give equal bytes.
+
+    Examples
+    --------
+    See "Model, map, hectares" in docs/api.md.
+    """
     folder = Path(folder)
     with atomic_path(folder / ARTEFACT) as temporary:
         temporary.write_bytes(model.artefact)
@@ -119,20 +124,25 @@ def save_model(model: Model, folder: str | Path) -> None:
 
 
 def load_model(folder: str | Path) -> Model:
-    """The model in `folder`, after its checksum, its card and its self-test were checked; its types, where it is unpacked.
+    """The model in `folder`, after checks of its checksum, its card and its self-test.
 
     Raises
     ------
     InputError
-        A file is missing, or the card is not a card.
+        A file is missing, or card.json is not a card.
     ModelMismatchError
-        The artefact or the card is altered; the artefact is a pickle, contradicts its card, or no longer gives the
-        probabilities that the card states; or it has no kernel, and holds a type that is not allowed.
+        The artefact or the card is altered; the artefact is a pickle, contradicts its card, or no longer
+        gives the probabilities that the card states; or it has no kernel, and holds a type that is not
+        allowed.
 
     Warns
     -----
     ModelVersionWarning
         The model was made with another version of a library.
+
+    Examples
+    --------
+    See "Model, map, hectares" in docs/api.md.
     """
     states = []
     for name in (CARD, ARTEFACT):
@@ -144,7 +154,7 @@ def load_model(folder: str | Path) -> Model:
 
 @lru_cache(maxsize=2)
 def _load(folder: Path, *_states: object) -> Model:
-    """The model as its files are now: checked once, though every block of a run asks for it."""
+    """The model in files of these states: checked once, though every block of a run loads it."""
     model, sealed = _read(folder)
     card = model.card
     _check_bytes(model, folder)
@@ -152,18 +162,18 @@ def _load(folder: Path, *_states: object) -> Model:
     _run_self_test(model)
     if not sealed:
         raise ModelMismatchError(
-            f"the card of model {card.id} in {folder} was altered after training", f"what its {SEAL!r} was made of",
-            "another text", "restore the card, or train again",
+            f"the card of model {card.id} in {folder} was altered after training",
+            f"content with the checksum {SEAL!r}", "other content", "restore the card, or train again",
         )  # fmt: skip
     _warn_of_versions(card, [] if model.kernel else model.unpacked[1])
     return model
 
 
 def stored_model(folder: str | Path) -> Model:
-    """The model in `folder`, to know which it is: `load_model` is to follow before it predicts.
+    """The model in `folder`, to read its card; call `load_model` before it predicts.
 
-    The kernels are slow to load. So a model that is to the letter as it was trained, with the same versions of the
-    libraries, is spared its self-test; any other is checked as by `load_model`, with the same errors and warnings.
+    The kernels are slow to load. So the self-test is left out for an unaltered model with the same versions
+    of the libraries; any other is checked as by `load_model`, with the same errors and warnings.
     """
     model, sealed = _read(Path(folder))
     as_trained = sealed and _sha256(model) == model.card.artefact_sha256 and not _contradictions(model)
@@ -171,16 +181,18 @@ def stored_model(folder: str | Path) -> Model:
 
 
 def _read(folder: Path) -> tuple[Model, bool]:
-    """The model, nothing checked, and whether its card is as it was sealed."""
+    """The model, unchecked, and whether its card is as it was sealed."""
     card, sealed = read_sealed(folder)
     try:
         return Model(card, (folder / ARTEFACT).read_bytes()), sealed
     except OSError as err:
-        raise InputError(f"no model in {folder}", f"the file {ARTEFACT}", str(err), "mend `model:`") from err
+        raise InputError(
+            f"no model in {folder}", f"the file {ARTEFACT}", str(err), "correct `model:`"
+        ) from err
 
 
 def verify_model(folder: str | Path) -> Model:
-    """`load_model`, and scikit-learn's own estimator unpacked, tested, and compared with the kernel that predicts in its place.
+    """`load_model`, with the estimator unpacked, tested and compared with the kernel that replaces it.
 
     Raises
     ------
@@ -197,7 +209,7 @@ def verify_model(folder: str | Path) -> Model:
     if not np.abs(apart).max() <= (ROUNDING if model.card.estimator == PERCEPTRON else 0.0):
         raise ModelMismatchError(
             f"the model {model.card.id} in {folder} holds two different models",
-            "an estimator and its kernel with equal answers", "others", "do not use it; train again",
+            "an estimator and its kernel with equal probabilities", "different ones", "train again",
         )  # fmt: skip
     return model
 
@@ -232,7 +244,7 @@ def _altered(card: ModelCard, folder: str | Path, found: str) -> ModelMismatchEr
 
 
 def _contradictions(model: Model) -> list[str]:
-    """Where the card states another contract than the artefact."""
+    """Differences between the contract in the card and that in the artefact."""
     card = model.card
     stated = contract_of(
         card.features, card.feature_settings, card.class_scheme.sha256, card.classes, card.applicability
@@ -271,7 +283,7 @@ def _run_self_test(model: Model) -> None:
 
 
 def _other_versions(card: ModelCard) -> list[str]:
-    """The libraries that made the model and have another version here."""
+    """The libraries whose version here is not the one that made the model."""
     installed = library_versions()
     return [
         f"{name} {card.libraries.get(name)} (here {installed[name]})"
@@ -280,22 +292,22 @@ def _other_versions(card: ModelCard) -> list[str]:
     ]
 
 
-def _warn_of_versions(card: ModelCard, told: Sequence[str]) -> None:
+def _warn_of_versions(card: ModelCard, messages: Sequence[str]) -> None:
     other = _other_versions(card)
-    if other or told:
+    if other or messages:
         warnings.warn(
-            f"model {card.id} was made with {', '.join(other) or 'these versions'}; its self-test is passed. "
-            + " ".join(told)[:300],
+            f"model {card.id} was made with {', '.join(other) or 'these versions'}; its self-test passed. "
+            + " ".join(messages)[:300],
             ModelVersionWarning,
             stacklevel=3,
         )
 
 
 def differences(model: Any, run: Any, path: str = "") -> list[str]:
-    """Where two plain values differ, each by its path: `mask.dilate_px: 2 in the model, 3 here`."""
+    """The differences of two plain values, each with its path: `mask.dilate_px: 2 in the model, 3 here`."""
     if isinstance(model, dict) and isinstance(run, dict):
         keys = [*model, *(k for k in run if k not in model)]
-        missing = "(not there)"
+        missing = "(missing)"
         return [
             line
             for key in keys
@@ -315,6 +327,10 @@ def check_model(
     ------
     ModelMismatchError
         Names each feature that is missing, extra or out of order, and each setting that differs.
+
+    Examples
+    --------
+    See "Model, map, hectares" in docs/api.md.
     """
     card = model.card
     wanted, offered = list(card.features), list(features)
@@ -344,10 +360,10 @@ def check_model(
 
 
 def self_test_of(classifier: Classifier, features: NDArray[np.float32]) -> SelfTest:
-    """The rows of `features` and what the classifier answers."""
+    """The rows of `features` with the classifier's probabilities."""
     with one_thread():
-        answer = classifier.predict_proba(features)
+        probabilities = classifier.predict_proba(features)
     return SelfTest(
         inputs=tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in features),
-        probabilities=tuple(tuple(map(float, row)) for row in answer),
+        probabilities=tuple(tuple(map(float, row)) for row in probabilities),
     )

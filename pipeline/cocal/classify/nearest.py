@@ -1,14 +1,13 @@
 """Distance to the nearest of many points, fast and the same on every machine.
 
-The points are put into balls (a k-means of a few rounds) and, within a ball, in the order of their distance to its
-centre. Balls are looked at from the nearest on. One is left out when its nearest edge is farther than the best
-point so far; of one that is looked at, only the shell that could hold a nearer point (triangle inequality).
+The points are grouped in balls (a k-means of a few rounds) and, within a ball, sorted by their distance to
+its centre. The nearest ball is searched first. A ball is skipped when its nearest edge is farther than the
+best point so far; of others only the shell that could hold a nearer point is searched (triangle inequality).
 
-Who asks only whether a point is `within` some distance is answered sooner: by the first point that is, or when no ball
-reaches so near. What comes back is then the distance of a near point, not always of the nearest: on the same side
-of the bound as the true one, and never smaller.
-
-`nearest_plain` gives the same distances to the last bit: they are always added up feature by feature, in float32.
+With a bound `within`, the search ends at the first point within it, or when no ball is so near. The result is
+then the distance of a near point, not always of the nearest: on the same side of the bound as the true one,
+and never smaller. Squared differences are added feature by feature in float32, so the distances do not depend
+on the search.
 """
 
 from __future__ import annotations
@@ -26,13 +25,15 @@ Ints = NDArray[np.int64]
 _ROUNDS, _LANES = 4, 8
 _SLACK = np.float32(1e-3)
 _MORE = (np.float32(1.0) + _SLACK) ** 2
-"""Of the lengths in a triangle inequality: far more than float32 rounds off, so that no nearer point is left out."""
+"""Margin of the triangle inequality: far more than float32 rounding, so that no nearer point is skipped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Balls:
-    """Points in balls. `points` (feature, point) and `centres` (feature, ball); ball b holds the points start[b] to
-    start[b + 1], `reach` (point) is their distance to its centre, ascending within a ball.
+    """Points grouped in balls.
+
+    `points` (feature, point) and `centres` (feature, ball); ball b holds the points start[b] to start[b + 1];
+    `reach` (point) is their distance to its centre, ascending within a ball.
     """
 
     points: Floats
@@ -49,7 +50,7 @@ class Balls:
 
 
 def balls(points: Floats) -> Balls:
-    """(point, feature) float32 in about the square root of that many balls; depends on the points' order alone."""
+    """(point, feature) float32 points in about the square root of that many balls."""
     points, n = _padded(points), len(points)
     wanted = np.unique(np.linspace(0, n - 1, max(1, round(n**0.5))).astype(np.int64))
     centres = points[wanted].astype(np.float64)
@@ -72,20 +73,11 @@ def _padded(points: Floats) -> Floats:
     return np.ascontiguousarray(np.pad(points, ((0, 0), (0, -points.shape[1] % _LANES))))
 
 
-def nearest_plain(rows: Floats, points: Floats) -> Floats:
-    """(row) distance of (row, feature) to the nearest of (point, feature): every pair, feature by feature."""
-    total = np.zeros((len(rows), len(points)), dtype=np.float32)
-    for feature in range(rows.shape[1]):
-        apart = rows[:, feature, None] - points[None, :, feature]
-        total += apart * apart
-    return np.asarray(np.sqrt(total.min(axis=1)))
-
-
 @njit(error_model="numpy")
 def _squares(row: Floats, points: Floats, first: int, last: int, out: Floats) -> None:
     """Squared distances of `row` to the points `first` to `last`, into the head of `out`.
 
-    Eight features a pass, written out: with one a pass, three quarters of the time goes into memory.
+    Eight features per pass, written out: with one per pass, three quarters of the time is spent on memory.
     """
     near = out[: last - first]
     near[:] = 0.0

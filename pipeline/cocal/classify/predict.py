@@ -38,13 +38,14 @@ class MapRules:
     min_clear : int
         Clear dates that a pixel needs to be observed.
     missing : {"unobserved", "native"}
-        "unobserved": a pixel that lacks a feature is not observed; "native": it is classified, which needs a model
-        trained with missing features.
+        "unobserved": a pixel that lacks a feature is not observed; "native": it is classified, which needs a
+        model trained with missing features.
     threshold : float, optional
-        Probability from which a pixel is the target; below it, it is the likeliest of the other classes. None: the
-        likeliest class.
+        Probability from which a pixel is the target; below it, it is the likeliest of the other classes.
+        None: the likeliest class.
     applicability : bool
-        Add the layer `dissimilarity`: how unlike the model's training samples each pixel is (see `applicability`).
+        Add the layer `dissimilarity`: how unlike the model's training samples each pixel is (see
+        `applicability`).
     alternative : bool
         Add the layer `alternative`: the likeliest class besides the target.
     """
@@ -67,9 +68,9 @@ def classify(
 ) -> xr.Dataset:
     """The class map of `features`.
 
-    A pixel is observed where it has at least `rules.min_clear` clear dates and, unless `rules.missing` is "native",
-    all features of the model. Its class has the highest probability; of equal ones the lowest code. A pixel's result
-    does not depend on other pixels. Chunked features give a chunked map.
+    A pixel is observed where it has at least `rules.min_clear` clear dates and, unless `rules.missing` is
+    "native", all features of the model. Its class has the highest probability; of equal ones the lowest code.
+    A pixel's result does not depend on other pixels. Chunked features give a chunked map.
 
     Parameters
     ----------
@@ -80,7 +81,8 @@ def classify(
     rules : MapRules
         What is observed, how the class is chosen, which layers the map has.
     prior : (y, x) float64, optional
-        Prior probability of the target, 0 to 1, NaN = as in training (see `calibration`); None: as in training.
+        Prior probability of the target, 0 to 1, NaN = as in training (see `calibration`); None: as in
+        training.
 
     Returns
     -------
@@ -90,8 +92,8 @@ def classify(
     Raises
     ------
     ModelMismatchError
-        The features lack one of the model's, the model was not trained for missing features, or it has no area of
-        applicability.
+        The features lack one of the model's, the model was not trained for missing features, or it has no
+        area of applicability.
     ContractError
         `features` is not features/1.
 
@@ -135,8 +137,8 @@ def classify_strips(
 ) -> xr.Dataset:
     """`classify` of features that come as (rows, (feature, y, x)), so that no array holds them all.
 
-    `names` are those of the features, `seen` is what features/1 holds besides them; the rest is as for `classify`,
-    and so is the result.
+    `names` are those of the features, `seen` is what features/1 holds besides them; the rest is as for
+    `classify`, and so is the result.
     """
     _check_fit(names, model, rules)
     order = [list(names).index(name) for name in model.card.features]
@@ -162,7 +164,8 @@ def _described(
         "crop_class": {"long_name": "class", "units": "1", **class_flags(scheme)},
         "probability": {"long_name": f"probability of {target.name_en}", "units": "1"},
         "dissimilarity": {
-            "long_name": "dissimilarity from the training samples, 100 = threshold of the area of applicability",
+            "long_name": "dissimilarity from the training samples, "
+            "100 = threshold of the area of applicability",
             "units": "0.01",
         },
         "alternative": {"long_name": "class besides the target", "units": "1"},
@@ -215,7 +218,7 @@ def _map_pixels(
     model: Model,
     rules: MapRules,
 ) -> tuple[NDArray[Any], ...]:
-    """The layers of `rules` for pixels (..., feature), strip by strip; a value that is not finite is missing."""
+    """The layers of `rules` for pixels (..., feature), strip by strip; non-finite values are missing."""
     layers = {name: np.full(n_clear.size, MISSING[name]) for name in rules.layers}
     classes = np.asarray(model.predictor.classes_)
     target = int(np.flatnonzero(classes == model.target_code)[0])

@@ -4,8 +4,8 @@
 <folder>/class.tif.aux.xml  the classes' names for GDAL and QGIS
 <folder>/probability.tif    uint16, 10000 = 1, 65535 = not observed
 <folder>/n_clear.tif        uint16 clear dates
-<folder>/dissimilarity.tif  uint8, 100 = threshold of the area of applicability, 255 = not observed; where it was asked for
-<folder>/alternative.tif    uint8, likeliest class besides the target; in drafts of a map with a minimum unit only
+<folder>/dissimilarity.tif  uint8, 100 = threshold of the area of applicability, 255 = not observed; if made
+<folder>/alternative.tif    uint8, likeliest class besides the target; in drafts of a map with a minimum unit
 <folder>/<item id>.json     STAC item, relative links only
 """
 
@@ -15,6 +15,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -49,7 +50,8 @@ from cocal.store import MANIFEST, write_json
 
 UNOBSERVED_COLOUR = "#d9d9d9"
 _GDAL_TAGS = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG")
-"""GDAL writes these itself."""
+"""Tags that GDAL writes itself."""
+_PROCESSING_URI = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 
 _COG = {
     "driver": "COG", "COMPRESS": "DEFLATE", "LEVEL": "6", "BLOCKSIZE": "384", "NUM_THREADS": "1",
@@ -80,7 +82,7 @@ def write_class_map(
     Parameters
     ----------
     folder : path
-        Made if it is not there; the caller commits it.
+        Created if missing; the caller commits it.
     classmap : Dataset
         classmap/1 of a whole tile.
     n_clear : DataArray
@@ -90,7 +92,7 @@ def write_class_map(
     item_id : str
         Letters, digits, `.`, `_`, `-`; names the item and its file.
     period : Period
-        What the map speaks of.
+        First and last day of the map's scenes.
 
     Raises
     ------
@@ -105,38 +107,24 @@ def write_class_map(
     _check(classmap, n_clear, scheme, item_id)
     folder, window = Path(folder), window_of(classmap)
     folder.mkdir(parents=True, exist_ok=True)
-    tags = _tags(classmap, period)
-    flags = classmap["crop_class"].attrs
-    flag_tags = {
-        "flag_values": ",".join(map(str, flags["flag_values"])), "flag_meanings": flags["flag_meanings"],
-    }  # fmt: skip
-    _write_cog(
-        folder / CLASS_TIF, classmap["crop_class"].values, window, tags | flag_tags, colours=_colours(scheme)
-    )
+    tags, colours, flags = _tags(classmap, period), _colours(scheme), classmap["crop_class"].attrs
+    flag_values = ",".join(map(str, flags["flag_values"]))
+    flag_tags = {"flag_values": flag_values, "flag_meanings": flags["flag_meanings"]}
+    crop_class = classmap["crop_class"].values
+    _write_cog(folder / CLASS_TIF, crop_class, window, tags | flag_tags, colours=colours)
     _write_names(folder / f"{CLASS_TIF}.aux.xml", scheme)
-    _write_cog(
-        folder / PROBABILITY_TIF,
-        probability_on_disk(classmap["probability"].values),
-        window,
-        tags | {"content": f"probability of {scheme.target} x 10000"},
-        nodata=PROBABILITY_NO_DATA,
-    )
+    probability = probability_on_disk(classmap["probability"].values)
+    content = {"content": f"probability of {scheme.target} x 10000"}
+    _write_cog(folder / PROBABILITY_TIF, probability, window, tags | content, nodata=PROBABILITY_NO_DATA)
     _write_cog(folder / N_CLEAR_TIF, n_clear.values, window, tags | {"content": "clear dates"})
     if "dissimilarity" in classmap:
-        _write_cog(
-            folder / DISSIMILARITY_TIF,
-            classmap["dissimilarity"].values,
-            window,
-            tags | {"content": "dissimilarity from the training samples; above 100 the model does not apply"},
-            nodata=UNKNOWN,
-        )
+        steps = classmap["dissimilarity"].values
+        content = {"content": "dissimilarity from the training samples; above 100 the model does not apply"}
+        _write_cog(folder / DISSIMILARITY_TIF, steps, window, tags | content, nodata=UNKNOWN)
     if "alternative" in classmap:
-        values, content = classmap["alternative"].values, "likeliest class besides the target"
-        _write_cog(
-            folder / ALTERNATIVE_TIF, values, window, tags | {"content": content}, colours=_colours(scheme)
-        )
-    item = class_map_item(classmap, scheme=scheme, item_id=item_id, period=period)
-    write_json(folder / f"{item_id}.json", item)
+        other, content = classmap["alternative"].values, {"content": "likeliest class besides the target"}
+        _write_cog(folder / ALTERNATIVE_TIF, other, window, tags | content, colours=colours)
+    write_json(folder / f"{item_id}.json", _map_item(classmap, scheme, item_id, period))
     return folder / f"{item_id}.json"
 
 
@@ -147,31 +135,31 @@ def write_revised_map(
     window: Window,
     *,
     scheme: ClassScheme,
-    told: Mapping[str, str],
+    lineage: Mapping[str, str],
 ) -> None:
-    """Write the class map of `draft` with other classes into `folder`; the rest of it is copied.
+    """Write the class map of `draft` with other classes into `folder`; its other files are copied.
 
     Parameters
     ----------
     folder, draft
-        Where to; the folder that `write_class_map` has filled.
+        Folder of the result; folder that `write_class_map` has filled.
     crop_class
         (y, x) uint8 codes of the whole tile.
     window, scheme
         Of the draft.
-    told
-        Tag -> sentence: what the classes were made by. The tags of class.tif have it, and the item's lineage the sentences.
+    lineage
+        Tag of class.tif -> sentence that states how the classes were made, also for the item's lineage.
     """
     for path in sorted(draft.iterdir()):
         if path.suffix in (".tif", ".xml") and path.name not in (CLASS_TIF, ALTERNATIVE_TIF):
             shutil.copyfile(path, folder / path.name)
     with rasterio.open(draft / CLASS_TIF) as source:
         tags = {k: v for k, v in source.tags().items() if k not in _GDAL_TAGS}
-    _write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(told), colours=_colours(scheme))
+    _write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(lineage), colours=_colours(scheme))
     (item_path,) = (p for p in draft.glob("*.json") if p.name != MANIFEST)
     item = json.loads(item_path.read_text(encoding="utf-8"))
-    lineage = item["properties"]["processing:lineage"]
-    item["properties"]["processing:lineage"] = " ".join([lineage, *told.values()])
+    properties = item["properties"]
+    properties["processing:lineage"] = " ".join([properties["processing:lineage"], *lineage.values()])
     write_json(folder / item_path.name, item)
 
 
@@ -186,9 +174,10 @@ def _check(classmap: xr.Dataset, n_clear: xr.DataArray, scheme: ClassScheme, ite
         or n_clear.shape != classmap["crop_class"].shape
     ):
         raise InputError(
-            "this class map cannot be written", "an item id of letters, digits, . _ - and n_clear of the same tile",
+            "this class map cannot be written",
+            "an item id of letters, digits, . _ - and n_clear of the same tile",
             f"item id {item_id!r}, n_clear {n_clear.shape}, map {classmap['crop_class'].shape}",
-            "name the item otherwise, or give both of one tile",
+            "rename the item, or pass n_clear of the map's tile",
         )  # fmt: skip
 
 
@@ -244,29 +233,21 @@ def _write_names(path: Path, scheme: ClassScheme) -> None:
     path.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
 
 
-def class_map_item(
-    classmap: xr.Dataset, *, scheme: ClassScheme, item_id: str, period: Period
-) -> dict[str, Any]:
-    """The STAC item of a class map as a dict: projection, classification, processing and model fields."""
+def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: Period) -> dict[str, Any]:
+    """The STAC item of a class map: projection, classification, processing and model fields."""
+    import pystac  # 0.25 s that a download does without
+    from pystac.extensions import classification, projection, raster
+
     window, attrs = window_of(classmap), classmap.attrs
-    outline = next(windows_bounds([window]))[1]
-    simulated = bool(attrs.get("simulated"))
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "stac_extensions": [
-            f"https://stac-extensions.github.io/{name}/schema.json"
-            for name in ("projection/v1.1.0", "raster/v1.1.0", "classification/v2.0.0", "processing/v1.2.0")
-        ],
-        "id": item_id,
-        "bbox": [round(v, 8) for v in outline.bounds],
-        "geometry": json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
-        "properties": {
+    outline, simulated = next(windows_bounds([window]))[1], bool(attrs.get("simulated"))
+    item = pystac.Item(
+        item_id,
+        json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
+        [round(v, 8) for v in outline.bounds],
+        None,
+        {
             "title": f"{'SIMULATED: ' if simulated else ''}classes of {scheme.id}, {period.name}",
-            "datetime": None,
-            "start_datetime": f"{period.start}T00:00:00Z",
-            "end_datetime": f"{period.end}T23:59:59Z",
-            "proj:epsg": window.epsg,
+            "proj:code": f"EPSG:{window.epsg}",
             "processing:lineage": _lineage(attrs, scheme),
             "mlm:name": attrs["model_id"],
             "cocal:model_sha256": attrs["model_sha256"],
@@ -276,30 +257,22 @@ def class_map_item(
             "cocal:period": period.name,
             "cocal:simulated": simulated,
         },
-        "links": [],
-        "assets": _assets(window, scheme, "dissimilarity" in classmap),
-    }
-
-
-def _lineage(attrs: dict[Any, Any], scheme: ClassScheme) -> str:
-    native = attrs.get("missing") == "native"
-    inputs = attrs.get("inputs")
-    return (
-        f"Each pixel was classified by model {attrs['model_id']} (sha256 {attrs['model_sha256']}) "
-        f"into the classes of {scheme.id}; a pixel counts as observed with at least {attrs.get('min_clear')} "
-        f"clear dates{'' if native else ' and no missing feature'}."
-        + (f" Scenes: {', '.join(map(str, np.atleast_1d(inputs)))}." if inputs is not None else "")
-        + (" The scenes or the labels are SIMULATED." if attrs.get("simulated") else "")
+        datetime.combine(period.start, time.min, UTC),
+        datetime.combine(period.end, time(23, 59, 59), UTC),
+        [
+            projection.SCHEMA_URI,
+            raster.SCHEMA_URI,
+            classification.ClassificationExtension.get_schema_uri(),
+            _PROCESSING_URI,
+        ],
     )
+    grid = {"proj:shape": list(window.shape), "proj:transform": list(window.transform)[:6]}
 
+    def add(key: str, name: str, title: str, role: str, band: dict[str, Any], **fields: Any) -> None:
+        bands = [band | {"spatial_resolution": window.resolution}]
+        fields |= grid | {"raster:bands": bands}
+        item.add_asset(key, pystac.Asset(f"./{name}", title, None, pystac.MediaType.COG, [role], fields))
 
-def _assets(window: Window, scheme: ClassScheme, applicability: bool) -> dict[str, Any]:
-    common = {
-        "type": "image/tiff; application=geotiff; profile=cloud-optimized",
-        "proj:shape": list(window.shape),
-        "proj:transform": list(window.transform)[:6],
-    }
-    resolution = window.resolution
     classes = [
         {"value": NO_DATA, "name": UNOBSERVED, "title": "not observed", "color_hint": UNOBSERVED_COLOUR[1:]},
         *(
@@ -312,28 +285,25 @@ def _assets(window: Window, scheme: ClassScheme, applicability: bool) -> dict[st
             for c in scheme.classes
         ),
     ]
-    probability = {
-        "data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0,
-        "spatial_resolution": resolution,
-    }  # fmt: skip
-    dissimilarity = {
-        "href": f"./{DISSIMILARITY_TIF}", "title": "dissimilarity from the training samples, 100 = threshold",
-        "roles": ["metadata"], **common,
-        "raster:bands": [{"data_type": "uint8", "nodata": UNKNOWN, "spatial_resolution": resolution}],
-    }  # fmt: skip
-    return {
-        "class": {
-            "href": f"./{CLASS_TIF}", "title": "class", "roles": ["data"], **common,
-            "classification:classes": classes,
-            "raster:bands": [{"data_type": "uint8", "spatial_resolution": resolution}],
-        },
-        "probability": {
-            "href": f"./{PROBABILITY_TIF}", "title": f"probability of {scheme.target}", "roles": ["data"], **common,
-            "raster:bands": [probability],
-        },
-        "n_clear": {
-            "href": f"./{N_CLEAR_TIF}", "title": "clear dates", "roles": ["metadata"], **common,
-            "raster:bands": [{"data_type": "uint16", "spatial_resolution": resolution}],
-        },
-        **({"dissimilarity": dissimilarity} if applicability else {}),
-    }  # fmt: skip
+    add("class", CLASS_TIF, "class", "data", {"data_type": "uint8"}, **{"classification:classes": classes})
+    stored = {"data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0}
+    add("probability", PROBABILITY_TIF, f"probability of {scheme.target}", "data", stored)
+    add("n_clear", N_CLEAR_TIF, "clear dates", "metadata", {"data_type": "uint16"})
+    if "dissimilarity" in classmap:
+        title = "dissimilarity from the training samples, 100 = threshold"
+        stored = {"data_type": "uint8", "nodata": UNKNOWN}
+        add("dissimilarity", DISSIMILARITY_TIF, title, "metadata", stored)
+    found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
+    return found
+
+
+def _lineage(attrs: dict[Any, Any], scheme: ClassScheme) -> str:
+    native = attrs.get("missing") == "native"
+    inputs = attrs.get("inputs")
+    return (
+        f"Each pixel was classified by model {attrs['model_id']} (sha256 {attrs['model_sha256']}) "
+        f"into the classes of {scheme.id}; a pixel counts as observed with at least {attrs.get('min_clear')} "
+        f"clear dates{'' if native else ' and no missing feature'}."
+        + (f" Scenes: {', '.join(map(str, np.atleast_1d(inputs)))}." if inputs is not None else "")
+        + (" The scenes or the labels are SIMULATED." if attrs.get("simulated") else "")
+    )

@@ -1,30 +1,77 @@
-"""Models predicted without scikit-learn: trees to the bit, perceptrons but for rounding, several times faster.
+"""Prediction without scikit-learn: trees to the bit, perceptrons within rounding, several times faster.
 
-kernels     which kernel answers in the place of an estimator, and its file
-forests     forests and boosted trees      perceptron   layers of sums
+forests     forests and boosted trees      perceptron   products of matrices
 trees       scikit-learn's trees as flat arrays
-walk        the compiled part; prefetch: what Python has no word for
+walk        the compiled part              prefetch     an instruction that fetches memory ahead
 """
 
-from cocal.classify.kernel.forests import BoostingKernel, ForestKernel
-from cocal.classify.kernel.kernels import (
-    Kernel,
-    KernelWarning,
-    accelerated,
-    kernel_of,
-    read_kernel,
-    write_kernel,
-)
-from cocal.classify.kernel.perceptron import PerceptronKernel
+from __future__ import annotations
 
-__all__ = [
-    "BoostingKernel",
-    "ForestKernel",
-    "Kernel",
-    "KernelWarning",
-    "PerceptronKernel",
-    "accelerated",
-    "kernel_of",
-    "read_kernel",
-    "write_kernel",
-]
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cocal.classify.estimators import Classifier, estimator_types
+from cocal.classify.kernel.forests import BoostingKernel, ForestKernel
+from cocal.classify.kernel.perceptron import RELU, PerceptronKernel
+from cocal.errors import CocalWarning
+
+Kernel = ForestKernel | BoostingKernel | PerceptronKernel
+
+
+class KernelWarning(CocalWarning):
+    """There is no kernel for an estimator: scikit-learn predicts, with the same result, but slower."""
+
+
+def kernel_of(estimator: Any) -> Kernel | None:
+    """The kernel with the predictions of `estimator`; None if there is none.
+
+    There are kernels for RandomForestClassifier and ExtraTreesClassifier with one output,
+    HistGradientBoostingClassifier without a categorical feature, and MLPClassifier with rectified linear
+    units.
+    """
+    forest, extra, boosting, perceptron = estimator_types().values()
+    if isinstance(estimator, forest | extra) and estimator.n_outputs_ == 1:
+        return ForestKernel.of(estimator)
+    if isinstance(estimator, boosting) and estimator.is_categorical_ is None:
+        return BoostingKernel.of(estimator)
+    if isinstance(estimator, perceptron) and estimator.activation == RELU:
+        return PerceptronKernel.of(estimator)
+    return None
+
+
+def write_kernel(kernel: Kernel) -> bytes:
+    """The content of an .npz file of plain arrays: nothing has to be unpacked to predict."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **kernel.arrays)
+    return buffer.getvalue()
+
+
+def read_kernel(data: bytes) -> Kernel:
+    """The kernel in the content that `write_kernel` returned.
+
+    Raises
+    ------
+    KeyError, ValueError
+        `data` is not such content.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = dict(file)
+    if "weights0" in arrays:
+        return PerceptronKernel.read(arrays)
+    return BoostingKernel.read(arrays) if "baseline" in arrays else ForestKernel.read(arrays)
+
+
+def accelerated(estimator: Classifier) -> Classifier:
+    """The kernel of `estimator`; `estimator` itself, with a KernelWarning, if there is none."""
+    kernel = kernel_of(estimator)
+    if kernel is None:
+        warnings.warn(
+            f"no kernel for {type(estimator).__name__}: scikit-learn predicts, which is slower",
+            KernelWarning,
+            stacklevel=2,
+        )
+        return estimator
+    return kernel

@@ -1,11 +1,10 @@
-"""Forests and boosted trees of scikit-learn, predicted by a kernel of our own: the same bits, several times faster.
+"""Forests and boosted trees of scikit-learn, predicted by compiled code: the same bits, several times faster.
 
-Values become integers in the same order (`trees`), and eight pixels walk down a tree in step, or ask all nodes of a small one (`walk`).
-Thresholds are float64 in scikit-learn and features float32, so `x <= t` is decided by the largest float32 that is not
-above t. Missing values go where each node sends them. Values are added tree by tree in float64, in the estimator's order:
-that is why the result is equal to the bit.
-
-`predict_proba` of the estimator itself is the reference (`tests/classify/test_kernel.py`).
+Values become integers in the same order (`trees`), and eight pixels walk down a tree in step, or all nodes of
+a small tree are evaluated (`walk`). Thresholds are float64 in scikit-learn and features float32, so `x <= t`
+is decided by the largest float32 that is not above t. Missing values go where each node sends them. Values
+are added tree by tree in float64, in the estimator's order: so the result equals the estimator's to the bit
+(`tests/classify/test_kernel`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class ForestKernel:
-    """A `Classifier` that averages trees, as RandomForestClassifier and ExtraTreesClassifier do."""
+    """A `Classifier` of averaged trees, as RandomForestClassifier and ExtraTreesClassifier."""
 
     classes_: NDArray[Any]
     trees: Trees | Shrubs
@@ -36,12 +35,12 @@ class ForestKernel:
 
     @classmethod
     def read(cls, arrays: Arrays) -> ForestKernel:
-        """From what `arrays` told."""
+        """The kernel with these `arrays`."""
         return cls(arrays["classes_"], _trees_of(arrays))
 
     @property
     def arrays(self) -> Arrays:
-        """All that it is."""
+        """The content of the kernel's file: name -> array."""
         return {"classes_": self.classes_} | _arrays_of(self.trees)
 
     @property
@@ -54,7 +53,7 @@ class ForestKernel:
 
 @dataclass(frozen=True, eq=False)
 class BoostingKernel:
-    """A `Classifier` that adds up trees and turns the sums into probabilities, as HistGradientBoostingClassifier does."""
+    """A `Classifier` of summed trees, as HistGradientBoostingClassifier."""
 
     classes_: NDArray[Any]
     trees: Trees | Shrubs
@@ -68,12 +67,12 @@ class BoostingKernel:
 
     @classmethod
     def read(cls, arrays: Arrays) -> BoostingKernel:
-        """From what `arrays` told."""
+        """The kernel with these `arrays`."""
         return cls(arrays["classes_"], _trees_of(arrays), arrays["baseline"])
 
     @property
     def arrays(self) -> Arrays:
-        """All that it is."""
+        """The content of the kernel's file: name -> array."""
         return {"classes_": self.classes_, "baseline": self.baseline} | _arrays_of(self.trees)
 
     @property
@@ -96,7 +95,7 @@ class BoostingKernel:
 
 
 def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(pixel, column) `begin` plus every tree's value for X (pixel, feature); X by columns is the quicker one."""
+    """(pixel, column) `begin` plus every tree's value for X (pixel, feature); X by columns is quicker."""
     short = -len(X) % LANES
     columns = np.pad(X.T, ((0, 0), (0, short))) if short else X.T
     total = np.zeros((columns.shape[1], max(len(begin), trees.width)))

@@ -1,7 +1,7 @@
 """A perceptron predicted without scikit-learn, by products of matrices with pixels side by side.
 
-Such a product adds in the order that suits the processor and the shape. So against `predict_proba` of the estimator, the
-reference, or on another machine, a probability may differ by the rounding of a float64, 1e-15, and by no more.
+The order of additions in such a product depends on the processor and the shape. So a probability may differ
+from the estimator's `predict_proba`, or between machines, by the rounding of float64, 1e-15.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 RELU = "relu"
-"""The one activation of hidden layers that is taken."""
+"""The only supported activation of hidden layers."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class PerceptronKernel:
-    """A `Classifier` of layers, as MLPClassifier is: `weights` (in, out) and `offsets` (out,) of each, float64."""
+    """A `Classifier` of layers, as MLPClassifier: float64 `weights` (in, out), `offsets` (out,) of each."""
 
     classes_: NDArray[Any]
     weights: tuple[Floats, ...]
@@ -33,14 +33,14 @@ class PerceptronKernel:
 
     @classmethod
     def read(cls, arrays: dict[str, NDArray[Any]]) -> PerceptronKernel:
-        """From what `arrays` told."""
+        """The kernel with these `arrays`."""
         layers = range(sum(name.startswith("weights") for name in arrays))
         weights, offsets = (tuple(arrays[f"{name}{i}"] for i in layers) for name in ("weights", "offsets"))
         return cls(arrays["classes_"], weights, offsets)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that it is."""
+        """The content of the kernel's file: name -> array."""
         layers = {f"weights{i}": w for i, w in enumerate(self.weights)}
         return {"classes_": self.classes_} | layers | {f"offsets{i}": b for i, b in enumerate(self.offsets)}
 

@@ -1,4 +1,4 @@
-"""An instruction that Python has no word for."""
+"""A processor instruction that numba has no function for: fetching memory ahead."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 LINE = 64
-"""Bytes that a processor fetches at once."""
+"""Bytes of a cache line."""
 
 
 def _prefetch(_: Any, array: Any, place: Any) -> Any:
-    """What numba asks: the types, and a call of LLVM's `prefetch`: to read, to be kept, of data."""
+    """The signature and code that numba needs: a call of LLVM's `prefetch` (read, keep, data cache)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -30,4 +30,4 @@ def _prefetch(_: Any, array: Any, place: Any) -> Any:
 
 
 fetch_soon = cast(Callable[[NDArray[Any], int], None], intrinsic(_prefetch))
-"""`fetch_soon(array, i)` in compiled code: bring the line of array[i] near. Nothing happens where there is none."""
+"""`fetch_soon(array, i)` in compiled code: load the cache line of array[i]; no effect outside the array."""

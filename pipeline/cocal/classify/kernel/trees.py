@@ -1,7 +1,7 @@
-"""Trees of scikit-learn as flat arrays: whatever an estimator compares and adds up, and nothing else.
+"""Trees of scikit-learn as flat arrays of what an estimator compares and adds up.
 
-A float32 and a threshold are compared by their keys: unsigned integers of 32 bits in the same order, in which a missing value is
-above everything. So a node is eight bytes, and missing values need no branch.
+A float32 and a threshold are compared by their keys: unsigned integers of 32 bits in the same order, in which
+a missing value is above all others. So a node is eight bytes, and missing values need no branch.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from cocal.jit import njit
 
 LANES = 8
-"""Pixels that walk together."""
+"""Pixels that walk down a tree in step."""
 
 ROW = 4
-"""Columns of a leaf that are added together: rows of more than one are filled up with zeros to whole `ROW`s."""
+"""Columns of a leaf that are added together: rows of more than one are padded with zeros to whole `ROW`s."""
 
 NODE = np.dtype([("key", "<u4"), ("column", "<u2"), ("child", "<u2")])
 """A node: the key of its threshold, the column of its feature times `LANES`, its left child."""
@@ -29,16 +29,16 @@ WIDE_NODE = np.dtype([("key", "<u8"), ("column", "<u4"), ("child", "<u4")])
 _NARROW = (1 << 16) - 1
 
 _SURE = 32
-"""A tree of one long branch is left early by most."""
+"""Most levels that pixels descend without a check: most leave a tree with one long branch early."""
 
 KEY_BITS = 32
 ABSENT = (1 << KEY_BITS) - 1
-"""Key of a missing value, above every other; of a leaf, which so sends nothing to the right."""
+"""Key of a missing value, above all others; and of a leaf, so that no value goes right of it."""
 
 FEW_LEAVES = 32
-"""Trees with no more leaves are asked about all their nodes at once (see `Shrubs`)."""
+"""All nodes of trees with no more leaves are evaluated (see `Shrubs`)."""
 _DE_BRUIJN = 0x077CB531
-"""Times a single bit, its five highest bits tell which it is (Leiserson, Prokop and Randall 1998)."""
+"""Times a single bit, its five highest bits are the bit's number (Leiserson, Prokop and Randall 1998)."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class Tree:
 class Trees:
     """Trees as flat arrays.
 
-    `nodes` (n,) NODE or WIDE_NODE: children are counted within the tree, the two of a node lie side by side, and a leaf is its own
-    child. `missing_left` (n,): where a missing value goes. `leaf` (n,): row of `values` (r, k) at a leaf; no two rows are equal, and
-    k is 1 or whole `ROW`s. `start` (t + 1,): first node of each tree. `sure` (t,): levels that most pixels go down.
-    `into` (t,): the column of the total that a tree adds to, -1 = all k.
+    `nodes` (n,) NODE or WIDE_NODE: children are counted within the tree, the two of a node are adjacent, and
+    a leaf is its own child. `missing_left` (n,): True if a missing value goes left. `leaf` (n,): row of
+    `values` (r, k) at a leaf; no two rows are equal, and k is 1 or whole `ROW`s. `start` (t + 1,): first node
+    of each tree. `sure` (t,): levels that pixels descend before they are checked. `into` (t,): column of the
+    total that a tree adds to, -1 = all.
     """
 
     n_features: int
@@ -84,7 +85,7 @@ class Trees:
 
     @cached_property
     def nodes_missing(self) -> NDArray[np.void]:
-        """`nodes` for pixels with missing values: each feature has a second column, in which they go left."""
+        """`nodes` for pixels with missing values: each feature has a second column, where they go left."""
         nodes = self.nodes.copy()
         nodes["column"] += (self.missing_left * self.n_features * LANES).astype(nodes["column"].dtype)
         return nodes
@@ -92,11 +93,12 @@ class Trees:
 
 @dataclass(frozen=True, eq=False)
 class Shrubs:
-    """Trees of few leaves, whose nodes are all asked, without a walk (Lucchese et al. 2015, doi:10.1145/2766462.2767733).
+    """Trees of few leaves, whose nodes are all evaluated (Lucchese 2015, doi:10.1145/2766462.2767733).
 
-    A set of leaves is a word of 32 bits, from left to right. Where a pixel goes right, the leaves on the node's left are
-    out of its reach: `keep` (n,) is the set of the others. The first leaf that is left in the end is the pixel's own.
-    `column`, `cut` (n,): the feature, the key of its threshold. `value` (t, 32, k): by what `_DE_BRUIJN` makes of a leaf's bit.
+    A set of leaves is a word of 32 bits, from left to right. Where a pixel goes right, it cannot reach the
+    leaves on the node's left: `keep` (n,) is the set of the others. The first leaf that remains is the
+    pixel's. `column`, `cut` (n,): the feature, the key of its threshold. `value` (t, 32, k): by the number
+    that `_DE_BRUIJN` gives a leaf's bit.
     """
 
     n_features: int
@@ -115,7 +117,7 @@ class Shrubs:
 
     @cached_property
     def column_missing(self) -> NDArray[np.uint32]:
-        """`column` for pixels with missing values: each feature has a second one, in which they go left."""
+        """`column` for pixels with missing values: each feature has a second one, where they go left."""
         return self.column + self.missing_left * np.uint32(self.n_features)
 
 
@@ -203,19 +205,19 @@ def _shrubs(trees: Sequence[Tree], n_features: int) -> Shrubs:
 
 
 def _spans(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Of each node the leaves below it, numbered from left to right: from `first` to before `last`; and the leaves' nodes."""
+    """(first, last, leaves): each node's leaves, from left to right, are leaves[first:last]."""
     first, last = (np.zeros(len(tree.left), dtype=np.int64) for _ in range(2))
     leaves: list[int] = []
-    waiting = [(0, False)]
-    while waiting:
-        node, seen = waiting.pop()
+    stack = [(0, False)]
+    while stack:
+        node, seen = stack.pop()
         if seen:
             last[node] = len(leaves)
             continue
         first[node] = len(leaves)
-        waiting.append((node, True))
+        stack.append((node, True))
         if tree.inner[node]:
-            waiting += [(int(tree.right[node]), False), (int(tree.left[node]), False)]
+            stack += [(int(tree.right[node]), False), (int(tree.left[node]), False)]
         else:
             leaves.append(node)
     return first, last, np.array(leaves)
@@ -251,7 +253,7 @@ def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
 
 @njit()
 def _side_by_side(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """New place of each node: the root first, the two children of a node beside each other, depth first."""
+    """New position of each node: the root first, the two children of a node adjacent, depth first."""
     place = np.zeros(left.size, dtype=np.int64)
     stack = np.empty(left.size + 1, dtype=np.int64)
     stack[0] = 0

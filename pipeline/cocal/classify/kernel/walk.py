@@ -1,4 +1,4 @@
-"""The compiled part of the forest kernel: values become keys, and pixels walk down trees, eight in step, or ask all nodes."""
+"""The compiled part of the forest kernel: values become keys, and pixels walk down trees, eight in step."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _EVERY, _BIT, _HIGHEST = np.uint32(ABSENT), np.uint32(0x077CB531), np.uint32(27)
 
 
 def add_up(trees: Trees | Shrubs, columns: NDArray[np.float32], total: NDArray[np.float64]) -> None:
-    """Add every tree's value for `columns` (feature, pixel), NaN = missing, to `total` (pixel, column), tree after tree.
+    """Add every tree's value for `columns` (feature, pixel), NaN = missing, to `total` (pixel, column).
 
-    The number of pixels is a multiple of eight.
+    Trees are added in order; the number of pixels must be a multiple of eight.
     """
     room = np.empty(2 * len(columns) * min(TILE, columns.shape[1]), dtype=np.uint32)
     for first in range(0, columns.shape[1], TILE):
@@ -42,13 +42,13 @@ def add_up(trees: Trees | Shrubs, columns: NDArray[np.float32], total: NDArray[n
             _walk(nodes, *leaves, keys.ravel(), shape[1], own)
         else:
             column, sums = trees.column_missing if missing else trees.column, np.ascontiguousarray(own.T)
-            _ask(column, trees.cut, trees.keep, trees.value, trees.start, trees.into, keys[0], sums)
+            _evaluate(column, trees.cut, trees.keep, trees.value, trees.start, trees.into, keys[0], sums)
             own[:] = sums.T
 
 
 @njit()
 def _keys(bits: NDArray[np.uint32], missing: bool, out: NDArray[np.uint32]) -> None:
-    """`trees.keys_of` into (pixel / lanes, column, lane); with `missing` every column once more, missing values lowest."""
+    """`keys_of` into (pixel / lanes, column, lane); with `missing` each column again, missing lowest."""
     features = len(bits)
     for f in range(features):
         own = bits[f]
@@ -66,7 +66,7 @@ def _keys(bits: NDArray[np.uint32], missing: bool, out: NDArray[np.uint32]) -> N
 
 
 @njit(error_model="numpy")
-def _ask(
+def _evaluate(
     column: NDArray[np.uint32],
     cut: NDArray[np.uint32],
     keep: NDArray[np.uint32],
@@ -76,7 +76,7 @@ def _ask(
     keys: NDArray[np.uint32],
     sums: NDArray[np.float64],
 ) -> None:
-    """Add the values of all shrubs to `sums` (column, pixel): each node strikes leaves off, the first left is a pixel's."""
+    """Add all `Shrubs` to `sums` (column, pixel): each node removes leaves from a pixel's set."""
     n = sums.shape[1]
     leaves = np.empty(n, dtype=np.uint32)
     for t in range(into.size):
@@ -128,7 +128,7 @@ def _walk(
 
 @njit(error_model="numpy")
 def _add_four(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDArray[np.float64]) -> None:
-    """`_add` of four trees, in their order: a total is fetched once, not four times."""
+    """`_add` of four trees, in order: each total is loaded once, not four times."""
     for p in range(total.shape[0]):
         a, b, c, d = found[0, p], found[1, p], found[2, p], found[3, p]
         for first in range(0, values.shape[1], ROW):
@@ -138,7 +138,7 @@ def _add_four(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDA
 
 @njit(error_model="numpy")
 def _add(values: NDArray[np.float64], found: NDArray[np.uint32], total: NDArray[np.float64]) -> None:
-    """`ROW` columns at a time: a number that the compiler knows is twice as fast."""
+    """Add rows of `values`, `ROW` columns at a time: with a constant the loop is twice as fast."""
     for p in range(total.shape[0]):
         for first in range(0, values.shape[1], ROW):
             for k in range(first, first + ROW):
@@ -156,8 +156,9 @@ def _descend(
 ) -> None:
     """The row of `values` at the leaf of one tree for each pixel.
 
-    Eight pixels go down `sure` levels, then two at a time until all stand on leaves, which lead to themselves, while the keys of the
-    next eight are fetched. Written out for eight, and in unsigned integers: a called step, or signed ones, make it ten times slower.
+    Eight pixels descend `sure` levels, then two at a time until all are at leaves, which lead to themselves,
+    while the keys of the next eight are fetched. Written out for eight pixels and in unsigned integers: a
+    function call or signed integers make it ten times slower.
     """
     for p in range(0, found.size, 8):
         for place in range((p + 8) * n_columns, (p + 16) * n_columns, LINE // keys.itemsize):

@@ -133,7 +133,7 @@ def write_unit_map(folder: Path, _: Sequence[Any], task: UnitTask) -> None:
         f"Patches of {task.scheme.target} of fewer than {task.pixels} pixels and holes in it were taken away; each region "
         "kept its area."
     )
-    write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, told={"minimum_unit": told})
+    write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, lineage={"minimum_unit": told})
 
 
 def minimum_unit(run: Run) -> Stage:
