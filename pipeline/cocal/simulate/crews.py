@@ -1,4 +1,4 @@
-"""Invented ground and sound field records on it, as a Kobo export would hold them. SIMULATED."""
+"""Invented plots and roads, and sound field records of them in the form of a Kobo export. SIMULATED."""
 
 from __future__ import annotations
 
@@ -20,13 +20,8 @@ PERIOD = ("2024-01-01", "2024-12-31")
 MIDDLE, SIDE_M, EPSG = (-69.0, -14.2), 24_000.0, 32719
 
 _PLACES = (
-    "Ñanpallqa",
-    "Quebrada Achúma",
-    "Chirimayúq",
-    "Yunkapata Ñeñe",
-    "Región Suchuwára",
-    "Tambo Kusísqa",
-)
+    "Ñanpallqa", "Quebrada Achúma", "Chirimayúq", "Yunkapata Ñeñe", "Región Suchuwára", "Tambo Kusísqa"
+)  # fmt: skip
 CLASS_NAMES = {
     "coca": ("coca", "cocal", "Hoja de coca", "Cultivo de coca"),
     "forest": ("bosque", "Monte alto"),
@@ -37,16 +32,14 @@ _SHARES = (0.45, 0.2, 0.15, 0.2)
 
 
 def records_area() -> tuple[float, float, float, float]:
-    """West, south, east, north of the ground, degrees."""
-    x, y = transformer(4326, EPSG).transform(*MIDDLE)
-    half = SIDE_M / 2
-    west, south = transformer(EPSG, 4326).transform(x - half, y - half)
-    east, north = transformer(EPSG, 4326).transform(x + half, y + half)
+    """West, south, east, north of the area, degrees."""
+    west, south = transformer(EPSG, 4326).transform(*corner())
+    east, north = transformer(EPSG, 4326).transform(*(corner() + SIDE_M))
     return float(west), float(south), float(east), float(north)
 
 
 def corner() -> Array:
-    """The south-west corner of the ground, m."""
+    """The south-west corner of the area, m."""
     return np.array(transformer(4326, EPSG).transform(*MIDDLE)) - SIDE_M / 2
 
 
@@ -80,16 +73,13 @@ def invent_plots(rng: np.random.Generator, roads: gpd.GeoDataFrame) -> gpd.GeoDa
         turned = _turned(box, rng.uniform(0, np.pi))
         if shapely.distance(turned, road) > 6:
             shapes.append(turned)
-    kept = [
-        shapes[i]
-        for i in range(len(shapes))
-        if not any(shapes[i].intersects(s) for s in shapes[max(0, i - 45) : i])
-    ]
-    ids = [f"P{i:04d}" for i in range(len(kept))]
-    classes = rng.choice(list(CLASS_NAMES), len(kept), p=_SHARES)
-    return gpd.GeoDataFrame(
-        {"parcela_id": ids, "class": classes, "note": "SIMULATED"}, geometry=kept, crs=EPSG
-    )
+    kept = [s for i, s in enumerate(shapes) if not shapely.intersects(s, shapes[max(0, i - 45) : i]).any()]
+    columns = {
+        "parcela_id": [f"P{i:04d}" for i in range(len(kept))],
+        "class": rng.choice(list(CLASS_NAMES), len(kept), p=_SHARES),
+        "note": "SIMULATED",
+    }
+    return gpd.GeoDataFrame(columns, geometry=kept, crs=EPSG)
 
 
 def _turned(shape: shapely.Polygon, angle: float) -> shapely.Polygon:
@@ -109,10 +99,9 @@ def place_within(rng: np.random.Generator, plot: shapely.Polygon) -> Array:
 
 
 def sound_records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> pd.DataFrame:
-    """Sound records: some plots visited often, places noisy by the stated error, names as crews write them.
+    """Sound records: some plots visited often, positions noisy by the stated error, names as crews write them.
 
-    What sound files have too: one crew writes four decimals, one record in twenty has no GPS error, one in
-    ten no plot id.
+    As in sound files, one crew writes four decimals, one record in twenty has no GPS error, one in ten no plot id.
     """
     which = rng.integers(0, len(plots), n)
     error = np.clip(rng.lognormal(np.log(4.2), 0.3, n), 2.0, 9.0).round(1)

@@ -1,7 +1,7 @@
 """Invented field records in a Kobo-like CSV, with every usual fault planted and labelled. SIMULATED.
 
-The faults are made here from their causes, by other code than the one that looks for them: lines are joined and
-encoded by hand, datums shifted with PROJ's own choice of operation. `truth` is hidden from the checks.
+The faults are made from their causes, by code independent of the checks that detect them: lines are joined and
+encoded by hand, datums shifted with PROJ's default operation. `truth` is hidden from the checks.
 """
 
 from __future__ import annotations
@@ -17,25 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.grid import transformer
-from cocal.simulate.crews import (
-    CLASS_NAMES,
-    EPSG,
-    LAT,
-    LON,
-    PERIOD,
-    PLOT,
-    POINT,
-    PRECISION,
-    SIDE_M,
-    SITE,
-    TRUE_PLOT,
-    corner,
-    invent_plots,
-    invent_roads,
-    place_within,
-    records_area,
-    sound_records,
-)  # fmt: skip
+from cocal.simulate import crews
+from cocal.simulate.crews import EPSG, LAT, LON, PERIOD, PLOT, PRECISION, SITE, TRUE_PLOT
 from cocal.simulate.output import write_vector
 
 Array = NDArray[np.float64]
@@ -45,7 +28,7 @@ PER_FAULT, OFFICE, SHARED = 100, 25, 50
 
 @dataclass(frozen=True)
 class FaultyRecords:
-    """Invented records, what is wrong with them, and the ground that they are about.
+    """Invented records, their faults, and the plots and roads that they refer to.
 
     `lines`: the CSV's bytes, header first; `truth`: one row per record (row as a spreadsheet counts,
     record_id, fault: "" where none); `clean`: the columns before any fault, and the true plot; `plots`, `roads` EPSG:32719;
@@ -63,9 +46,9 @@ class FaultyRecords:
 def simulate_records(seed: int, *, n: int = 5_000) -> FaultyRecords:
     """`n` records with about `PER_FAULT` of each fault, one fault a record; same seed, same bytes."""
     rng = np.random.default_rng(seed)
-    roads = invent_roads(rng)
-    plots = invent_plots(rng, roads)
-    clean = sound_records(rng, plots, n)
+    roads = crews.invent_roads(rng)
+    plots = crews.invent_plots(rng, roads)
+    clean = crews.sound_records(rng, plots, n)
     table, fault = clean.copy(), np.full(n, "", dtype=object)
     free = rng.permutation(n)
     free = free[~np.isin(free, _presence_only(rng, table, plots, fault))]
@@ -80,7 +63,7 @@ def simulate_records(seed: int, *, n: int = 5_000) -> FaultyRecords:
     lines, fault = _written(table, fault, free[2 * PER_FAULT :])
     rows = np.arange(2, len(table) + 2)
     truth = pd.DataFrame({"row": rows, "record_id": table["_uuid"].to_numpy(), "fault": fault})
-    return FaultyRecords(lines, truth, clean, plots, roads, records_area())
+    return FaultyRecords(lines, truth, clean, plots, roads, crews.records_area())
 
 
 def write_records(records: FaultyRecords, folder: Path) -> None:
@@ -94,7 +77,7 @@ def write_records(records: FaultyRecords, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _World:
-    """What planting needs."""
+    """The records while faults are planted in them."""
 
     rng: np.random.Generator
     table: pd.DataFrame
@@ -102,8 +85,8 @@ class _World:
     roads: gpd.GeoDataFrame
 
     def suited(self, name: str, free: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The records of `free` that a fault can befall: on_road, those whose plot has a road within 300 m;
-        observers_disagree, by turns one that is alone in its plot and any other.
+        """The records of `free` that a fault can be planted in: on_road, those whose plot has a road within 300 m;
+        observers_disagree, alternately one that is alone in its plot and one that is not.
         """
         if name == "on_road":
             road = shapely.MultiLineString(list(self.roads.geometry))
@@ -120,13 +103,13 @@ class _World:
         cells = self.table.loc[rows, [LON, LAT]].astype(float).to_numpy()
         return cells[:, 0], cells[:, 1]
 
-    def put(self, rows: NDArray[np.int64], lon: Array, lat: Array) -> NDArray[np.int64]:
+    def set_degrees(self, rows: NDArray[np.int64], lon: Array, lat: Array) -> NDArray[np.int64]:
         self.table.loc[rows, LON] = [f"{v:.7f}" for v in lon]
         self.table.loc[rows, LAT] = [f"{v:.7f}" for v in lat]
         return rows
 
-    def put_metres(self, rows: NDArray[np.int64], xy: Array) -> NDArray[np.int64]:
-        return self.put(rows, *transformer(EPSG, 4326).transform(xy[:, 0], xy[:, 1]))
+    def set_metres(self, rows: NDArray[np.int64], xy: Array) -> NDArray[np.int64]:
+        return self.set_degrees(rows, *transformer(EPSG, 4326).transform(xy[:, 0], xy[:, 1]))
 
     def plot_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         place = {name: i for i, name in enumerate(self.plots["parcela_id"])}
@@ -138,13 +121,13 @@ Rows = NDArray[np.int64]
 
 def _swapped(world: _World, rows: Rows) -> Rows:
     lon, lat = world.degrees(rows)
-    return world.put(rows, lat, lon)
+    return world.set_degrees(rows, lat, lon)
 
 
 def _sign_lost(world: _World, rows: Rows) -> Rows:
     lon, lat = world.degrees(rows)
     which = world.rng.integers(1, 4, len(rows))
-    return world.put(rows, np.where(which & 1, -lon, lon), np.where(which & 2, -lat, lat))
+    return world.set_degrees(rows, np.where(which & 1, -lon, lon), np.where(which & 2, -lat, lat))
 
 
 def _wrong_zone(world: _World, rows: Rows) -> Rows:
@@ -152,7 +135,7 @@ def _wrong_zone(world: _World, rows: Rows) -> Rows:
     x, y = transformer(4326, EPSG).transform(*world.degrees(rows))
     for k, zone in enumerate((32718, 32720, 32619)):
         lon, lat = transformer(zone, 4326).transform(x[k::3], y[k::3])
-        world.put(rows[k::3], lon, lat)
+        world.set_degrees(rows[k::3], lon, lat)
     return rows
 
 
@@ -165,7 +148,7 @@ def _datum(world: _World, rows: Rows) -> Rows:
     lon_b, lat_b = transformer(EPSG, 4326).transform(x, y)
     world.table.loc[rows[:half], "deviceid"] = "garmin 1"
     world.table.loc[rows[half:], "deviceid"] = "garmin 2"
-    return world.put(rows, np.concatenate([lon_a, lon_b]), np.concatenate([lat_a, lat_b]))
+    return world.set_degrees(rows, np.concatenate([lon_a, lon_b]), np.concatenate([lat_a, lat_b]))
 
 
 def _degrees_minutes(world: _World, rows: Rows) -> Rows:
@@ -174,7 +157,7 @@ def _degrees_minutes(world: _World, rows: Rows) -> Rows:
     for value in world.degrees(rows):
         whole = np.trunc(value)
         typed.append(whole + (value - whole) * 60 / 100)
-    return world.put(rows, *typed)
+    return world.set_degrees(rows, *typed)
 
 
 def _decimal_comma(world: _World, rows: Rows) -> Rows:
@@ -189,20 +172,20 @@ def _mojibake(world: _World, rows: Rows) -> Rows:
     return rows
 
 
-def _copied(world: _World, rows: Rows) -> Rows:
+def _copied_position(world: _World, rows: Rows) -> Rows:
     """Pairs: the second has the first one's position, of another plot."""
     rows = rows[: len(rows) // 2 * 2]
     lon, lat = world.degrees(rows[::2])
-    world.put(rows[1::2], lon, lat)
+    world.set_degrees(rows[1::2], lon, lat)
     return rows
 
 
 def _office(world: _World, rows: Rows) -> Rows:
-    """Four places where days of records were sent from, within the noise of a receiver under a roof."""
+    """Four offices from which days of records were sent, within the noise of a receiver under a roof."""
     for start in range(0, len(rows), OFFICE):
         some = rows[start : start + OFFICE]
-        place = corner() + world.rng.uniform(0.1, 0.9, 2) * SIDE_M
-        world.put_metres(some, place + world.rng.normal(0, 6, (len(some), 2)))
+        place = crews.corner() + world.rng.uniform(0.1, 0.9, 2) * crews.SIDE_M
+        world.set_metres(some, place + world.rng.normal(0, 6, (len(some), 2)))
     return rows
 
 
@@ -213,11 +196,11 @@ def _gps_error(world: _World, rows: Rows) -> Rows:
     x, y = transformer(4326, EPSG).transform(*world.degrees(rows))
     world.table.loc[rows, PRECISION] = [f"{v:.1f}" for v in error]
     noise = world.rng.normal(0, 1, (len(rows), 2)) * (error / 1.52)[:, None]
-    return world.put_metres(rows, np.column_stack([x, y]) + noise)
+    return world.set_metres(rows, np.column_stack([x, y]) + noise)
 
 
 def _visit_date(world: _World, rows: Rows) -> Rows:
-    """Up to a year before or after the period; one in ten written so that no one can read it."""
+    """Up to a year before or after the period; one in ten unreadable."""
     first, last = (pd.Timestamp(d) for d in PERIOD)
     days = world.rng.integers(1, 366, len(rows))
     moved = [last + pd.Timedelta(days=int(d)) if d % 2 else first - pd.Timedelta(days=int(d)) for d in days]
@@ -232,45 +215,35 @@ def _on_road(world: _World, rows: Rows) -> Rows:
     plots = world.plots.geometry.to_numpy()[world.plot_index(rows)]
     along = shapely.line_locate_point(road, shapely.centroid(plots)) + world.rng.uniform(-20, 20, len(rows))
     xy = shapely.get_coordinates(shapely.line_interpolate_point(road, along))
-    return world.put_metres(rows, xy + world.rng.normal(0, 3, xy.shape))
+    return world.set_metres(rows, xy + world.rng.normal(0, 3, xy.shape))
 
 
-def _observers(world: _World, rows: Rows) -> Rows:
+def _observers_disagree(world: _World, rows: Rows) -> Rows:
     """Pairs: the second visits the first one's plot within 60 days, with another crew and another class."""
     rows = rows[: len(rows) // 2 * 2]
     table, plots = world.table, world.plots.geometry.to_numpy()
     for first, second in zip(rows[::2], rows[1::2], strict=True):
         index = int(world.plot_index(np.array([first]))[0])
-        others = [key for key in CLASS_NAMES if key != world.plots["class"].iloc[index]]
+        others = [key for key in crews.CLASS_NAMES if key != world.plots["class"].iloc[index]]
         crew = (int(table.loc[first, "encuestador"][-2:]) + 1) % 12
         day = pd.Timestamp(table.loc[first, "fecha"]) + pd.Timedelta(days=int(world.rng.integers(-60, 61)))
         day = min(max(day, pd.Timestamp(PERIOD[0])), pd.Timestamp(PERIOD[1]))
         shared = [PLOT, TRUE_PLOT, "superficie_ha"]
         table.loc[second, shared] = table.loc[first, shared]
         table.loc[second, ["encuestador", "deviceid"]] = [f"brigada {crew:02d}", f"ee.kobo:{crew:02d}"]
-        table.loc[second, ["fecha", "cobertura"]] = [
-            str(day.date()),
-            CLASS_NAMES[world.rng.choice(others)][0],
-        ]
-        world.put_metres(np.array([second]), place_within(world.rng, plots[index])[None, :])
+        other = crews.CLASS_NAMES[world.rng.choice(others)][0]
+        table.loc[second, ["fecha", "cobertura"]] = [str(day.date()), other]
+        world.set_metres(np.array([second]), crews.place_within(world.rng, plots[index])[None, :])
     return rows
 
 
 _PLANTS: dict[str, Callable[[_World, Rows], Rows]] = {
-    "swapped": _swapped,
-    "sign_lost": _sign_lost,
-    "wrong_zone": _wrong_zone,
-    "datum": _datum,
-    "degrees_minutes": _degrees_minutes,
-    "decimal_comma": _decimal_comma,
-    "mojibake": _mojibake,
-    "copied_position": _copied,
-    "office": _office,
-    "gps_error": _gps_error,
-    "visit_date": _visit_date,
-    "on_road": _on_road,
-    "observers_disagree": _observers,
-}
+    plant.__name__.removeprefix("_"): plant
+    for plant in (
+        _swapped, _sign_lost, _wrong_zone, _datum, _degrees_minutes, _decimal_comma, _mojibake, _copied_position,
+        _office, _gps_error, _visit_date, _on_road, _observers_disagree,
+    )
+}  # fmt: skip
 
 PLANTED = (*_PLANTS, "presence_only", "duplicate", "separator", "encoding")
 """Every fault that is planted."""
@@ -291,7 +264,7 @@ def _presence_only(
 def _copy_points(table: pd.DataFrame) -> None:
     """Kobo's geopoint beside its parts: 'lat lon alt acc'."""
     parts = table[[LAT, LON, f"{SITE}/_ubicacion_altitude", PRECISION]]
-    table[POINT] = parts.agg(" ".join, axis=1)
+    table[crews.POINT] = parts.agg(" ".join, axis=1)
 
 
 def _twins(
@@ -302,10 +275,7 @@ def _twins(
     server = ["_id", "_uuid", "_submission_time"]
     columns = [c for c in table.columns if c not in server]
     swap = targets < sources[: len(targets)]
-    first, second = (
-        np.where(swap, targets, sources[: len(targets)]),
-        np.where(swap, sources[: len(targets)], targets),
-    )
+    first, second = np.where(swap, [targets, sources[: len(targets)]], [sources[: len(targets)], targets])
     table = table.copy()
     table.loc[second, columns] = table.loc[first, columns].to_numpy()
     table.loc[second, "_submission_time"] = [

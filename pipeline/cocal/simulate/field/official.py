@@ -1,4 +1,4 @@
-"""What offices publish: hectares per district and year, and eradication; and the truth beside them."""
+"""Published figures: hectares per district and year, and eradication; and the truth beside them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _ha(sixteenths: Ints | int) -> float:
 
 
 def truth_table(whole: Surveyed) -> pd.DataFrame:
-    """region_id, region_name, country, class, truth_ha, cover_ha: what is so at the end of the year.
+    """region_id, region_name, country, class, truth_ha, cover_ha: the truth at the end of the year.
 
     `truth_ha` is the area of the pixels of the class by the scheme's definition; `cover_ha` the ground that
     the class covers, in parts of pixels. Each adds up to the region's owned area over the classes.
@@ -69,7 +69,7 @@ def kinds_table(whole: Surveyed) -> pd.DataFrame:
 
 
 def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
-    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: what was so, each 31 December."""
+    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: the truth on each 31 December."""
     coca, cover = whole.coca, whole.cover
     cleared = _cleared(whole).groupby(["region", "year"])["units"].sum()
     is_coca = np.array([k.class_key == "coca" for k in KINDS.values()])
@@ -99,7 +99,7 @@ def strata_table(whole: Surveyed) -> pd.DataFrame:
 
 
 def official_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
-    """Invented official figures per region and year: what the office's own plots add up to, with its errors, rounded.
+    """Invented official figures per region and year: the sum of the office's own plots, with errors, rounded.
 
     `coca_ha` is the present figure, `first_published_ha` that of the first edition. One region's definition changes with
     the last year.
@@ -130,13 +130,13 @@ def official_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
 
 
 def _cleared(whole: Surveyed) -> pd.DataFrame:
-    """Eradicated plots, their parts in several blocks added up."""
+    """Eradicated plots, the sums of their parts in several blocks."""
     keys = ["region", "year", "layer", "column", "row", "day"]
     return whole.cleared.groupby(keys)["units"].sum().reset_index()
 
 
 def cleared_table(whole: Surveyed) -> pd.DataFrame:
-    """plot, region_id, year, cleared_on, cleared_ha: every plot that was eradicated, with its day. Hidden truth."""
+    """plot, region_id, year, cleared_on, cleared_ha of every eradicated plot. Hidden truth."""
     table = _cleared(whole)
     days = [(date(2000, 1, 1) + timedelta(days=int(d))).isoformat() for d in table["day"]]
     return pd.DataFrame(
@@ -152,7 +152,7 @@ def cleared_table(whole: Surveyed) -> pd.DataFrame:
 
 
 def claims_table(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(claims, truth): what is claimed to have been eradicated per region and year, and what part of it is so.
+    """(claims, truth): claimed hectares of eradication per region and year, and the true part of them.
 
     A claim is the true hectares over the validated share, which varies, rounded to 1 ha.
     """
@@ -162,10 +162,8 @@ def claims_table(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFr
     claims, truth = [], []
     for r, place in enumerate(PLACES):
         for year in settings.history:
-            cleared, draw = (
-                _ha(int(true.get((r, year), 0))),
-                float(uniform(settings.seed, "claim", r, year)[0]),
-            )
+            cleared = _ha(int(true.get((r, year), 0)))
+            draw = float(uniform(settings.seed, "claim", r, year)[0])
             share = VALIDATED[place.country] * (0.8 + 0.35 * draw)
             claimed = round(cleared / share + (2.0 * draw if place.country == "BO" else 0.0))
             key = {"region_id": place.region_id, "year": year}

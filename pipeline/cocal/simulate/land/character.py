@@ -1,7 +1,7 @@
-"""What people do with the land in each part of it: two banks, three heights. All figures are assumptions.
+"""Land use in each part of the land: two banks, three heights. All figures are assumptions.
 
-The border's real contrasts, in short: open coca in large fields in the middle of the west; small plots, much
-of it under shade, in the middle of the east, where it is authorised; look-alikes in the upper east; a forest park in
+The contrasts of the real border, in short: open coca in large fields in the middle of the west; small plots, many
+under shade, in the middle of the east, where coca is authorised; look-alikes in the upper east; a forest park in
 the lower east; a young frontier in the lower west; puna in the upper west.
 """
 
@@ -19,11 +19,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Character:
-    """Figures by place; all are smooth between the parts.
+    """Figures by place, smooth between the parts.
 
-    `worked` is how much land is worked; of it coca in `coca_fields`, `coca_plots`; of coca
-    under `shade`, `mixed` with crops; sites `new` since 2015; of sites given up, `cleared` by the state; of other
-    crops, `alike` (stevia and tea), `trees` (coffee, citrus, banana), `pineapple`; the rest is sown each year.
+    `worked` is the relative amount of worked land; shares of coca in its `coca_fields` and `coca_plots`; shares of
+    coca under `shade` and `mixed` with crops; share of sites `new` since 2015; share of abandoned sites `cleared` by
+    the state; shares of the other crops `alike` (stevia and tea), `trees` (coffee, citrus, banana) and `pineapple`;
+    the rest is sown each year.
     """
 
     worked: Array
@@ -49,9 +50,9 @@ PARTS = {
 }
 HEIGHTS = ("low", "mid", "high")
 FIRST, SECOND = 0.36, 0.65
-"""Where low gives way to middle and middle to high, from north to south: a little inside the middle districts."""
+"""Borders from low to middle and from middle to high, from north to south: a little inside the middle districts."""
 EDGE = 0.04
-"""Width of the passage from one part to the next, as a share of the land's side."""
+"""Width of the transition from one part to the next, as a share of the land's side."""
 
 
 def _step(value: Array, middle: float, width: float) -> Array:
@@ -65,11 +66,11 @@ def character(terrain: Terrain, x: Array, y: Array) -> Character:
     first, second = _step(south, FIRST, EDGE), _step(south, SECOND, EDGE)
     east = _step(terrain.river_offset(x, y) / SPAN_M, 0.0, EDGE / 4)
     weights = dict(zip(HEIGHTS, (1 - first, first - second, second), strict=True))
-    values = {
-        field.name: sum(
-            PARTS[bank, height][k] * weights[height] * (east if bank == "E" else 1 - east)
-            for bank, height in PARTS
+    values = (
+        sum(
+            part[k] * weights[height] * (east if bank == "E" else 1 - east)
+            for (bank, height), part in PARTS.items()
         )
-        for k, field in enumerate(fields(Character))
-    }
-    return Character(**{name: np.asarray(value) for name, value in values.items()})
+        for k in range(len(fields(Character)))
+    )
+    return Character(*map(np.asarray, values))

@@ -24,7 +24,7 @@ MARGIN_SHARE, WAVE_SHARE = 0.006, 0.014
 
 @dataclass(frozen=True)
 class Place:
-    """An invented district, and what it is a part of."""
+    """An invented district, with its province and department."""
 
     region_id: str
     name: str
@@ -76,7 +76,7 @@ def _wave(terrain: Terrain, stream: str, along: Array, side: float) -> Array:
 
 
 def _divide(terrain: Terrain, stream: str, x: Array, height: float, side: float) -> Array:
-    """A line across one bank at about `height`: level near the river, so that they cross once."""
+    """A line across one bank at about `height`, level near the river, so that it crosses the river once."""
     river = float(terrain.river_x(height)[0])
     west = stream.startswith("pe")
     own = x[x < river + 2 * STEP_M] if west else x[x > river - 2 * STEP_M]
@@ -117,11 +117,7 @@ def _in_order(terrain: Terrain, faces: list[BaseGeometry]) -> list[BaseGeometry]
 def region_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
     """region_id, name, country, province, department and polygon (degrees) of the districts."""
     shapes = [project(shape, window.epsg, 4326) for shape in outlines(terrain, window)]
-    columns = {name: [getattr(p, name) for p in PLACES] for name in _COLUMNS}
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
-
-
-_COLUMNS = ("region_id", "name", "country", "province", "department")
+    return gpd.GeoDataFrame(list(PLACES), geometry=shapes, crs="EPSG:4326")
 
 
 def parent_table(districts: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
@@ -129,16 +125,20 @@ def parent_table(districts: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
     whole = districts.dissolve(by=["country", level], as_index=False)[["country", level, "geometry"]]
     number = whole.groupby("country").cumcount() + 1
     ids = [f"SIM-{c}-{level[0].upper()}{n}" for c, n in zip(whole["country"], number, strict=True)]
-    return whole.rename(columns={level: "name"}).assign(region_id=ids)[
-        ["region_id", "name", "country", "geometry"]
-    ]
+    columns = ["region_id", "name", "country", "geometry"]
+    return whole.rename(columns={level: "name"}).assign(region_id=ids)[columns]
 
 
 def zone_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
     """zone_id, name, kind (authorised, protected), country, limit_ha (null where none) and polygon (degrees)."""
     districts = dict(zip([p.region_id for p in PLACES], outlines(terrain, window), strict=True))
     countries = {p.region_id: p.country for p in PLACES}
-    side, angles, rows = float(window.right - window.left), np.linspace(0, 2 * np.pi, 73)[:-1], []
+    side, angles, shapes, limits = (
+        float(window.right - window.left),
+        np.linspace(0, 2 * np.pi, 73)[:-1],
+        [],
+        [],
+    )
     for number, zone in enumerate(ZONES):
         north = window.top - zone.south * side
         middle = np.array([float(terrain.river_x(north)[0]) + zone.east * side, north])
@@ -147,22 +147,9 @@ def zone_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
         )
         ring = middle + zone.radius * side * wave[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
         shape = shapely.intersection(shapely.Polygon(ring), districts[zone.region_id])
-        share = zone.legal_share
-        limit = None if share is None else 5 * round(shape.area / 1e4 * share / 5)
-        rows.append(
-            (
-                zone.zone_id,
-                zone.name,
-                zone.kind,
-                countries[zone.region_id],
-                limit,
-                project(shape, window.epsg, 4326),
-            )
-        )
-    table = gpd.GeoDataFrame(
-        rows,
-        columns=["zone_id", "name", "kind", "country", "limit_ha", "geometry"],
-        geometry="geometry",
-        crs="EPSG:4326",
-    )
-    return table.astype({"limit_ha": "float64"})
+        share = np.nan if zone.legal_share is None else zone.legal_share
+        limits.append(5 * np.rint(shape.area / 1e4 * share / 5))
+        shapes.append(project(shape, window.epsg, 4326))
+    table = gpd.GeoDataFrame(list(ZONES), geometry=shapes, crs="EPSG:4326")
+    table["country"], table["limit_ha"] = table["region_id"].map(countries), limits
+    return table[["zone_id", "name", "kind", "country", "limit_ha", "geometry"]]
