@@ -1,4 +1,4 @@
-"""Field records of the invented year: a probability sample, and missions that went where they pleased."""
+"""Field records of the invented year: a probability sample, and purposive missions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import EPSG, STRATA, SimulateSettings
 
 OBSERVER_ERROR = 0.04
-"""Share of the points that one observer alone labels wrongly (assumption): two differ at about twice that."""
+"""Share of the points that one observer labels wrongly (assumption); two observers differ at about twice that."""
 
 UNREACHED, UNREACHED_FAR = 0.02, 0.20
 """Share of points that were not reached, near and far (steep ground, no road within 1.5 km); an assumption. It
@@ -22,7 +22,7 @@ CONFUSED = {
     "coca": "other_crops", "other_crops": "coca", "forest": "regrowth", "regrowth": "forest",
     "pasture": "regrowth", "bare": "pasture", "water": "bare",
 }  # fmt: skip
-"""What an observer who errs writes (assumption)."""
+"""Class that an observer writes by mistake (assumption)."""
 
 MISSIONS = {True: 120, False: 80}
 """Visits of missions to coca and to other land."""
@@ -36,34 +36,28 @@ def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Data
     each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
     """
     pixels = dict(zip(STRATA, whole.stratum_pixels.tolist(), strict=True))
-    table = whole.sample.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(
-        drop=True
-    )
+    table = _from_north(whole.sample)
     drawn = table.groupby("stratum")["x"].size()
     place, seed = np.arange(len(table)), settings.seed
     reached = uniform(seed, "reached", place, 0) >= np.where(table["far"], UNREACHED_FAR, UNREACHED)
     first, second = (_observed(seed, f"observer/{k}", table["class"].to_numpy(), place) for k in (1, 2))
     crew = np.floor(uniform(seed, "crew", place, 0) * 6).astype(int)
-    records = _common(table, settings, "S", "SIMULATED field visit")
-    records["class"] = table["class"].where(reached, "")
-    records["cover"] = table["cover"].where(reached)
-    records["observer"] = np.where(reached, [f"SIM-crew-{k}" for k in crew], "")
-    records["first_class"] = np.where(reached, first, "")
-    records["second_observer"] = np.where(reached, [f"SIM-crew-{(k + 1) % 6}" for k in crew], "")
-    records["second_class"] = np.where(reached, second, "")
-    records["stratum"] = table["stratum"]
-    records["inclusion_probability"] = [drawn[s] / pixels[s] for s in table["stratum"]]
-    records["visited"] = reached
-    records["why_not"] = np.where(reached, "", np.where(table["far"], "steep or far from a road", "other"))
-    records["split"] = "test"
-    truth = pd.DataFrame(
-        {
-            "record_id": records["record_id"], "class": table["class"], "far": table["far"],
-            "first_wrong": first != table["class"], "second_wrong": second != table["class"],
-            "source": "SIMULATED truth",
-        }
-    )  # fmt: skip
-    return records, truth
+    records = _common(table, settings, "S", "SIMULATED field visit").assign(
+        **{"class": table["class"].where(reached, "")},
+        cover=table["cover"].where(reached),
+        observer=np.where(reached, [f"SIM-crew-{k}" for k in crew], ""),
+        first_class=np.where(reached, first, ""),
+        second_observer=np.where(reached, [f"SIM-crew-{(k + 1) % 6}" for k in crew], ""),
+        second_class=np.where(reached, second, ""),
+        stratum=table["stratum"],
+        inclusion_probability=[drawn[s] / pixels[s] for s in table["stratum"]],
+        visited=reached,
+        why_not=np.where(reached, "", np.where(table["far"], "steep or far from a road", "other")),
+        split="test",
+    )
+    truth = pd.DataFrame({"record_id": records["record_id"], "class": table["class"], "far": table["far"]})
+    wrong = {"first_wrong": first != table["class"], "second_wrong": second != table["class"]}
+    return records, truth.assign(**wrong, source="SIMULATED truth")
 
 
 def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -71,9 +65,7 @@ def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Dat
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
     """
-    table = whole.missions.sort_values(["y", "x"], ascending=[False, True], kind="stable").reset_index(
-        drop=True
-    )
+    table = _from_north(whole.missions)
     place = np.arange(len(table))
     off = uniform(settings.seed, "roadside", place, 0) < TAKEN_AT_ROAD
     distance = np.where(off, 45.0, 2.0)
@@ -82,18 +74,20 @@ def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Dat
     records = _common(table.assign(x=x, y=y), settings, "M", "SIMULATED mission along roads")
     records["class"] = _observed(settings.seed, "observer/m", table["class"].to_numpy(), place)
     records["visited"] = True
-    truth = pd.DataFrame(
-        {
-            "record_id": records["record_id"], "class": table["class"], "taken_at_road": off,
-            "wrong_class": records["class"] != table["class"], "source": "SIMULATED truth",
-        }
-    )  # fmt: skip
-    return records, truth
+    truth = pd.DataFrame({"record_id": records["record_id"], "class": table["class"], "taken_at_road": off})
+    wrong = records["class"] != table["class"]
+    return records, truth.assign(wrong_class=wrong, source="SIMULATED truth")
+
+
+def _from_north(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows from north to south, then from west to east."""
+    return table.sort_values(["y", "x"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
 def _observed(
     seed: int, stream: str, true: NDArray[np.object_], place: NDArray[np.int64]
 ) -> NDArray[np.object_]:
+    """The classes that an observer writes, some of them wrong."""
     wrong = uniform(seed, stream, place, 0) < OBSERVER_ERROR
     return np.where(wrong, [CONFUSED[key] for key in true], true)
 

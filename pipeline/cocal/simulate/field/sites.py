@@ -1,4 +1,4 @@
-"""Where people go: pixels of a probability sample, and places beside roads that missions choose."""
+"""Sites of field work: pixels of a probability sample, and places beside roads that missions choose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.grid import Window
+from cocal.grid import Window, lattice_cells
 from cocal.simulate.land.history import is_coca
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.terrain import Terrain
@@ -31,17 +31,16 @@ def sample_sites(
     counts: Mapping[str, NDArray[np.uint8]],
     sizes: Mapping[str, int],
 ) -> pd.DataFrame:
-    """The pixels of each stratum with the lowest draws: enough of them for the whole sample."""
+    """The pixels of each stratum with the lowest draws, as many as the whole sample needs."""
     draw = _draws(terrain.seed, "sample", block)
     tables = []
     for number, name in enumerate(STRATA, start=1):
         rows, columns = np.nonzero(stratum == number)
         first = np.argsort(draw[rows, columns], kind="stable")[: sizes[name]]
         r, c = rows[first], columns[first]
-        tables.append(
-            _sites(terrain, block, r, c, code, draw) | {"stratum": name, "cover": _cover(counts, code, r, c)}
-        )
-    return pd.concat([pd.DataFrame(t) for t in tables], ignore_index=True)
+        held = np.select([code[r, c] == k for k in CODES.values()], [counts[key][r, c] for key in CODES], 0)
+        tables.append(_sites(terrain, block, r, c, code, draw).assign(stratum=name, cover=held * (100 / 16)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def mission_sites(
@@ -59,14 +58,11 @@ def mission_sites(
     rows, columns = rows[near], columns[near]
     pure = (places[:, rows, columns] == places[0, rows, columns]).all(axis=0)
     r, c = rows[pure], columns[pure]
-    table = pd.DataFrame(_sites(terrain, block, r, c, code, draw))
-    table["coca"] = is_coca(kind[places[0, r, c]])
-    return table
+    return _sites(terrain, block, r, c, code, draw).assign(coca=is_coca(kind[places[0, r, c]]))
 
 
 def _draws(seed: int, stream: str, block: Window) -> NDArray[np.float64]:
-    column = np.floor(block.x / block.resolution).astype(np.int64)
-    row = np.floor(block.y / block.resolution).astype(np.int64)
+    column, row = lattice_cells(block.x, block.y, block.resolution)
     return uniform(seed, stream, column[None, :], row[:, None])
 
 
@@ -77,30 +73,17 @@ def _sites(
     c: NDArray[np.int64],
     code: NDArray[np.uint8],
     draw: NDArray[np.float64],
-) -> dict[str, object]:
+) -> pd.DataFrame:
+    """draw, x, y (m), class and far of the pixels (r, c)."""
     x, y = block.x[c], block.y[r]
-    far = is_far(terrain, x, y)
     keys = np.array(list(CODES))[np.searchsorted(list(CODES.values()), code[r, c])]
-    return {"draw": draw[r, c], "x": x, "y": y, "class": keys, "far": far}
+    return pd.DataFrame({"draw": draw[r, c], "x": x, "y": y, "class": keys, "far": is_far(terrain, x, y)})
 
 
 def is_far(terrain: Terrain, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
     """True for points (m) that are hard to reach: steep ground, or no road within 1.5 km."""
     steep = terrain.slope(x, y) > UNREACHABLE_SLOPE
     return np.asarray(steep | (terrain.road_distance(x, y) > UNREACHABLE_ROAD_M))
-
-
-def _cover(
-    counts: Mapping[str, NDArray[np.uint8]],
-    code: NDArray[np.uint8],
-    r: NDArray[np.int64],
-    c: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Per cent of each pixel that its class covers."""
-    held = np.zeros(r.size)
-    for key, number in CODES.items():
-        held = np.where(code[r, c] == number, counts[key][r, c], held)
-    return np.asarray(held * (100 / 16))
 
 
 def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[Any, int]) -> pd.DataFrame:

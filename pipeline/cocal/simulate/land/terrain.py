@@ -1,7 +1,7 @@
-"""The lie of the land: valleys from lowland to puna, border river, roads, villages. Metres of one UTM zone.
+"""Terrain: valleys from lowland to puna, border river, roads, villages. Metres of one UTM zone.
 
 North is low, south is high; the border river runs down the middle, and the ground rises from it to both
-sides. Beyond `SPAN_M` the pattern goes on mirrored, so that a land of any size is one of valleys. Every constant is an
+sides. Beyond `SPAN_M` the pattern is mirrored, so that a land of any size consists of valleys. Every constant is an
 assumption that gives a plausible eastern slope of the Andes; none is a measurement.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cocal.simulate.noise import fractal, fractal_grid, uniform
 
 SPAN_M = 12_480.0
-"""Side of the land that the scenario is named for: from lowland to puna, and half that from river to ridge."""
+"""Side of the full scenario: the distance from lowland to puna; half of it lies between river and ridge."""
 
 FLOOR_LOW_M, FLOOR_RISE_M, RELIEF_LOW_M, RELIEF_RISE_M = 295.0, 620.0, 170.0, 3_330.0
 RIDGE_WAVELENGTH_M, RIDGES = 3_400.0, 0.30
@@ -47,19 +47,17 @@ class Terrain:
         return np.asarray(self.centre_x + 420.0 * (bend - middle))
 
     def river_offset(self, x: Any, y: Any) -> Array:
-        """Signed distance to the border river, m: negative in the west. First order: right near the river."""
+        """Signed distance to the border river, m, negative in the west; first order, exact near the river."""
         slope = (self.river_x(np.asarray(y) + 5.0) - self.river_x(np.asarray(y) - 5.0)) / 10.0
         return np.asarray((x - self.river_x(y)) / np.sqrt(1.0 + slope * slope))
 
     def south(self, y: Any) -> Array:
-        """How far up the land a northing is: 0 lowland, 1 puna."""
+        """Position of a northing between lowland (0) and puna (1)."""
         return mirrored((self.centre_y - np.asarray(y)) / SPAN_M + 0.5, 1.0)
 
     def _height(self, offset: Array, south: Array, ridges: Array) -> Array:
         away = mirrored(offset, SPAN_M / 2) / (SPAN_M / 2)
-        steep = np.clip(south, 0.0, 1.0)
-        steep = steep**2.0
-        relief = RELIEF_LOW_M + RELIEF_RISE_M * steep
+        relief = RELIEF_LOW_M + RELIEF_RISE_M * np.clip(south, 0.0, 1.0) ** 2.0
         height = FLOOR_LOW_M + FLOOR_RISE_M * south + relief * away**0.85 * np.exp(RIDGES * ridges)
         return np.asarray(height - 0.8 * np.maximum(height - 4_200.0, 0.0))
 
@@ -84,14 +82,14 @@ class Terrain:
         here = fractal(self.seed, "roads", x, y, 3400.0, 2)
         east = fractal(self.seed, "roads", np.asarray(x) + 8.0, y, 3400.0, 2)
         north = fractal(self.seed, "roads", x, np.asarray(y) + 8.0, 3400.0, 2)
-        return _to_zero_line(here, east, north)
+        gradient = np.sqrt((east - here) ** 2 + (north - here) ** 2) / 8.0
+        return np.asarray(np.abs(here) / np.maximum(gradient, 2e-4))
 
     def on_road(self, x: Array, y: Array) -> NDArray[np.bool_]:
         """(y, x) True within half a road's width of its middle, on the even grid of columns x and rows y."""
         step = x[1] - x[0]
-        field = fractal_grid(
-            self.seed, "roads", np.append(x, x[-1] + step), np.append(y, y[-1] - step), 3400.0, 2
-        )
+        columns, rows = np.append(x, x[-1] + step), np.append(y, y[-1] - step)
+        field = fractal_grid(self.seed, "roads", columns, rows, 3400.0, 2)
         here = field[:-1, :-1]
         east, south = field[:-1, 1:] - here, field[1:, :-1] - here
         steepness = np.maximum(east * east + south * south, (2e-4 * step) ** 2)
@@ -117,12 +115,7 @@ class Terrain:
         return nearest
 
     def access(self, x: Any, y: Any) -> Array:
-        """How reachable a point is, 0 to 1: near roads and villages."""
+        """Accessibility of a point, 0 to 1: high near roads and villages."""
         road = 800.0 / (800.0 + self.road_distance(x, y))
         village = 800.0 / (800.0 + self.village_distance(x, y))
         return np.asarray(np.maximum(road * road, village * village))
-
-
-def _to_zero_line(here: Array, east: Array, north: Array) -> Array:
-    gradient = np.sqrt((east - here) ** 2 + (north - here) ** 2) / 8.0
-    return np.asarray(np.abs(here) / np.maximum(gradient, 2e-4))

@@ -81,23 +81,16 @@ def _item(
     )
 
 
-def _middle(window: Window) -> tuple[float, float, float]:
-    return (
-        (window.left + window.right) / 2,
-        (window.bottom + window.top) / 2,
-        float(window.right - window.left),
-    )
-
-
 def _swath_edge(seed: int, window: Window, day: date) -> tuple[float, float, float]:
-    """The swath ends within the land: on its west or its east side, by turns of chance."""
-    x, y, side = _middle(window)
+    """The edge of a swath that ends within the land, on its west or its east side at random."""
+    x, y = (window.left + window.right) / 2, (window.bottom + window.top) / 2
+    side = float(window.right - window.left)
     draw = uniform(seed, "swath", day.toordinal(), np.arange(2))
     sign = 1.0 if draw[0] < 0.5 else -1.0
     return sign, -sign * SWATH_TILT, sign * (x - SWATH_TILT * y) - side * (0.1 + 0.25 * float(draw[1]))
 
 
 def _strips(window: Window) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    _, y, side = _middle(window)
-    half = STRIP_OVERLAP * side / 2
+    """The edges of a northern and a southern datastrip."""
+    y, half = (window.bottom + window.top) / 2, STRIP_OVERLAP * float(window.right - window.left) / 2
     return (0.0, 1.0, y - half), (0.0, -1.0, -(y + half))

@@ -1,4 +1,4 @@
-"""Sun, clouds and what the sensor makes of them. Clouds are a field over the land, so that they have shadows."""
+"""Sun, clouds and the scene classification. Clouds are a field over the land, so that they cast shadows."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Sky:
 
 
 def sky_of(seed: int, day: date) -> Sky:
-    """The sky of a day: sun by the declination of Cooper 1969 (doi:10.1016/0038-092X(69)90047-4), cloud
-    cover by chance about the month's mean. Shadows fall away from the sun by cloud height times tan(zenith).
+    """The sky of a day: sun by the declination of Cooper 1969 (doi:10.1016/0038-092X(69)90047-4), cloud cover drawn
+    about the month's mean. Shadows are displaced from the clouds, away from the sun, by cloud height x tan(zenith).
     """
     number = day.timetuple().tm_yday
     declination = np.radians(23.45 * np.sin(np.radians(360 * (284 + number) / 365)))
@@ -69,25 +69,15 @@ def sky_of(seed: int, day: date) -> Sky:
     draw = float(normal(seed, "sky/cover", ordinal, 0)[0])
     cover = 1 / (1 + np.exp(-(np.log(mean / (1 - mean)) + 0.9 * draw)))
 
-    def jitter(axis: int) -> int:
-        return int(np.floor(5 * uniform(seed, "sky/jitter", ordinal, axis)[0])) - 2
-
+    jitter = [int(5 * draw) - 2 for draw in uniform(seed, "sky/jitter", ordinal, [0, 1]).tolist()]
     height = 1100.0 + 1500.0 * float(uniform(seed, "sky/height", ordinal, 0)[0])
     length = height * np.tan(zenith)
-    return Sky(
-        seed,
-        day,
-        zenith,
-        azimuth,
-        float(cover),
-        20 * round(-length * np.sin(azimuth) / 20),
-        20 * round(-length * np.cos(azimuth) / 20),
-        (jitter(0), jitter(1)),
-    )
+    x, y = (20 * round(-length * part / 20) for part in (np.sin(azimuth), np.cos(azimuth)))
+    return Sky(seed, day, zenith, azimuth, float(cover), x, y, (jitter[0], jitter[1]))
 
 
 def opacity(sky: Sky, window: Window) -> NDArray[np.float32]:
-    """(y, x) share of the ground's light that clouds hide, 0 to 1, with thin edges."""
+    """(y, x) opacity of clouds above the ground, 0 to 1, with thin edges."""
     coarse = fractal_grid(sky.seed, sky.stream, window.x, window.y, 5200.0, 6)
     fine = fractal_grid(sky.seed, f"{sky.stream}/tufts", window.x, window.y, 520.0, 4)
     over = (0.88 * coarse + 0.47 * fine - float(ndtri(1 - sky.cover))) / 0.30
@@ -95,7 +85,7 @@ def opacity(sky: Sky, window: Window) -> NDArray[np.float32]:
 
 
 def shadow(sky: Sky, window: Window) -> NDArray[np.float32]:
-    """(y, x) share of sunlight that clouds keep from the ground: the clouds, moved away from the sun."""
+    """(y, x) share of sunlight that clouds block: the opacity, displaced away from the sun."""
     source = replace(window, left=window.left - sky.shadow_x, top=window.top - sky.shadow_y)
     return opacity(sky, source)
 
@@ -103,10 +93,10 @@ def shadow(sky: Sky, window: Window) -> NDArray[np.float32]:
 def classify_scene(
     sky: Sky, window: Window, cloud: Any, dark: Any, bands: dict[str, NDArray[np.float32]]
 ) -> NDArray[np.uint8]:
-    """(y, x) uint8 scene classification at `window`, wrong where the real one is wrong.
+    """(y, x) uint8 scene classification at `window`, with the errors of the real one.
 
-    Thin cloud is missed, bright ground is called cloud, part of the shadows is missed, dark slopes are
-    called shadow. `cloud`, `dark` and the reflectances `bands` are on the same pixels.
+    Thin cloud is missed, bright ground is classified as cloud, part of the shadows is missed, dark slopes are
+    classified as shadow. `cloud`, `dark` and the reflectances `bands` are on the same pixels.
     """
     guess = white(sky.seed, f"{sky.stream}/scl", window, 2)
     seen = cloud + 0.04 * guess[0]
