@@ -56,7 +56,9 @@ def invent_roads(rng: np.random.Generator) -> gpd.GeoDataFrame:
 
 
 def invent_plots(rng: np.random.Generator, roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """One turned rectangle in most cells of 600 m; three in ten cells have theirs beside the road, if near."""
+    """One turned rectangle in most cells of 600 m; three in ten cells have theirs beside the road, if
+    near.
+    """
     step, side = 600.0, int(SIDE_M // 600)
     road = shapely.MultiLineString(list(roads.geometry))
     shapes = []
@@ -99,9 +101,11 @@ def place_within(rng: np.random.Generator, plot: shapely.Polygon) -> Array:
 
 
 def sound_records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> pd.DataFrame:
-    """Sound records: some plots visited often, positions noisy by the stated error, names as crews write them.
+    """Sound records: some plots visited often, positions noisy by the stated error, names as crews write
+    them.
 
-    As in sound files, one crew writes four decimals, one record in twenty has no GPS error, one in ten no plot id.
+    As in sound files, one crew writes four decimals, one record in twenty has no GPS error, one in ten no
+    plot id.
     """
     which = rng.integers(0, len(plots), n)
     error = np.clip(rng.lognormal(np.log(4.2), 0.3, n), 2.0, 9.0).round(1)

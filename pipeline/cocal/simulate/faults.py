@@ -1,7 +1,7 @@
 """Invented field records in a Kobo-like CSV, with every usual fault planted and labelled. SIMULATED.
 
-The faults are made from their causes, by code independent of the checks that detect them: lines are joined and
-encoded by hand, datums shifted with PROJ's default operation. `truth` is hidden from the checks.
+The faults are made from their causes, by code independent of the checks that detect them: lines are joined
+and encoded by hand, datums shifted with PROJ's default operation. `truth` is hidden from the checks.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class FaultyRecords:
     """Invented records, their faults, and the plots and roads that they refer to.
 
     `lines`: the CSV's bytes, header first; `truth`: one row per record (row as a spreadsheet counts,
-    record_id, fault: "" where none); `clean`: the columns before any fault, and the true plot; `plots`, `roads` EPSG:32719;
-    `area`: west, south, east, north in degrees.
+    record_id, fault: "" where none); `clean`: the columns before any fault, and the true plot; `plots`,
+    `roads` EPSG:32719; `area`: west, south, east, north in degrees.
     """
 
     lines: tuple[bytes, ...]
@@ -85,8 +85,8 @@ class _World:
     roads: gpd.GeoDataFrame
 
     def suited(self, name: str, free: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The records of `free` that a fault can be planted in: on_road, those whose plot has a road within 300 m;
-        observers_disagree, alternately one that is alone in its plot and one that is not.
+        """The records of `free` that a fault can be planted in: on_road, those whose plot has a road within
+        300 m; observers_disagree, alternately one that is alone in its plot and one that is not.
         """
         if name == "on_road":
             road = shapely.MultiLineString(list(self.roads.geometry))
@@ -240,8 +240,8 @@ def _observers_disagree(world: _World, rows: Rows) -> Rows:
 _PLANTS: dict[str, Callable[[_World, Rows], Rows]] = {
     plant.__name__.removeprefix("_"): plant
     for plant in (
-        _swapped, _sign_lost, _wrong_zone, _datum, _degrees_minutes, _decimal_comma, _mojibake, _copied_position,
-        _office, _gps_error, _visit_date, _on_road, _observers_disagree,
+        _swapped, _sign_lost, _wrong_zone, _datum, _degrees_minutes, _decimal_comma, _mojibake,
+        _copied_position, _office, _gps_error, _visit_date, _on_road, _observers_disagree,
     )
 }  # fmt: skip
 

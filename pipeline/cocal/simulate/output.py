@@ -36,14 +36,15 @@ def write_vector(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
 def no_cache() -> rasterio.Env:
     """An environment in which GDAL caches no blocks, since only whole blocks are written.
 
-    Each block is written at once, so that the bytes do not depend on what else is open. (Rasterio takes this size in
-    bytes, and restores the old one at the end.)
+    Each block is written at once, so that the bytes do not depend on what else is open. (Rasterio takes this
+    size in bytes, and restores the old one at the end.)
     """
     return rasterio.Env(GDAL_CACHEMAX=0)
 
 
 def in_order(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Results of `work` for each task, in the order of the tasks; they do not depend on the number of workers.
+    """Results of `work` for each task, in the order of the tasks; they do not depend on the number of
+    workers.
 
     At most two tasks per worker are running or finished but not yet yielded, which bounds the memory.
     """

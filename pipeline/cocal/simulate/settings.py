@@ -1,9 +1,9 @@
-"""What of the invented land can be chosen. The rest is fixed under the name of the scenario."""
+"""Settings of the invented land; everything else is fixed by the scenario."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -16,7 +16,7 @@ EPSG, CENTRE_X, CENTRE_Y = 32719, 498_720, 8_425_440
 """The middle of the land: near 69.0 W, 14.2 S, where Bolivia and Peru meet. The land itself is invented."""
 
 STRATA = ("coca_last_year", "near_coca", "open_land", "wild")
-"""Strata of the sample, drawn on the invented maps of the year before; code on maps is place + 1."""
+"""Strata of the sample, from the invented maps of the year before; the code on maps is the index + 1."""
 
 _SNAP_M = 960
 
@@ -27,21 +27,17 @@ class SimulateSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scenario: Literal["border-1"] = "border-1"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 7
-    year: Annotated[int, Field(ge=2016, le=2100, description="the year of the images, the last of all")] = (
-        2024
+    seed: int = Field(7, ge=0, lt=2**63)
+    year: int = Field(2024, ge=2016, le=2100, description="year of the images, the last of all years")
+    years: int = Field(
+        5, ge=2, le=20, description="years of truth, official figures and claims, up to `year`"
     )
-    years: Annotated[
-        int, Field(ge=2, le=20, description="years of truth, official figures and claims, up to `year`")
-    ] = 5
-    size_px: Annotated[
-        int, Field(ge=144, multiple_of=12, description="side of the square, pixels of 10 m")
-    ] = 1248
-    acquisitions_per_month: Annotated[int, Field(ge=1, le=6)] = 3
-    sample_sizes: Annotated[dict[str, int], Field(description="points of the field sample per stratum")] = {
-        "coca_last_year": 300, "near_coca": 300, "open_land": 300, "wild": 300,
-    }  # fmt: skip
-    training_per_class: Annotated[int, Field(ge=1, description="at most so many polygons per class")] = 120
+    size_px: int = Field(1248, ge=144, multiple_of=12, description="side of the square, pixels of 10 m")
+    acquisitions_per_month: int = Field(3, ge=1, le=6)
+    sample_sizes: dict[str, int] = Field(
+        dict.fromkeys(STRATA, 300), description="points of the field sample per stratum"
+    )
+    training_per_class: int = Field(120, ge=1, description="largest number of polygons per class")
 
     @field_validator("sample_sizes")
     @classmethod
@@ -60,12 +56,12 @@ class SimulateSettings(BaseModel):
 
     @property
     def terrain(self) -> Terrain:
-        """The lie of the land."""
+        """The terrain of the land."""
         return Terrain(self.seed, float(CENTRE_X), float(CENTRE_Y))
 
     @property
     def history(self) -> list[int]:
-        """The years that are told of, ascending."""
+        """The years of truth and figures, ascending."""
         return list(range(self.year - self.years + 1, self.year + 1))
 
 

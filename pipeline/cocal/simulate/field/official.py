@@ -22,13 +22,19 @@ BREAK_REGION = PLACES[1].region_id
 BROKEN_KINDS = ("nursery", "abandoned_coca")
 
 ROUNDED_TO_HA = {"PE": 1, "BO": 10}
-"""Peru publishes to 1 ha since 2018, Bolivia to 100 ha nationally; its figures by zone are finer (domain notes)."""
+"""Peru publishes to 1 ha since 2018, Bolivia to 100 ha nationally; its figures by zone are finer (domain
+notes).
+"""
 
 OFFICE_ERROR, REVISION = 0.05, 0.06
-"""Relative error of an office's figure beyond the plots it missed or mistook, and of its first edition (assumptions)."""
+"""Relative error of an office's figure beyond the plots it missed or mistook, and of its first edition
+(assumptions).
+"""
 
 VALIDATED = {"PE": 0.85, "BO": 0.447}
-"""Share of the claimed eradication that is true: 44.7 % was validated in Bolivia in 2023 (domain notes); Peru: assumption."""
+"""Share of the claimed eradication that is true: 44.7 % was validated in Bolivia in 2023 (domain notes);
+Peru: assumption.
+"""
 
 Ints = NDArray[np.int64]
 
@@ -48,7 +54,8 @@ def truth_table(whole: Surveyed) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "region_id": place.region_id, "region_name": place.name, "country": place.country, "class": key,
-            "truth_ha": hectares(int(truth[r, c])), "cover_ha": _ha(kinds[r, keys == key].sum()), "source": "SIMULATED truth",
+            "truth_ha": hectares(int(truth[r, c])), "cover_ha": _ha(kinds[r, keys == key].sum()),
+            "source": "SIMULATED truth",
         }
         for r, place in enumerate(PLACES)
         for c, key in enumerate(CODES)
@@ -69,7 +76,9 @@ def kinds_table(whole: Surveyed) -> pd.DataFrame:
 
 
 def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
-    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: the truth on each 31 December."""
+    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: the truth on
+    each 31 December.
+    """
     coca, cover = whole.coca, whole.cover
     cleared = _cleared(whole).groupby(["region", "year"])["units"].sum()
     is_coca = np.array([k.class_key == "coca" for k in KINDS.values()])
@@ -101,8 +110,8 @@ def strata_table(whole: Surveyed) -> pd.DataFrame:
 def official_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
     """Invented official figures per region and year: the sum of the office's own plots, with errors, rounded.
 
-    `coca_ha` is the present figure, `first_published_ha` that of the first edition. One region's definition changes with
-    the last year.
+    `coca_ha` is the present figure, `first_published_ha` that of the first edition. One region's definition
+    changes with the last year.
     """
     found, cover = whole.found, whole.cover
     rows = []
@@ -157,20 +166,19 @@ def claims_table(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFr
     A claim is the true hectares over the validated share, which varies, rounded to 1 ha.
     """
     table = _cleared(whole)
-    true = table.groupby(["region", "year"])["units"].sum()
+    units = table.groupby(["region", "year"])["units"].sum()
     plots = table.groupby(["region", "year"]).size()
     claims, truth = [], []
     for r, place in enumerate(PLACES):
         for year in settings.history:
-            cleared = _ha(int(true.get((r, year), 0)))
+            cleared = _ha(int(units.get((r, year), 0)))
             draw = float(uniform(settings.seed, "claim", r, year)[0])
             share = VALIDATED[place.country] * (0.8 + 0.35 * draw)
             claimed = round(cleared / share + (2.0 * draw if place.country == "BO" else 0.0))
             key = {"region_id": place.region_id, "year": year}
             days = {"from": f"{year}-01-01", "to": f"{year}-12-31"}
             claims.append({**key, "claimed_ha": claimed, **days, "source": "SIMULATED eradication authority"})
-            truth.append(
-                {**key, "claimed_ha": claimed, "cleared_ha": cleared, "cleared_plots": int(plots.get((r, year), 0)),
-                 "true_share": cleared / claimed if claimed else np.nan, "source": "SIMULATED truth"}
-            )  # fmt: skip
+            share, n = cleared / claimed if claimed else np.nan, int(plots.get((r, year), 0))
+            true = {"claimed_ha": claimed, "cleared_ha": cleared, "cleared_plots": n, "true_share": share}
+            truth.append({**key, **true, "source": "SIMULATED truth"})
     return pd.DataFrame(claims), pd.DataFrame(truth)

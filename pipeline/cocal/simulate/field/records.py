@@ -12,11 +12,14 @@ from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import EPSG, STRATA, SimulateSettings
 
 OBSERVER_ERROR = 0.04
-"""Share of the points that one observer labels wrongly (assumption); two observers differ at about twice that."""
+"""Share of the points that one observer labels wrongly (assumption); two observers differ at about twice
+that.
+"""
 
 UNREACHED, UNREACHED_FAR = 0.02, 0.20
-"""Share of points that were not reached, near and far (steep ground, no road within 1.5 km); an assumption. It
-depends on the place and not on what grows there."""
+"""Share of points that were not reached, near and far (steep ground, no road within 1.5 km); an assumption.
+It depends on the place and not on what grows there.
+"""
 
 CONFUSED = {
     "coca": "other_crops", "other_crops": "coca", "forest": "regrowth", "regrowth": "forest",
@@ -32,8 +35,8 @@ TAKEN_AT_ROAD = 0.15
 def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(records, truth): a simple random sample without replacement of the pixels of each stratum.
 
-    `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are what
-    each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
+    `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are
+    what each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
     """
     pixels = dict(zip(STRATA, whole.stratum_pixels.tolist(), strict=True))
     table = _from_north(whole.sample)
@@ -61,7 +64,8 @@ def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Data
 
 
 def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the road.
+    """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the
+    road.
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
     """

@@ -1,7 +1,7 @@
-"""What is so on one block: truth of every year, strata of the sample, plots that were eradicated.
+"""The truth of one block: classes of every year, strata of the sample, plots that were eradicated.
 
-Every table is a fold over blocks: a small value per block, added up or cut to the lowest draws, so that
-neither the order nor the size of the blocks matters.
+The tables of all blocks are summed, or cut to the lowest draws, so that they depend neither on the order nor
+on the size of the blocks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cocal.grid import Window, cell_area_units
 from cocal.simulate.field.sites import mission_sites, sample_sites
 from cocal.simulate.field.training import training_polygons
 from cocal.simulate.land.history import YEAR, census, ended_between, generation, is_coca, state
-from cocal.simulate.land.kinds import CODES, KINDS, NUMBER
+from cocal.simulate.land.kinds import CODES, KINDS
 from cocal.simulate.land.mosaic import SAMPLES, Land, class_codes, counts, majority
 from cocal.simulate.land.patches import Patches
 from cocal.simulate.land.places import PLACES
@@ -36,11 +36,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What one block yields. Rasters are (y, x) uint8 or float32; units are 1e-6 m2 (`cover`, `found`: a sixteenth of it).
+    """The survey of one block. Rasters are (y, x) uint8 or float32; units are 1e-6 m2 (`cover`, `found`: a
+    sixteenth of it).
 
-    `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind) ground that
-    each kind covers; `found` (year, region) coca ground that the survey office found; `stratum_units` and
-    `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`, `training` are tables.
+    `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind)
+    ground that each kind covers; `found` (year, region) coca ground that the survey office found;
+    `stratum_units` and `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`, `training` are tables.
     """
 
     window: Window
@@ -104,8 +105,7 @@ def _sum(group: NDArray[np.int32], n: int, values: Ints) -> Ints:
 
 def coca_pixels(places: NDArray[np.int32], table: Patches, year: int) -> NDArray[np.bool_]:
     """(y, x) True where coca covers at least half of the pixel at the end of a year."""
-    coca = is_coca(state(table, reference_day(year))[0])
-    return np.asarray(2 * _held(places, coca) >= len(places))
+    return np.asarray(2 * _held(places, is_coca(state(table, reference_day(year))[0])) >= len(places))
 
 
 def _held(places: NDArray[np.int32], flags: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -139,33 +139,30 @@ def _histories(table: Patches, area: Ints, years: Sequence[int]) -> tuple[Ints, 
 
 
 def _cleared(table: Patches, area: Ints, years: Sequence[int]) -> pd.DataFrame:
-    """Eradicated plots, a row per plot and region: key, region, year, day, units. Blocks hold parts of plots."""
+    """Eradicated plots, a row per plot and region: key, region, year, day, units. Blocks hold parts of
+    plots.
+    """
     tables = []
     for year in years:
         stop = reference_day(year)
         patch = np.flatnonzero(ended_between(table, reference_day(year - 1), stop))
-        age, end = generation(table, stop)
         region, which = np.nonzero(area[:, patch])
         p = patch[which]
-        tables.append(
-            pd.DataFrame(
-                {
-                    "layer": table.layer[p], "column": table.column[p], "row": table.row[p], "region": region,
-                    "year": year, "day": np.floor(stop - (age - end)[p] * YEAR).astype(np.int64), "units": area[region, p],
-                }
-            )
-        )  # fmt: skip
+        age, end = generation(table.take(p), stop)
+        key = {"layer": table.layer[p], "column": table.column[p], "row": table.row[p], "region": region}
+        day = np.floor(stop - (age - end) * YEAR).astype(np.int64)
+        tables.append(pd.DataFrame({**key, "year": year, "day": day, "units": area[region, p]}))
     return pd.concat(tables, ignore_index=True)
 
 
 def strata(land: Land, places: NDArray[np.int32], day: float) -> NDArray[np.uint8]:
-    """(y, x) codes of `STRATA` by what was known on `day`: coca in the office's map, ground within 100 m of it, open
-    land, and forest and water. The map of open land is right but a year old.
+    """(y, x) codes of `STRATA` as known on `day`: coca on the office's map, ground within 100 m of it, open
+    land, and forest and water. The map of open land is correct but a year old.
     """
     table = land.table
     coca = 2 * _held(places, census(table, day)) >= PLACES_PER_PIXEL
-    wild_kinds = [NUMBER[name] for name, kind in KINDS.items() if kind.class_key in WILD]
-    wild = 2 * _held(places, np.isin(state(table, day)[0], wild_kinds)) > PLACES_PER_PIXEL
+    is_wild = np.array([kind.class_key in WILD for kind in KINDS.values()])
+    wild = 2 * _held(places, is_wild[state(table, day)[0]]) > PLACES_PER_PIXEL
     out = np.where(wild, 4, 3).astype(np.uint8)
     if coca.any():
         out[distance_transform_edt(~coca) * land.window.resolution <= NEAR_M] = 2

@@ -1,4 +1,6 @@
-"""Training polygons: patches of scattered clusters, drawn as an interpreter would, a little inside their edge."""
+"""Training polygons: patches of scattered clusters, drawn a little inside their edge, as an interpreter
+does.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
 
-from cocal.grid import Window
+from cocal.grid import Window, lattice_cells
 from cocal.simulate.land.kinds import KINDS
 from cocal.simulate.land.mosaic import SAMPLES, Land
 from cocal.simulate.land.patches import SURFACES
@@ -29,15 +31,16 @@ _STEP = 2
 
 def in_cluster(seed: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
     """True where points (m) lie in a cell that training polygons are drawn in."""
-    column, row = np.floor(x / CLUSTER_M).astype(np.int64), np.floor(y / CLUSTER_M).astype(np.int64)
+    column, row = lattice_cells(x, y, CLUSTER_M)
     return np.asarray(uniform(seed, "cluster", column, row) < CLUSTER_SHARE)
 
 
 def training_polygons(land: Land, block: Window, kind: NDArray[np.int64]) -> pd.DataFrame:
-    """Polygons (m) of the patches of training cells whose centre lies in the block: class, kind, draw, geometry.
+    """Polygons (m) of the patches of training cells whose centre lies in the block: class, kind, draw,
+    geometry.
 
-    `kind` is that of each patch. Rivers, bars and roads are cut into cells first, so that every polygon belongs to
-    one block.
+    `kind` is that of each patch. Rivers, bars and roads are cut into cells first, so that every polygon
+    belongs to one block.
     """
     label, transform, centre_x, centre_y, kinds = _labelled(land, kind)
     mine = (centre_x >= block.left) & (centre_x < block.right) & (centre_y > block.bottom)
@@ -49,12 +52,12 @@ def training_polygons(land: Land, block: Window, kind: NDArray[np.int64]) -> pd.
         if part.area >= SMALLEST_M2:
             found.append((int(value), part))
     numbers = np.array([n for n, _ in found], dtype=np.int64)
-    names, keys = list(KINDS), [k.class_key for k in KINDS.values()]
+    names = [list(KINDS)[k] for k in kinds[numbers]]
     column, row = (np.rint(c[numbers] * 10).astype(np.int64) for c in (centre_x, centre_y))
     return pd.DataFrame(
         {
-            "class": [keys[k] for k in kinds[numbers]],
-            "kind": [names[k] for k in kinds[numbers]],
+            "class": [KINDS[name].class_key for name in names],
+            "kind": names,
             "draw": uniform(land.seed, "training", column, row),
             "x": [p.bounds[0] for _, p in found],
             "y": [p.bounds[1] for _, p in found],
@@ -71,20 +74,17 @@ def _labelled(
     label = np.ascontiguousarray(land.ids[::_STEP, ::_STEP])
     x = window.left + (np.arange(label.shape[1]) + 0.5) * side
     y = window.top - (np.arange(label.shape[0]) + 0.5) * side
-    column = np.floor(x / SURFACE_CELL_M).astype(np.int64)
-    row = np.floor(y / SURFACE_CELL_M).astype(np.int64)
+    column, row = lattice_cells(x, y, SURFACE_CELL_M)
     columns, rows = np.arange(column[0], column[-1] + 1), np.arange(row[-1], row[0] + 1)
     cell = (row[:, None] - rows[0]) * columns.size + column[None, :] - columns[0]
     on_surface = label < len(SURFACES)
     label[on_surface] = (len(table) + label * (rows.size * columns.size) + cell)[on_surface]
-    cell_x, cell_y = (
-        a.ravel() for a in np.meshgrid((columns + 0.5) * SURFACE_CELL_M, (rows + 0.5) * SURFACE_CELL_M)
-    )
+    cell_x, cell_y = np.meshgrid((columns + 0.5) * SURFACE_CELL_M, (rows + 0.5) * SURFACE_CELL_M)
     transform = Affine(side, 0, window.left, 0, -side, window.top)
     surface_kind = np.repeat(kind[: len(SURFACES)], rows.size * columns.size)
     return (
         label, transform,
-        np.concatenate([table.x, np.tile(cell_x, len(SURFACES))]),
-        np.concatenate([table.y, np.tile(cell_y, len(SURFACES))]),
+        np.concatenate([table.x, np.tile(cell_x.ravel(), len(SURFACES))]),
+        np.concatenate([table.y, np.tile(cell_y.ravel(), len(SURFACES))]),
         np.concatenate([kind, surface_kind]),
     )  # fmt: skip

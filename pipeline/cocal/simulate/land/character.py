@@ -1,8 +1,8 @@
 """Land use in each part of the land: two banks, three heights. All figures are assumptions.
 
-The contrasts of the real border, in short: open coca in large fields in the middle of the west; small plots, many
-under shade, in the middle of the east, where coca is authorised; look-alikes in the upper east; a forest park in
-the lower east; a young frontier in the lower west; puna in the upper west.
+The contrasts of the real border, in short: open coca in large fields in the middle of the west; small plots,
+many under shade, in the middle of the east, where coca is authorised; look-alikes in the upper east; a forest
+park in the lower east; a young frontier in the lower west; puna in the upper west.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Array = NDArray[np.float64]
 class Character:
     """Figures by place, smooth between the parts.
 
-    `worked` is the relative amount of worked land; shares of coca in its `coca_fields` and `coca_plots`; shares of
-    coca under `shade` and `mixed` with crops; share of sites `new` since 2015; share of abandoned sites `cleared` by
-    the state; shares of the other crops `alike` (stevia and tea), `trees` (coffee, citrus, banana) and `pineapple`;
-    the rest is sown each year.
+    `worked` is the relative amount of worked land; shares of coca in its `coca_fields` and `coca_plots`;
+    shares of coca under `shade` and `mixed` with crops; share of sites `new` since 2015; share of abandoned
+    sites `cleared` by the state; shares of the other crops `alike` (stevia and tea), `trees` (coffee, citrus,
+    banana) and `pineapple`; the rest is sown each year.
     """
 
     worked: Array
@@ -50,7 +50,9 @@ PARTS = {
 }
 HEIGHTS = ("low", "mid", "high")
 FIRST, SECOND = 0.36, 0.65
-"""Borders from low to middle and from middle to high, from north to south: a little inside the middle districts."""
+"""Borders from low to middle and from middle to high, from north to south: a little inside the middle
+districts.
+"""
 EDGE = 0.04
 """Width of the transition from one part to the next, as a share of the land's side."""
 

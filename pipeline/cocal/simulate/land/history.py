@@ -1,6 +1,6 @@
-"""What patches hold on a day: coca opens, bears, is given up or eradicated, and comes again; fields are sown.
+"""Cover of patches on a day: coca is opened, bears, is abandoned or eradicated, and returns; fields are sown.
 
-Days are counted from 2000-01-01, so that a land has one history whatever year is looked at.
+Days are counted from 2000-01-01, so that the history of a land does not depend on the year of the images.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ BEARING_YEARS = (1.0, 2.0)
 STUBS_YEARS, SENESCENT_YEARS, FALLOW_YEARS = 0.35, 3.0, 7.0
 
 SEEN = {"coca": 0.95, "mixed_coca": 0.90, "shaded_coca": 0.82}
-"""Chance that a survey office finds a plot of each kind (assumption; UNODC names shade and mixture as its difficulties)."""
+"""Probability that a survey office detects a plot of each kind (assumption; UNODC names shade and mixture as
+difficulties)."""
 MISTAKEN = {"nursery": 0.25, "abandoned_coca": 0.15, "eradicated": 0.35, "stevia": 0.03, "tea": 0.01}
-"""Chance that it takes such a plot for coca (assumption; UNODC names stevia)."""
+"""Probability that it maps such a plot as coca (assumption; UNODC names stevia)."""
 
 Array = NDArray[np.float64]
 
@@ -33,8 +34,8 @@ def day_number(day: date) -> float:
 
 
 def generation(patches: Patches, day: float) -> tuple[Array, Array]:
-    """(years since the ground was last opened for coca, years until that coca ends or ended); before the first
-    opening both are negative and infinite.
+    """(years since the ground was last opened for coca, age at which that coca ends); before the first
+    opening -1 and infinity.
     """
     since = day - patches.opened
     age = np.where(since < 0, -1.0, np.mod(since, patches.cycle) / YEAR)
@@ -43,7 +44,9 @@ def generation(patches: Patches, day: float) -> tuple[Array, Array]:
 
 
 def state(patches: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
-    """(kind, years since it became that kind) of every patch on a day; the years are 0 where they say nothing."""
+    """(kind, years since it became that kind) of every patch on a day; the years are 0 where they do not
+    matter.
+    """
     kind, years = patches.kind.copy(), np.zeros(len(patches))
     sown = patches.use == ROTATION
     kind[sown] = _rotation(patches.take(sown), day)
@@ -53,7 +56,7 @@ def state(patches: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
 
 
 def _rotation(fields: Patches, day: float) -> NDArray[np.int64]:
-    """What is sown in the farming year that begins in August: cassava, maize, fallow or nothing."""
+    """The crop of the farming year that begins in August: cassava, maize, fallow or none."""
     season = np.floor((day - 213.0) / YEAR)
     turn = fields.luck * 7.31 + season * 0.2236
     turn -= np.floor(turn)
@@ -74,9 +77,9 @@ def _coca(sites: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
         (~sites.cleared & (gone < SENESCENT_YEARS), NUMBER["abandoned_coca"], gone),
         (gone < FALLOW_YEARS, NUMBER["young_regrowth"], gone),
     ]
-    is_so = [condition for condition, _, _ in steps]
-    kind = np.select(is_so, [np.broadcast_to(k, age.shape) for _, k, _ in steps], NUMBER["middle_regrowth"])
-    return kind.astype(np.int64), np.select(is_so, [y for _, _, y in steps], 0.0)
+    conditions, kinds, years = zip(*steps, strict=True)
+    kind = np.select(conditions, [np.broadcast_to(k, age.shape) for k in kinds], NUMBER["middle_regrowth"])
+    return kind.astype(np.int64), np.select(conditions, years, 0.0)
 
 
 def is_coca(kind: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -92,7 +95,7 @@ def ended_between(patches: Patches, start: float, stop: float) -> NDArray[np.boo
 
 
 def census(patches: Patches, day: float) -> NDArray[np.bool_]:
-    """Patches that an invented survey office has as coca on a day. It errs on the same plots every year."""
+    """Patches that an invented survey office maps as coca on a day; it errs on the same plots every year."""
     kind, _ = state(patches, day)
     chance = np.zeros(len(NUMBER))
     for name, share in {**SEEN, **MISTAKEN}.items():

@@ -1,6 +1,7 @@
-"""What grows or lies on the ground: kinds of cover, the class each belongs to, and how its leaves go through the year.
+"""Kinds of ground cover, the class of each, and the course of its leaf area through the year.
 
-The order of the numbers is fixed; leaf areas are assumptions. `leaf` names a row of sensor/canopies.csv or `SURFACES`.
+The order of the numbers is fixed; leaf areas are assumptions. `leaf` names a row of sensor/canopies.csv or
+`SURFACES`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ CODES = {"coca": 1, "forest": 2, "regrowth": 3, "pasture": 4, "other_crops": 5, 
 class Kind:
     """One kind of cover.
 
-    `leaf` and, for a share `second_share` of the ground, `second`; leaf area from `low` to `high` by `rhythm`;
-    `rough` is what the shadows between crowns leave of the light (assumption).
+    `leaf` and, for a share `second_share` of the ground, `second`; leaf area from `low` to `high` by
+    `rhythm`; `rough` is the share of light that remains of the shadows between crowns (assumption).
     """
 
     class_key: str
@@ -74,4 +75,6 @@ SURFACE_SPECTRA: dict[str, tuple[float, ...]] = {
     "burned": (0.0330, 0.0390, 0.0470, 0.0560, 0.0660, 0.0750, 0.0830, 0.0920, 0.1700, 0.1700),
     "snow": (0.8200, 0.8300, 0.8200, 0.8100, 0.8000, 0.7800, 0.7600, 0.7300, 0.0900, 0.0700),
 }
-"""Spectra without leaves. `built` is measured (reference polygons of the sample scene of RStoolbox); the others are assumptions."""
+"""Spectra without leaves. `built` is measured (reference polygons of the sample scene of RStoolbox); the
+others are assumptions.
+"""

@@ -1,8 +1,8 @@
 """Patches of land: stands, fields, plots and villages, each a pure function of its lattice cell.
 
 A patch is drawn at random from its cell's position on an absolute lattice, so that any window can be drawn
-alone. Stands tile the land as jittered cells; rectangles of fields, plots and villages lie on top. `history` gives
-the cover of a patch on a day.
+alone. Stands tile the land as jittered cells; rectangles of fields, plots and villages lie on top. `history`
+gives the cover of a patch on a day.
 """
 
 from __future__ import annotations
@@ -29,18 +29,23 @@ FIXED, ROTATION, COCA = 0, 1, 2
 """Values of `use`: one kind for good, sown land that changes every year, a place where coca is or will be."""
 
 COCA_LOW_M, COCA_BEST_LOW_M, COCA_BEST_HIGH_M, COCA_HIGH_M = 330.0, 500.0, 1_500.0, 1_950.0
-"""Coca grows from about 300 to 1,950 m, best from 500 to 1,500 (domain notes: plantations at 610 to 1,950 m near
-Coroico, 600 to 2,000 m, and 200 to 500 m in the lowland)."""
+"""Coca grows from about 300 to 1,950 m, best from 500 to 1,500 (domain notes: plantations at 610 to 1,950 m
+near Coroico, 600 to 2,000 m, and 200 to 500 m in the lowland).
+"""
 
 COCA_STEEP = (0.60, 1.10)
-"""Slope (rise over run) up to which coca is grown as on flat land, and beyond which it is not (assumption)."""
+"""Slope (rise over run) up to which coca is grown as on flat land, and beyond which it is not
+(assumption).
+"""
 
 TREE_LINE_M, PUNA_M, ROCK_M, SNOW_M = 3_050.0, 3_350.0, 4_150.0, 4_330.0
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A lattice of patches: side of a cell, m; range of a rectangle's area, ha (log-uniform), None = fills the land."""
+    """A lattice of patches: side of a cell, m; range of a rectangle's area, ha (log-uniform), None = fills
+    the land.
+    """
 
     name: str
     spacing: int
@@ -54,15 +59,18 @@ LAYERS = (
     Layer("plot", 75, (0.10, 0.42)),
     Layer("village", VILLAGE_SPACING_M, (2.0, 6.0)),
 )
-"""A cato has 0.16 ha in the tropics and 0.25 ha in the Yungas; means of eradicated parcels in Peru are 1.35 to 3.07 ha."""
+"""A cato has 0.16 ha in the tropics and 0.25 ha in the Yungas; means of eradicated parcels in Peru are 1.35
+to 3.07 ha.
+"""
 
 
 @dataclass(frozen=True)
 class Patches:
     """A table of patches, one value per patch in every array.
 
-    Lengths in m, angles in radians, `opened` in days since 2000-01-01, `cycle` in days. `kind` is what the patch
-    holds for good or before coca; `form` the kind of coca it bears; `small` is true of the layer of plots.
+    Lengths in m, angles in radians, `opened` in days since 2000-01-01, `cycle` in days. `kind` is what the
+    patch holds for good or before coca; `form` the kind of coca it bears; `small` is true of the layer of
+    plots.
     """
 
     layer: Ints
@@ -98,7 +106,9 @@ class Patches:
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one layer's lattice, with the random numbers in [0, 1) of each and the point (x, y) drawn in it."""
+    """Cells of one layer's lattice, with the random numbers in [0, 1) of each and the point (x, y) drawn in
+    it.
+    """
 
     terrain: Terrain
     layer: Layer

@@ -1,4 +1,4 @@
-"""Leaf area of patches on a day. Every number of the year's course is an assumption; see docs/simulation.md."""
+"""Leaf area of patches on a day. Every number is an assumption; see docs/simulation.md."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def wetness(day: float) -> float:
 
 
 def saw(day: float, patches: Patches, low: Array, high: Array) -> Array:
-    """Leaf strip and regrowth: 3 to 4 harvests a year, each plot in its own time, stumped about every third year.
+    """Leaf harvest and regrowth: 3 to 4 harvests a year, at each plot's own time, stumped about every third
+    year.
 
-    `day` since 2000-01-01. After a harvest the leaf area comes back exponentially; after stumping slower.
+    `day` since 2000-01-01. After a harvest the leaf area returns exponentially; after stumping more slowly.
     """
     interval = HARVEST_DAYS[0] + (HARVEST_DAYS[1] - HARVEST_DAYS[0]) * patches.pace
     since = day + 4000.0 * patches.phase
@@ -43,7 +44,9 @@ def saw(day: float, patches: Patches, low: Array, high: Array) -> Array:
 
 
 def _sown(day: float, patches: Patches, low: Array, high: Array) -> Array:
-    """One crop from the rains of spring on and, on half of the plots, a second one in autumn. `day` of the year."""
+    """One crop from the rains of spring on and, on half of the plots, a second one in autumn. `day` of the
+    year.
+    """
     first, length = 255.0 + 75.0 * patches.phase, 95.0 + 55.0 * patches.pace
     second = np.where(patches.depth < 0.5, first + length + 25.0, np.inf)
     green = np.zeros_like(low)
@@ -55,25 +58,22 @@ def _sown(day: float, patches: Patches, low: Array, high: Array) -> Array:
 
 
 def leaf_area(kind: NDArray[np.int64], years: Array, day: float, patches: Patches) -> Array:
-    """Leaf area index of every patch. `kind` and `years` as `history.state` gives them, `day` since 2000-01-01."""
+    """Leaf area index of every patch. `kind` and `years` as `history.state` gives them, `day` since
+    2000-01-01.
+    """
     low, high, rhythm = _LOW[kind], _HIGH[kind], _RHYTHM[kind]
     high = low + (high - low) * (0.72 + 0.56 * patches.vigour)
     of_year = np.mod(day, 365.25) + 1
     wet = wetness(of_year)
     lag = 0.5 + 0.5 * np.cos(2 * np.pi * (of_year - 40.0 - 40.0 * patches.phase) / 365.25)
+    plucked = (day + 900.0 * patches.phase) / (28.0 + 14.0 * patches.pace)  # every four to six weeks
     courses = {
         "steady": low + (high - low) * (0.70 + 0.30 * wet),
         "ageing": low + (high - low) * np.clip(years / 2.0, 0.0, 1.0) * (0.85 + 0.15 * wet),
         "season": low + (high - low) * lag,
         "sown": _sown(of_year, patches, low, high),
-        "trimmed": low + (high - low) * (0.5 + 0.5 * _ripple(day, patches)),
+        "trimmed": low + (high - low) * (0.5 + 0.5 * (plucked - np.floor(plucked))),
         "harvested": saw(day, patches, low, high),
         "cut": saw(day, patches, low, low + (high - low) * (0.5 + 0.5 * wet)),
     }
     return np.asarray(np.select([rhythm == name for name in courses], list(courses.values())))
-
-
-def _ripple(day: float, patches: Patches) -> Array:
-    """Plucking every four to six weeks, 0 to 1."""
-    turn = (day + 900.0 * patches.phase) / (28.0 + 14.0 * patches.pace)
-    return np.asarray(turn - np.floor(turn))

@@ -1,4 +1,6 @@
-"""Invented districts, provinces and departments on the two banks of the border river, and zones with a legal status."""
+"""Invented districts, provinces and departments on the two banks of the border river, and zones with a legal
+status.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +68,9 @@ ZONES = (
     Zone("SIM-AP-1", f"Parque Suchuwara {LABEL}", "protected", "SIM-BO-1", 0.22, 0.16, 0.15),
     Zone("SIM-AP-2", f"Reserva Ñanpallqa {LABEL}", "protected", "SIM-PE-3", -0.30, 0.84, 0.13),
 )
-"""`east` is from the border river, `south` from the northern edge. Authorised zones, which Bolivian law knows, allow coca on
-`legal_share` of their ground; the limit in hectares is rounded to 5."""
+"""`east` is from the border river, `south` from the northern edge. Authorised zones, which Bolivian law
+knows, allow coca on `legal_share` of their ground; the limit in hectares is rounded to 5.
+"""
 
 
 def _wave(terrain: Terrain, stream: str, along: Array, side: float) -> Array:
@@ -130,7 +133,9 @@ def parent_table(districts: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
 
 
 def zone_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
-    """zone_id, name, kind (authorised, protected), country, limit_ha (null where none) and polygon (degrees)."""
+    """zone_id, name, kind (authorised, protected), country, limit_ha (null where none) and polygon
+    (degrees).
+    """
     districts = dict(zip([p.region_id for p in PLACES], outlines(terrain, window), strict=True))
     countries = {p.region_id: p.country for p in PLACES}
     side, angles, shapes, limits = (

@@ -1,8 +1,8 @@
 """Terrain: valleys from lowland to puna, border river, roads, villages. Metres of one UTM zone.
 
 North is low, south is high; the border river runs down the middle, and the ground rises from it to both
-sides. Beyond `SPAN_M` the pattern is mirrored, so that a land of any size consists of valleys. Every constant is an
-assumption that gives a plausible eastern slope of the Andes; none is a measurement.
+sides. Beyond `SPAN_M` the pattern is mirrored, so that a land of any size consists of valleys. Every constant
+is an assumption that gives a plausible eastern slope of the Andes; none is a measurement.
 """
 
 from __future__ import annotations

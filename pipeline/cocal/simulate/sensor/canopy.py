@@ -1,6 +1,7 @@
 """Reflectance of patches in the ten land bands: a table of canopies by leaf area, made with PROSAIL.
 
-`canopies.csv` is made by docs/figures/canopies.py (PROSPECT-D and 4SAIL); ground without leaves is in `land.kinds`.
+`canopies.csv` is made by docs/figures/canopies.py (PROSPECT-D and 4SAIL); ground without leaves is in
+`land.kinds`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _canopies() -> tuple[dict[str, int], Array]:
     return {name: k for k, name in enumerate([*names, *SURFACE_SPECTRA])}, table
 
 
-def _looked_up(leaf: NDArray[np.int64], area: Array) -> Array:
+def _closed_canopy(leaf: NDArray[np.int64], area: Array) -> Array:
     """(patch, band) reflectance of closed canopies, linear between two steps of the table."""
     _, table = _canopies()
     place = np.clip(area / _MOST, 0.0, 1.0) * (_STEPS - 1)
@@ -57,20 +58,20 @@ def _looked_up(leaf: NDArray[np.int64], area: Array) -> Array:
 def reflectance(patches: Patches, day: float) -> NDArray[np.float32]:
     """(patch, band) surface reflectance on level ground of every patch; `day` since 2000-01-01.
 
-    A second plant mixes linearly. `tint` (patch, 4), normal values, shifts the visible, the near infrared and the
-    short-wave infrared of the patch and the brightness of its open ground; dry months raise the short-wave infrared and
-    brighten soil.
+    A second plant is mixed linearly. `tint` (patch, 4), normal values, shifts the visible, the near infrared
+    and the short-wave infrared of the patch and the brightness of its open ground; dry months raise the
+    short-wave infrared and brighten soil.
     """
     kinds, (row, _) = list(KINDS.values()), _canopies()
     kind, years = state(patches, day)
     area = leaf_area(kind, years, day, patches)
     first = np.array([row[k.leaf] for k in kinds])[kind]
-    out = _looked_up(first, area)
+    out = _closed_canopy(first, area)
     share = np.array([k.second_share for k in kinds])[kind]
     mixed = np.flatnonzero(share)
     second = np.array([row[k.second] if k.second else 0 for k in kinds])[kind[mixed]]
     part = (share[mixed] * (0.6 + 0.8 * patches.depth[mixed]))[:, None]
-    out[mixed] += part * (_looked_up(second, np.maximum(area[mixed], 2.0)) - out[mixed])
+    out[mixed] += part * (_closed_canopy(second, np.maximum(area[mixed], 2.0)) - out[mixed])
     dry = 1.0 - wetness(np.mod(day, 365.25) + 1)
     open_ground = np.exp(-0.6 * area)
     calm = np.array([CALM.get(name, 1.0) for name in KINDS])[kind]

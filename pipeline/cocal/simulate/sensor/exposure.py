@@ -20,14 +20,16 @@ from cocal.simulate.sensor.canopy import BANDS, reflectance
 from cocal.simulate.sensor.sky import CLOUD_COLOUR, Sky, classify_scene, opacity, shadow
 
 SPREAD = np.array([0.09, 0.18, 0.23, 0.23, 0.18, 0.09], dtype=np.float32)
-"""Weights of the point spread along one axis, over one and a half pixels (assumption: half width of about 1.1 pixels,
-within the modulation of 0.15 to 0.30 at the Nyquist frequency that the mission requires)."""
+"""Weights of the point spread along one axis, over one and a half pixels (assumption: half width of about 1.1
+pixels, within the modulation of 0.15 to 0.30 at the Nyquist frequency that the mission requires).
+"""
 
 SHADED = 0.72
 """Share of the light that a full cloud shadow removes (diffuse light remains), an assumption."""
 UNCORRECTED = 0.35
-"""c of the C-correction (Teillet et al. 1982, doi:10.1080/07038992.1982.10855028), which represents the residual of
-terrain correction: light = (cos i + c) / (cos z + c). An assumption."""
+"""c of the C-correction (Teillet et al. 1982, doi:10.1080/07038992.1982.10855028), which represents the
+residual of terrain correction: light = (cos i + c) / (cos z + c). An assumption.
+"""
 TEXTURE = 0.050
 """Relative variation within a patch that is the same every day, an assumption."""
 NOISE, NOISE_SHARE = 0.0012, 0.012
@@ -115,7 +117,8 @@ def halved(values: Image) -> Image:
 
 
 def mixed(below: Ground, spectra: Image, size: int, shift: tuple[int, int]) -> list[Image]:
-    """(y, x) reflectance of each column of `spectra` (patch, band), spread over `SPREAD`, in pixels of `size` m.
+    """(y, x) reflectance of each column of `spectra` (patch, band), spread over `SPREAD`, in pixels of `size`
+    m.
 
     `shift` is the error of geolocation: places of 2.5 m to the east and to the south.
     """

@@ -1,4 +1,6 @@
-"""The acquisitions of a year: whole scenes, scenes cut by the edge of the swath, days split in two datastrips."""
+"""The acquisitions of a year: whole scenes, scenes cut by the edge of the swath, days split in two
+datastrips.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,24 @@ from cocal.grid import Window
 from cocal.simulate.noise import uniform
 
 SWATH_TILT = 0.24
-"""How far the edge of a swath leans to the west per metre to the south (the orbit's inclination is 98.6 degrees)."""
+"""How far the edge of a swath leans to the west per metre to the south (the orbit's inclination is 98.6
+degrees).
+"""
 
 STRIP_OVERLAP = 0.12
 """Overlap of two datastrips, as a share of the land's side (assumption)."""
 
 NEW_BASELINE_MONTH = 7
-"""From this month on products carry an offset of -1000 (baseline 05.11), before they do not (03.01): so that a year holds both."""
+"""From this month on products carry an offset of -1000 (baseline 05.11), before they do not (03.01): so that
+a year holds both.
+"""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One item of the archive. `edge` (a, b, c): seen where a x + b y >= c; None = all of the land is seen."""
+    """One item of the archive. `edge` (a, b, c): seen where a x + b y >= c; None = all of the land is
+    seen.
+    """
 
     scene_id: str
     acquired: datetime
@@ -52,8 +60,8 @@ def acquisition_days(year: int, per_month: int) -> list[date]:
 
 
 def passes(seed: int, window: Window, year: int, per_month: int) -> list[Pass]:
-    """The items of a year, in the order of their acquisition: every third day is cut by the edge of the swath, and
-    every fifth comes in two datastrips that overlap.
+    """The items of a year, in the order of their acquisition: every third day is cut by the edge of the
+    swath, and every fifth comes in two datastrips that overlap.
     """
     out = []
     for number, day in enumerate(acquisition_days(year, per_month)):

@@ -39,7 +39,9 @@ _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 
 def blocks(window: Window, side: int = 768) -> list[Window]:
-    """`window` cut into blocks of at most `side` pixels: whole blocks of the archive's rasters at 10 and 20 m."""
+    """`window` cut into blocks of at most `side` pixels: whole blocks of the archive's rasters at 10 and 20
+    m.
+    """
     return Tile(window).blocks(side)
 
 
@@ -87,8 +89,8 @@ def _make(batch: Batch) -> int:
 
 
 def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
-    """Compute the items part by part into temporary files, then write the rasters item by item: an open raster
-    takes 2 MB of memory.
+    """Compute the items part by part into temporary files, then write the rasters item by item: an open
+    raster takes 2 MB of memory.
     """
     window, terrain = settings.window, settings.terrain
     cloudy, valid = dict.fromkeys(folders, 0), dict.fromkeys(folders, 0)
@@ -176,10 +178,10 @@ def simulate_scenes(
 ) -> list[Path]:
     """Write one plain multi-band GeoTIFF per day, to be imported like files of a third party in tests.
 
-    Every band of `bands` and `scl` is on the window's own pixels of 10 m (uint16, reflectance x 10000 minus `offset`, as
-    products of baseline 04.00 and later are delivered with an offset of -1000; 0 = no data, bands described by their
-    STAC common names). The window may cross a zone meridian; its sides are whole pixels of 20 m. Returns the files,
-    named `sim-YYYYMMDD.tif`.
+    Every band of `bands` and `scl` is on the window's own pixels of 10 m (uint16, reflectance x 10000 minus
+    `offset`, as products of baseline 04.00 and later are delivered with an offset of -1000; 0 = no data,
+    bands described by their STAC common names). The window may cross a zone meridian; its sides are whole
+    pixels of 20 m. Returns the files, named `sim-YYYYMMDD.tif`.
     """
     terrain = Terrain(seed, (window.left + window.right) / 2, (window.bottom + window.top) / 2)
     names = [*bands, "scl"]
