@@ -152,6 +152,8 @@ def test_an_edit_of_what_maps_do_not_need_changes_no_map(package: str):
     [
         ("report/assets/texts.yaml", {"page"}),
         ("report/assets/page.html.j2", {"page"}),
+        ("report/assets/body.html.j2", {"page"}),
+        ("report/assets/blocks.html.j2", {"page"}),
         ("report/assets/style.css", {"page"}),
         ("classify/assets/card.html.j2", {"model"}),
         ("serve/assets/index.html", set()),

@@ -11,11 +11,7 @@ import cocal
 
 MODULES = [module.name for module in pkgutil.walk_packages(cocal.__path__, "cocal.")]
 
-HIDDEN = {
-    "cocal.estimate.compare",
-    "cocal.estimate.measure",
-    "cocal.features.composite",
-}
+HIDDEN = {"cocal.estimate.compare", "cocal.estimate.measure"}
 """Still hidden; to be renamed."""
 
 

@@ -250,12 +250,18 @@ def executor(
     workers: int | None = None,
     memory_gib: float | None = None,
 ) -> Iterator[Executor]:
-    """Yield the executor asked for: this process, the cluster at `scheduler`, or a local cluster.
+    """Yield an executor: this process if `serial`, the cluster at `scheduler`, or a local cluster.
+
+    `workers`, `memory_gib` (per worker): size of the local cluster, by default from cores and memory.
 
     Raises
     ------
     InputError
         No scheduler answers at `scheduler` within CONNECT_SECONDS, or its workers run other code.
+
+    Examples
+    --------
+    See docs/api.md: `with cocal.executor(serial=True) as here:`.
     """
     if serial:
         yield SerialExecutor()

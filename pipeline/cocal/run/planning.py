@@ -46,7 +46,12 @@ class Plan:
 
 
 def plan(config: RunConfig) -> Plan:
-    """What `run` would do, without doing it and without the network."""
+    """The plan of `run(config)`: counts of units, tasks and memory (bytes), without network and without pixels.
+
+    Examples
+    --------
+    See docs/api.md: `cocal.plan(configured)`.
+    """
     coarse = _coarse(config)
     base = None if coarse is not None else ground(config)
     cells = base.tiles if base else coarse[0] if coarse else ()
