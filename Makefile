@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ISSUE ?= 2
+SUBJECT ?= house
 
 .PHONY: demo test lint bench notebooks acceptance clean
 
@@ -21,13 +21,13 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 notebooks: $(READY)
 	$(BIN)/python -m pytest --nbmake notebooks
 
 acceptance: $(READY)
-	$(BIN)/python tests/acceptance/run.py $(ISSUE)
+	$(BIN)/python -m tests.acceptance $(SUBJECT)
 
 clean:
 	rm -rf $(VENV) work runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

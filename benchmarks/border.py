@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import yaml
-from hardness import DEMO, regions_of
 from numpy.typing import NDArray
 
+from benchmarks.hardness import DEMO, regions_of
 from cocal.archive import band_profile, list_scenes
 from cocal.contracts import Period
 from cocal.features import FeatureSettings

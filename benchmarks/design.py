@@ -1,6 +1,6 @@
 """Does a design reach the half-width that it promises? 1,000 campaigns per design on a simulated land.
 
-    python benchmarks/design.py [--campaigns 1000] [--seed 1] [--write docs/design.md]
+    python -m benchmarks.design [--campaigns 1000] [--seed 1] [--write docs/design.md]
 
 The land is SIMULATED: four regions with patches of coca, a map with errors of omission and commission, and the
 truth of every pixel. Each line is one design made for a half-width of 20 % of the coca area in each region.

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 import yaml
-from marks import write_between
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.marks import write_between
 from cocal.contracts import Period
 from cocal.features import FeatureSettings, series_features
 from cocal.grid import Window

@@ -1,6 +1,6 @@
 """The yardstick: the same map as its libraries' documentation would have it made.
 
-    python benchmarks/idiomatic.py LAND_FOLDER FOREST.joblib OUT
+    python -m benchmarks.idiomatic LAND_FOLDER FOREST.joblib OUT
 
 odc-stac loads lazily, xarray masks and takes quarterly medians, indices and statistics with Dask, scikit-learn predicts, odc-geo
 writes, rasterio counts. One process. Tuned where that is cheap for its author: whole-period chunks of 1,024 px, Dask's synchronous
@@ -23,8 +23,9 @@ import pandas as pd
 import pystac
 import rasterio.features
 import xarray as xr
-from bands import COARSE, FINE, INDICES
 from odc.geo.cog import write_cog
+
+from benchmarks.bands import COARSE, FINE, INDICES
 
 CHUNK = 1024
 CLEAR = (2, 4, 5, 6, 7)

@@ -1,6 +1,6 @@
 """Coverage of the intervals of `cocal estimate`, over all draws, as the table of docs/statistics.md.
 
-    python benchmarks/interval_coverage.py [--draws 10000] [--seed 1] [--write docs/statistics.md]
+    python -m benchmarks.interval_coverage [--draws 10000] [--seed 1] [--write docs/statistics.md]
 
 Each line is one cell: a design, a number of points n in the stratum that dominates the variance, and the
 number of coca points expected there. No draw is dropped and none is refused. The exit code is 1 if the

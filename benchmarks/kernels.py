@@ -1,4 +1,4 @@
-"""The kernels against scikit-learn and plain numpy (`tests/oracles`), in turns: `python benchmarks/kernels.py [pixels] [turns]`.
+"""The kernels against scikit-learn and plain numpy (`tests/oracles`), in turns: `python -m benchmarks.kernels [pixels] [turns]`.
 
 Prints the ratio of CPU seconds pair by pair, with the smallest, the middle and the largest, and whether results are equal.
 """
@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from tests.oracles import rasters
 
 from cocal.classify.kernel import kernel_of
 from cocal.contracts import Period
@@ -22,9 +22,6 @@ from cocal.features import FeatureSettings
 from cocal.features.composites import reduce_dates
 from cocal.features.stack import FeaturePlan
 from cocal.features.windows import select_features
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from oracles import rasters
 
 FEATURES, CLASSES = 96, 6
 MODELS: dict[str, tuple[float, Callable[[], Any]]] = {

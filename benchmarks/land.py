@@ -21,10 +21,10 @@ import pandas as pd
 import rasterio
 import shapely
 import yaml
-from bands import COARSE, FINE, INDICES
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.bands import COARSE, FINE, INDICES
 from cocal.archive import SIMULATED, band_writer, list_scenes, scene_item, scene_store, write_catalog
 from cocal.classify import Model, load_model, save_model, train
 from cocal.classify.artefact import digest, pack

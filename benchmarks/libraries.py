@@ -1,4 +1,4 @@
-"""cocal's steps against libraries that do the same step: `python benchmarks/libraries.py [--turns 3]`.
+"""cocal's steps against libraries that do the same step: `python -m benchmarks.libraries [--turns 3]`.
 
 The libraries are no dependencies: they are looked for by the Python named in COCAL_PEERS; what is not there is skipped, and the reason
 told. Both sides get the same arrays and files; reading them, compiling and start-up are not counted (`library_steps.py`).
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from kernels import MODELS, invented
-from land import CLASSES, SIDES, Land, field_numbers, invent_look, write_land
-from peers import PYTHON
-from spent import environment
-from whole import WORK
 
+from benchmarks.kernels import MODELS, invented
+from benchmarks.land import CLASSES, SIDES, Land, field_numbers, invent_look, write_land
+from benchmarks.peers import PYTHON
+from benchmarks.spent import environment
+from benchmarks.whole import WORK
 from cocal.archive import band_writer
 from cocal.features.indices import INDICES
 

@@ -1,4 +1,4 @@
-"""One step by one library: `python benchmarks/library_steps.py STEP FOLDER TURNS`; what `libraries.py` times, side by side.
+"""One step by one library: `python -m benchmarks.library_steps STEP FOLDER TURNS`; what `libraries.py` times, side by side.
 
 Prints {"cpu_s": best of TURNS} and writes FOLDER/STEP.npy, what came out. Each library is used as its documentation has it, on
 arrays that are in memory already; only the libraries of the step are imported.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bands import INDICES
+
+from benchmarks.bands import INDICES
 
 SHORT = {
     "blue": "B", "green": "G", "red": "R", "rededge071": "RE1", "rededge075": "RE2", "rededge078": "RE3", "nir": "N", "nir08": "N2",

@@ -1,9 +1,9 @@
 """What each way to make a map is worth on border-1: regions left out, years left out, ten lands.
 
-python benchmarks/models.py --seeds 7 8 --kinds region      # a look
-python benchmarks/models.py --variants "plain forest"       # these again, the others as they were found last
-python benchmarks/models.py --write docs/models.md          # the table into the document
-python benchmarks/models.py --variants --write docs/models.md   # the same from the rows kept in models.csv
+python -m benchmarks.models --seeds 7 8 --kinds region      # a look
+python -m benchmarks.models --variants "plain forest"       # these again, the others as they were found last
+python -m benchmarks.models --write docs/models.md          # the table into the document
+python -m benchmarks.models --variants --write docs/models.md   # the same from the rows kept in models.csv
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from border import KINDS, Split, splits
-from marks import write_between
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score
-from variants import FULL, PLAIN, VARIANTS, Answer, Variant
+
+from benchmarks.border import KINDS, Split, splits
+from benchmarks.marks import write_between
+from benchmarks.variants import FULL, PLAIN, VARIANTS, Answer, Variant
 
 SEEDS = tuple(range(7, 17))
 FOUND = Path(__file__).with_suffix(".csv")

@@ -1,4 +1,4 @@
-"""A map from a composite by one of the peers: `python benchmarks/peer_maps.py NAME COMPOSITE FOREST OUT`; what `peers.py` times.
+"""A map from a composite by one of the peers: `python -m benchmarks.peer_maps NAME COMPOSITE FOREST OUT`; what `peers.py` times.
 
 Forty bands (ten, four quarters each: blue q1, blue q2, ...) -> twelve indices of each quarter -> forest -> class as uint8. Each is
 written as the documentation of its library has it; only the libraries of the one named are imported.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bands import COARSE, FINE, INDICES
+from benchmarks.bands import COARSE, FINE, INDICES
 
 BANDS, QUARTERS = (*FINE, *COARSE), 4
 STRIP = 4096

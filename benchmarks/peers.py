@@ -1,4 +1,4 @@
-"""cocal against eo-learn, geowombat and Orfeo ToolBox on the same composite: `python benchmarks/peers.py [--turns 1]`.
+"""cocal against eo-learn, geowombat and Orfeo ToolBox on the same composite: `python -m benchmarks.peers [--turns 1]`.
 
 They are no dependencies: eo-learn and geowombat are looked for by the Python named in COCAL_PEERS (an environment of their own
 with the scikit-learn of this one), Orfeo ToolBox on the path. What is not there is skipped, and the reason printed. One thread each.
@@ -20,12 +20,12 @@ import geopandas as gpd
 import joblib
 import numpy as np
 import rasterio
-from land import CLASSES, FORESTS, PERIOD, Land, feature_settings, field_numbers, invent_look, slug
-from peer_maps import BANDS, QUARTERS, layers
 from sklearn.ensemble import RandomForestClassifier
-from spent import Pairs, Spent, spend, table
-from whole import WORK, prepared
 
+from benchmarks.land import CLASSES, FORESTS, PERIOD, Land, feature_settings, field_numbers, invent_look, slug
+from benchmarks.peer_maps import BANDS, QUARTERS, layers
+from benchmarks.spent import Pairs, Spent, spend, table
+from benchmarks.whole import WORK, prepared
 from cocal.archive import list_scenes, read_scenes, scenes_within
 from cocal.classify.kernel import kernel_of, write_kernel
 from cocal.features import bands_needed, composite, composite_windows

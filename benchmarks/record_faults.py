@@ -1,6 +1,6 @@
 """Recall and false alarms of `cocal records check`, per fault, as the table of docs/records.md.
 
-    python benchmarks/record_faults.py [--records 5000] [--seeds 1 2 3] [--write docs/records.md]
+    python -m benchmarks.record_faults [--records 5000] [--seeds 1 2 3] [--write docs/records.md]
 
 The records are SIMULATED, each fault planted and labelled; the labels are hidden from the check. Recall: of the records
 with a fault, the share reported under its rule. False alarms: of the records without that fault, sound or with another

@@ -1,6 +1,6 @@
 """How often the intervals of the demo's design hold the truth, over 200 redraws of its field sample.
 
-    python benchmarks/redraws.py [LAND] [--draws 200] [--write docs/simulation.md]
+    python -m benchmarks.redraws [LAND] [--draws 200] [--write docs/simulation.md]
 
 LAND is a folder of `cocal simulate`; left out, the default land is made, with one image a month. Each redraw draws the default number of pixels in each stratum, loses the points that are
 not reached as the simulation says, and estimates hectares per region with the settings of configs/demo.yaml. The exit code is
@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 import rasterio
 import yaml
-from marks import write_between
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from benchmarks.marks import write_between
 from cocal.estimate import estimate_areas
 from cocal.regions import RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate import SimulateSettings, simulate

@@ -1,4 +1,4 @@
-"""Writes docs/performance.md: `python benchmarks/run.py [SECTION ...]`, what `make bench` calls. No figure is put there by hand.
+"""Writes docs/performance.md: `python -m benchmarks.run [SECTION ...]`, what `make bench` calls. No figure is put there by hand.
 
 Each section is what its benchmark prints, with the day and the versions. Sections that are not run stay as they were: `larger` and `tile`
 take long and run only if they are named. `run.py all` runs every one.
@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from marks import write_between
-from spent import environment
+from benchmarks.marks import write_between
+from benchmarks.spent import environment
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
@@ -124,7 +124,7 @@ def skeleton() -> str:
         parts += [
             f"## {section.title}",
             section.about,
-            f"<!-- {section.key}: begin -->\n\nNot measured yet: `python benchmarks/run.py {section.key}`.\n\n<!-- {section.key}: end -->",
+            f"<!-- {section.key}: begin -->\n\nNot measured yet: `python -m benchmarks.run {section.key}`.\n\n<!-- {section.key}: end -->",
         ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,4 +1,4 @@
-"""The same blocks on more workers, and what the scheduler adds: `python benchmarks/scaling.py [--mpx 4]`.
+"""The same blocks on more workers, and what the scheduler adds: `python -m benchmarks.scaling [--mpx 4]`.
 
 `cocal measure` serial, on a local cluster of 1, 2 and 4 workers, and on two worker processes of their own over loopback; then
 empty tasks through the same executor; then the tasks of the whole border, counted.
@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from land import SIDES, Land
-from spent import environment, spend
-from whole import COCAL, WORK, prepared
-
+from benchmarks.land import SIDES, Land
+from benchmarks.spent import environment, spend
+from benchmarks.whole import COCAL, WORK, prepared
 from cocal.config import GridSettings
 from cocal.run.execute import Call, Job, executor
 

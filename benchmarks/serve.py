@@ -1,6 +1,6 @@
 """Tile latency of `cocal serve` on one class map of 10,980 px, a whole Sentinel-2 tile, under 1 and 8 clients at once.
 
-    python benchmarks/serve.py [--write docs/serve.md]
+    python -m benchmarks.serve [--write docs/serve.md]
 
 The server is a process of its own, asked over loopback. Every client asks for other tiles, at random places and zooms 9 to 15, and none
 twice: no tile is kept from one request to the next.
@@ -24,14 +24,9 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 import uvicorn
-from marks import write_between
+from tests.support.shown_land import finished_land
 
-sys.path.remove(str(Path(__file__).parent))  # numba would take coverage.py of this folder for the package
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "run"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "serve"))
-
-from shown_land import finished_land
-
+from benchmarks.marks import write_between
 from cocal.classify.product import _COG
 from cocal.grid import Tile, Window
 from cocal.serve import make_app, open_run

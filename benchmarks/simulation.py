@@ -1,6 +1,6 @@
 """What `cocal simulate` costs as the land grows: CPU seconds and memory, one process, at 5, 10 and 20 km and 12 to 72 dates.
 
-    python benchmarks/simulation.py [--write docs/simulation.md]
+    python -m benchmarks.simulation [--write docs/simulation.md]
 
 Each line is a process of its own. `s/Mpx/date` leaves out what does not grow (starting, boundaries, crews), which is measured
 at 1.4 km. The exit code is 1 if the cost per pixel and date at 10 and 20 km differs by more than a quarter, or if memory grows
@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from marks import write_between
+from benchmarks.marks import write_between
 
 CASES = ((144, 1), (504, 3), (1008, 1), (1008, 3), (1008, 6), (2004, 3))
 """Side in pixels of 10 m, acquisitions per month. The first is what does not grow."""

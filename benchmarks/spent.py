@@ -64,12 +64,14 @@ def table(pairs: list[Pairs], yardstick: str, note: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """One thread a library, compiled modules kept: as an installed program runs."""
+    """One thread a library, compiled modules kept, as an installed program runs; `benchmarks` can be imported."""
     ones = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"), "1"
     )
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return kept | ones
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))
+    return kept | ones | {"PYTHONPATH": path}
 
 
 def spend(*arguments: str | Path, cwd: Path | None = None) -> Spent:

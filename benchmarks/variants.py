@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from border import SIDE_PX, TRAINING, Bools, Pixels, demo_features
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.border import SIDE_PX, TRAINING, Bools, Pixels, demo_features
 from cocal.classify.calibration import at_prior
 from cocal.classify.calibration import best_threshold as best_threshold_of
 from cocal.classify.kernel import accelerated

@@ -1,7 +1,7 @@
 """cocal's whole pipeline against the idiomatic one (`idiomatic.py`), in turns, each in a fresh process.
 
-    python benchmarks/whole.py [--mpx 1] [--turns 3] [--forest "100 x 12"] [--work FOLDER]
-    python benchmarks/whole.py --tile        10,980 px, cocal alone, beside its own 4 Mpx: an hour
+    python -m benchmarks.whole [--mpx 1] [--turns 3] [--forest "100 x 12"] [--work FOLDER]
+    python -m benchmarks.whole --tile        10,980 px, cocal alone, beside its own 4 Mpx: an hour
 
 The contender is `cocal measure CONFIG --serial`: archive -> class, probability and clear dates as rasters, hectares per region.
 Classes are compared on every pixel. The yardstick is run without numbagg, which slows Dask's medians down tenfold.
@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from land import DISTILLED, FORESTS, SIDES, Land, slug, write_distilled, write_forests, write_land
 from numpy.typing import NDArray
-from spent import Pairs, Spent, spend, table
+
+from benchmarks.land import DISTILLED, FORESTS, SIDES, Land, slug, write_distilled, write_forests, write_land
+from benchmarks.spent import Pairs, Spent, spend, table
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / "work" / "benchmarks"

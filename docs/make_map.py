@@ -5,11 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "serve"))
-
-from map_page import click_middle, open_map, wait_for_colour, webgl_chromium
-from offering import offered
+from tests.support.map_page import click_middle, open_map, wait_for_colour, webgl_chromium
+from tests.support.offering import offered
 
 OUT = Path(__file__).parent / "images" / "map.png"
 

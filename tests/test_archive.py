@@ -13,7 +13,7 @@ from cocal.archive import read_raster, read_scenes
 from cocal.archive.geotiff import open_tiled
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window
-from stac_check import extension_errors
+from tests.support.stac_check import extension_errors
 
 WINDOW = Window(32719, 480_000, 8_430_000, 60, 48)
 

@@ -18,6 +18,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import rasterio
+from benchmarks.marks import write_between
 from matplotlib.axes import Axes
 from matplotlib.colors import LightSource, ListedColormap
 from matplotlib.figure import Figure
@@ -33,10 +34,6 @@ from cocal.simulate.land.history import day_number, state
 from cocal.simulate.land.kinds import NUMBER
 from cocal.simulate.land.patches import Patches, patches
 from cocal.simulate.sensor.canopy import BANDS, reflectance
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-from marks import write_between
 
 IMAGES, PAGE = Path("docs/images"), Path("docs/simulation.md")
 SCHEME = Path("configs/schemes/border-coca.yaml")

@@ -8,15 +8,10 @@ The land that they run on, and the command as a process, are those of tests/run.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
-
-from changing import a_changed_input_reuses_exactly_what_does_not_depend_on_it
-from killing import killed_with_sigkill_in_every_stage_and_restarted
-from meridian import a_raster_across_a_zone_meridian_gives_one_answer
-from refusing import bad_input_is_refused_clearly
+from tests.support.changing import a_changed_input_reuses_exactly_what_does_not_depend_on_it
+from tests.support.killing import killed_with_sigkill_in_every_stage_and_restarted
+from tests.support.meridian import a_raster_across_a_zone_meridian_gives_one_answer
+from tests.support.refusing import bad_input_is_refused_clearly
 
 __all__ = [
     "a_changed_input_reuses_exactly_what_does_not_depend_on_it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import olofsson, random_design, sample_of, strata_of
+from tests.support.estimate_tables import olofsson, random_design, sample_of, strata_of
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import random_design, sample_of, strata_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.estimate_tables import random_design, sample_of, strata_of
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas, estimate_change, sensitivity_band

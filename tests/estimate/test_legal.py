@@ -7,9 +7,9 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import strata_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.estimate_tables import strata_of
 
 from cocal.contracts import AREA_COLUMNS
 from cocal.errors import InputError

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import OLOFSSON, OLOFSSON_COUNTS, olofsson, sample_of, strata_of
+from tests.support.estimate_tables import OLOFSSON, OLOFSSON_COUNTS, olofsson, sample_of, strata_of
 
 from cocal.errors import InputError
 from cocal.estimate import areas, estimate_areas, intervals, stratified, tally

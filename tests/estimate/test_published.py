@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import OLOFSSON, OLOFSSON_COUNTS, OLOFSSON_PIXELS, PIXEL_HA, olofsson, stehman
+from tests.support.estimate_tables import (
+    OLOFSSON,
+    OLOFSSON_COUNTS,
+    OLOFSSON_PIXELS,
+    PIXEL_HA,
+    olofsson,
+    stehman,
+)
 
 from cocal.estimate import estimate_areas
 from cocal.estimate.result import Estimate

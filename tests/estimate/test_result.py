@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import olofsson, random_design
+from tests.support.estimate_tables import olofsson, random_design
 
 from cocal.contracts import Period
 from cocal.errors import InputError

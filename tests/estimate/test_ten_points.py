@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from estimate_tables import random_design
+from tests.support.estimate_tables import random_design
 
 from cocal.estimate import estimate_areas, estimate_change
 

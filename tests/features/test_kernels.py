@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from tests.oracles import rasters, windows
 
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
@@ -17,7 +18,6 @@ from cocal.features.names import STATISTICS
 from cocal.features.stack import FeaturePlan
 from cocal.features.statistics import WindowStatistics, fill_gaps
 from cocal.features.windows import select_features
-from oracles import rasters, windows
 
 YEAR = Period("2023", date(2023, 1, 1), date(2023, 12, 31))
 BANDS = ("blue", "red", "nir", "swir16")

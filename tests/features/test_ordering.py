@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from tests.oracles.windows import count_time, pick_rank, sort_time
 
 from cocal.features.names import percent_of
 from cocal.features.ordering import comparators
-from oracles.windows import count_time, pick_rank, sort_time
 
 stacks = st.tuples(st.integers(1, 24), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(arrays(np.uint16, shape, elements=st.integers(1, 65535)), arrays(np.bool_, shape))

@@ -13,7 +13,7 @@ from cocal.features.composites import Composite
 from cocal.features.indices import INDICES, compute_index
 from cocal.features.names import percent_of
 from cocal.features.windows import centre_days, composite_windows, period_days, select_features
-from oracles.windows import WindowStatistics, count_time, fill_gaps, pick_rank, sort_time
+from tests.oracles.windows import WindowStatistics, count_time, fill_gaps, pick_rank, sort_time
 
 Array = NDArray[np.float32]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -26,8 +25,6 @@ from cocal.report import (
     Reproduce,
 )
 from cocal.scheme import read_scheme
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
 NAMES = (

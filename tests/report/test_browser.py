@@ -1,8 +1,8 @@
 """The page in a real Chromium: what people see, and what must never happen."""
 
 import pytest
+from tests.support.browser import PHONE, chromium, keep, violations, visit
 
-from browser import PHONE, chromium, keep, violations, visit
 from cocal.report import report
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"

@@ -1,14 +1,7 @@
 """Makes the helpers importable under importlib mode; a small land, and one with a finished run on it."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "acceptance"))
-
-from small_world import DAYS, SmallWorld, make_world
+from tests.support.small_world import DAYS, SmallWorld, make_world
 
 from cocal.config import read_config
 from cocal.run import RunSummary, run

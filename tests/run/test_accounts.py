@@ -15,7 +15,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from small_world import EPSG, make_world, write_csv, write_geojson, write_regions
+from tests.support.small_world import EPSG, make_world, write_csv, write_geojson, write_regions
 
 from cocal.config import read_config
 from cocal.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from small_world import DAYS, make_world
+from tests.support.small_world import DAYS, make_world
 
 from cocal.classify.settings import PriorSettings
 from cocal.config import read_config

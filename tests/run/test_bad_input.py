@@ -1,9 +1,9 @@
 """Bad input through the command's `main`: exit code, one message, nothing half-written."""
 
 import pytest
-from command import in_process
-from refusing import CASES, refused
-from small_world import blank_pages
+from tests.support.command import in_process
+from tests.support.refusing import CASES, refused
+from tests.support.small_world import blank_pages
 
 QUICK = (
     "no such configuration", "unknown key", "two problems at once", "period without scenes",

@@ -13,7 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 from numpy.typing import NDArray
-from small_world import make_world, window_of, write_regions
+from tests.support.small_world import make_world, window_of, write_regions
 
 from cocal.config import read_config
 from cocal.content import Ref, stated

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import rasterio
-from meridian import differing, mosaic
 from scipy.ndimage import distance_transform_edt
-from small_world import EPSG, MERIDIAN, VEGETATION
+from tests.support.meridian import differing, mosaic
+from tests.support.small_world import EPSG, MERIDIAN, VEGETATION
 
 from cocal.config import read_config
 from cocal.grid import transformer

@@ -2,6 +2,7 @@
 
 import numpy as np
 import rasterio
+from tests.oracles import rasters
 
 from cocal.archive import list_scenes, read_scenes, scenes_within
 from cocal.classify import load_model
@@ -10,7 +11,6 @@ from cocal.config import read_config
 from cocal.features import bands_needed, clear_mask, feature_names, halo_px, read_dem, slope_degrees
 from cocal.features.windows import composite_windows
 from cocal.grid import Window, owned_by_zone
-from oracles import rasters
 
 
 def test_every_pixel_of_the_maps_is_that_of_plain_numpy_and_scikit_learn(finished):

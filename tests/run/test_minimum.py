@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from command import stages_of
-from meridian import differing, mosaic
 from scipy.ndimage import label
-from small_world import EPSG, write_regions
+from tests.support.command import stages_of
+from tests.support.meridian import differing, mosaic
+from tests.support.small_world import EPSG, write_regions
 
 from cocal.config import read_config
 from cocal.regions import owned, read_regions

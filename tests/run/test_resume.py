@@ -5,9 +5,9 @@ import subprocess
 import threading
 
 import pytest
-from changing import CHANGES, STAGES, expected
-from command import COCAL, committed, stages_of, uncommitted
-from small_world import write_regions
+from tests.support.changing import CHANGES, STAGES, expected
+from tests.support.command import COCAL, committed, stages_of, uncommitted
+from tests.support.small_world import write_regions
 
 from cocal.archive import check_unchanged, list_scenes
 from cocal.config import read_config

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 import yaml
-from command import in_process
+from tests.support.command import in_process
 
 from cocal.config import RunConfig, SeriesConfig, read_training
 from cocal.errors import ConfigError, InputError

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
-sys.path.insert(0, str(Path(__file__).parent))
-
-from offering import Server, offered
-from shown_land import finished_land
-from small_world import SmallWorld
+from tests.support.offering import Server, offered
+from tests.support.shown_land import finished_land
+from tests.support.small_world import SmallWorld
 
 
 @pytest.fixture(scope="session")

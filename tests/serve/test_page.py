@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from map_page import at, click_middle, open_map, view, wait_for_colour, webgl_chromium
-from shown_land import HOSTILE
-
-from browser import PHONE, keep, violations
+from tests.support.browser import PHONE, keep, violations
+from tests.support.map_page import at, click_middle, open_map, view, wait_for_colour, webgl_chromium
+from tests.support.shown_land import HOSTILE
 
 COCA = "#d95f02"
 MIDDLE = (-12.5005, -72.0015)

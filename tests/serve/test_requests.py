@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from offering import offered
 from PIL import Image
-from shown_land import HOSTILE
+from tests.support.offering import offered
+from tests.support.shown_land import HOSTILE
 
 from cocal.archive import list_scenes, read_scenes
 from cocal.grid import transformer, utm_epsg

@@ -7,14 +7,14 @@ import socket
 import sys
 
 import pytest
-from offering import offered
 from pystac.validation import validate_dict
+from tests.support.offering import offered
+from tests.support.stac_check import extension_errors
 
 from cocal import cli
 from cocal.errors import InputError, UsageError
 from cocal.serve import make_app, open_run
 from cocal.serve.guard import check_binding
-from stac_check import extension_errors
 
 
 def command(monkeypatch, capsys, *arguments):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pystac
 from pystac.validation import validate_dict
-from small_world import blank_pages
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from stac_check import extension_errors
+from tests.support.small_world import blank_pages
+from tests.support.stac_check import extension_errors
 
 
 def test_a_model_of_another_folder_is_told_by_its_checksum_and_by_no_link(finished, done):

@@ -1,7 +1,7 @@
 """`--memory`: blocks that fit, or a refusal."""
 
 import pytest
-from small_world import DAYS
+from tests.support.small_world import DAYS
 
 from cocal.config import read_config
 from cocal.errors import UsageError

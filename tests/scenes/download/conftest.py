@@ -1,15 +1,11 @@
 """A small land, and the stand-ins that serve it."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "standins"))
-
-from hub import CLIENT_ID, SECRET, HubStandIn
-from small import SmallLand, hub_source, make_land, write_config
-from stac import FilesStandIn, stac_api
+from tests.support.services.hub import CLIENT_ID, SECRET, HubStandIn
+from tests.support.services.small import SmallLand, hub_source, make_land, write_config
+from tests.support.services.stac import FilesStandIn, stac_api
 
 from cocal.config import read_config
 from cocal.run import RunSummary, run

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from loopback import Trouble
+from tests.support.services.loopback import Trouble
 
 from cocal.archive import list_scenes
 from cocal.errors import DownloadStoppedError

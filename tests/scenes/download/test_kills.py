@@ -1,6 +1,6 @@
 """A download that is killed goes on where it was, and spends no unit twice."""
 
-from kills import kill_and_compare
+from tests.support.services.kills import kill_and_compare
 
 
 def test_a_download_killed_at_any_moment_leaves_the_archive_of_one_that_was_not(hub, hub_config, tmp_path):

@@ -3,8 +3,8 @@
 import logging
 
 import pytest
-from hub import SECRET
-from loopback import Trouble
+from tests.support.services.hub import SECRET
+from tests.support.services.loopback import Trouble
 
 from cocal.errors import CocalError
 

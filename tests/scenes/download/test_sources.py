@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from granules import NAMES
-from small import hub_source, write_config
+from tests.support.services.granules import NAMES
+from tests.support.services.small import hub_source, write_config
 
 from cocal.archive import list_scenes, read_scenes
 from cocal.grid import Tile, Window

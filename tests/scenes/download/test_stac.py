@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from loopback import Trouble
-from small import write_config
-from stac import stac_api
+from tests.support.services.loopback import Trouble
+from tests.support.services.small import write_config
+from tests.support.services.stac import stac_api
 
 from cocal.archive import list_scenes, read_scenes
 from cocal.errors import DownloadStoppedError, OffsetError

@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 import trustme
 import yaml
-from hub import CLIENT_ID, SECRET, HubStandIn
-from small import hub_source, write_config
+from tests.support.services.hub import CLIENT_ID, SECRET, HubStandIn
+from tests.support.services.small import hub_source, write_config
 
 from cocal.archive import list_scenes
 from cocal.config import read_config

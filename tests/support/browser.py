@@ -29,7 +29,7 @@ QUIET = (
 )  # fmt: skip
 LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 ARTEFACTS = Path(
-    os.environ.get("COCAL_ARTEFACTS") or Path(__file__).parents[1] / "work" / "artefacts" / "screenshots"
+    os.environ.get("COCAL_ARTEFACTS") or Path(__file__).parents[2] / "work" / "artefacts" / "screenshots"
 )
 
 

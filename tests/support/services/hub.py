@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import shapely
-from granules import SIZES, RawGranule
-from loopback import Reply, StandIn, Trouble
 from numpy.typing import NDArray
 from py_mini_racer import MiniRacer
 from rasterio.io import MemoryFile
 from rasterio.transform import from_bounds
+
+from tests.support.services.granules import SIZES, RawGranule
+from tests.support.services.loopback import Reply, StandIn, Trouble
 
 CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"
 TOKEN, CATALOGUE, PROCESS = "token", "catalogue", "process"

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import rasterio
-from command import stages_of
-from small_world import SmallWorld, fields, make_world, write_dem, write_labels, write_regions
 
 from cocal.config import read_config
 from cocal.run import run
+from tests.support.command import stages_of
+from tests.support.small_world import SmallWorld, fields, make_world, write_dem, write_labels, write_regions
 
 SIZE_PX = 120
 STAGES = ("import", "train", "classify", "measure", "compare", "report")

@@ -1,4 +1,4 @@
-"""Issue 5: scenes from Sentinel Hub and STAC services, within a budget, resumable, verified."""
+"""Scenes from Sentinel Hub and STAC services, within a budget, resumable, verified."""
 
 from __future__ import annotations
 
@@ -22,18 +22,15 @@ import pytest
 import shapely
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "standins"))
-
-from granules import NAMES, RawGranule, granule_from, write_granule
-from hub import CLIENT_ID, PROCESS, SECRET, HubStandIn
-from kills import kill_and_compare
-from small import SmallLand, hub_source, make_land, write_config
-from stac import FilesStandIn, stac_api
-
 from cocal.archive import list_scenes, read_scenes
 from cocal.config import read_config
 from cocal.grid import Window, project
 from cocal.simulate import SimulateSettings, simulate
+from tests.support.services.granules import NAMES, RawGranule, granule_from, write_granule
+from tests.support.services.hub import CLIENT_ID, PROCESS, SECRET, HubStandIn
+from tests.support.services.kills import kill_and_compare
+from tests.support.services.small import SmallLand, hub_source, make_land, write_config
+from tests.support.services.stac import FilesStandIn, stac_api
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -234,7 +231,7 @@ def kills_of_dask_workers_are_survived_too() -> str:
             calm = write_config(base / "calm", land, hub_source(hub.url), tile_px=48)
             most, tokens = hub.most_in_flight, hub.count("token")
             cocal("download", calm, "--serial")
-        from kills import files_of
+        from tests.support.services.kills import files_of
 
         one, other = files_of(base / "torn" / "archive"), files_of(base / "calm" / "archive")
         assert one == other, "archives differ"
@@ -340,7 +337,7 @@ def one_worker_stays_below_600_mib_on_a_full_tile_date() -> str:
     with folder() as base:
         granule = large_granule(base)
         land = SmallLand(base / "land", tuple(list_scenes(base / "land" / "simulated")), (granule,))
-        from small import write_region
+        from tests.support.services.small import write_region
 
         write_region(
             land.folder / "region.geojson", replace(land.scenes[0], window=granule.window.expanded(-200))

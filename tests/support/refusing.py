@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import rasterio
-from command import COCAL, cocal, committed, uncommitted
-from small_world import SmallWorld, make_world, write_geojson
+
+from tests.support.command import COCAL, cocal, committed, uncommitted
+from tests.support.small_world import SmallWorld, make_world, write_geojson
 
 USAGE, WORK = 2, 1
 PAGE = {"index.html", "report.json"}

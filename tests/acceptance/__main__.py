@@ -1,4 +1,4 @@
-"""Acceptance of an issue and of those before it: `python tests/acceptance/run.py 2 [word ...]`.
+"""What cocal must show, by subject: `python -m tests.acceptance [SUBJECT [word ...]]`, every subject without one.
 
 Prints one line per requirement with the figure that was measured. Exit code 1 if one does not hold.
 Words choose the requirements whose name holds one of them.
@@ -10,25 +10,18 @@ import importlib
 import sys
 import time
 import traceback
-from pathlib import Path
 
-HERE = Path(__file__).parent
-
-
-def issues_up_to(last: int) -> list[int]:
-    found = sorted(
-        int(p.stem.removeprefix("issue_")) for p in HERE.glob("issue_*.py") if p.stem.count("_") == 1
-    )
-    return [n for n in found if n <= last]
+SUBJECTS = ("house", "job", "estimation", "simulation", "download", "speed", "models", "pages")
 
 
 def main(arguments: list[str]) -> int:
-    last, words = int(arguments[0]), arguments[1:]
-    sys.path.insert(0, str(HERE))
+    chosen, words = arguments[:1] or SUBJECTS, arguments[1:]
+    if unknown := [name for name in chosen if name not in SUBJECTS]:
+        print(f"no subject {unknown[0]!r}: one of {', '.join(SUBJECTS)}", file=sys.stderr)
+        return 2
     failed = 0
-    for issue in issues_up_to(last):
-        module = importlib.import_module(f"issue_{issue}")
-        for requirement in module.REQUIREMENTS:
+    for subject in chosen:
+        for requirement in importlib.import_module(f"tests.acceptance.{subject}").REQUIREMENTS:
             name = requirement.__name__.replace("_", " ")
             if words and not any(word in name for word in words):
                 continue
@@ -40,7 +33,7 @@ def main(arguments: list[str]) -> int:
                 figure, mark = f"{type(err).__name__}: {err}", "DOES NOT HOLD"
                 failed += 1
             seconds = time.monotonic() - began
-            print(f"issue {issue} | {name} | {mark} | {figure} | {seconds:.0f} s", flush=True)
+            print(f"{subject} | {name} | {mark} | {figure} | {seconds:.0f} s", flush=True)
     return 1 if failed else 0
 
 

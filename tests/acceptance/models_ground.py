@@ -1,10 +1,9 @@
-"""Issue 7: what a model folder refuses, where a model does not apply, and what the full model is ahead of the plain one."""
+"""What a model folder refuses, where a model does not apply, and what the full model is ahead of the plain one."""
 
 from __future__ import annotations
 
 import json
 import pickle
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,13 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import models
-from hardness import Pixels, looked_at
+from benchmarks import models
+from benchmarks.hardness import Pixels, looked_at
+from benchmarks.variants import FULL, PLAIN
 from sklearn.ensemble import RandomForestClassifier
-from variants import FULL, PLAIN
 
 from cocal.classify import load_model, save_model, train
 from cocal.classify.applicability import STEPS, Applicability, applicability_of

@@ -7,10 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from small_world import DAYS, SmallWorld, blank_pages, make_world
-
 from cocal.config import read_config
 from cocal.run import run
+from tests.support.small_world import DAYS, SmallWorld, blank_pages, make_world
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -1,4 +1,4 @@
-"""Issue 4: an invented border with known truth."""
+"""An invented border with known truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import re
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,19 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import rasterio
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import hardness
-import redraws
-import simulation
-from command import COCAL
+from benchmarks import hardness, redraws, simulation
 
 from cocal.grid import cell_area_units
 from cocal.regions import owned
 from cocal.simulate import SimulateSettings
 from cocal.store import sha256_file
+from tests.support.command import COCAL
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "simulation.md"

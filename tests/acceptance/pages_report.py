@@ -26,16 +26,13 @@ from pystac.extensions.mlm import MLMExtension
 from pystac.extensions.projection import ProjectionExtension
 from pystac.validation import validate_dict
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
-from small_world import DAYS, make_world
-
-from browser import ARTEFACTS, PHONE, WIDE, chromium, keep, violations, visit
 from cocal.config import read_config
 from cocal.contracts import UNOBSERVED
 from cocal.run import run
 from cocal.run.tables import read_own_csv
-from stac_check import extension_errors
+from tests.support.browser import ARTEFACTS, PHONE, WIDE, chromium, keep, violations, visit
+from tests.support.small_world import DAYS, make_world
+from tests.support.stac_check import extension_errors
 
 ROOT = Path(__file__).parents[2]
 HOSTILE, FORMULA = "<img src=x onerror=alert(1)>", '=HYPERLINK("http://127.0.0.1:9/","open")'

@@ -1,4 +1,4 @@
-"""Issue 2: the main job, end to end, on real Sentinel-2 imagery."""
+"""The main job, end to end, on real Sentinel-2 imagery."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import shapely
-from real import (
+
+from cocal.contracts import AREA_COLUMNS
+from cocal.grid import tiles, transformer, zone_box
+from cocal.regions import RegionSettings, owned, read_regions, slivers
+from tests.acceptance.real import (
     amazon_scene_offset_guard_and_accuracy,
     t20lkp_across_the_border,
     worldcereal_cube_agreement,
 )
-from robust import (
+from tests.acceptance.robust import (
     a_changed_input_reuses_exactly_what_does_not_depend_on_it,
     a_raster_across_a_zone_meridian_gives_one_answer,
     bad_input_is_refused_clearly,
     killed_with_sigkill_in_every_stage_and_restarted,
 )
-
-from cocal.contracts import AREA_COLUMNS
-from cocal.grid import tiles, transformer, zone_box
-from cocal.regions import RegionSettings, owned, read_regions, slivers
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("COCAL_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()

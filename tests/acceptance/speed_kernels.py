@@ -1,4 +1,4 @@
-"""Issue 6, kernels: ratios against scikit-learn in turns, equality, compilation, start-up, memory."""
+"""Kernels: ratios against scikit-learn in turns, equality, compilation, start-up, memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import kernels  # noqa: E402 - benchmarks are no package
 

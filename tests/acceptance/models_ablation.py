@@ -1,25 +1,21 @@
-"""Issue 7: what each ingredient adds on real samples, Brazil to Bolivia, the table in docs/models.md.
+"""What each ingredient adds on real samples, Brazil to Bolivia, the table in docs/models.md.
 
-python tests/acceptance/issue_7_ablation.py      # measures it again and writes it
+python -m tests.acceptance.models_ablation      # measures it again and writes it
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
-from issue_7_models import MEASURES, SHAPE, T20LKP, border_samples
+from benchmarks.marks import write_between
 from numpy.typing import NDArray
-from real import BORDER_CLASSES, FOREST, PLAIN_BORDER_FOREST, SEEDS, border_scores, raw_table
 from sklearn.ensemble import RandomForestClassifier
 
 from cocal.classify.estimators import fit
 from cocal.classify.settings import TrainSettings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-from marks import write_between
+from tests.acceptance.models_scores import MEASURES, SHAPE, T20LKP, border_samples
+from tests.acceptance.real import BORDER_CLASSES, FOREST, PLAIN_BORDER_FOREST, SEEDS, border_scores, raw_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
 MONTHS, STATISTICS, YEAR = SHAPE[:1], SHAPE[1:5], SHAPE[5:]

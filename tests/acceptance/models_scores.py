@@ -1,8 +1,7 @@
-"""Issue 7, the model's worth: honest splits beside the nulls, real series, one hash for one seed."""
+"""The model's worth: honest splits beside the nulls, real series, one hash for one seed."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,6 @@ import pandas as pd
 import shapely
 import yaml
 from numpy.typing import NDArray
-from real import (
-    BORDER_CLASSES,
-    DATA,
-    INDICES,
-    PLAIN_BORDER_FOREST,
-    SEEDS,
-    SERIES_BANDS,
-    border_scores,
-    class_scheme,
-    raw_table,
-    series_settings,
-    told,
-)
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -40,6 +26,19 @@ from cocal.contracts import Period
 from cocal.features import FeatureSettings, series_features
 from cocal.run.series import train_series
 from cocal.scheme import ClassScheme
+from tests.acceptance.real import (
+    BORDER_CLASSES,
+    DATA,
+    INDICES,
+    PLAIN_BORDER_FOREST,
+    SEEDS,
+    SERIES_BANDS,
+    border_scores,
+    class_scheme,
+    raw_table,
+    series_settings,
+    told,
+)
 
 ROOT = Path(__file__).parents[2]
 T20LKP = DATA / "samples" / "t20lkp_s2_481_11bands_36dates.parquet"
@@ -165,7 +164,6 @@ def two_trainings_with_one_seed_have_one_hash() -> str:
     hashes = {}
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         folder = Path(tempfile.mkdtemp(prefix="cocal-hash-"))
-        sys.path.insert(0, str(ROOT / "tests" / "run"))
         from test_series import MODEL, invented, series_config, written
 
         path = written(folder, invented())

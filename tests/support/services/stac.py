@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from granules import RawGranule
-from loopback import Reply, StandIn, Trouble
+from tests.support.services.granules import RawGranule
+from tests.support.services.loopback import Reply, StandIn, Trouble
 
 
 class FilesStandIn(StandIn):

@@ -1,4 +1,4 @@
-"""Issue 6, the whole pipeline: ratios against the idiomatic one and against peers, a whole tile, memory, size of the work."""
+"""The whole pipeline: ratios against the idiomatic one and against peers, a whole tile, memory, size of the work."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import peers  # noqa: E402 - benchmarks are no package
 import scaling  # noqa: E402
 import whole  # noqa: E402
-from land import FORESTS  # noqa: E402
+from benchmarks.land import FORESTS  # noqa: E402
 
 WORK = Path(os.environ.get("COCAL_BENCH", whole.WORK))
 LONG = os.environ.get("COCAL_LONG") == "1"
@@ -55,7 +54,7 @@ def a_whole_tile_stays_within_its_seconds_and_memory_and_is_linear() -> str:
     text = whole.whole_tile(WORK) if LONG else PAGE.read_text(encoding="utf-8").split("<!-- tile: begin")[1]
     text = text.split("<!-- tile: end")[0]
     rows = re.findall(r"\| 10,980 px, (.+?) \| \S+ \| (\S+) \| (\S+) \| ([+-]\d+)% \|", text)
-    assert len(rows) == len(FORESTS), "not measured: `python benchmarks/run.py tile`, or COCAL_LONG=1"
+    assert len(rows) == len(FORESTS), "not measured: `python -m benchmarks.run tile`, or COCAL_LONG=1"
     told = "; ".join(f"{f}: {s} s/Mpx, {gib} GiB, {p} % against 4 Mpx" for f, s, gib, p in rows)
     for forest, seconds, gib, percent in rows:
         assert float(gib) < TILE_GIB, told

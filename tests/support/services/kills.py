@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub import PROCESS, HubStandIn
-from zygote import Zygote
-
 from cocal.archive import scene_store
 from cocal.config import read_config
 from cocal.scenes.download import make_gate
 from cocal.store import Manifest
+from tests.support.services.hub import PROCESS, HubStandIn
+from tests.support.services.zygote import Zygote
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Issue 3: hectares that stand up: estimators, designs, records, comparison."""
+"""Hectares that stand up: estimators, designs, records, comparison."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "estimate"))
-
-from estimate_tables import olofsson, stehman
+from tests.support.estimate_tables import olofsson, stehman
 
 ROOT = Path(__file__).parents[2]
 COCAL = [sys.executable, "-c", "from cocal.cli import main; main()"]
@@ -41,7 +39,11 @@ def answer(tables: Tables, *more: str) -> dict:
 def script(name: str, *more: str) -> str:
     """What a script of benchmarks/ prints; it must exit with 0."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / name), *more], capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"benchmarks.{name}", *more],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     return done.stdout
@@ -100,7 +102,7 @@ def published_examples_to_their_printed_digits() -> str:
 
 
 def coverage_meets_its_bounds_and_regions_add_up_in_every_draw() -> str:
-    text = script("coverage.py")
+    text = script("interval_coverage")
     cells = rows_of(text)
     shipped = rows_of(
         (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split("coverage: begin")[1]
@@ -127,7 +129,7 @@ def each_error_of_the_peers_is_caught_by_a_test() -> str:
 
 
 def planted_faults_of_field_records_are_found() -> str:
-    rows = rows_of(script("record_faults.py"))
+    rows = rows_of(script("record_faults"))
     last = [row for row in rows if row[1] != "-"]
     recall = {row[0]: float(row[6]) for row in last}
     alarms = {row[0]: float(row[7]) for row in last}
@@ -203,7 +205,7 @@ def a_class_never_sampled_is_refused_by_name() -> str:
 
 
 def a_design_reaches_the_half_width_that_it_promises() -> str:
-    text = script("design.py")
+    text = script("design")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return f"{len(lines) - 2} designs, 1,000 campaigns each, exit 0: " + "; ".join(lines[2:5])
 

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from command import COCAL, cocal, committed, files_below, manifests, stages_of, uncommitted
-from small_world import REGIONS, SmallWorld, make_world, write_csv
+
+from tests.support.command import COCAL, cocal, committed, files_below, manifests, stages_of, uncommitted
+from tests.support.small_world import REGIONS, SmallWorld, make_world, write_csv
 
 KILLS = (
     ("import", 1), ("import", 3), ("samples", 2), ("train", 0), ("classify", 1), ("classify", 3),

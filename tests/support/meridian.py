@@ -14,12 +14,20 @@ import numpy as np
 import rasterio
 import shapely
 import yaml
-from command import cocal
 from numpy.typing import NDArray
-from small_world import EPSG, SCHEME, SmallWorld, config_of, write_config, write_dem, write_geojson
 
 from cocal.grid import Window, project
 from cocal.simulate import simulate_scenes
+from tests.support.command import cocal
+from tests.support.small_world import (
+    EPSG,
+    SCHEME,
+    SmallWorld,
+    config_of,
+    write_config,
+    write_dem,
+    write_geojson,
+)
 
 SIZE_PX = 3_024
 DAYS = (date(2024, 5, 7), date(2024, 7, 7), date(2024, 9, 7))

@@ -9,12 +9,12 @@ from typing import Any
 
 import shapely
 import yaml
-from granules import RawGranule, five_days
 
 from cocal.archive import Scene, list_scenes
 from cocal.grid import project
 from cocal.simulate import SimulateSettings
 from cocal.simulate.sensor.scenes import write_archive
+from tests.support.services.granules import RawGranule, five_days
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
 QUICK = {
