@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -123,37 +123,30 @@ class Window:
         """The pixels of this window that hold the points (m, in its zone): see `locate`."""
         return locate(self.transform, self.shape, x, y)
 
+    @classmethod
+    def from_bounds(cls, epsg: int, bounds: tuple[int, int, int, int], resolution: int) -> Window:
+        """The window of (west, south, east, north), metres, whose sides are whole pixels."""
+        west, south, east, north = bounds
+        return cls(epsg, west, north, (east - west) // resolution, (north - south) // resolution, resolution)
+
     def expanded(self, pixels: int) -> Window:
         """This window with `pixels` more on each side."""
-        grow = pixels * self.resolution
-        return replace(
-            self,
-            left=self.left - grow,
-            top=self.top + grow,
-            width=self.width + 2 * pixels,
-            height=self.height + 2 * pixels,
+        grow, (west, south, east, north) = pixels * self.resolution, self.bounds
+        return Window.from_bounds(
+            self.epsg, (west - grow, south - grow, east + grow, north + grow), self.resolution
         )
 
     def snapped(self, metres: int) -> Window:
         """The smallest window on multiples of `metres` that holds this one."""
-        left = math.floor(self.left / metres) * metres
-        top = math.ceil(self.top / metres) * metres
-        right = math.ceil(self.right / metres) * metres
-        bottom = math.floor(self.bottom / metres) * metres
-        return replace(
-            self,
-            left=left,
-            top=top,
-            width=(right - left) // self.resolution,
-            height=(top - bottom) // self.resolution,
-        )
+        west, south = (math.floor(v / metres) * metres for v in (self.left, self.bottom))
+        east, north = (math.ceil(v / metres) * metres for v in (self.right, self.top))
+        return Window.from_bounds(self.epsg, (west, south, east, north), self.resolution)
 
     def at(self, resolution: int) -> Window:
         """The same rectangle in pixels of another size; its sides must be whole pixels of that size."""
-        width, height = self.right - self.left, self.top - self.bottom
-        if width % resolution or height % resolution:
+        if (self.right - self.left) % resolution or (self.top - self.bottom) % resolution:
             raise ValueError(f"{self} does not hold whole pixels of {resolution} m; snap it first")
-        return replace(self, width=width // resolution, height=height // resolution, resolution=resolution)
+        return Window.from_bounds(self.epsg, self.bounds, resolution)
 
     def slices_of(self, inner: Window) -> tuple[slice, slice]:
         """(rows, columns) of `inner` inside this window; both on the same lattice."""
@@ -167,8 +160,7 @@ class Window:
         bottom, top = max(self.bottom, other.bottom), min(self.top, other.top)
         if self.epsg != other.epsg or left >= right or bottom >= top:
             return None
-        r = self.resolution
-        return replace(self, left=left, top=top, width=(right - left) // r, height=(top - bottom) // r)
+        return Window.from_bounds(self.epsg, (left, bottom, right, top), self.resolution)
 
 
 @dataclass(frozen=True, order=True)
@@ -188,12 +180,8 @@ class Tile:
         w = self.window
         step = block_px * w.resolution
         return [
-            replace(
-                w,
-                left=left,
-                top=top,
-                width=min(block_px, (w.right - left) // w.resolution),
-                height=min(block_px, (top - w.bottom) // w.resolution),
+            Window.from_bounds(
+                w.epsg, (left, max(top - step, w.bottom), min(left + step, w.right), top), w.resolution
             )
             for top in range(w.top, w.bottom, -step)
             for left in range(w.left, w.right, step)

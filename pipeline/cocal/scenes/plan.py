@@ -229,7 +229,7 @@ def item_windows(sources: Sequence[BandSource]) -> list[Window]:
         own = project(part, 4326, epsg, densify=0.01).buffer(MARGIN_M)
         reach = shapely.intersection(own, project(footprint, 4326, epsg, densify=0.01))
         west, south, east, north = (float(metres) / SNAP_M for metres in np.round(reach.bounds, 3))
-        left, top = math.floor(west) * SNAP_M, math.ceil(north) * SNAP_M
-        width, height = math.ceil(east) * SNAP_M - left, top - math.floor(south) * SNAP_M
-        windows.append(Window(epsg, left, top, width // resolution, height // resolution, resolution))
+        lower, upper = (math.floor(west), math.floor(south)), (math.ceil(east), math.ceil(north))
+        left, bottom, right, top = (steps * SNAP_M for steps in (*lower, *upper))
+        windows.append(Window.from_bounds(epsg, (left, bottom, right, top), resolution))
     return windows

@@ -32,10 +32,9 @@ def make_gate(settings: DownloadSettings) -> Gate:
 def make_source(source: Source, settings: DownloadSettings) -> SceneSource:
     """The source of `source:` in the configuration. Clients are imported here: that takes a second."""
     if isinstance(source, SentinelHubSource):
-        from cocal.scenes.download.body import Quarantine
         from cocal.scenes.download.hub import SentinelHub
 
-        return SentinelHub(source, settings.retry.read_timeout, Quarantine(settings.state / "quarantine"))
+        return SentinelHub(source, settings.retry.read_timeout, settings.state / "quarantine")
     from cocal.scenes.download.stac import StacApi
 
     return StacApi(source, settings.retry.read_timeout)

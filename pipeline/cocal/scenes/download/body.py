@@ -8,7 +8,6 @@ import tarfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,26 +22,11 @@ from cocal.grid import Window
 from cocal.scenes.download.evalscript import LAND_BANDS
 from cocal.scenes.download.gate import Fault
 from cocal.scenes.radiometry import QUANTIFICATION, check_offset, sample_step
-from cocal.store import atomic_path
 
 MEMBERS = {"bands.tif", "qa.tif", "userdata.json"}
 CORNER_TOLERANCE_M = 1e-3
 NO_CACHE = 0
 """GDAL's cache of blocks: each is needed once."""
-
-
-@dataclass(frozen=True)
-class Quarantine:
-    """A folder for invalid bodies: the last one of each unit, and the reason."""
-
-    folder: Path
-
-    def keep(self, unit: str, body: bytes, reason: str) -> None:
-        """Write an invalid body and the reason."""
-        with atomic_path(self.folder / f"{unit}.body") as path:
-            path.write_bytes(body)
-        with atomic_path(self.folder / f"{unit}.txt") as path:
-            path.write_text(reason + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -121,10 +122,8 @@ def best_first(granules: Iterable[Granule]) -> tuple[Granule, ...]:
 def months_within(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
     """The spans of days (ends included) cut at months: first and last day of each part, in order, once."""
     days = sorted({start + timedelta(n) for start, end in spans for n in range((end - start).days + 1)})
-    parts: dict[tuple[int, int], list[date]] = defaultdict(list)
-    for day in days:
-        parts[day.year, day.month].append(day)
-    return [(part[0], part[-1]) for part in parts.values()]
+    parts = [list(part) for _, part in groupby(days, key=lambda day: (day.year, day.month))]
+    return [(part[0], part[-1]) for part in parts]
 
 
 def list_tile_dates(
@@ -168,9 +167,6 @@ def list_screens(tile_dates: Iterable[TileDate], name: str) -> list[Screen]:
 
 def _enclosing(windows: Sequence[Window]) -> Window:
     """The smallest window that holds all of these, which are of one zone and pixel size."""
-    left, top = min(w.left for w in windows), max(w.top for w in windows)
-    right, bottom = max(w.right for w in windows), min(w.bottom for w in windows)
-    size = windows[0].resolution
-    return replace(
-        windows[0], left=left, top=top, width=(right - left) // size, height=(top - bottom) // size
-    )
+    west, south, east, north = zip(*(w.bounds for w in windows), strict=True)
+    bounds = min(west), min(south), max(east), max(north)
+    return Window.from_bounds(windows[0].epsg, bounds, windows[0].resolution)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,12 +41,13 @@ from urllib3.exceptions import HTTPError
 from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import Window, geodesic_hectares
 from cocal.scenes.download import tokens
-from cocal.scenes.download.body import Pixels, Quarantine, check_radiometry, read_day, read_screen
+from cocal.scenes.download.body import Pixels, check_radiometry, read_day, read_screen
 from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
 from cocal.scenes.download.evalscript import INPUT_BANDS, LAND_BANDS, ONE_DAY, SCREEN
 from cocal.scenes.download.gate import UNCHARGED, Answer, Deadline, Fault, Gate, Verdict
 from cocal.scenes.download.settings import SentinelHubSource
 from cocal.scenes.download.units import Cost, catalogue_units, process_units
+from cocal.store import atomic_path
 
 T = TypeVar("T")
 
@@ -86,7 +88,8 @@ class SentinelHub:
 
     source: SentinelHubSource
     read_timeout: float
-    quarantine: Quarantine
+    quarantine: Path
+    """Folder of invalid bodies: the last one of each unit, and the reason."""
     shared: str | None = None
     """Name of the shared memory that holds the main process's token for the workers."""
 
@@ -165,7 +168,9 @@ class SentinelHub:
             except Fault as fault:
                 reason = tokens.scrub(fault.reason, self._config())
                 body = tokens.scrub(response.content.decode("latin-1"), self._config()).encode("latin-1")
-                self.quarantine.keep(request.unit, body, reason)
+                for suffix, text in (("body", body), ("txt", f"{reason}\n".encode())):
+                    with atomic_path(self.quarantine / f"{request.unit}.{suffix}") as path:
+                        path.write_bytes(text)
                 raise Fault(reason, spent=spent) from None
 
         return gate.send(request.unit, cost, once)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock
 
 from cocal.errors import DownloadStoppedError
@@ -109,14 +110,4 @@ class Limiter:
 
 def _alive(lease: list[Any], now: float) -> bool:
     end, host, process = lease
-    if end <= now:
-        return False
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return bool(end > now and (host != socket.gethostname() or psutil.pid_exists(process)))
