@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/vulture
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 from scipy.stats import chi2, kstest
 
 from cocal.fieldwork.design import (
@@ -14,7 +15,7 @@ from cocal.fieldwork.design import (
     pixel_numbers,
     thresholds,
 )
-from cocal.fieldwork.design.balance import local_pivotal, spatial_balance
+from cocal.fieldwork.design.balance import local_pivotal
 from cocal.grid import Tile, Window, transformer
 
 WINDOW = Window(32719, 500_040, 8_450_040, 96, 96)
@@ -32,6 +33,17 @@ def drawn(draw: str, *, seed: int = 3, block_px: int = 96) -> pd.DataFrame:
     table = pd.concat(parts[::-1], ignore_index=True)
     assert enough(table, needed)
     return draw_points(table, N, RESERVES, pixels=PIXELS, draw=draw, resolution=10, seed=seed)
+
+
+def spatial_balance(sample, population):
+    """Mean of (v - 1)^2 over the sample's points, 0 = perfectly spread.
+
+    v is the sum of inclusion probabilities n/N of the units that lie nearest to a point, 1 for each in a
+    perfect sample (Stevens and Olsen 2004, doi:10.1198/016214504000000250). Lower is better.
+    """
+    nearest = cKDTree(sample).query(population)[1]
+    v = np.bincount(nearest, minlength=len(sample)) * len(sample) / len(population)
+    return float(((v - 1) ** 2).mean())
 
 
 @pytest.mark.parametrize("draw", ["random", "balanced"])

@@ -98,16 +98,3 @@ class _Undecided:
         near = self._tree.query(self._points[self._order], k=k)[1].reshape(len(self._order), k)
         self._near = self._order[near].tolist()
         self._row = dict(zip(self._order.tolist(), range(len(self._order)), strict=True))
-
-
-def spatial_balance(sample: Floats, population: Floats) -> float:
-    """Mean of (v - 1)^2 over the sample's points, 0 = perfectly spread.
-
-    v is the sum of inclusion probabilities n/N of the units that lie nearest to a point, 1 for each in a
-    perfect sample (Stevens and Olsen 2004, doi:10.1198/016214504000000250). Lower is better.
-    """
-    from scipy.spatial import cKDTree
-
-    nearest = cKDTree(sample).query(population)[1]
-    v = np.bincount(nearest, minlength=len(sample)) * len(sample) / len(population)
-    return float(((v - 1) ** 2).mean())
