@@ -290,7 +290,7 @@ def test_each_difference_between_model_and_run_is_named(model: Model, scheme: Cl
             feature_settings=settings,
         )
     for words in (
-        "features missing here: noise", "features the model does not know: EVI.p10",
+        "features missing here: noise", "features that the model lacks: EVI.p10",
         "class scheme border-coca-1", "class scheme other-1", "scheme.id: border-coca-1 in the model, other-1 here",
         "feature settings.mask.dilate_px: 2 in the model, 4 here",
     ):  # fmt: skip

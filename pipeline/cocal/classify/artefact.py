@@ -13,7 +13,8 @@ import io
 import json
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
@@ -89,14 +90,11 @@ def digest(data: bytes) -> str:
         `data` is not a whole zip archive (a pickle, a truncated file).
     """
     total = hashlib.sha256()
-    try:
-        with ZipFile(io.BytesIO(data)) as archive:
-            for name in sorted(archive.namelist()):
-                content = archive.read(name)
-                total.update(f"{name}\0{len(content)}\0".encode())
-                total.update(content)
-    except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
-        raise _no_archive(err) from err
+    with _opened(data) as archive:
+        for name in sorted(archive.namelist()):
+            content = archive.read(name)
+            total.update(f"{name}\0{len(content)}\0".encode())
+            total.update(content)
     return total.hexdigest()
 
 
@@ -108,20 +106,26 @@ def member(data: bytes, name: str) -> bytes | None:
     ModelMismatchError
         `data` is not a whole zip archive.
     """
+    with _opened(data) as archive:
+        return archive.read(name) if name in archive.namelist() else None
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[ZipFile]:
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(name) if name in archive.namelist() else None
+            yield archive
     except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
-        raise _no_archive(err) from err
+        raise ModelMismatchError(
+            "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
+            "restore the file, or train again",
+        ) from err  # fmt: skip
 
 
 def unpack_area(data: bytes) -> NDArray[np.float32] | None:
     """The array that was packed as `area`; None if there is none."""
     content = member(data, AREA)
-    if content is None:
-        return None
-    found: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    return found
+    return None if content is None else np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
 
 
 def unpack_contract(data: bytes) -> dict[str, Any]:
@@ -153,13 +157,6 @@ def unpack_kernel(data: bytes) -> Classifier | None:
         return None if content is None else read_kernel(content)
     except (*_BROKEN, KeyError, TypeError) as err:
         raise _unreadable(err) from err
-
-
-def _no_archive(err: Exception) -> ModelMismatchError:
-    return ModelMismatchError(
-        "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
-        "restore the file, or train again",
-    )  # fmt: skip
 
 
 def _unreadable(err: Exception) -> ModelMismatchError:

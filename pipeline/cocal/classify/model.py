@@ -323,6 +323,17 @@ def check_model(
 ) -> None:
     """Pass if the model was made for exactly these features, this scheme and these feature settings.
 
+    Parameters
+    ----------
+    model : Model
+        As trained or loaded.
+    features : sequence of str
+        Names of the features in order, as `feature_names` gives them.
+    scheme : ClassScheme
+        The scheme of the map.
+    feature_settings : mapping
+        `FeatureSettings.model_dump(mode="json")`.
+
     Raises
     ------
     ModelMismatchError
@@ -332,13 +343,12 @@ def check_model(
     --------
     See "Model, map, hectares" in docs/api.md.
     """
-    card = model.card
-    wanted, offered = list(card.features), list(features)
-    problems = []
+    card, offered, problems = model.card, list(features), []
+    wanted = list(card.features)
     if lacking := [name for name in wanted if name not in offered]:
         problems.append(f"features missing here: {', '.join(lacking)}")
     if extra := [name for name in offered if name not in wanted]:
-        problems.append(f"features the model does not know: {', '.join(extra)}")
+        problems.append(f"features that the model lacks: {', '.join(extra)}")
     if not problems and wanted != offered:
         problems.append(f"features in another order: the model has {', '.join(wanted)}")
     if card.contracts.get("features") != FEATURES:
