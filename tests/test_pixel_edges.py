@@ -25,7 +25,7 @@ from cocal.fieldwork import MatchSettings, match
 from cocal.grid import Tile, Window, owned_by_zone, pixel_zones, transformer
 from cocal.regions import Regions, owners, owners_at
 from cocal.run.measure.sampling import lookup_of
-from cocal.run.results.overview import overview, values_at
+from cocal.run.results.overview import picture_values, values_at
 from cocal.run.stages.train import codes_at
 from cocal.run.worker.mosaic import mosaic
 from cocal.run.worker.prior import prior_of
@@ -184,9 +184,9 @@ def by_picture(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> li
     found = []
     for x, y in zip(lon, lat, strict=True):
         step = 2.0**-14
-        picture = overview(paths, (x - step, y - step, x + step, y + step), longest_px=1)
-        assert picture.values.shape == (1, 1)
-        found.append(int(picture.values[0, 0]))
+        picture = picture_values(paths, (x - step, y - step, x + step, y + step), longest_px=1)
+        assert picture.shape == (1, 1)
+        found.append(int(picture[0, 0]))
     return found
 
 

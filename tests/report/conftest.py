@@ -14,6 +14,7 @@ import pytest
 import shapely
 
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
+from cocal.notes import Note
 from cocal.report import (
     OUTSIDE,
     TOTAL,
@@ -122,7 +123,7 @@ def _comparison(areas: pd.DataFrame) -> pd.DataFrame:
                 "official_source": "Serie oficial inventada, 2023",
                 "difference_ha": None if official is None else best - official,
                 "within_interval": None if official is None else bool(index % 2),
-                "why_not_comparable": "" if index % 2 else "La cifra oficial se refiere al 31 de diciembre",
+                "why_not_comparable": () if index % 2 else (Note("period_differs", periods=["2019"]),),
             }
         )
     return pd.DataFrame(rows)
@@ -263,6 +264,9 @@ def build(
         ),
         simulated=simulated,
         notes=({"es": "El paisaje es inventado.", "en": "The landscape is invented."},),
+        warnings=((periods[-1].name, Note("non_response", stratum="forest", share=0.12)),)
+        if estimated
+        else (),
     )
     changes = (_further(areas, periods) if further else {}) | changes
     return replace(content, **changes)  # type: ignore[arg-type]
@@ -277,11 +281,17 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         | {"quantity": quantity, "mapped_ha": 10.0, "seen_twice_ha": 9_000.0, "notes": notes} | given
         for region, name in (("r0", "San Pedro"), (np.nan, np.nan))
         for quantity, given, notes in (
-            ("cleared", figures, ""), ("new", figures, ""), ("net", figures, ""), ("replanted", {}, "from the maps only"),
+            ("cleared", figures, ()), ("new", figures, ()), ("net", figures, ()), ("replanted", {}, (Note("maps_only"),)),
         )
     ]  # fmt: skip
     over = {"limit_ha": 55.0, "over_limit_ha": -42.5, "over_limit_low_ha": -51.0, "over_limit_high_ha": -25.0}
-    place = {"period": last, "mapped_ha": 10.0, "observed_fraction": 0.9, "source": "", "notes": ""}
+    place = {
+        "period": last,
+        "mapped_ha": 10.0,
+        "observed_fraction": 0.9,
+        "source": "",
+        "notes": (Note("presence_not_illegality"),),
+    }
     legal = [
         {"level": "zone", "id": "z1", "name": "Parque <b>", "kind": "protected"} | place | figures,
         {"level": "kind", "id": "outside", "name": "outside", "kind": "outside"} | place,
@@ -291,7 +301,7 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
     claim = {
         "region_id": "r0", "from_period": "2022", "to_period": last, "source": "autoridad inventada",
         "claimed_ha": 20.0, "validated_ha": 9.0, "cleared_mapped_ha": 10.0, "claimed_minus_seen_ha": 10.0,
-        "within_interval": pd.NA, "why_not_comparable": "the days of the clearings are not stated",
+        "within_interval": pd.NA, "why_not_comparable": (Note("clearing_days_not_stated"),),
     }  # fmt: skip
     own = areas[areas["region_id"] == "r0"]
     return {

@@ -116,6 +116,17 @@ def test_a_map_count_is_never_called_an_estimate(made_up):
     assert "superficie estimada de" not in text
 
 
+def test_the_warnings_of_the_estimate_stand_on_the_page_in_both_languages(page):
+    assert "Advertencias de la estimación: 1, en «Exactitud del mapa y registros de campo»." in page.text(
+        "es"
+    )
+    assert "Warnings of the estimate: 1, in “Accuracy of the map and field records”." in page.text("en")
+    assert "2023: estrato 'forest': cerca del 12 % de los puntos previstos quedó sin respuesta" in page.text(
+        "es"
+    )
+    assert "2023: stratum 'forest': about 12 % of the planned points gave no answer" in page.text("en")
+
+
 def test_a_simulated_run_says_so_in_both_languages_and_in_print_and_a_real_one_does_not(html, made_up):
     real = render(made_up(2, simulated=False, map_overview=None))
     for words in ("SIMULADO: paisaje inventado", "SIMULATED: an invented landscape", "SIMULADO · SIMULATED"):

@@ -6,16 +6,16 @@ from typing import get_args
 import pytest
 
 import cocal.report
-from cocal.notes import Note, joined
+from cocal.notes import Note
 from cocal.report.content import Kind
 from cocal.report.texts import LANGUAGES, Wording, texts
 from cocal.scheme import read_scheme
 
 ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
-    "input.", "span.", "legend.",
-    "estimator.", "interval.", "why.", "status.", "stratum.", "reason.", "card.", "value.", "null.",
-    "definition.", "profile.", "change_note.", "kind.", "lies.", "legal_note.", "eradication.", "note.",
+    "input.", "legend.",
+    "estimator.", "interval.", "status.", "stratum.", "card.", "value.", "null.",
+    "definition.", "profile.", "kind.", "lies.",
 )  # fmt: skip
 
 
@@ -80,13 +80,12 @@ def test_a_missing_text_is_a_defect_not_an_empty_place(voices):
         voices[0]("no_such_key")
 
 
-def test_reasons_of_other_rooms_are_translated_part_by_part_and_unknown_ones_stay(voices):
+def test_notes_are_written_in_the_language_and_a_code_that_is_not_declared_is_shown(voices):
     es, en = voices
-    reason = "no interval: n too small; definition of the official figure is not stated: adult plants; something else"
-    assert es.phrase("why", reason) == (
-        "sin intervalo: muy pocos puntos; no se indica la definición de la cifra oficial: adult plants; something else"
-    )
-    assert en.phrase("why", reason) == reason.replace("n too small", "too few points")
+    notes = (Note("no_interval"), Note("no_such_note", n=3))
+    assert es.notes(notes) == "sin intervalo: muy pocos puntos; [no_such_note n=3]"
+    assert en.notes(notes) == "no interval: n too small; [no_such_note n=3]"
+    assert es.notes(()) == "\N{EM DASH}"
 
 
 def test_an_interval_without_both_ends_is_a_dash(voices):
@@ -97,42 +96,29 @@ def test_an_interval_without_both_ends_is_a_dash(voices):
     assert es.level(0.975) == "97,5\N{NO-BREAK SPACE}%"
 
 
-def test_a_reason_with_figures_is_told_with_the_numbers_of_the_language(voices):
+def test_a_note_with_figures_has_the_numbers_of_the_language_and_units_stay_with_them(voices):
     es, en = voices
-    reason = "more was cleared than stood: 1,234.5 ha mapped at the first map; no interval: n too small"
-    assert es.phrase("eradication", reason) == (
-        "se despejó más de lo que había: 1.234,5\N{NO-BREAK SPACE}ha mapeadas en el primer mapa; sin intervalo: muy pocos puntos"
+    notes = (Note("cleared_more_than_mapped", ha=1234.5), Note("model_not_applicable", share=0.044))
+    assert es.notes(notes) == (
+        "se despejó más de lo que había: 1.234,5\N{NO-BREAK SPACE}ha mapeadas en el primer mapa; "
+        "el 4,4\N{NO-BREAK SPACE}% de lo mapeado está donde el modelo no es aplicable"
     )
-    told = en.phrase("eradication", reason).replace("\N{NO-BREAK SPACE}", " ")
-    assert told == reason.replace("n too small", "too few points")
-    days = "date differs: the official figure is of 2023-12-31, the map of 2024-01-01 to 2024-12-31"
-    assert es.phrase("why", days).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
-
-
-def test_the_notes_that_measuring_writes_are_told_in_spanish(voices):
-    es, _ = voices
-    notes = (
-        Note("n_too_small_no_point_in_region"),
-        Note("model_not_applicable", share=0.044),
-        Note("n_too_small"),
-    )
-    assert es.phrase("why", joined(notes, "en")) == (
-        "muy pocos puntos: ningún punto de la muestra en esta región; "
-        "el 4,4 % de lo mapeado está donde el modelo no es aplicable; muy pocos puntos"
-    )
+    assert "1,234.5\N{NO-BREAK SPACE}ha mapped" in en.notes(notes)
+    days = Note("date_differs", day="2023-12-31", start="2024-01-01", end="2024-12-31")
+    assert es.notes([days]).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
 
 
 def test_a_difference_is_explained_by_reasons_by_the_sample_or_by_nothing(voices):
     es = voices[0]
-    assert es.explained("no interval: n too small", None) == "sin intervalo: muy pocos puntos"
-    assert es.explained("", True) == "comparables; cabe en el intervalo de la muestra"
-    assert es.explained("", False) == "comparables; queda sin explicar"
-    assert es.explained("", None) == "\N{EM DASH}"
+    assert es.explained((Note("no_interval"),), None) == "sin intervalo: muy pocos puntos"
+    assert es.explained((), True) == "comparables; cabe en el intervalo de la muestra"
+    assert es.explained((), False) == "comparables; queda sin explicar"
+    assert es.explained((), None) == "\N{EM DASH}"
 
 
-def test_hostile_words_within_a_reason_stay_words(voices):
+def test_hostile_words_within_a_note_stay_words(voices):
     es, _ = voices
-    assert es.phrase("why", "coverage of the official figure: {x} <b>").endswith(": {x} <b>")
+    assert es.notes([Note("official_coverage", coverage="{x} <b>")]).endswith(": {x} <b>")
 
 
 def test_the_scheme_is_told_in_spanish_and_stays_the_same_scheme(voices):

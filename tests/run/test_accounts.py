@@ -286,7 +286,8 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {
         "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv", "comparison.csv",
-        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv", "hectares.gpkg", "hectares.xlsx",
+        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv",
+        "hectares.gpkg", "hectares.xlsx", "notes.csv", "comparison_notes.csv",
     }  # fmt: skip
     restricted = read_own_csv(world.root / "density.csv").set_index(["cell_id", "period"])
     shown = read_own_csv(public / "density.csv").set_index(["cell_id", "period"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
@@ -15,13 +15,14 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.contracts import AREAS, COMPARISON, UNOBSERVED, Period, check_table
 from cocal.errors import ContractError
+from cocal.notes import Note
 from cocal.scheme import ClassScheme
 
 Words = str | Mapping[str, str]
 """A text that is the same in both languages, or one per language: `{"es": ..., "en": ...}`."""
 
 Row = Mapping[str, Any]
-"""One row of a table: None in empty cells, areas as float."""
+"""One row of a table: None in empty cells, areas as float, notes as tuples of Note."""
 
 Kind = Literal["map", "density", "probability", "observations", "sample"]
 """What a picture shows; texts.yaml has a caption and an alternative text for each."""
@@ -157,7 +158,7 @@ class Place:
     official_source: str = ""
     difference_ha: float | None = None
     within_interval: bool | None = None
-    why_not_comparable: str = ""
+    why_not_comparable: tuple[Note, ...] = ()
     truth_ha: float | None = None
     missing_low_ha: float | None = None
     missing_high_ha: float | None = None
@@ -227,6 +228,8 @@ class ReportContent:
     change, legal, eradication, applicability, minimum_unit : the run's tables of these names; None where the
         run has none.
     official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
+    notes, warnings : of the regions; of the estimates, with their periods. In `comparison`, `change`, `legal`
+        and `eradication` the cells of notes are tuples of Note.
     calibration : predicted, observed (fractions), n: the map's probability against the sample.
     profile : "public" pages hold PUBLIC_KINDS of pictures only.
     """
@@ -246,7 +249,8 @@ class ReportContent:
     failures: tuple[tuple[str, str], ...]
     reproduce: Reproduce
     simulated: bool
-    notes: tuple[Words, ...] = field(default=())
+    notes: tuple[Words, ...] = ()
+    warnings: tuple[tuple[str, Note], ...] = ()
     caveats: pd.DataFrame | None = None
     observers: Mapping[str, float] | None = None
     groups: pd.DataFrame | None = None
@@ -281,6 +285,8 @@ def rows_of(table: pd.DataFrame | None, wanted: Mapping[str, str] = _ANY) -> lis
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return value
     if value is None or pd.isna(value):
         return None
     return float(value) if isinstance(value, Decimal) else value
@@ -385,7 +391,7 @@ def compared_places(content: ReportContent) -> list[Place]:
     table, nothing = content.comparison, dict.fromkeys(_COMPARED - {"official_source", "why_not_comparable"})
     if table is None or not (table["official_ha"].notna() | table["field_ha"].notna()).any():
         return []
-    blank: dict[str, Any] = nothing | {"official_source": "", "why_not_comparable": ""}
+    blank: dict[str, Any] = nothing | {"official_source": "", "why_not_comparable": ()}
     return [
         replace(place, **blank | _cells(row, _COMPARED))
         for period in content.periods

@@ -18,8 +18,6 @@ Language = Literal["es", "en"]
 
 MINUS, NBSP, DASH = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{EM DASH}"
 _DATES = {"es": "d 'de' MMMM 'de' y", "en": "d MMMM y"}
-_NUMBER = re.compile(r"(?<![\w.,-])\d{1,3}(?:(?:,\d{3})+|\d*)(?:\.\d+)?(?![\w.-])")
-_SWAP = str.maketrans({",": ".", ".": ","})
 
 
 def is_missing(value: float | None) -> bool:
@@ -69,11 +67,6 @@ def country_name(code: str, language: Language) -> str:
         return code
     short = get_global("territory_aliases").get(code, [code])[0]
     return str(Locale(language).territories.get(short, code))
-
-
-def localised(text: str, language: Language) -> str:
-    """`text` with the numbers in it, written the English way, written the way of the language."""
-    return text if language == "en" else _NUMBER.sub(lambda found: found[0].translate(_SWAP), text)
 
 
 def decimals_for(values: Iterable[float | None]) -> int:

@@ -31,8 +31,6 @@ from cocal.report.texts import Wording, texts
 _CARD = "card."
 """Before the dotted path of a fact in the model's card: such keys of texts.yaml are its label."""
 
-_SPANS = "training.provenance.period"
-
 
 def unseen(content: ReportContent, t: Wording) -> list[Block]:
     """Ground that was not observed, where the model does not apply, what the minimum unit moved, failed work."""
@@ -103,7 +101,7 @@ def accuracy(content: ReportContent, t: Wording) -> list[Block]:
     if records is not None:
         found.append(Text(t("records_text", design=t.words(records.design))))
         found += _counts("status", records.by_status, t) + _counts("stratum", records.by_stratum, t)
-    found += _caveats(content, t)
+    found += [*_warnings(content, t), *_caveats(content, t)]
     if content.observers:
         of = content.observers
         shares = {"agree": t.percent(of["agree"]), "positive": t.percent(of["target_positive"])}
@@ -116,11 +114,18 @@ def accuracy(content: ReportContent, t: Wording) -> list[Block]:
 def _counts(key: str, counts: Mapping[str, int], t: Wording) -> list[Block]:
     """Numbers of records by status or stratum."""
     columns = [
-        Column(t(key), lambda row: t.class_name(t.phrase(key, row[0])), "text"),
+        Column(t(key), lambda row: t.class_name(t.term(key, row[0])), "text"),
         Column(t("records_count"), lambda row: t.number(row[1])),
     ]
     caption = t(f"records_{key}_caption")
     return [sheet(key, caption, columns, counts.items(), look="narrow short")] if counts else []
+
+
+def _warnings(content: ReportContent, t: Wording) -> list[Block]:
+    """The warnings of the estimates, with their period if there are several."""
+    several = len(content.periods) > 1
+    found = tuple(f"{period}: {t.notes([n])}" if several else t.notes([n]) for period, n in content.warnings)
+    return [Title(t("warnings_title")), Bullets(found)] if found else []
 
 
 def _caveats(content: ReportContent, t: Wording) -> list[Block]:
@@ -192,7 +197,7 @@ def _calibration(content: ReportContent, t: Wording) -> list[Block]:
 
 def _nulls(of: Accuracy, t: Wording) -> list[Block]:
     columns = [
-        Column(t("model"), lambda row: t.phrase("null", row["name"]), "text"),
+        Column(t("model"), lambda row: t.term("null", row["name"]), "text"),
         Column(t("score"), lambda row: row["score"], "words"),
         Column(t("value"), lambda row: t.ha(row["value"], 3)),
     ]
@@ -219,11 +224,7 @@ def _facts(card: Mapping[str, Any], t: Wording) -> list[tuple[str, str]]:
     """(label, text) of the facts of the card that texts.yaml has a label for, in its order."""
     paths = [key.removeprefix(_CARD) for key in texts() if key.startswith(_CARD)]
     known = [(path, _at(card, path)) for path in paths]
-    return [
-        (t(_CARD + path), _worded(value, t, "span" if path == _SPANS else "value"))
-        for path, value in known
-        if value not in (None, "", (), [])
-    ]
+    return [(t(_CARD + path), _worded(value, t)) for path, value in known if value not in (None, "", (), [])]
 
 
 def _at(card: Mapping[str, Any], path: str) -> Any:
@@ -236,14 +237,15 @@ def _at(card: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def _worded(value: Any, t: Wording, namespace: str) -> str:
+def _worded(value: Any, t: Wording) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{t.class_name(str(k))} {t.number(v)}" for k, v in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(_worded(v, t, namespace) for v in value)
+        return ", ".join(_worded(v, t) for v in value)
     if isinstance(value, float):
         return t.number(value, 0 if value.is_integer() else 3)
-    return t.phrase(namespace, str(value))
+    start, to, end = str(value).partition(" to ")
+    return t("span", start=start, end=end) if to else t.term("value", str(value))
 
 
 def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
@@ -252,7 +254,7 @@ def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
     The card's own model first, then the null models that were scored on the same samples.
     """
     models = {t("this_model"): _at(card, "validation.model")}
-    models |= {t.phrase("null", str(k)): v for k, v in (_at(card, "validation.null_models") or {}).items()}
+    models |= {t.term("null", str(k)): v for k, v in (_at(card, "validation.null_models") or {}).items()}
     found = []
     for name, result in models.items():
         pooled = _at(result, "pooled") if isinstance(result, Mapping) else None
@@ -268,10 +270,10 @@ def method(content: ReportContent, t: Wording) -> list[Block]:
     found: list[Block] = [
         Bullets(tuple(t(key) for key in ("method_1", "method_2", "method_3", "method_4")), ordered=True),
         Title(t("definition_title", target=t.target)),
-        Pairs(tuple((t.phrase("definition", k), v) for k, v in t.definition.items())),
+        Pairs(tuple((t.term("definition", k), v) for k, v in t.definition.items())),
         Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),
     ]
-    notes = tuple(t.phrase("note", t.words(note)) for note in content.notes)
+    notes = tuple(t.words(note) for note in content.notes)
     return [*found, Title(t("notes_title")), Bullets(notes)] if notes else found
 
 
@@ -281,8 +283,8 @@ def reproduce(content: ReportContent, t: Wording) -> list[Block]:
     note = [Text(t("config_public"), "note")] if content.profile == "public" else []
     found: list[Block] = [
         Text(t("reproduce_text")), Code(given.command), Title(t("config")), *note, Code(given.config_text),
-        Title(t("inputs")), Pairs(tuple((name, t.phrase("input", role)) for name, role in given.inputs)),
-        Title(t("hashes")), Pairs(tuple((t.phrase("input", role), sha) for role, sha in given.hashes.items())),
+        Title(t("inputs")), Pairs(tuple((name, t.term("input", role)) for name, role in given.inputs)),
+        Title(t("hashes")), Pairs(tuple((t.term("input", role), sha) for role, sha in given.hashes.items())),
         Title(t("versions")), Pairs(tuple(given.versions.items())),
     ]  # fmt: skip
     sources = tuple(t.words(source) for source in overview.sources) if overview else ()

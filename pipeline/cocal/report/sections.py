@@ -42,8 +42,8 @@ from cocal.report.numbers import DASH, decimals_for
 from cocal.report.series import lines, series_figures
 from cocal.report.texts import Wording
 
-_SAID = ("presence of coca is not", "a protected area is not", "estimate minus limit is")
-"""How the notes of the law's table begin that the section says once for all rows (`legal_text`)."""
+_SAID_ONCE = {"presence_not_illegality", "protected_not_verdict", "limit_difference"}
+"""Notes on all rows of the law's table, which the section states once (`legal_text`)."""
 
 
 def ha(t: Wording, heading: str, name: str, kind: CellKind = "number") -> Column:
@@ -88,9 +88,14 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
     caption = t(f"headline_caption_{kind}", target=t.target, period=content.last)
     used = sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
     notes = [
-        t("estimator_note", estimator=t.phrase("estimator", how), interval=t.phrase("interval", ends))
+        t("estimator_note", estimator=t.term("estimator", how), interval=t.term("interval", ends))
         for how, ends in used
     ]
+    warned = (
+        [t("warnings_note", n=t.number(n), section=t("accuracy_title"))]
+        if (n := len(content.warnings))
+        else []
+    )
     table = sheet(
         "headline", caption, columns, places,
         numbered=True, group=lambda p: t.country(p.country), look="scrolls first",
@@ -100,7 +105,7 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
         Checked(tuple(_checked(content, places, t))),
         Cards(tuple(_card(country, t) for country in countries)),
         table,
-        Text(" ".join([t("headline_note", target=t.target), *notes]), "note"),
+        Text(" ".join([t("headline_note", target=t.target), *notes, *warned]), "note"),
     ]
 
 
@@ -272,7 +277,7 @@ def change(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("region"), lambda row: row["net"]["region_name"] or t("total"), "text"),
         *(_change_column(name, t) for name in names),
         Column(t("seen_twice"), lambda row: t.ha(row["net"]["seen_twice_ha"])),
-        Column(t("remarks"), lambda row: t.notes("change_note", row["net"]["notes"]), "text"),
+        Column(t("remarks"), lambda row: t.notes(row["net"]["notes"]), "text"),
     ]
     found: list[Block] = [Text(t("change_text", target=t.target))]
     for number, (first, last) in enumerate(list(pairs)[::-1], start=1):
@@ -320,8 +325,8 @@ def legal(content: ReportContent, t: Wording) -> list[Block]:
 
 def _legal_columns(level: str, t: Wording) -> list[Column]:
     columns = [
-        Column(t(f"legal_{level}"), lambda row: t.phrase("kind", str(row["name"])), "text"),
-        Column(t("kind"), lambda row: " + ".join(t.phrase("kind", k) for k in row["kind"].split("+")), "text"),
+        Column(t(f"legal_{level}"), lambda row: _zone(str(row["name"]), t), "text"),
+        Column(t("kind"), lambda row: " + ".join(_zone(k, t) for k in row["kind"].split("+")), "text"),
         ha(t, "estimated_short", "estimated_ha", "strong"), _sure(t), ha(t, "mapped_short", "mapped_ha"),
     ]  # fmt: skip
     if level == "limit":
@@ -329,25 +334,28 @@ def _legal_columns(level: str, t: Wording) -> list[Column]:
             *columns,
             ha(t, "limit", "limit_ha"),
             Column(t("over_limit"), lambda row: _over_limit(row, t)),
-            Column(t("limit_lies"), lambda row: t.phrase("lies", row["limit_lies"] or DASH)),
+            Column(t("limit_lies"), lambda row: t.term("lies", row["limit_lies"] or DASH)),
             Column(t("source"), lambda row: row["source"] or DASH, "text"),
         ]
     last = [
         Column(t("observed_share"), lambda row: t.percent(row["observed_fraction"])),
-        Column(t("remarks"), lambda row: _remarks(row, t), "text"),
+        Column(
+            t("remarks"), lambda row: t.notes([n for n in row["notes"] if n.code not in _SAID_ONCE]), "text"
+        ),
     ]
     return [*(columns if level == "zone" else columns[:1] + columns[2:]), *last]
+
+
+def _zone(name: str, t: Wording) -> str:
+    """The name of a zone, a kind of zone, or the ground of a country outside all zones."""
+    outside, _, country = name.partition("outside-")
+    return t("outside_zones", country=country) if country and not outside else t.term("kind", name)
 
 
 def _over_limit(row: Row, t: Wording) -> str:
     over = t.signed(row["over_limit_ha"])
     between = t.interval(row["over_limit_low_ha"], row["over_limit_high_ha"])
     return over if between == DASH else f"{over} [{between}]"
-
-
-def _remarks(row: Row, t: Wording) -> str:
-    own = "; ".join(note for note in (row["notes"] or "").split("; ") if not note.startswith(_SAID))
-    return t.notes("legal_note", own)
 
 
 def eradication(content: ReportContent, t: Wording) -> list[Block]:
@@ -362,7 +370,7 @@ def eradication(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("cleared"), lambda row: t.figure(row, "cleared_"), "strong"),
         Column(t("claimed_minus_seen"), lambda row: t.signed(row["claimed_minus_seen_ha"])),
         Column(t("within"), lambda row: t.yes_no(row["within_interval"])),
-        Column(t("why"), lambda row: t.notes("eradication", row["why_not_comparable"]), "text"),
+        Column(t("why"), lambda row: t.notes(row["why_not_comparable"]), "text"),
     ]  # fmt: skip
     table = sheet("eradication-1", t("eradication_caption"), columns, rows)
     return [table, Text(t("eradication_note"), "note")] if rows else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -12,12 +12,14 @@ import yaml
 
 from cocal.assets import asset
 from cocal.contracts import UNOBSERVED
+from cocal.notes import Note, joined
 from cocal.report import numbers
 from cocal.report.content import TOTAL, Row, Words
-from cocal.report.numbers import DASH, Language, is_missing
+from cocal.report.numbers import DASH, NBSP, Language, is_missing
 from cocal.scheme import ClassScheme
 
 LANGUAGES: tuple[Language, ...] = ("es", "en")
+_UNIT = re.compile(r"(?<=\d) (?=ha\b|%)")
 
 
 @lru_cache
@@ -29,18 +31,6 @@ def texts() -> dict[str, dict[str, str]]:
         key: {language: text.replace("} ha", "}\N{NO-BREAK SPACE}ha") for language, text in entry.items()}
         for key, entry in found.items()
     }
-
-
-@lru_cache
-def _patterns(namespace: str) -> list[tuple[re.Pattern[str], str]]:
-    """The keys of a namespace, most words first: as what a text must be to fit, and as they stand."""
-    keys = [key for key in texts() if key.startswith(f"{namespace}.")]
-    keys.sort(key=lambda key: -len(re.sub(r"\{\w+\}", "", key)))
-    found = []
-    for key in keys:
-        text = re.escape(key.removeprefix(f"{namespace}."))
-        found.append((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", text), re.DOTALL), key))
-    return found
 
 
 @dataclass(frozen=True)
@@ -59,26 +49,14 @@ class Wording:
         """A text of the content in this language, or as it is where it has one form only."""
         return text if isinstance(text, str) else text[self.language]
 
-    def phrase(self, namespace: str, text: str) -> str:
-        """The text `namespace.text`; `text` as it is where texts.yaml has none.
+    def term(self, namespace: str, key: str) -> str:
+        """The text `namespace.key`; `key` as it is where texts.yaml has none."""
+        entry = texts().get(f"{namespace}.{key}")
+        return entry[self.language] if entry else key
 
-        Several are separated by "; "; of "head: rest" the head is enough. A key with `{places}` fits any
-        text there, and numbers in it are written the way of the language.
-        """
-        return "; ".join(self._part(namespace, part) for part in text.split("; "))
-
-    def _part(self, namespace: str, text: str) -> str:
-        for pattern, key in _patterns(namespace):
-            found = pattern.fullmatch(text)
-            if found:
-                values = {name: numbers.localised(v, self.language) for name, v in found.groupdict().items()}
-                return texts()[key][self.language].format(**values)
-        head, colon, rest = text.partition(": ")
-        for known, kept in ((text, ""), (head, colon + rest)):
-            entry = texts().get(f"{namespace}.{known}")
-            if entry:
-                return entry[self.language] + kept
-        return text
+    def notes(self, notes: Sequence[Note] | None) -> str:
+        """Notes in this language, units on the line of their figures; a dash where there are none."""
+        return _UNIT.sub(NBSP, joined(notes, self.language)) if notes else DASH
 
     def class_name(self, key: str) -> str:
         """A class by its name for people; keys that the scheme does not hold stay as they are."""
@@ -158,12 +136,8 @@ class Wording:
         between = self.interval(low, high)
         return between if between != DASH or estimated is None else self("n_too_small")
 
-    def notes(self, namespace: str, text: str | None) -> str:
-        """Notes in this language; a dash where there are none."""
-        return self.phrase(namespace, text) if text else DASH
-
-    def explained(self, why: str, within: bool | None) -> str:
+    def explained(self, why: Sequence[Note], within: bool | None) -> str:
         """Explanation of a difference: why two figures are not comparable, the sample, or nothing known."""
         if why or within is None:
-            return self.phrase("why", why) if why else DASH
+            return self.notes(why)
         return self("explained_by_sample" if within else "explained_by_nothing")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
 from cocal.errors import InputError
-from cocal.notes import with_text
+from cocal.notes import NOTE_COLUMNS, Note, notes_by_row, with_text
 from cocal.run.state import Run
 from cocal.store import given_back, sha256_file, write_csv
+
+NOTE_TABLES = ("notes", "comparison_notes")
+"""Tables with the notes of the other tables, for programs."""
 
 
 def given_sha256(path: Path | None, key: str) -> str | None:
@@ -48,6 +52,24 @@ def read_own_csv(path: Path) -> pd.DataFrame:
     )
     text = dict.fromkeys(names, str)
     return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))
+
+
+def with_notes(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
+    """`table`, which stands in the run's `folder` as `name`.csv, with its notes as tuples of Note."""
+    notes = pd.concat([read_own_csv(path) for n in NOTE_TABLES if (path := folder / f"{n}.csv").exists()])
+    found = table.copy()
+    for column in set(NOTE_COLUMNS) & set(table.columns):
+        found[column] = pd.Series(notes_by_row(notes, name, len(table)), index=table.index, dtype=object)
+    return found
+
+
+def estimate_warnings(folder: Path) -> tuple[tuple[str, Note], ...]:
+    """(period, warning) of the estimates of the run in `folder`."""
+    notes = read_own_csv(folder / "notes.csv")
+    rows = notes[notes["table"] == "estimates"].to_dict("records")
+    return tuple(
+        (json.loads(row["keys"])["period"], Note(row["code"], **json.loads(row["values"]))) for row in rows
+    )
 
 
 def truth_table(run: Run) -> pd.DataFrame | None:

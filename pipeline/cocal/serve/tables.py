@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,8 +12,9 @@ import shapely
 
 from cocal.errors import UsageError
 from cocal.fieldwork import read_records
+from cocal.notes import Note
 from cocal.report.texts import Wording
-from cocal.run.tables import given_sha256, read_own_csv
+from cocal.run.tables import given_sha256, read_own_csv, with_notes
 from cocal.serve.runs import ShownRun
 
 FIGURES = (
@@ -35,15 +37,19 @@ class RunTables:
 
     def __init__(self, run: ShownRun) -> None:
         self.run = run
-        self._areas = read_own_csv(run.tables / "hectares.csv")
-        compared = run.tables / "comparison.csv"
-        self._compared = read_own_csv(compared) if compared.exists() else None
+        self._areas = with_notes(read_own_csv(run.tables / "hectares.csv"), "hectares", run.tables)
+        path = run.tables / "comparison.csv"
+        self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None
         self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}
 
     def both(self, namespace: str, text: Any) -> dict[str, str]:
         """A term of the report's dictionary in both languages."""
         words = "" if plain(text) is None else str(text)
-        return {language: voice.phrase(namespace, words) for language, voice in self._voices.items()}
+        return {language: t.term(namespace, words) for language, t in self._voices.items()}
+
+    def notes(self, notes: Sequence[Note]) -> dict[str, str]:
+        """Notes in both languages; "" where there are none."""
+        return {language: t.notes(notes) if notes else "" for language, t in self._voices.items()}
 
     def outlines(self) -> dict[str, Any]:
         """The regions as GeoJSON: id, name, country."""
@@ -93,14 +99,14 @@ class RunTables:
                 "official_ha": plain(row["official_ha"]),
                 "source": "" if plain(row["official_source"]) is None else str(row["official_source"]),
                 "within": plain(row["within_interval"]),
-                "why": self.both("why", row["why_not_comparable"]),
+                "why": self.notes(row["why_not_comparable"]),
             }
             for row in rows.to_dict("records")
         ]
 
     def _figures(self, row: Any) -> dict[str, Any]:
         words = {key: self.both(key, row[key]) for key in ("estimator", "interval")}
-        return {key: plain(row[key]) for key in FIGURES} | words | {"notes": self.both("why", row["notes"])}
+        return {key: plain(row[key]) for key in FIGURES} | words | {"notes": self.notes(row["notes"])}
 
     def _of(self, table: pd.DataFrame, period: str) -> pd.DataFrame:
         return table[table["period"].astype(str) == period]

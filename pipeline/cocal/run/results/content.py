@@ -1,79 +1,92 @@
-"""What the page says, gathered from the committed tables and maps of a run."""
+"""The content of the page, from the committed tables and maps of a run."""
 
 from __future__ import annotations
 
 import json
-from importlib import metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cocal import accuracy
+from cocal.classify.card import CARD
 from cocal.contracts import UNOBSERVED
+from cocal.fieldwork import MATCHED, RecordSettings
 from cocal.notes import render
-from cocal.report import (
-    Accuracy,
-    RecordsSummary,
-    ReportContent,
-    Reproduce,
-)
-from cocal.run.finished import FinishedRun
+from cocal.report import Accuracy, RecordsSummary, ReportContent, Reproduce
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
-from cocal.run.results.pictures import restricted_overview
-from cocal.run.state import Run
-from cocal.run.tables import read_given_csv, truth_table
-from cocal.store import library_versions, sha256_file
+from cocal.run.results.facts import RunFacts
+from cocal.run.results.pictures import read_squares, restricted_overview
+from cocal.run.tables import estimate_warnings, read_given_csv, read_own_csv, read_truth, with_notes
+from cocal.scheme import ClassScheme
 
-_CARD = (
+_CARD_KEYS = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256", "validation",
     "cocal_version", "libraries",
 )  # fmt: skip
+_OPTIONAL = ("caveats", "groups", "change", "legal", "eradication", "applicability", "minimum_unit")
+_DESIGNS = {
+    "probability": {"es": "muestra probabilística estratificada", "en": "stratified probability sample"},
+    "purposive": {"es": "puntos elegidos a propósito (sin área)", "en": "purposive points (no area)"},
+}
+_REFERENCE = {"es": "registros de campo del período", "en": "field records of the period"}
 
 
-def report_content(run: Run) -> ReportContent:
+@dataclass(frozen=True)
+class PageInputs:
+    """All that the page is made of: a run, and given files with how they are read."""
+
+    run: RunFacts
+    records: RecordSettings | None
+    official: Path | None
+    truth: Path | None
+    failures: tuple[tuple[str, str], ...]
+    reproduce: Reproduce
+
+
+def page_content(given: PageInputs) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
-    root, config = run.store.root, run.config
-    made = FinishedRun(root)
-    matched = made.optional_table("records") if config.records else None
-    estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8"))
-    last = run.periods[-1]
-    card = json.loads((run.require_model() / "card.json").read_text(encoding="utf-8"))
-    own = None if matched is None else matched[matched["period"] == last.name]
-    points = None if own is None or own.empty else sample_points(run, own, last)
-    weighted = None if own is None or own.empty else weighted_points(run, own)
+    run, root, last = given.run, given.run.root, given.run.periods[-1].name
+    estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
+    card = json.loads((run.model / CARD).read_text(encoding="utf-8"))
+    records = root / "records.csv"
+    matched = read_own_csv(records) if given.records and records.exists() else None
+    own = points = weighted = None
+    if matched is not None and given.records is not None:
+        own = matched[matched["period"] == last]
+        if not own.empty:
+            points = sample_points(own, given.records, run)
+            weighted = weighted_points(own, given.records, run)
+    paths = {name: root / f"{name}.csv" for name in _OPTIONAL}
+    optional: dict[str, Any] = {
+        name: with_notes(read_own_csv(path), name, root) for name, path in paths.items() if path.exists()
+    }
+    squares = read_squares(root / "density.csv") if run.density else None
     return ReportContent(
-        run_name=config.name,
-        periods=tuple(run.periods),
-        scheme=run.base.scheme,
-        areas=made.areas,
-        region_areas=made.table("regions"),
-        countries=made.table("countries").fillna({"interval": "", "estimator": "", "notes": ""}),
-        comparison=pd.read_parquet(root / "comparison.parquet"),
-        truth=truth_table(run),
-        model_card={key: card[key] for key in _CARD},
-        map_overview=restricted_overview(run, points),
-        records_summary=None if matched is None else records_summary(run, matched),
-        accuracy=None if own is None else map_accuracy(run, own, estimates.get(last.name), weighted),
-        failures=tuple(run.summary.failures),
-        reproduce=reproduce(run),
+        run_name=run.name,
+        periods=run.periods,
+        scheme=run.scheme,
+        areas=pd.read_parquet(root / "hectares.parquet"),
+        region_areas=read_own_csv(root / "regions.csv"),
+        countries=read_own_csv(root / "countries.csv"),
+        comparison=with_notes(pd.read_parquet(root / "comparison.parquet"), "comparison", root),
+        truth=read_truth(given.truth) if given.truth and run.simulated else None,
+        model_card={key: card[key] for key in _CARD_KEYS},
+        map_overview=restricted_overview(run, squares, points),
+        records_summary=None if matched is None else _summary(matched, given.records),
+        accuracy=None if own is None else _accuracy(own, estimates, weighted, run.scheme),
+        failures=given.failures,
+        reproduce=given.reproduce,
         simulated=run.simulated,
-        notes=_notes(run),
-        caveats=made.optional_table("caveats"),
-        observers=estimates.get(last.name, {}).get("observers") or None,
-        groups=made.optional_table("groups"),
-        change=made.optional_table("change"),
-        legal=made.optional_table("legal"),
-        eradication=made.optional_table("eradication"),
-        applicability=made.optional_table("applicability"),
-        minimum_unit=run.minimum_unit,
-        official=official_series(run),
-        calibration=_calibration(weighted, points, run.base.scheme.target),
+        notes=tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.regions.notes),
+        warnings=estimate_warnings(root),
+        observers=estimates.get("observers") or None,
+        official=official_series(given.official),
+        calibration=_calibration(weighted, points, run.scheme.target),
+        **optional,
     )
-
-
-def _notes(run: Run) -> tuple[dict[str, str], ...]:
-    """The notes on the regions in both languages."""
-    return tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.base.regions.notes)
 
 
 def _calibration(
@@ -84,90 +97,54 @@ def _calibration(
     return calibration(weighted, points.set_index("record_id")["probability"], target)
 
 
-def official_series(run: Run) -> pd.DataFrame | None:
-    """region_id, when (years: 2024.0 is the first moment of 2024), official_ha of all that is given; None if nothing."""
-    settings = run.config.comparison
-    if settings is None or settings.official is None:
+def official_series(path: Path | None) -> pd.DataFrame | None:
+    """region_id, when (years: 2024.0 is the first moment of 2024), official_ha; None without years."""
+    if path is None:
         return None
-    table = read_given_csv(settings.official, "comparison.official")
+    table = read_given_csv(path, "comparison.official")
     if "year" not in table.columns:
         return None
-    day = pd.to_datetime(
-        table["reference_date"] if "reference_date" in table.columns else table["year"] + "-12-31",
-        errors="coerce", format="ISO8601",
-    ).fillna(pd.to_datetime(table["year"] + "-12-31", errors="coerce"))  # fmt: skip
+    end = pd.to_datetime(table["year"] + "-12-31", errors="coerce")
+    day = end
+    if "reference_date" in table.columns:
+        day = pd.to_datetime(table["reference_date"], errors="coerce", format="ISO8601").fillna(end)
     when = day.dt.year + day.dt.day_of_year / 366
     found = table.assign(when=when, official_ha=table["coca_ha"].astype(float))
     return found.dropna(subset=["when"])[["region_id", "when", "official_ha"]]
 
 
-def records_summary(run: Run, matched: pd.DataFrame) -> RecordsSummary:
+def _summary(matched: pd.DataFrame, records: RecordSettings | None) -> RecordsSummary:
     """Counts of records by status and stratum, and the stated design."""
-    assert run.config.records is not None
-    strata = matched["stratum"].fillna("").astype(str).value_counts().sort_index()
-    design = {
-        "probability": {"es": "muestra probabilística estratificada", "en": "stratified probability sample"},
-        "purposive": {"es": "puntos elegidos a propósito (sin área)", "en": "purposive points (no area)"},
-    }
-    return RecordsSummary(
-        {str(k): int(v) for k, v in matched["status"].value_counts().sort_index().items()},
-        {str(k): int(v) for k, v in strata.items()},
-        design[run.config.records.design],
+    assert records is not None
+    status, stratum = (
+        {str(k): int(v) for k, v in column.value_counts().sort_index().items()}
+        for column in (matched["status"], matched["stratum"].fillna("").astype(str))
     )
+    return RecordsSummary(status, stratum, _DESIGNS[records.design])
 
 
-def map_accuracy(
-    run: Run, own: pd.DataFrame, estimate: dict[str, Any] | None, weighted: pd.DataFrame | None
+def _accuracy(
+    own: pd.DataFrame, estimate: Mapping[str, Any], weighted: pd.DataFrame | None, scheme: ClassScheme
 ) -> Accuracy | None:
     """Map against the matched records of the headline period; proportions where points have weights."""
-    rows = own[own["status"] == "matched"]
+    rows, keys = own[own["status"] == MATCHED], list(scheme.keys)
     if rows.empty:
         return None
-    keys = list(run.base.scheme.keys)
-    counts = accuracy.confusion(rows["reference_class"], rows["map_class"], keys)
-    by_class = pd.DataFrame(
-        index=keys, columns=["users", "users_se", "producers", "producers_se"], dtype=float
+    scores = {
+        key: [figures[f"{name}_accuracy{end}"] for name in ("users", "producers") for end in ("", "_se")]
+        for key, figures in estimate.get("classes", {}).items()
+    }
+    by_class = pd.DataFrame.from_dict(
+        scores, orient="index", columns=["users", "users_se", "producers", "producers_se"], dtype=float
     )
-    for key, figures in (estimate or {}).get("classes", {}).items():
-        if key != UNOBSERVED:
-            names = ("users_accuracy", "users_accuracy_se", "producers_accuracy", "producers_accuracy_se")
-            by_class.loc[key] = [figures[name] for name in names]
-    unseen = UNOBSERVED in (estimate or {}).get("classes", {})
-    overall = None if estimate is None or unseen else estimate["overall_accuracy"]
+    known = bool(estimate) and UNOBSERVED not in scores
     return Accuracy(
-        counts=pd.DataFrame(counts, index=keys, columns=keys),
+        counts=pd.DataFrame(
+            accuracy.confusion(rows["reference_class"], rows["map_class"], keys), index=keys, columns=keys
+        ),
         proportions=None if weighted is None else confusion_shares(weighted, tuple(keys)),
-        by_class=by_class,
-        overall=overall,
-        overall_se=None if overall is None or estimate is None else estimate["overall_accuracy_se"],
-        reference={"es": "registros de campo del período", "en": "field records of the period"},
-    )
-
-
-def reproduce(run: Run) -> Reproduce:
-    """The command, the configuration, and what identifies its inputs."""
-    config = run.config
-    given = {
-        "samples": None if config.train is None else config.train.samples.path,
-        "records": None if config.records is None else config.records.path,
-        "strata": None if config.records is None else config.records.strata,
-        "official figures": None if config.comparison is None else config.comparison.official,
-    }
-    files = {role: path for role, path in given.items() if path is not None}
-    hashes = {
-        "regions": run.base.regions.sha256,
-        "class scheme": run.base.scheme.sha256,
-        "scenes": run.scenes_address,
-        **{role: sha256_file(path) for role, path in files.items()},
-    }
-    inputs = [(source.path.name, "regions") for source in config.regions.sources]
-    inputs += [(path.name, role) for role, path in files.items()]
-    return Reproduce(
-        command=f"cocal run {run.config_path.name}" if run.config_path else "cocal run CONFIG",
-        config_text=run.config_path.read_text(encoding="utf-8")
-        if run.config_path
-        else config.model_dump_json(indent=2),
-        hashes=hashes,
-        versions={"cocal": metadata.version("cocal")} | library_versions(),
-        inputs=tuple(inputs),
+        by_class=by_class.reindex([*keys, *(k for k in scores if k not in (*keys, UNOBSERVED))]),
+        overall=estimate["overall_accuracy"] if known else None,
+        overall_se=estimate["overall_accuracy_se"] if known else None,
+        reference=_REFERENCE,
     )

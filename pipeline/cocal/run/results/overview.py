@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,6 @@ Extent = tuple[float, float, float, float]
 """West, south, east, north, degrees."""
 
 
-@dataclass(frozen=True)
-class Overview:
-    """Values (y, x) on a regular grid of degrees; `extent` is west, south, east, north."""
-
-    values: NDArray[Any]
-    extent: Extent
-
-
 def picture_cells(extent: Extent, longest_px: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(x,) longitudes and (y,) latitudes of the cell centres of a picture; cells are square on the ground."""
     west, south, east, north = extent
@@ -35,21 +26,20 @@ def picture_cells(extent: Extent, longest_px: int) -> tuple[NDArray[np.float64],
     return longitude, north - (np.arange(height) + 0.5) * (north - south) / height
 
 
-def overview(
+def picture_values(
     maps: Mapping[Tile, Path],
     extent: Extent,
     *,
     dtype: str = "uint8",
     missing: int = 0,
-    longest_px: int = 1100,
-) -> Overview:
-    """The value at the centre of each picture cell: that of the pixel that holds it.
+    longest_px: int,
+) -> NDArray[Any]:
+    """(y, x) value of the pixel that holds the centre of each cell of a picture, see `picture_cells`.
 
     `dtype` is that of the rasters; `missing` stands where no tile has the point.
     """
     lon, lat = np.meshgrid(*picture_cells(extent, longest_px))
-    values = values_at(maps, lon.ravel(), lat.ravel(), dtype=dtype, missing=missing)
-    return Overview(values.reshape(lon.shape), extent)
+    return values_at(maps, lon.ravel(), lat.ravel(), dtype=dtype, missing=missing).reshape(lon.shape)
 
 
 def values_at(

@@ -3,151 +3,121 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pystac
 import shapely
 
-from cocal.run.state import Run
-from cocal.store import write_json
+from cocal.classify.card import CARD
+from cocal.run.results.facts import RunFacts
+from cocal.store import MANIFEST
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
-"""MLM 1.4 wants the inputs' names as bands of the model's asset; in STAC 1.1 its properties may not have them."""
-
-_VERSION = "1.1.0"
-_UP = "../../.."
-"""From an item's folder, files/stac/items, to the run's."""
+"""MLM 1.4 requires the inputs' names as bands of the model's asset; in STAC 1.1 its properties may not have them."""
 
 _TABLES = ("hectares.csv", "countries.csv", "comparison.csv", "regions.csv")
 
 
-def write_stac(run: Run, folder: Path) -> None:
+def write_stac(folder: Path, run: RunFacts) -> None:
     """catalog.json, collection.json, model.json and items/ in `folder`, which becomes files/stac of the run.
 
-    All links are relative, so that the folder of the run may move.
+    All links are relative, so that the folder of the run may be moved.
     """
-    items = [_item(run, ref.folder) for ref in run.maps.values() if ref.folder is not None]
-    (folder / "items").mkdir(parents=True)
+    catalog = pystac.Catalog(
+        f"results-{run.name}",
+        run.marked("Maps, tables and the model of one run of cocal."),
+        run.marked(f"results of the run {run.name}"),
+    )
+    collection, model = _collection(run), _model(run)
+    items = [_item(home, run.root) for own in run.maps for home in own.folders.values()]
+    catalog.add_child(collection)
+    catalog.add_item(model)
+    collection.add_items(items)
     for item in items:
-        write_json(folder / "items" / f"{item['id']}.json", item)
-    write_json(folder / "model.json", _model(run))
-    write_json(folder / "collection.json", _collection(run, items))
-    write_json(folder / "catalog.json", _catalog(run))
+        item.add_link(pystac.Link("derived_from", model, pystac.MediaType.GEOJSON))
+    # last, as pystac moves the assets of an item that has a place already
+    places = {"catalog": catalog, "collection": collection, "model": model}
+    places |= {f"items/{item.id}": item for item in items}
+    for name, stac in places.items():
+        stac.set_self_href(str(folder / f"{name}.json"))
+    catalog.save(pystac.CatalogType.SELF_CONTAINED)
 
 
-def _link(rel: str, href: str) -> dict[str, str]:
-    kind = "application/geo+json" if rel in ("item", "derived_from") else "application/json"
-    return {"rel": rel, "href": href, "type": kind}
+def _item(home: Path, root: Path) -> pystac.Item:
+    """The item of the map in `home`, its assets as paths from files/stac/items."""
+    source = next(path for path in sorted(home.glob("*.json")) if path.name != MANIFEST)
+    item = pystac.Item.from_dict(json.loads(source.read_text(encoding="utf-8")), migrate=True)
+    item.clear_links()
+    for asset in item.assets.values():
+        where = home.relative_to(root) / asset.href.removeprefix("./")
+        asset.href = f"../../../{where.as_posix()}"
+    return item
 
 
-def _item(run: Run, home: Path) -> dict[str, Any]:
-    path = next(p for p in sorted(home.glob("*.json")) if p.name != "manifest.json")
-    source = json.loads(path.read_text(encoding="utf-8"))
-    item = pystac.Item.from_dict(source, migrate=True).to_dict(include_self_link=False)
-    where = home.relative_to(run.store.root).as_posix()
-    for asset in item["assets"].values():
-        asset["href"] = f"{_UP}/{where}/{asset['href'].removeprefix('./')}"
-    links = [
-        _link("root", "../catalog.json"), _link("parent", "../collection.json"),
-        _link("collection", "../collection.json"), _link("derived_from", "../model.json"),
-    ]  # fmt: skip
-    return item | {"collection": _collection_id(run), "links": links}
-
-
-def _collection_id(run: Run) -> str:
-    return f"cocal-{run.config.name}"
-
-
-def _span(run: Run) -> tuple[str, str]:
-    first, last = min(p.start for p in run.periods), max(p.end for p in run.periods)
-    return f"{first}T00:00:00Z", f"{last}T23:59:59Z"
-
-
-def _title(run: Run, text: str) -> str:
-    return f"{'SIMULATED: ' if run.simulated else ''}{text}"
-
-
-def _model(run: Run) -> dict[str, Any]:
+def _model(run: RunFacts) -> pystac.Item:
     """The model as an item, on the ground that it was used for; its file is an asset where it lies in the run.
 
-    The machine learning model extension wants the file. A model of another folder is told by its id, file name
-    and checksums, and the item does not claim the extension.
+    The machine learning model extension requires the file. A model of another folder is identified by its id,
+    file name and checksums, and the item does not declare the extension.
     """
-    folder = run.require_model()
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    area, (start, end) = run.base.regions.area.envelope, _span(run)
-    own = folder.is_relative_to(run.store.root)
-    outside = {"description": f"The file {card['artefact']} is not part of this run; its checksum tells it from others."}  # fmt: skip
-    return {
-        "type": "Feature",
-        "stac_version": _VERSION,
-        "stac_extensions": [MLM, RASTER] if own else [],
-        "id": f"model-{card['id']}",
-        "bbox": list(area.bounds),
-        "geometry": json.loads(shapely.to_geojson(area)),
-        "properties": {
-            "title": _title(run, f"model {card['id']}"), **({} if own else outside), "datetime": None,
-            "start_datetime": start, "end_datetime": end, "cocal:sha256": card["sha256"],
-            "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
-        },
-        "links": [_link("root", "./catalog.json"), _link("parent", "./catalog.json")],
-        "assets": {"model": _artefact(card, folder.relative_to(run.store.root))} if own else {},
+    card = json.loads((run.model / CARD).read_text(encoding="utf-8"))
+    area, own = run.regions.area.envelope, run.model.is_relative_to(run.root)
+    properties = {
+        "title": run.marked(f"model {card['id']}"), "cocal:sha256": card["sha256"],
+        "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
     }  # fmt: skip
+    if not own:
+        text = f"The file {card['artefact']} is not part of this run; its checksum tells it from others."
+        properties["description"] = text
+    start, end = _span(run)
+    item = pystac.Item(
+        f"model-{card['id']}", json.loads(shapely.to_geojson(area)), list(area.bounds), None, properties,
+        start_datetime=start, end_datetime=end, stac_extensions=[MLM, RASTER] if own else [],
+    )  # fmt: skip
+    if own:
+        where = run.model.relative_to(run.root) / card["artefact"]
+        item.add_asset("model", _artefact(card["mlm"]["mlm:input"], f"../../{where.as_posix()}"))
+    return item
 
 
-def _artefact(card: dict[str, Any], where: Path) -> dict[str, Any]:
-    """The model's file, in the folder `where` of the run."""
+def _artefact(inputs: Iterable[Mapping[str, Any]], href: str) -> pystac.Asset:
+    """The model's file with its inputs as bands."""
     bands = [
         {"name": name, "data_type": given["input"]["data_type"]}
-        for given in card["mlm"]["mlm:input"]
+        for given in inputs
         for name in given["bands"]
     ]
-    return {
-        "href": f"../../{where.as_posix()}/{card['artefact']}", "type": "application/zip; application=skops",
-        "roles": ["mlm:model"], "title": "model without pickle", "mlm:artifact_type": "skops.io.dump",
-        "raster:bands": bands,
-    }  # fmt: skip
+    fields = {"mlm:artifact_type": "skops.io.dump", "raster:bands": bands}
+    kind = "application/zip; application=skops"
+    return pystac.Asset(href, "model without pickle", None, kind, ["mlm:model"], fields)
 
 
-def _collection(run: Run, items: list[dict[str, Any]]) -> dict[str, Any]:
-    tables = {
-        Path(name).stem: {"href": f"../../{name}", "type": "text/csv", "roles": ["data"]}
-        for name in _TABLES
-        if (run.store.root / name).exists()
-    }
-    return {
-        "type": "Collection",
-        "stac_version": _VERSION,
-        "id": _collection_id(run),
-        "title": _title(run, f"class maps and hectares of the run {run.config.name}"),
-        "description": _title(
-            run,
-            f"Class, probability and number of clear dates per tile and period, scheme {run.base.scheme.id}. "
-            "Restricted: class maps show plots.",
+def _span(run: RunFacts) -> tuple[datetime, datetime]:
+    """The first and the last second of the periods."""
+    first, last = min(p.start for p in run.periods), max(p.end for p in run.periods)
+    return datetime.combine(first, time(0), UTC), datetime.combine(last, time(23, 59, 59), UTC)
+
+
+def _collection(run: RunFacts) -> pystac.Collection:
+    content = (
+        f"Class, probability and number of clear dates per tile and period, scheme {run.scheme.id}. "
+        "Restricted: class maps show plots."
+    )
+    collection = pystac.Collection(
+        f"cocal-{run.name}",
+        run.marked(content),
+        pystac.Extent(
+            pystac.SpatialExtent([list(run.regions.area.bounds)]), pystac.TemporalExtent([list(_span(run))])
         ),
-        "license": "other",
-        "extent": {
-            "spatial": {"bbox": [list(run.base.regions.area.bounds)]},
-            "temporal": {"interval": [list(_span(run))]},
-        },
-        "links": [
-            _link("root", "./catalog.json"), _link("parent", "./catalog.json"),
-            *(_link("item", f"./items/{item['id']}.json") for item in items),
-        ],
-        "assets": tables,
-    }  # fmt: skip
-
-
-def _catalog(run: Run) -> dict[str, Any]:
-    return {
-        "type": "Catalog",
-        "stac_version": _VERSION,
-        "id": f"results-{run.config.name}",
-        "title": _title(run, f"results of the run {run.config.name}"),
-        "description": _title(run, "Maps, tables and the model of one run of cocal."),
-        "links": [
-            _link("root", "./catalog.json"), _link("child", "./collection.json"), _link("item", "./model.json"),
-        ],
-    }  # fmt: skip
+        run.marked(f"class maps and hectares of the run {run.name}"),
+    )
+    for name in _TABLES:
+        if (run.root / name).exists():
+            collection.add_asset(
+                Path(name).stem, pystac.Asset(f"../../{name}", None, None, "text/csv", ["data"])
+            )
+    return collection

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from decimal import Decimal
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
+from cocal.classify.card import CARD
 from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
 from cocal.estimate.eradication import QUANTITIES
 from cocal.notes import note_rows, with_text
+from cocal.report import Reproduce
 from cocal.run.measure import measure_inputs
 from cocal.run.measure.change import CHANGE_COLUMNS
+from cocal.run.results.content import PageInputs, page_content
+from cocal.run.results.facts import run_facts
 from cocal.run.state import Run
 from cocal.run.tables import given_sha256, read_given_csv, read_own_csv, write_own_csv
-from cocal.store import address, sha256_file, source_digest
+from cocal.store import address, library_versions, sha256_file, source_digest
 
 _COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
 _CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
@@ -97,33 +102,61 @@ def _eradication(run: Run, claims: pd.DataFrame, areas: pd.DataFrame, max_unobse
     )
 
 
+def page_inputs(run: Run) -> PageInputs:
+    """All that the page of a run is made of."""
+    config, comparison = run.config, run.config.comparison
+    return PageInputs(
+        run_facts(run),
+        config.records,
+        comparison.official if comparison else None,
+        comparison.truth if comparison and run.simulated else None,
+        tuple(run.summary.failures),
+        reproduce(run),
+    )
+
+
+def reproduce(run: Run) -> Reproduce:
+    """The command, the configuration, and what identifies its inputs."""
+    config = run.config
+    given = {
+        "samples": None if config.train is None else config.train.samples.path,
+        "records": None if config.records is None else config.records.path,
+        "strata": None if config.records is None else config.records.strata,
+        "official figures": None if config.comparison is None else config.comparison.official,
+    }
+    files = {role: path for role, path in given.items() if path is not None}
+    hashes = {
+        "regions": run.base.regions.sha256,
+        "class scheme": run.base.scheme.sha256,
+        "scenes": run.scenes_address,
+        **{role: sha256_file(path) for role, path in files.items()},
+    }
+    inputs = [(source.path.name, "regions") for source in config.regions.sources]
+    inputs += [(path.name, role) for role, path in files.items()]
+    path = run.config_path
+    return Reproduce(
+        command=f"cocal run {path.name if path else 'CONFIG'}",
+        config_text=path.read_text(encoding="utf-8") if path else config.model_dump_json(indent=2),
+        hashes=hashes,
+        versions={"cocal": metadata.version("cocal")} | library_versions(),
+        inputs=tuple(inputs),
+    )
+
+
 def report_stage(run: Run) -> None:
     """report/index.html: the page, in Spanish and English."""
-    from cocal.report import report
-    from cocal.run.results.content import report_content
+    from cocal.report import report  # pictures are slow to load
 
-    content = report_content(run)
+    given = page_inputs(run)
     inputs = {
         "measure": address(measure_inputs(run)),
         "comparison": sha256_file(run.store.root / "comparison.csv"),
-        "truth": content.truth is not None
-        and run.config.comparison
-        and given_sha256(run.config.comparison.truth, "truth"),
-        "official": given_sha256(
-            run.config.comparison.official if run.config.comparison else None, "comparison.official"
-        ),
-        "reproduce": asdict(content.reproduce),
-        "sources": content.map_overview and content.map_overview.sources,
-        "model": content.model_card,
-        "failures": content.failures,
-        "code": source_digest(
-            "report",
-            "accuracy",
-            "run/results/content",
-            "run/results/evidence",
-            "run/results/pictures",
-            "run/results/overview",
-            "run/tables",
-        ),
+        "truth": given_sha256(given.truth, "comparison.truth"),
+        "official": given_sha256(given.official, "comparison.official"),
+        "reproduce": asdict(given.reproduce),
+        "days": sorted(str(day) for day in given.run.days),
+        "model": sha256_file(given.run.model / CARD),
+        "failures": given.failures,
+        "code": source_digest("report", "accuracy", "run/results", "run/tables"),
     }
-    run.one_unit("report", inputs, lambda folder: report(folder / "report", content))
+    run.one_unit("report", inputs, lambda folder: report(folder / "report", page_content(given)))
