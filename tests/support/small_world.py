@@ -228,7 +228,10 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def blank_pages() -> Iterator[None]:
     """Runs in this process leave the report's page, which costs most, blank."""
     # the stage first: it is loaded by its patch, and must not take the other one for the real page
-    with patch("cocal.run.results.publish.report", write_blank), patch("cocal.report.report", write_blank):
+    with (
+        patch("cocal.run.results.publish.report", write_blank),
+        patch("cocal.run.results.content.report", write_blank),
+    ):
         yield
 
 

@@ -64,6 +64,9 @@ class Regions:
     def __hash__(self) -> int:
         return hash(self.sha256)
 
+    def address_content(self) -> str:
+        return self.sha256
+
     @cached_property
     def area(self) -> BaseGeometry:
         """All ground that a region may own, in degrees: the polygons and the gaps that may be given away."""

@@ -52,8 +52,8 @@ STAGES = {
     "classify": "stages.classify:classify",
     "design": "stages.design:design",
     "measure": "measure:measure_stage",
-    "compare": "results.stage:compare_stage",
-    "report": "results.stage:report_stage",
+    "compare": "results.comparison:compare_stage",
+    "report": "results.content:report_stage",
     "files": "results.files:files_stage",
     "publish": "results.publish:publish_stage",
 }

@@ -113,7 +113,12 @@ def _public(run: FinishedRun) -> Path:
             "add `publish: true` to the configuration and run it again, or serve it with --restricted to "
             "those who may see plots",
         )  # fmt: skip
-    public, tables = run.folder / PUBLIC, run.committed("publish").inputs["tables"]
+    public, manifest = run.folder / PUBLIC, run.committed("publish")
+    tables = [
+        Path(name).name
+        for name in manifest.files
+        if name.endswith(".csv") and name != f"{PUBLIC}/density.csv"
+    ]
     stale = [name for name in tables if sha256_file(public / name) != sha256_file(run.folder / name)]
     if stale:
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import pandas as pd
 
 from cocal import accuracy
 from cocal.classify.card import CARD
+from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
 from cocal.fieldwork import MATCHED, RecordSettings
 from cocal.notes import render
-from cocal.report import Accuracy, RecordsSummary, ReportContent, Reproduce
+from cocal.report import Accuracy, RecordsSummary, ReportContent, Reproduce, report
+from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
-from cocal.run.results.facts import RunFacts
+from cocal.run.results.facts import RunFacts, run_facts
 from cocal.run.results.pictures import read_squares, restricted_overview
+from cocal.run.state import Run
 from cocal.run.tables import estimate_warnings, read_given_csv, read_own_csv, read_truth, with_notes
 from cocal.scheme import ClassScheme
+from cocal.store import library_versions, sha256_file
 
 _CARD_KEYS = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256", "validation",
@@ -35,35 +40,90 @@ _REFERENCE = {"es": "registros de campo del período", "en": "field records of t
 
 
 @dataclass(frozen=True)
-class PageInputs:
-    """All that the page is made of: a run, and given files with how they are read."""
+class PageTask:
+    """All that the page is made from: a run, and given files with how they are read."""
 
     run: RunFacts
-    records: RecordSettings | None
-    official: Path | None
-    truth: Path | None
+    records: Stated[RecordSettings] | None
+    official: File | None
+    truth: File | None
     failures: tuple[tuple[str, str], ...]
     reproduce: Reproduce
 
 
-def page_content(given: PageInputs) -> ReportContent:
+def page_task(run: Run) -> PageTask:
+    """The page of a run that has measured and compared."""
+    records, settings = run.config.records, run.config.comparison
+    official, truth = (None, None) if settings is None else (settings.official, settings.truth)
+    return PageTask(
+        run_facts(run),
+        None if records is None else stated(records, "records"),
+        None if official is None else File.of(official, "comparison.official"),
+        File.of(truth, "comparison.truth") if truth and run.simulated else None,
+        tuple(run.summary.failures),
+        how_to_reproduce(run),
+    )
+
+
+def report_stage(run: Run) -> Stage:
+    """report/index.html: the page, in Spanish and English."""
+    recipe = Recipe(":report", page_task(run), write_page, where="client")
+    yield Batch("report", (recipe,), on_failure="stop")
+
+
+def write_page(folder: Path, _: list[Any], task: PageTask) -> None:
+    """Write report/index.html into `folder`."""
+    report(folder / "report", page_content(task))
+
+
+def how_to_reproduce(run: Run) -> Reproduce:
+    """The command, the configuration, and what identifies its inputs."""
+    config = run.config
+    given = {
+        "samples": None if config.train is None else config.train.samples.path,
+        "records": None if config.records is None else config.records.path,
+        "strata": None if config.records is None else config.records.strata,
+        "official figures": None if config.comparison is None else config.comparison.official,
+    }
+    files = {role: path for role, path in given.items() if path is not None}
+    hashes = {
+        "regions": run.base.regions.sha256,
+        "class scheme": run.base.scheme.sha256,
+        "scenes": run.scenes_address,
+        **{role: sha256_file(path) for role, path in files.items()},
+    }
+    inputs = [(source.path.name, "regions") for source in config.regions.sources]
+    inputs += [(path.name, role) for role, path in files.items()]
+    path = run.config_path
+    return Reproduce(
+        command=f"cocal run {path.name if path else 'CONFIG'}",
+        config_text=path.read_text(encoding="utf-8") if path else config.model_dump_json(indent=2),
+        hashes=hashes,
+        versions={"cocal": metadata.version("cocal")} | library_versions(),
+        inputs=tuple(inputs),
+    )
+
+
+def page_content(task: PageTask) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
-    run, root, last = given.run, given.run.root, given.run.periods[-1].name
+    run, root, last = task.run, task.run.root.value, task.run.periods[-1].name
     estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
-    card = json.loads((run.model / CARD).read_text(encoding="utf-8"))
-    records = root / "records.csv"
-    matched = read_own_csv(records) if given.records and records.exists() else None
+    card = json.loads((run.model_folder / CARD).read_text(encoding="utf-8"))
+    records, path = task.records.settings if task.records else None, run.path("records.csv")
+    matched = read_own_csv(path) if records and path else None
     own = points = weighted = None
-    if matched is not None and given.records is not None:
+    if matched is not None and records is not None:
         own = matched[matched["period"] == last]
         if not own.empty:
-            points = sample_points(own, given.records, run)
-            weighted = weighted_points(own, given.records, run)
-    paths = {name: root / f"{name}.csv" for name in _OPTIONAL}
+            points = sample_points(own, records, run)
+            weighted = weighted_points(own, records, run)
     optional: dict[str, Any] = {
-        name: with_notes(read_own_csv(path), name, root) for name, path in paths.items() if path.exists()
+        name: with_notes(read_own_csv(path), name, root)
+        for name, path in run.tables.items()
+        if name in _OPTIONAL
     }
-    squares = read_squares(root / "density.csv") if run.density else None
+    density = run.path("density.csv")
+    squares = None if density is None else read_squares(density)
     return ReportContent(
         run_name=run.name,
         periods=run.periods,
@@ -72,18 +132,18 @@ def page_content(given: PageInputs) -> ReportContent:
         region_areas=read_own_csv(root / "regions.csv"),
         countries=read_own_csv(root / "countries.csv"),
         comparison=with_notes(pd.read_parquet(root / "comparison.parquet"), "comparison", root),
-        truth=read_truth(given.truth) if given.truth and run.simulated else None,
+        truth=None if task.truth is None else read_truth(task.truth.path),
         model_card={key: card[key] for key in _CARD_KEYS},
         map_overview=restricted_overview(run, squares, points),
-        records_summary=None if matched is None else _summary(matched, given.records),
+        records_summary=None if matched is None else _summary(matched, records),
         accuracy=None if own is None else _accuracy(own, estimates, weighted, run.scheme),
-        failures=given.failures,
-        reproduce=given.reproduce,
+        failures=task.failures,
+        reproduce=task.reproduce,
         simulated=run.simulated,
         notes=tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.regions.notes),
         warnings=estimate_warnings(root),
         observers=estimates.get("observers") or None,
-        official=official_series(given.official),
+        official=official_series(task.official.path if task.official else None),
         calibration=_calibration(weighted, points, run.scheme.target),
         **optional,
     )

@@ -7,45 +7,73 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from cocal.content import FAILED, File, Place, Ref
 from cocal.contracts import Period
 from cocal.estimate.settings import EstimateSettings
 from cocal.grid import Tile
 from cocal.regions import Regions
 from cocal.run.state import Run
+from cocal.run.tables import NOTE_TABLES
 from cocal.scheme import ClassScheme
+
+TABLES = (
+    "hectares", "regions", "countries", "groups", "comparison", "unmatched", "caveats", "change", "legal",
+    "eradication", "applicability", "minimum_unit",
+)  # fmt: skip
+"""Tables of regions, countries, groups and zones only."""
+
+RESTRICTED = ("records.csv", "density.csv", "hectares.parquet", "comparison.parquet", "estimates.json")
+"""Further outputs that the page is made from."""
 
 
 @dataclass(frozen=True)
 class PeriodMaps:
-    """The class maps of one period: tile -> folder, without tiles that failed."""
+    """The class maps of one period; `FAILED` where there is none."""
 
     period: Period
-    folders: Mapping[Tile, Path]
+    refs: Mapping[Tile, Ref]
+
+    @property
+    def folders(self) -> dict[Tile, Path]:
+        """Tile -> folder of its map, without tiles that failed."""
+        return {tile: ref.folder for tile, ref in self.refs.items() if ref.folder is not None}
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run with its maps. `root` is its folder, `model` that of its model.
+    """A run with its maps and tables, the files in its folder `root` by their names.
 
     `platforms` and `days` are those of its scenes; a run is `simulated` if any scene is.
     """
 
     name: str
-    root: Path
+    root: Place[Path]
     scheme: ClassScheme
     regions: Regions
-    region_files: tuple[Path, ...]
+    region_files: tuple[str, ...]
     maps: tuple[PeriodMaps, ...]
-    model: Path
+    model: Ref
     platforms: tuple[str, ...]
     days: tuple[date, ...]
     simulated: bool
     estimate: EstimateSettings | None
-    density: bool
+    files: Mapping[str, File]
 
     @property
     def periods(self) -> tuple[Period, ...]:
         return tuple(own.period for own in self.maps)
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """Name -> file of the tables that anyone may see, and of their notes."""
+        names = [name for name in (*TABLES, *NOTE_TABLES) if f"{name}.csv" in self.files]
+        return {name: self.files[f"{name}.csv"].path for name in names}
+
+    @property
+    def model_folder(self) -> Path:
+        if self.model.folder is None:
+            raise RuntimeError("the train stage comes before the stages that need a model")
+        return self.model.folder
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -53,27 +81,31 @@ class RunFacts:
         west, south, east, north = (float(v) for v in self.regions.area.bounds)
         return west, south, east, north
 
+    def path(self, name: str) -> Path | None:
+        """The file of that name; None if the run has none."""
+        return self.files[name].path if name in self.files else None
+
     def marked(self, text: str) -> str:
         """`text`, marked if the run is simulated."""
         return f"SIMULATED: {text}" if self.simulated else text
 
 
 def run_facts(run: Run) -> RunFacts:
-    """The facts of a run whose maps are made."""
+    """The facts of a run that has measured and compared."""
+    config, root = run.config, run.store.root
+    run.require_model()
+    names = [*(f"{name}.csv" for name in (*TABLES, *NOTE_TABLES)), *RESTRICTED]
     return RunFacts(
-        name=run.config.name,
-        root=run.store.root,
+        name=config.name,
+        root=Place(root),
         scheme=run.base.scheme,
         regions=run.base.regions,
-        region_files=tuple(source.path for source in run.config.regions.sources),
-        maps=tuple(
-            PeriodMaps(p, {t: ref.folder for t, ref in run.maps_of(p.name).items() if ref.folder})
-            for p in run.periods
-        ),
-        model=run.require_model(),
+        region_files=tuple(source.path.name for source in config.regions.sources),
+        maps=tuple(PeriodMaps(period, run.maps_of(period.name)) for period in run.periods),
+        model=run.model or FAILED,
         platforms=tuple(sorted({str(s.properties.get("platform", "?")) for s in run.scenes})),
-        days=tuple(s.day for s in run.scenes),
+        days=tuple(sorted(s.day for s in run.scenes)),
         simulated=run.simulated,
-        estimate=run.config.estimate,
-        density=run.config.density is not None,
+        estimate=config.estimate,
+        files={name: File.of(root / name) for name in names if (root / name).exists()},
     )

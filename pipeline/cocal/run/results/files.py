@@ -13,20 +13,15 @@ from cocal.contracts import UNOBSERVED
 from cocal.grid import project
 from cocal.report.geopackage import Graduated, write_geopackage
 from cocal.report.workbook import write_workbook
-from cocal.run.results.facts import RunFacts, run_facts
+from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.results.facts import TABLES, RunFacts, run_facts
 from cocal.run.results.pictures import read_squares
 from cocal.run.results.stac import write_stac
 from cocal.run.state import Run
-from cocal.run.tables import NOTE_TABLES, read_own_csv
-from cocal.store import address, atomic_path, sha256_file, source_digest
+from cocal.run.tables import read_own_csv
+from cocal.store import atomic_path
 
 FOLDER = "files"
-TABLES = (
-    "hectares", "regions", "countries", "groups", "comparison", "unmatched", "caveats", "change", "legal",
-    "eradication", "applicability", "minimum_unit",
-)  # fmt: skip
-"""Tables that speak of regions, countries, groups and zones only."""
-
 _STEPS = (0.0, 1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 1e9)
 _COLOURS = ("#f3efe6", "#fee8c8", "#fdd49e", "#fdbb84", "#fc8d59", "#d7301f", "#7f0000")
 _DENSITY = Graduated(
@@ -36,33 +31,18 @@ _DENSITY = Graduated(
 )
 
 
-def files_stage(run: Run) -> None:
-    """Write files/: restricted, like the folder of the run."""
-    facts = run_facts(run)
-    inputs = {
-        "tables": {name: sha256_file(path) for name, path in table_files(facts.root).items()},
-        "density": facts.density and sha256_file(facts.root / "density.csv"),
-        "regions": facts.regions.sha256,
-        "model": facts.model.name,
-        "maps": {f"{p}/{t.id}": ref.address for (p, t), ref in run.maps.items()},
-        "scheme": facts.scheme.sha256,
-        "code": source_digest("report", "run/results", "run/tables"),
-        "periods": address([str(p) for p in run.periods]),
-    }
-    run.one_unit("files", inputs, lambda folder: write_files(folder / FOLDER, facts))
+def files_stage(run: Run) -> Stage:
+    """files/: restricted, like the folder of the run."""
+    recipe = Recipe(":files", run_facts(run), write_files, where="client")
+    yield Batch("files", (recipe,), on_failure="stop")
 
 
-def table_files(root: Path) -> dict[str, Path]:
-    """Name -> file of the tables that the run has, and of their notes."""
-    paths = {name: root / f"{name}.csv" for name in (*TABLES, *NOTE_TABLES)}
-    return {name: path for name, path in paths.items() if path.exists()}
-
-
-def write_files(out: Path, run: RunFacts) -> None:
-    """All of files/ in `out`."""
+def write_files(folder: Path, _: list[Any], run: RunFacts) -> None:
+    """Write files/ into `folder`."""
+    out, density = folder / FOLDER, run.path("density.csv")
     out.mkdir()
-    write_for_others(out, run, read_squares(run.root / "density.csv") if run.density else None)
-    for name, path in table_files(run.root).items():
+    write_for_others(out, run, None if density is None else read_squares(density))
+    for name, path in run.tables.items():
         with atomic_path(out / f"{name}.parquet") as temporary:
             read_own_csv(path).to_parquet(temporary, index=False)
     write_stac(out / "stac", run)
@@ -70,9 +50,12 @@ def write_files(out: Path, run: RunFacts) -> None:
 
 def write_for_others(out: Path, run: RunFacts, squares: pd.DataFrame | None) -> None:
     """hectares.xlsx and hectares.gpkg in `out`; `squares` are those that may be in it."""
-    tables = {name: read_own_csv(path) for name, path in table_files(run.root).items() if name in TABLES}
+    tables = {name: read_own_csv(path) for name, path in run.tables.items() if name in TABLES}
     write_workbook(out / "hectares.xlsx", tables, notes=_notes(run))
-    layers, styles = {"regions": _regions_layer(run)}, {"regions": Graduated("hectares", _STEPS, _COLOURS)}
+    layers, styles = (
+        {"regions": _regions_layer(run, tables["hectares"])},
+        {"regions": Graduated("hectares", _STEPS, _COLOURS)},
+    )
     if squares is not None and len(squares):
         layers["density"], styles["density"] = squares_layer(squares, simulated=run.simulated), _DENSITY
     write_geopackage(out / "hectares.gpkg", layers, styles)
@@ -101,9 +84,8 @@ def _notes(run: RunFacts) -> list[tuple[str, str]]:
     ]
 
 
-def _regions_layer(run: RunFacts) -> gpd.GeoDataFrame:
+def _regions_layer(run: RunFacts, table: pd.DataFrame) -> gpd.GeoDataFrame:
     """The regions with the target's figures of every period; `hectares` is the estimate or the map's count."""
-    table = read_own_csv(run.root / "hectares.csv")
     own = table[table["class"] == run.scheme.target].copy()
     unseen = table[table["class"] == UNOBSERVED][["region_id", "period", "mapped_ha"]]
     own = own.merge(

@@ -68,7 +68,7 @@ def _with_outlines(run: RunFacts, pictures: Sequence[MapPicture]) -> MapOverview
 def _sources(run: RunFacts) -> list[dict[str, str]]:
     first, last = min(run.days), max(run.days)
     scenes, n = f"{', '.join(run.platforms)}, {first} – {last}", len(run.days)
-    files = ", ".join(path.name for path in run.region_files)
+    files = ", ".join(run.region_files)
     found = [
         {
             "es": f"{n} escenas{' SIMULADAS' if run.simulated else ''}: {scenes}",

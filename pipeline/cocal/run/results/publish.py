@@ -9,60 +9,60 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from cocal.content import Place
 from cocal.estimate import public_density
 from cocal.estimate.settings import DensitySettings
 from cocal.notes import with_text
 from cocal.report import report
-from cocal.run.results.content import PageInputs, page_content
+from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.results.content import PageTask, page_content, page_task
 from cocal.run.results.facts import RunFacts
-from cocal.run.results.files import table_files, write_for_others
+from cocal.run.results.files import write_for_others
 from cocal.run.results.pictures import public_overview, read_squares
 from cocal.run.results.redaction import without_folders
-from cocal.run.results.stage import page_inputs
 from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
-from cocal.store import sha256_file, source_digest
 
 FOLDER = "public"
 
 
-def publish_stage(run: Run) -> None:
-    """Write public/, if the configuration says `publish: true`."""
-    root, density = run.store.root, run.config.density
+@dataclass(frozen=True)
+class PublicTask:
+    """The page and the rule of disclosure; what the page names below `home` it names from there, no other `folders`."""
+
+    page: PageTask
+    density: DensitySettings | None
+    home: Place[Path | None]
+    folders: Place[tuple[Path, ...]]
+
+
+def publish_stage(run: Run) -> Stage:
+    """public/, if the configuration says `publish: true`."""
     home = None if run.config_path is None else run.config_path.resolve().parent
-    folders = [root, run.config.archive, Path.home(), *([] if home is None else [home])]
-    given = page_inputs(run)
-    inputs = {
-        "page": sha256_file(root / "report" / "index.html"),
-        "tables": {name: sha256_file(path) for name, path in table_files(root).items()},
-        "density": density and [density.model_dump(mode="json"), sha256_file(root / "density.csv")],
-        "code": source_digest("estimate", "report", "run/results"),
-    }
-    run.one_unit(
-        "publish", inputs, lambda folder: write_public(folder / FOLDER, given, density, home, folders)
-    )
+    folders = (run.store.root, run.config.archive, Path.home(), *([] if home is None else [home]))
+    task = PublicTask(page_task(run), run.config.density, Place(home), Place(folders))
+    yield Batch("publish", (Recipe(":publish", task, write_public, where="client"),), on_failure="stop")
 
 
-def write_public(
-    out: Path, given: PageInputs, density: DensitySettings | None, home: Path | None, folders: Sequence[Path]
-) -> None:
-    """All of public/ in `out`; its page names no file by the `folders`, nor by paths from `home`."""
+def write_public(folder: Path, _: list[Any], task: PublicTask) -> None:
+    """Write public/ into `folder`."""
+    out, run, shown = folder / FOLDER, task.page.run, None
     out.mkdir()
-    run, shown = given.run, None
-    for path in table_files(run.root).values():
+    for path in run.tables.values():
         shutil.copyfile(path, out / path.name)
-    if density is not None:
-        public = public_density(read_squares(run.root / "density.csv"), density.min_plots)
+    squares = run.path("density.csv")
+    if task.density is not None and squares is not None:
+        public = public_density(read_squares(squares), task.density.min_plots)
         write_own_csv(out / "density.csv", public.assign(simulated=run.simulated))
         shown = with_text(public)
     write_for_others(out, run, shown)
-    page = replace(page_content(given), map_overview=public_overview(run, shown), profile="public")
-    report(out, without_folders(page, home, folders))
-    (out / "README.txt").write_text(_read_me(run, density), encoding="utf-8")
+    page = replace(page_content(task.page), map_overview=public_overview(run, shown), profile="public")
+    report(out, without_folders(page, task.home.value, task.folders.value))
+    (out / "README.txt").write_text(_read_me(run, task.density), encoding="utf-8")
 
 
 def _read_me(run: RunFacts, rule: DensitySettings | None) -> str:

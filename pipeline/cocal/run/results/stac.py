@@ -33,7 +33,7 @@ def write_stac(folder: Path, run: RunFacts) -> None:
         run.marked(f"results of the run {run.name}"),
     )
     collection, model = _collection(run), _model(run)
-    items = [_item(home, run.root) for own in run.maps for home in own.folders.values()]
+    items = [_item(home, run.root.value) for own in run.maps for home in own.folders.values()]
     catalog.add_child(collection)
     catalog.add_item(model)
     collection.add_items(items)
@@ -64,8 +64,8 @@ def _model(run: RunFacts) -> pystac.Item:
     The machine learning model extension requires the file. A model of another folder is identified by its id,
     file name and checksums, and the item does not declare the extension.
     """
-    card = json.loads((run.model / CARD).read_text(encoding="utf-8"))
-    area, own = run.regions.area.envelope, run.model.is_relative_to(run.root)
+    card = json.loads((run.model_folder / CARD).read_text(encoding="utf-8"))
+    area, own = run.regions.area.envelope, run.model_folder.is_relative_to(run.root.value)
     properties = {
         "title": run.marked(f"model {card['id']}"), "cocal:sha256": card["sha256"],
         "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
@@ -79,7 +79,7 @@ def _model(run: RunFacts) -> pystac.Item:
         start_datetime=start, end_datetime=end, stac_extensions=[MLM, RASTER] if own else [],
     )  # fmt: skip
     if own:
-        where = run.model.relative_to(run.root) / card["artefact"]
+        where = run.model_folder.relative_to(run.root.value) / card["artefact"]
         item.add_asset("model", _artefact(card["mlm"]["mlm:input"], f"../../{where.as_posix()}"))
     return item
 
@@ -116,7 +116,7 @@ def _collection(run: RunFacts) -> pystac.Collection:
         run.marked(f"class maps and hectares of the run {run.name}"),
     )
     for name in _TABLES:
-        if (run.root / name).exists():
+        if (run.root.value / name).exists():
             collection.add_asset(
                 Path(name).stem, pystac.Asset(f"../../{name}", None, None, "text/csv", ["data"])
             )

@@ -1,0 +1,115 @@
+"""The compare stage: hectares beside field records, official figures and claims of eradication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cocal.content import File
+from cocal.contracts import Period
+from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
+from cocal.estimate.eradication import QUANTITIES
+from cocal.notes import note_rows, with_text
+from cocal.run.measure.change import CHANGE_COLUMNS
+from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.state import Run
+from cocal.run.tables import read_given_csv, read_own_csv, write_own_csv
+
+_COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
+_CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
+
+
+@dataclass(frozen=True)
+class ComparisonTask:
+    """Tables of the run, and given ones, by name; records that are plots are summed where `plots`."""
+
+    measured: Mapping[str, File]
+    given: Mapping[str, File]
+    target: str
+    periods: tuple[Period, ...]
+    plots: bool
+    same_definition: tuple[str, ...] = ()
+    max_unobserved: float = 1.0
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A given table; None if it is not given."""
+        file = self.given.get(name)
+        return None if file is None else read_given_csv(file.path, f"comparison.{name}")
+
+
+def compare_stage(run: Run) -> Stage:
+    """comparison.csv, unmatched.csv and, where claims are given, eradication.csv."""
+    settings, records, root = run.config.comparison, run.config.records, run.store.root
+    measured = [root / name for name in ("hectares.parquet", "groups.csv", "change.csv", "records.csv")]
+    given = {name: getattr(settings, name, None) for name in ("official", "field", "eradication")}
+    task = ComparisonTask(
+        {path.stem: File.of(path) for path in measured if path.exists()},
+        {name: File.of(path, f"comparison.{name}") for name, path in given.items() if path is not None},
+        run.base.scheme.target,
+        tuple(run.periods),
+        records is not None and records.matching.support == "plot",
+        **({} if settings is None else settings.model_dump(include={"same_definition", "max_unobserved"})),
+    )
+    yield Batch("compare", (Recipe(":compare", task, write_tables, where="client"),), on_failure="stop")
+
+
+def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
+    """Write the tables of the comparison and their notes into `folder`."""
+    official, field, claims = (task.table(name) for name in ("official", "field", "eradication"))
+    areas = _areas(task)
+    if field is None and task.plots:
+        field = recorded_plots(read_own_csv(task.measured["records"].path))
+    table = compare(
+        areas,
+        field,
+        official,
+        target=task.target,
+        same_definitions=task.same_definition,
+        periods=task.periods,
+        max_unobserved=task.max_unobserved,
+    )
+    write_comparison(folder, table)
+    with_text(table).to_parquet(folder / "comparison.parquet", index=False)
+    notes = [note_rows(table, "comparison", _COMPARISON_KEYS)]
+    if official is not None:
+        write_own_csv(folder / "unmatched.csv", unmatched_official(areas, official))
+    if claims is not None:
+        judged = _eradication(task, claims, areas)
+        write_own_csv(folder / "eradication.csv", judged)
+        notes.append(note_rows(judged, "eradication", _CLAIM_KEYS))
+    write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
+
+
+def _areas(task: ComparisonTask) -> pd.DataFrame:
+    """areas/1 of the regions, then of the groups."""
+    areas = pd.read_parquet(task.measured["hectares"].path)
+    if "groups" not in task.measured:
+        return areas
+    groups = read_own_csv(task.measured["groups"].path)
+    exact = [Decimal(f"{v:.10f}") for v in groups["mapped_ha"].tolist()]
+    return pd.concat([areas, groups.assign(mapped_ha=pd.Series(exact, dtype=object))], ignore_index=True)
+
+
+def recorded_plots(records: pd.DataFrame) -> pd.DataFrame:
+    """region_id, period, class, field_ha: the plots that crews drew, added up.
+
+    A sum of what was visited, not an estimate of what there is.
+    """
+    names = {"region_id": "region_id", "period": "period", "reference_class": "class"}
+    rows = records.dropna(subset=list(names))
+    sums = rows.groupby(list(names), sort=True)["recorded_ha"].sum()
+    return sums.rename("field_ha").rename_axis(list(names.values())).reset_index()
+
+
+def _eradication(task: ComparisonTask, claims: pd.DataFrame, areas: pd.DataFrame) -> pd.DataFrame:
+    file = task.measured.get("change")
+    change = pd.DataFrame(columns=CHANGE_COLUMNS) if file is None else read_own_csv(file.path)
+    own = change[change["quantity"].isin(QUANTITIES) & change["region_id"].notna()]
+    return eradication_table(
+        claims, own, areas, task.periods, target=task.target, max_unobserved=task.max_unobserved
+    )
