@@ -70,9 +70,7 @@ def users_accuracy(matrix: ArrayLike) -> Floats:
 
 
 def producers_accuracy(matrix: ArrayLike) -> Floats:
-    """(..., k) share of each reference class that is mapped as it, p_jj / p_.j ; NaN for a class without
-    reference.
-    """
+    """(..., k) share of each reference class that is mapped as it, p_jj / p_.j ; NaN without reference."""
     agree, _, reference = _parts(matrix)
     return _ratio(agree, reference)
 
@@ -98,9 +96,7 @@ def f1(matrix: ArrayLike) -> Floats:
 
 
 def macro_f1s(matrices: ArrayLike) -> Floats:
-    """(...) mean of `f1` over the classes where it is defined, of each matrix (..., k, k); NaN for an empty
-    one.
-    """
+    """(...) mean of `f1` over the classes where it is defined, per matrix; NaN for an empty one."""
     scores = f1(matrices)
     return _ratio(np.nansum(scores, axis=-1), (~np.isnan(scores)).sum(axis=-1))
 

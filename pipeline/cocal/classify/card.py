@@ -16,8 +16,7 @@ from cocal.store import address, canonical_json, write_json
 
 CARD = "card.json"
 SEAL, UNSEALED = "seal", ("seal", "libraries", "mlm")
-"""Key of the card's checksum, and the keys that it does not cover: another version of a library only warns.
-"""
+"""Key of the card's checksum, and the keys that it does not cover: other versions of libraries only warn."""
 
 
 class _Part(BaseModel):
@@ -91,9 +90,7 @@ class ModelCard(_Part):
 
     @property
     def class_weight(self) -> Any:
-        """`class_weight` of the estimator that the probabilities come from: for a student that of its
-        teacher.
-        """
+        """`class_weight` of the estimator that the probabilities come from: of a student's teacher."""
         teacher = self.validation.get("distilled_from")
         parameters = teacher["parameters"] if teacher and teacher["kept"] else self.parameters
         return parameters.get("class_weight")

@@ -23,9 +23,7 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of verifying a model: `refusal` if it fails, `warning` if it passes with a warning, else both
-    empty.
-    """
+    """Result of verifying a model: `refusal` if it fails, `warning` if it passes with one."""
 
     folder: Path
     refusal: str = ""

@@ -51,9 +51,7 @@ def _pools() -> ThreadpoolController:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit the numeric libraries to one thread: boosting sums gradients in an order that depends on
-    threads.
-    """
+    """Limit numeric libraries to one thread: the order of boosting's sums depends on threads."""
     with _pools().limit(limits=1):
         yield
 

@@ -56,9 +56,7 @@ def invent_roads(rng: np.random.Generator) -> gpd.GeoDataFrame:
 
 
 def invent_plots(rng: np.random.Generator, roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """One turned rectangle in most cells of 600 m; three in ten cells have theirs beside the road, if
-    near.
-    """
+    """One turned rectangle in most cells of 600 m; three in ten cells have theirs beside the road if near."""
     step, side = 600.0, int(SIDE_M // 600)
     road = shapely.MultiLineString(list(roads.geometry))
     shapes = []

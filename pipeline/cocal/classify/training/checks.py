@@ -136,9 +136,7 @@ def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period:
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:
-    """Write labels.csv, a row per finding, and labels.html: counts, a map, and suspects beside their
-    classes.
-    """
+    """Write labels.csv, a row per finding, and labels.html: counts, a map, and suspects beside classes."""
     write_csv(folder / TABLE, findings)
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(_page(findings, fitted, simulated=simulated), encoding="utf-8")
@@ -194,9 +192,7 @@ def _map(findings: pd.DataFrame, fitted: Fitted) -> Figure:
 
 
 def _courses(suspects: pd.DataFrame, fitted: Fitted) -> Figure:
-    """Each suspect's course of one variable (or all features, standardised) beside the medians of both
-    classes.
-    """
+    """Each suspect's course of one variable, or all features standardised, beside both classes' medians."""
     from matplotlib.figure import Figure
 
     problem = fitted.problem

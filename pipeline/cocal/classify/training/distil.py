@@ -18,9 +18,7 @@ Student = tuple[EstimatorName, dict[str, Any]]
 """The kind of a small model, and its parameters."""
 
 TOLERANCE = 0.005
-"""Loss of accuracy under the blocks, and of the target's F1 (overall accuracy hardly reflects a rare class),
-that is accepted of a student.
-"""
+"""Accepted loss of accuracy under the blocks, and of the target's F1, which accuracy hardly reflects."""
 
 _LEAST_SHARE = 0.02
 """Probabilities of a class below this give no training row."""

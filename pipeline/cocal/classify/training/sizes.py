@@ -25,9 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Size:
-    """One size of forest: its confusion matrix in each block, and the mean number of nodes that a pixel
-    passes.
-    """
+    """One size of forest: its confusion matrix in each block, and the mean number of nodes a pixel passes."""
 
     trees: int
     depth: int | None
@@ -93,9 +91,7 @@ def _sizes(fitted: Fitted) -> list[_Size]:
 def _prefixes(
     forest: Any, values: NDArray[np.float32]
 ) -> Iterator[tuple[tuple[int, int | None], Floats, float]]:
-    """((trees, depth), summed probabilities (row, class), nodes passed by all rows) of each size of one
-    forest.
-    """
+    """((trees, depth), summed probabilities (row, class), nodes passed by all rows) of each size."""
     depths: list[int | None] = [*DEPTHS, None]
     totals = {depth: np.zeros((len(values), len(forest.classes_))) for depth in depths}
     passed = dict.fromkeys(depths, 0.0)

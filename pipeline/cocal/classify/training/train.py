@@ -157,9 +157,7 @@ def train_and_validate(
 def _distilled(
     teacher: Any, fitted: Fitted, settings: TrainSettings
 ) -> tuple[Any, TrainSettings, dict[str, Any]]:
-    """(the student that replaces `teacher`, else `teacher`; its settings; the record of the students
-    tried).
-    """
+    """(the student that replaces `teacher`, else `teacher`; its settings; the record of the students)."""
     kind, record = distil(fitted, settings)
     if kind is None:
         return teacher, settings, record

@@ -1,6 +1,4 @@
-"""Choice of the estimator and its parameters under the spatial folds of the validation, within a budget of
-fits.
-"""
+"""Choice of the estimator and its parameters under the folds of the validation, within a budget of fits."""
 
 from __future__ import annotations
 

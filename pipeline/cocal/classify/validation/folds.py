@@ -26,9 +26,7 @@ SAME_PLACES = ("year",)
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of a table: those that train, those that are tested; and how many rows the buffer takes
-    out.
-    """
+    """Row numbers of a table: those that train, those tested; how many rows the buffer takes out."""
 
     name: str
     train: NDArray[np.intp]

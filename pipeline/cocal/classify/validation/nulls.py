@@ -24,9 +24,7 @@ Predictor = Callable[[Rows, Rows], Prediction]
 
 BEST = "best"
 PREVIOUS = "previous_map_"
-"""Columns of earlier maps, class key or None: `previous_map_1` is the last one, `previous_map_2` the one
-before.
-"""
+"""Columns of earlier maps, class key or None; `previous_map_1` is that of the last map."""
 
 NO_MAPS = "no earlier map was given (`train.previous_maps`)"
 PLAIN_TREES = 100
@@ -34,9 +32,7 @@ PLAIN_TREES = 100
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Samples as arrays: `values` (row, feature), `labels` (row); `keys`, the classes, with the target among
-    them.
-    """
+    """Samples as arrays: `values` (row, feature), `labels` (row); classes `keys`, one the `target`."""
 
     table: pd.DataFrame
     values: NDArray[np.float32]
@@ -194,6 +190,4 @@ NULLS: Mapping[str, Callable[[Problem, TrainSettings], Predictor | str]] = {
     "one_index": one_index,
     "plain_forest": plain_forest,
 }
-"""The null models by name, in the order of tables. Each returns its predictor, or the reason why it cannot be
-measured.
-"""
+"""The null models by name, in the order of tables: each gives its predictor, or why it is not measured."""

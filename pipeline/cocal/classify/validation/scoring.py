@@ -54,9 +54,7 @@ def brier(truth: Bools, probability: Floats, weights: Floats) -> float:
 
 
 def calibration(truth: Bools, probability: Floats, weights: Floats) -> list[dict[str, float]]:
-    """Per tenth of probability: mean probability, share that is true, rows; tenths without a row are left
-    out.
-    """
+    """Per tenth of probability: mean probability, share that is true, rows; empty tenths are left out."""
     tenth = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {
@@ -80,9 +78,7 @@ def prevalence_weights(truth: Bools, prevalence: float | None) -> Floats:
 def target_scores(
     truth: Bools, called: Bools, probability: Floats | None, weights: Floats
 ) -> dict[str, float]:
-    """User's and producer's accuracy, F1, average precision and Brier score of the target; NaN where not
-    defined.
-    """
+    """User's and producer's accuracy, F1, average precision, Brier score of the target; NaN if undefined."""
     hits, mapped, there = ((weights * w).sum() for w in (truth & called, called, truth))
     scores = {
         "users_accuracy": float(hits / mapped) if mapped else np.nan,

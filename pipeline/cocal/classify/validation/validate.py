@@ -155,9 +155,7 @@ def _predictions(predict: Predictor, design: Design) -> list[Prediction]:
 def _scores(
     parts: list[Prediction], design: Design, problem: Problem, settings: TrainSettings
 ) -> dict[str, Any]:
-    """Accuracies pooled and per fold, the target's scores, their intervals, and the rules chosen in the
-    folds.
-    """
+    """Accuracies pooled and per fold, the target's scores with intervals, the rules chosen in folds."""
     rows = np.concatenate([fold.test for fold in design.folds])
     matrices = [
         accuracy.confusion(problem.labels[fold.test], part.labels, problem.keys)
@@ -223,9 +221,7 @@ class ScoreTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per model and class with its pooled scores; the null models always stand below the
-        model.
-        """
+        """One row per model and class with its pooled scores; the null models stand below the model."""
         return pd.DataFrame(
             [
                 {
@@ -243,9 +239,7 @@ class ScoreTable:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per model: accuracy, macro F1 and the target's scores, each "value [low, high]" over
-        blocks.
-        """
+        """One row per model: accuracy, macro F1 and the target's scores as "value [low, high]" over blocks."""
         rows = []
         for name, result in self._results.items():
             if "pooled" not in result:

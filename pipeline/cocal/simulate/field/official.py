@@ -22,19 +22,13 @@ BREAK_REGION = PLACES[1].region_id
 BROKEN_KINDS = ("nursery", "abandoned_coca")
 
 ROUNDED_TO_HA = {"PE": 1, "BO": 10}
-"""Peru publishes to 1 ha since 2018, Bolivia to 100 ha nationally; its figures by zone are finer (domain
-notes).
-"""
+"""Peru publishes to 1 ha since 2018, Bolivia to 100 ha nationally and finer by zone (domain notes)."""
 
 OFFICE_ERROR, REVISION = 0.05, 0.06
-"""Relative error of an office's figure beyond the plots it missed or mistook, and of its first edition
-(assumptions).
-"""
+"""Relative error of a figure beyond missed and mistaken plots, and of its first edition (assumptions)."""
 
 VALIDATED = {"PE": 0.85, "BO": 0.447}
-"""Share of the claimed eradication that is true: 44.7 % was validated in Bolivia in 2023 (domain notes);
-Peru: assumption.
-"""
+"""Share of the claimed eradication that is true: validated in Bolivia in 2023; for Peru an assumption."""
 
 Ints = NDArray[np.int64]
 
@@ -76,9 +70,7 @@ def kinds_table(whole: Surveyed) -> pd.DataFrame:
 
 
 def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
-    """region_id, year, coca_ha (by the definition), cover_ha (ground), nursery_ha, cleared_ha: the truth on
-    each 31 December.
-    """
+    """region_id, year, coca_ha (by the definition), cover_ha, nursery_ha, cleared_ha of 31 December."""
     coca, cover = whole.coca, whole.cover
     cleared = _cleared(whole).groupby(["region", "year"])["units"].sum()
     is_coca = np.array([k.class_key == "coca" for k in KINDS.values()])

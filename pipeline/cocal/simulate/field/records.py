@@ -12,9 +12,7 @@ from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import EPSG, STRATA, SimulateSettings
 
 OBSERVER_ERROR = 0.04
-"""Share of the points that one observer labels wrongly (assumption); two observers differ at about twice
-that.
-"""
+"""Share of the points that one observer labels wrongly (assumption); two differ at about twice that."""
 
 UNREACHED, UNREACHED_FAR = 0.02, 0.20
 """Share of points that were not reached, near and far (steep ground, no road within 1.5 km); an assumption.

@@ -139,9 +139,7 @@ def _histories(table: Patches, area: Ints, years: Sequence[int]) -> tuple[Ints, 
 
 
 def _cleared(table: Patches, area: Ints, years: Sequence[int]) -> pd.DataFrame:
-    """Eradicated plots, a row per plot and region: key, region, year, day, units. Blocks hold parts of
-    plots.
-    """
+    """Eradicated plots or parts of them, a row per plot and region: key, region, year, day, units."""
     tables = []
     for year in years:
         stop = reference_day(year)

@@ -1,6 +1,4 @@
-"""Training polygons: patches of scattered clusters, drawn a little inside their edge, as an interpreter
-does.
-"""
+"""Training polygons: patches of scattered clusters, drawn a little inside their edge."""
 
 from __future__ import annotations
 

@@ -50,9 +50,7 @@ PARTS = {
 }
 HEIGHTS = ("low", "mid", "high")
 FIRST, SECOND = 0.36, 0.65
-"""Borders from low to middle and from middle to high, from north to south: a little inside the middle
-districts.
-"""
+"""Borders from low to middle and from middle to high, from north to south, inside the middle districts."""
 EDGE = 0.04
 """Width of the transition from one part to the next, as a share of the land's side."""
 

@@ -20,8 +20,7 @@ BEARING_YEARS = (1.0, 2.0)
 STUBS_YEARS, SENESCENT_YEARS, FALLOW_YEARS = 0.35, 3.0, 7.0
 
 SEEN = {"coca": 0.95, "mixed_coca": 0.90, "shaded_coca": 0.82}
-"""Probability that a survey office detects a plot of each kind (assumption; UNODC names shade and mixture as
-difficulties)."""
+"""Probability that a survey office detects a plot (assumption; UNODC names shade and mixture)."""
 MISTAKEN = {"nursery": 0.25, "abandoned_coca": 0.15, "eradicated": 0.35, "stevia": 0.03, "tea": 0.01}
 """Probability that it maps such a plot as coca (assumption; UNODC names stevia)."""
 
@@ -34,9 +33,7 @@ def day_number(day: date) -> float:
 
 
 def generation(patches: Patches, day: float) -> tuple[Array, Array]:
-    """(years since the ground was last opened for coca, age at which that coca ends); before the first
-    opening -1 and infinity.
-    """
+    """(years since the ground was last opened for coca, age at which it ends); before it -1, infinity."""
     since = day - patches.opened
     age = np.where(since < 0, -1.0, np.mod(since, patches.cycle) / YEAR)
     end = np.where(since < 0, np.inf, patches.life * patches.cycle / YEAR)
@@ -44,9 +41,7 @@ def generation(patches: Patches, day: float) -> tuple[Array, Array]:
 
 
 def state(patches: Patches, day: float) -> tuple[NDArray[np.int64], Array]:
-    """(kind, years since it became that kind) of every patch on a day; the years are 0 where they do not
-    matter.
-    """
+    """(kind, years since it became that kind) of every patch on a day; 0 where they do not matter."""
     kind, years = patches.kind.copy(), np.zeros(len(patches))
     sown = patches.use == ROTATION
     kind[sown] = _rotation(patches.take(sown), day)

@@ -75,6 +75,4 @@ SURFACE_SPECTRA: dict[str, tuple[float, ...]] = {
     "burned": (0.0330, 0.0390, 0.0470, 0.0560, 0.0660, 0.0750, 0.0830, 0.0920, 0.1700, 0.1700),
     "snow": (0.8200, 0.8300, 0.8200, 0.8100, 0.8000, 0.7800, 0.7600, 0.7300, 0.0900, 0.0700),
 }
-"""Spectra without leaves. `built` is measured (reference polygons of the sample scene of RStoolbox); the
-others are assumptions.
-"""
+"""Spectra without leaves. `built` is measured (sample scene of RStoolbox); the others are assumptions."""

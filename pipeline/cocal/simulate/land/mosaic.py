@@ -29,9 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Land:
-    """The land of one window. `ids` (place y, place x) int32 are rows of `table`; `elevation` (y, x) is
-    in m.
-    """
+    """The land of one window: `ids` (place y, place x), rows of `table`; `elevation` (y, x), m."""
 
     seed: int
     window: Window
@@ -97,9 +95,7 @@ def enlarged(values: NDArray[Any], n: int) -> NDArray[Any]:
 
 
 def _stands(terrain: Terrain, grid: Window, table: Patches, start: int) -> NDArray[np.int32]:
-    """(y, x) row of the nearest stand of the 3 x 3 cells around each square, on wavy coordinates; in strips
-    of rows.
-    """
+    """(y, x) row of the nearest stand of the 3 x 3 cells around each square, on wavy coordinates."""
     layer = LAYERS[0]
     columns, rows = lattice(grid, layer)
     here = slice(start, start + columns.size * rows.size)

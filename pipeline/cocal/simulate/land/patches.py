@@ -34,18 +34,14 @@ near Coroico, 600 to 2,000 m, and 200 to 500 m in the lowland).
 """
 
 COCA_STEEP = (0.60, 1.10)
-"""Slope (rise over run) up to which coca is grown as on flat land, and beyond which it is not
-(assumption).
-"""
+"""Slope (rise over run) up to which coca is grown as on flat land, and beyond which it is not."""
 
 TREE_LINE_M, PUNA_M, ROCK_M, SNOW_M = 3_050.0, 3_350.0, 4_150.0, 4_330.0
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A lattice of patches: side of a cell, m; range of a rectangle's area, ha (log-uniform), None = fills
-    the land.
-    """
+    """A lattice of patches: side of a cell, m; range of a rectangle's area, ha; None = fills the land."""
 
     name: str
     spacing: int
@@ -59,9 +55,7 @@ LAYERS = (
     Layer("plot", 75, (0.10, 0.42)),
     Layer("village", VILLAGE_SPACING_M, (2.0, 6.0)),
 )
-"""A cato has 0.16 ha in the tropics and 0.25 ha in the Yungas; means of eradicated parcels in Peru are 1.35
-to 3.07 ha.
-"""
+"""A cato has 0.16 ha in the tropics, 0.25 in the Yungas; eradicated parcels in Peru 1.35 to 3.07 ha."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +100,7 @@ class Patches:
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one layer's lattice, with the random numbers in [0, 1) of each and the point (x, y) drawn in
-    it.
-    """
+    """Cells of one layer's lattice, their random numbers in [0, 1) and the point (x, y) drawn in each."""
 
     terrain: Terrain
     layer: Layer

@@ -44,9 +44,7 @@ def saw(day: float, patches: Patches, low: Array, high: Array) -> Array:
 
 
 def _sown(day: float, patches: Patches, low: Array, high: Array) -> Array:
-    """One crop from the rains of spring on and, on half of the plots, a second one in autumn. `day` of the
-    year.
-    """
+    """One crop from the spring rains on and, on half of the plots, a second in autumn. `day` of the year."""
     first, length = 255.0 + 75.0 * patches.phase, 95.0 + 55.0 * patches.pace
     second = np.where(patches.depth < 0.5, first + length + 25.0, np.inf)
     green = np.zeros_like(low)
@@ -58,9 +56,7 @@ def _sown(day: float, patches: Patches, low: Array, high: Array) -> Array:
 
 
 def leaf_area(kind: NDArray[np.int64], years: Array, day: float, patches: Patches) -> Array:
-    """Leaf area index of every patch. `kind` and `years` as `history.state` gives them, `day` since
-    2000-01-01.
-    """
+    """Leaf area index of every patch; `kind` and `years` from `history.state`, `day` since 2000-01-01."""
     low, high, rhythm = _LOW[kind], _HIGH[kind], _RHYTHM[kind]
     high = low + (high - low) * (0.72 + 0.56 * patches.vigour)
     of_year = np.mod(day, 365.25) + 1

@@ -1,6 +1,4 @@
-"""Invented districts, provinces and departments on the two banks of the border river, and zones with a legal
-status.
-"""
+"""Invented districts, provinces and departments on the two banks of the border river, and legal zones."""
 
 from __future__ import annotations
 
@@ -133,9 +131,7 @@ def parent_table(districts: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
 
 
 def zone_table(terrain: Terrain, window: Window) -> gpd.GeoDataFrame:
-    """zone_id, name, kind (authorised, protected), country, limit_ha (null where none) and polygon
-    (degrees).
-    """
+    """zone_id, name, kind (authorised, protected), country, limit_ha (null where none), polygon (degrees)."""
     districts = dict(zip([p.region_id for p in PLACES], outlines(terrain, window), strict=True))
     countries = {p.region_id: p.country for p in PLACES}
     side, angles, shapes, limits = (

@@ -1,6 +1,4 @@
-"""The acquisitions of a year: whole scenes, scenes cut by the edge of the swath, days split in two
-datastrips.
-"""
+"""The acquisitions of a year: whole scenes, scenes cut by the edge of the swath, days of two datastrips."""
 
 from __future__ import annotations
 
@@ -14,24 +12,18 @@ from cocal.grid import Window
 from cocal.simulate.noise import uniform
 
 SWATH_TILT = 0.24
-"""How far the edge of a swath leans to the west per metre to the south (the orbit's inclination is 98.6
-degrees).
-"""
+"""How far the edge of a swath leans west per metre to the south (the orbit's inclination is 98.6 degrees)."""
 
 STRIP_OVERLAP = 0.12
 """Overlap of two datastrips, as a share of the land's side (assumption)."""
 
 NEW_BASELINE_MONTH = 7
-"""From this month on products carry an offset of -1000 (baseline 05.11), before they do not (03.01): so that
-a year holds both.
-"""
+"""From this month on products have an offset of -1000 (baseline 05.11), before it none (03.01)."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One item of the archive. `edge` (a, b, c): seen where a x + b y >= c; None = all of the land is
-    seen.
-    """
+    """One item of the archive. `edge` (a, b, c): seen where a x + b y >= c; None = all of it is seen."""
 
     scene_id: str
     acquired: datetime

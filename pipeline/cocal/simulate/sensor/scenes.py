@@ -39,9 +39,7 @@ _CLOUDY = (SCL["cloud_medium"], SCL["cloud_high"], SCL["cirrus"])
 
 
 def blocks(window: Window, side: int = 768) -> list[Window]:
-    """`window` cut into blocks of at most `side` pixels: whole blocks of the archive's rasters at 10 and 20
-    m.
-    """
+    """`window` cut into blocks of at most `side` pixels: whole blocks of the rasters at 10 and 20 m."""
     return Tile(window).blocks(side)
 
 
@@ -89,9 +87,7 @@ def _make(batch: Batch) -> int:
 
 
 def _fill(folders: dict[Pass, Path], settings: SimulateSettings) -> None:
-    """Compute the items part by part into temporary files, then write the rasters item by item: an open
-    raster takes 2 MB of memory.
-    """
+    """Compute the items part by part into temporary files, then write them one by one to save memory."""
     window, terrain = settings.window, settings.terrain
     cloudy, valid = dict.fromkeys(folders, 0), dict.fromkeys(folders, 0)
     with ExitStack() as files:
