@@ -24,14 +24,13 @@ class _Labels(_Settings):
     path: Path
     label_column: str
     labels: dict[str, str] | None = Field(
-        default=None, description="label in the file -> class key of the scheme; left out: they are equal"
+        None, description="label in the file -> class key; left out: they are equal"
     )
     source: str = Field(min_length=1, description="who made the labels, how; goes to the model card")
     licence: str = Field(min_length=1)
     simulated: bool = False
     groups: dict[str, str] = Field(
-        {},
-        description="group that may be left out in validation (year, side ...) -> column of the file",
+        {}, description="group to leave out (year, side ...) -> column of the file"
     )
     labelled_on_column: str | None = Field(None, description="day that a label refers to, ISO 8601")
     origin_column: str | None = Field(None, description="source of each label")
@@ -45,21 +44,8 @@ class _Labels(_Settings):
     @field_validator("groups")
     @classmethod
     def _own_names(cls, groups: dict[str, str]) -> dict[str, str]:
-        taken = [
-            "label",
-            "sample_id",
-            "epsg",
-            "x",
-            "y",
-            "row",
-            "col",
-            "lon",
-            "lat",
-            "geometry",
-            "origin",
-            "labelled_on",
-        ]
-        if doubled := sorted(set(groups) & set(taken)):
+        taken = {"epsg", "x", "y", "row", "col", "lon", "lat", "geometry", "label", "sample_id"}
+        if doubled := sorted(set(groups) & (taken | {"origin", "labelled_on"})):
             raise ValueError(f"names that samples already have: {', '.join(doubled)}")
         return groups
 
@@ -71,7 +57,7 @@ class PolygonSamples(_Labels):
     layer: str | None = None
     id_column: str | None = Field(default=None, description="left out: the row number is the id")
     edge_pixels: Literal["drop", "keep"] = Field(
-        description="drop: only pixels that lie wholly in the polygon; keep: all whose centre does"
+        description="drop: only pixels wholly in the polygon; keep: all centres"
     )
 
 
@@ -112,19 +98,9 @@ class ValidationSettings(_Settings):
 
     block_m: float = Field(gt=0, description="side of a square block on an equal-area lattice")
     folds: int = Field(ge=2)
-    buffer_m: float = Field(
-        ge=0, description="training samples nearer than this to a test sample are left out; 0: none"
-    )
-    leave_out: tuple[str, ...] = Field(
-        (),
-        description="also leave out one value at a time of region, country, or a name of `samples.groups`",
-    )
-    map_prevalence: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="share of the target on the map, to which its scores are weighted. Left out: as sampled",
-    )
+    buffer_m: float = Field(ge=0, description="training samples nearer to a test sample are left out")
+    leave_out: tuple[str, ...] = Field((), description="region, country, or a name of `samples.groups`")
+    map_prevalence: float | None = Field(None, gt=0, lt=1, description="share of the target on the map")
 
 
 class TuneSettings(_Settings):
@@ -137,23 +113,16 @@ class TrainSettings(_Settings):
     """How a model is trained and validated."""
 
     id: ModelId
-    estimator: EstimatorName | Literal["auto"] = Field(
-        description="auto: the kind of trees with the best macro F1 under the blocks"
-    )
+    estimator: EstimatorName | Literal["auto"] = Field(description="auto: the trees of best macro F1")
     parameters: dict[str, Any] = Field({}, description="parameters of the scikit-learn estimator")
     seed: int = Field(ge=0, le=2**32 - 1)
     missing: Literal["drop", "native"] = Field(
-        description="drop: samples with a missing feature do not train; native: the estimator handles them"
+        description="drop: incomplete samples do not train; native: they do"
     )
-    null_index: str = Field(
-        description="feature of the one-index null model; 'best': chosen within each training fold"
-    )
+    null_index: str = Field(description="feature of the one-index null model, or 'best'")
     validation: ValidationSettings
     tune: TuneSettings | None = None
-    distil: bool = Field(
-        False,
-        description="save a smaller model if it loses at most 0.005 of accuracy and of the target's F1",
-    )
+    distil: bool = Field(False, description="save a smaller model if its scores are within 0.005")
 
     @model_validator(mode="after")
     def _chosen_or_given(self) -> TrainSettings:
@@ -179,16 +148,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class PriorSettings(_Settings):
     """Probability of the target before the images of the period are used."""
 
-    elsewhere: Share = Field(
-        description="prior where the earlier map shows another class; without a map: everywhere"
-    )
+    elsewhere: Share = Field(description="prior where the earlier map shows another class, or without a map")
     where_mapped: Share | None = Field(None, description="prior where the earlier map shows the target")
-    unseen: Share | None = Field(
-        None, description="prior where the earlier map has code 0, and beyond its edge"
-    )
-    map: Path | None = Field(
-        None, description="raster of class codes: an earlier map, best that of last year"
-    )
+    unseen: Share | None = Field(None, description="prior where the earlier map has code 0 or no pixel")
+    map: Path | None = Field(None, description="raster of class codes, best that of last year")
     code: int | None = Field(None, ge=1, le=254, description="code of the target in that raster")
 
     @model_validator(mode="after")
@@ -208,27 +171,13 @@ class MinimumUnitSettings(_Settings):
 class ClassifySettings(_Settings):
     """How a model is applied."""
 
-    model: Path | None = Field(
-        default=None, description="folder with model.skops and card.json; left out: the run trains its own"
-    )
+    model: Path | None = Field(None, description="folder of a model; left out: the run trains its own")
     min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
-    missing: Missing = Field(
-        description="unobserved: a pixel with a missing feature is not observed; native: it is classified"
-    )
-    prior: PriorSettings | None = Field(
-        None, description="adjusts the target's probability from its share among the samples to this prior"
-    )
-    threshold: Share | None = Field(
-        None, description="probability from which a pixel is the target; left out: the likeliest class"
-    )
-    minimum_unit: MinimumUnitSettings | None = Field(
-        None,
-        description="remove smaller patches and holes; each region keeps its area. Left out: none is",
-    )
-    applicability: bool = Field(
-        default=False,
-        description="write each pixel's dissimilarity, and the hectares where the model does not apply",
-    )
+    missing: Missing = Field(description="unobserved or native: what a pixel with a missing feature is")
+    prior: PriorSettings | None = Field(None, description="prior probability; left out: as among the samples")
+    threshold: Share | None = Field(None, description="probability of the target; left out: likeliest class")
+    minimum_unit: MinimumUnitSettings | None = Field(None, description="left out: every patch is kept")
+    applicability: bool = Field(default=False, description="also write where the model does not apply")
 
 
 class TrainSection(_Settings):
@@ -238,7 +187,7 @@ class TrainSection(_Settings):
     model: TrainSettings
     period: str | None = Field(None, description="name of the period that the labels refer to")
     previous_maps: tuple[Path, ...] = Field(
-        (), description="class maps of the years before, last first (class codes of the scheme): null models"
+        (), description="class maps of earlier years, last first: null models"
     )
 
 

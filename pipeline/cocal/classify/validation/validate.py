@@ -239,7 +239,7 @@ class ScoreTable:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per model: accuracy, macro F1 and the target's scores as "value [low, high]" over blocks."""
+        """One row per model: accuracy, macro F1 and the target's scores, each "value [low, high]"."""
         rows = []
         for name, result in self._results.items():
             if "pooled" not in result:
