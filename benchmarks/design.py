@@ -23,8 +23,7 @@ from cocal.estimate import Strata, expected_interval
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.tally import tally, totals
 from cocal.fieldwork.design import Cells, DesignSettings, Frame, build_frame, plan_points
-from cocal.fieldwork.design.balance import local_pivotal
-from cocal.fieldwork.design.draw import CANDIDATES
+from cocal.fieldwork.design.draw import CANDIDATES, local_pivotal
 
 SIDE_PX, N_REGIONS = 1_200, 4
 STRATA = ("coca", "near_coca", "elsewhere")

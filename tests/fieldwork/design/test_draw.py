@@ -15,12 +15,23 @@ from cocal.fieldwork.design import (
     pixel_numbers,
     thresholds,
 )
-from cocal.fieldwork.design.balance import local_pivotal
+from cocal.fieldwork.design.draw import local_pivotal
 from cocal.grid import Tile, Window, transformer
 
 WINDOW = Window(32719, 500_040, 8_450_040, 96, 96)
 STRATUM = np.where(np.arange(96)[:, None] < 24, 0, 1) + np.zeros((96, 96), dtype=np.int64)
 PIXELS, N, RESERVES = np.array([2304, 6912]), np.array([30, 60]), np.array([6, 12])
+
+
+def spatial_balance(sample: np.ndarray, population: np.ndarray) -> float:
+    """Mean of (v - 1)^2 over the sample's points, 0 = perfectly spread.
+
+    v is the sum of inclusion probabilities n/N of the units that lie nearest to a point, 1 for each in a
+    perfect sample (Stevens and Olsen 2004, doi:10.1198/016214504000000250). Lower is better.
+    """
+    nearest = cKDTree(sample).query(population)[1]
+    v = np.bincount(nearest, minlength=len(sample)) * len(sample) / len(population)
+    return float(((v - 1) ** 2).mean())
 
 
 def drawn(draw: str, *, seed: int = 3, block_px: int = 96) -> pd.DataFrame:
@@ -33,17 +44,6 @@ def drawn(draw: str, *, seed: int = 3, block_px: int = 96) -> pd.DataFrame:
     table = pd.concat(parts[::-1], ignore_index=True)
     assert enough(table, needed)
     return draw_points(table, N, RESERVES, pixels=PIXELS, draw=draw, resolution=10, seed=seed)
-
-
-def spatial_balance(sample, population):
-    """Mean of (v - 1)^2 over the sample's points, 0 = perfectly spread.
-
-    v is the sum of inclusion probabilities n/N of the units that lie nearest to a point, 1 for each in a
-    perfect sample (Stevens and Olsen 2004, doi:10.1198/016214504000000250). Lower is better.
-    """
-    nearest = cKDTree(sample).query(population)[1]
-    v = np.bincount(nearest, minlength=len(sample)) * len(sample) / len(population)
-    return float(((v - 1) ** 2).mean())
 
 
 @pytest.mark.parametrize("draw", ["random", "balanced"])

@@ -1,13 +1,11 @@
-"""Where to go and look: strata, sample size, allocation, draw, and what crews take along.
+"""The design of a field sample: strata, sample size, allocation, draw, and the files for crews.
 
-    settings   what the user states                 strata     rules -> the stratum of every pixel
-    layers     rasters and zones of the user        frame      counts -> the design's strata
-    size       how many points, and where           plan       the above: points of every stratum
-    draw       pixels in random order               balance    samples spread over the ground
-    points     table, GeoPackage, GPX               form       XLSForm for ODK and Kobo
-    sheet      to print                             texts      Spanish and English
+    settings   as the user states them              strata     rules -> the stratum of every pixel
+    frame      counts -> the design's strata        size       points of every stratum
+    draw       pixels in random order, spread       points     table, GeoPackage, GPX
+    form       XLSForm for ODK and Kobo             sheet      to print; texts in Spanish and English
 
-Positions are restricted: no message and no log names one.
+Positions are restricted: no message and no log holds one.
 """
 
 from __future__ import annotations
@@ -30,18 +28,18 @@ from cocal.fieldwork.design.frame import (
     stated_shares,
     strata_table,
 )
-from cocal.fieldwork.design.layers import read_class_raster, zone_mask
-from cocal.fieldwork.design.plan import plan_points, reserve_points
-from cocal.fieldwork.design.points import number_points, write_csv, write_geopackage, write_gpx
+from cocal.fieldwork.design.points import number_points, write_geopackage, write_gpx
 from cocal.fieldwork.design.settings import DesignSettings, StatedShares
 from cocal.fieldwork.design.sheet import write_sheet
-from cocal.fieldwork.design.size import allocate, allocation_weights, sample_size
+from cocal.fieldwork.design.size import allocate, allocation_weights, plan_points, reserve_points, sample_size
 from cocal.fieldwork.design.strata import (
     Layers,
     class_codes,
     halo_px,
     rasters_needed,
+    read_class_raster,
     stratify,
+    zone_mask,
     zones_needed,
 )
 
@@ -74,7 +72,6 @@ __all__ = [
     "strata_table",
     "stratify",
     "thresholds",
-    "write_csv",
     "write_form",
     "write_geopackage",
     "write_gpx",

@@ -1,4 +1,4 @@
-"""Drawing points: every pixel has a random number of its own, whatever tile or block it is read in.
+"""Drawing points: every pixel has a random number of its own, in whatever tile or block it is read.
 
 The pixels of a stratum in the order of their numbers are in random order, so that the first n_h are a simple
 random sample without replacement and those that follow are reserves. Only pixels with low numbers are
@@ -14,11 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.errors import InputError
-from cocal.fieldwork.design.balance import local_pivotal
 from cocal.grid import Window, lattice_cells, transformer
 from cocal.hashing import GOLDEN, MASK, STEP, lattice_hash, splitmix64
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Draw = Literal["random", "balanced"]
 
 MAIN, RESERVE = "main", "reserve"
@@ -26,6 +26,7 @@ CANDIDATES = 20
 """Candidates per point of a balanced sample: a simple random sample of the stratum, thinned to be spread."""
 
 _EARTH_M = 6_371_000.0
+_NEIGHBOURS = 12
 _ORDER = ["stratum", "number", "epsg", "row", "column"]
 
 
@@ -135,8 +136,8 @@ def _balanced(rows: pd.DataFrame, n: int, reserves: int, rng: np.random.Generato
     return np.concatenate([main, np.setdiff1d(both, main)])
 
 
-def _on_sphere(rows: pd.DataFrame, resolution: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(m, 3) positions in metres, anywhere in their pixel: no two neighbours are equally near."""
+def _on_sphere(rows: pd.DataFrame, resolution: int, rng: np.random.Generator) -> Floats:
+    """Return (m, 3) positions in metres, anywhere in their pixel: no two neighbours are equally near."""
     columns, lines = (
         rows[name].to_numpy() + shift
         for name, shift in zip(("column", "row"), rng.random((2, len(rows))), strict=True)
@@ -146,9 +147,7 @@ def _on_sphere(rows: pd.DataFrame, resolution: int, rng: np.random.Generator) ->
     return _EARTH_M * np.column_stack([np.cos(b) * np.cos(a), np.cos(b) * np.sin(a), np.sin(b)])
 
 
-def _degrees(
-    epsg: Ints, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _degrees(epsg: Ints, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     lon, lat = np.empty(len(x)), np.empty(len(x))
     for zone in np.unique(epsg).tolist():
         here = epsg == zone
@@ -161,3 +160,93 @@ def _placed(table: pd.DataFrame, resolution: int) -> pd.DataFrame:
     x, y = ((table[name].to_numpy() + 0.5) * resolution for name in ("column", "row"))
     lon, lat = _degrees(table["epsg"].to_numpy(), x, y)
     return table.drop(columns="number").assign(x=x, y=y, lon=np.round(lon, 7), lat=np.round(lat, 7))
+
+
+def local_pivotal(points: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """(n,) indices of a well-spread sample: every point has the chance n / len(points), exactly n are taken.
+
+    The local pivotal method, second kind (Grafström, Lundström and Schelin 2012,
+    doi:10.1111/j.1541-0420.2011.01699.x): the chances of a point drawn at random and
+    of its nearest undecided neighbour are moved to one of them, until one is in or out, so that neighbours are
+    rarely both taken. Chances
+    are kept as integers of 1/len(points), so that the size is exact.
+
+    Parameters
+    ----------
+    points : (m, d) positions; equal distances are decided by the order of `points`.
+    n : 0 to m.
+    """
+    size = len(points)
+    chance = np.full(size, n, dtype=np.int64).tolist()
+    if n in (0, size):
+        return np.flatnonzero(np.array(chance))
+    undecided = _Undecided(points)
+    draws = iter(rng.random((size, 2)).tolist())
+    while len(undecided) > 1:
+        first_draw, second_draw = next(draws)
+        i = undecided.at_random(first_draw)
+        j = undecided.nearest(i)
+        chance[i], chance[j] = _updated_chances(chance[i], chance[j], size, second_draw)
+        for k in (i, j):
+            if chance[k] in (0, size):
+                undecided.remove(k)
+    return np.flatnonzero(np.array(chance) == size)
+
+
+def _updated_chances(a: int, b: int, whole: int, draw: float) -> tuple[int, int]:
+    """Return the chances of two points after one update; their sum stays."""
+    both = a + b
+    if both < whole:
+        return (both, 0) if draw * both < a else (0, both)
+    return (whole, both - whole) if draw * (2 * whole - both) < whole - b else (both - whole, whole)
+
+
+class _Undecided:
+    """Points that are neither in nor out: one at random, the nearest other, removal."""
+
+    def __init__(self, points: Floats) -> None:
+        self._points = points
+        self._members = list(range(len(points)))
+        self._place: list[int] = list(range(len(points)))
+        self._index()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def at_random(self, draw: float) -> int:
+        return self._members[int(draw * len(self._members))]
+
+    def remove(self, point: int) -> None:
+        place, last = self._place[point], self._members.pop()
+        if last != point:
+            self._members[place], self._place[last] = last, place
+        self._place[point] = -1
+        if len(self._members) * 2 < len(self._order) and len(self._members) > _NEIGHBOURS:
+            self._index()
+
+    def nearest(self, point: int) -> int:
+        for other in self._near[self._row[point]]:
+            if other != point and self._place[other] >= 0:
+                return int(other)
+        return self._search(point)
+
+    def _search(self, point: int) -> int:
+        """The nearest member when all listed neighbours are decided."""
+        k = 4 * _NEIGHBOURS
+        while True:
+            found = self._order[self._tree.query(self._points[point], k=min(k, len(self._order)))[1]]
+            for other in found.tolist():
+                if other != point and self._place[other] >= 0:
+                    return int(other)
+            k *= 4
+
+    def _index(self) -> None:
+        """A tree over the members alone, and each member's nearest neighbours in it."""
+        from scipy.spatial import cKDTree  # slow to load, and few runs draw points
+
+        self._order = np.sort(np.array(self._members, dtype=np.int64))
+        self._tree = cKDTree(self._points[self._order])
+        k = min(_NEIGHBOURS, len(self._order))
+        near = self._tree.query(self._points[self._order], k=k)[1].reshape(len(self._order), k)
+        self._near = self._order[near].tolist()
+        self._row = dict(zip(self._order.tolist(), range(len(self._order)), strict=True))

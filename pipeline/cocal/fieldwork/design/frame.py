@@ -1,4 +1,4 @@
-"""Counts of pixels -> the strata of the design: what may be drawn, and what is expected there."""
+"""Counts of pixels -> the strata of the design: their pixels, and the shares expected there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHOLE = -1
 
 @dataclass(frozen=True)
 class Cells:
-    """Ground by region and rule stratum, all (regions, strata): pixels, area in 1e-6 m2 (exact)."""
+    """Ground by region and stratum of the rules, both (regions, strata): pixels, area in 1e-6 m2 (exact)."""
 
     regions: tuple[str, ...]
     strata: tuple[str, ...]
@@ -34,7 +34,7 @@ class Cells:
 class Frame:
     """The design's strata, H of them.
 
-    `stratum_of` (regions, strata) leads from a cell to its stratum, -1 where the cell has no pixel. `region`
+    `stratum_of` (regions, strata) is the stratum of each cell, -1 where the cell has no pixel. `region`
     (H,) is the stratum's region, -1 = all. `share` (regions, strata) is the expected share of the target
     class in the area of each cell.
     """
@@ -47,7 +47,7 @@ class Frame:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Stratum for people: `coca`, or `coca in R1` where crossed with regions."""
+        """Names of the strata in messages: `coca`, or `coca in R1` where crossed with regions."""
         ids = self.cells.regions
         return tuple(
             f"{name} in {ids[r]}" if r >= 0 else name for name, r in zip(self.names, self.region, strict=True)
@@ -69,10 +69,10 @@ class Frame:
         return np.array([hectares(int(u)) for u in self.units])
 
     def domain(self, region: int = WHOLE) -> tuple[Ints, Floats]:
-        """Strata that may hold ground of the region, and the share of each that is its target class.
+        """Return the strata that may hold ground of the region, and the share of each that is its target class.
 
-        Strata that are not crossed with regions all count: an interval cannot know that one of them has
-        no ground there.
+        Strata that are not crossed with regions all count: an interval allows for ground of each of them
+        there.
         """
         inside = np.isin(self.region, (WHOLE, region)) if region != WHOLE else np.ones(len(self.names), bool)
         mine = np.zeros_like(self.share)
@@ -84,7 +84,7 @@ class Frame:
         return strata, np.clip(target[strata] / self.units[strata], 0, 1)
 
     def part(self, region: int) -> Floats:
-        """(H,) share of each stratum's pixels that lie in the region."""
+        """Return (H,) the share of each stratum's pixels that lie in the region."""
         there = self.stratum_of[region] >= 0
         pixels = self.cells.pixels[region][there]
         return np.bincount(self.stratum_of[region][there], pixels, minlength=len(self.names)) / self.pixels
@@ -97,12 +97,12 @@ class Frame:
 
 
 def build_frame(cells: Cells, *, by_region: bool, small: SmallStrata | None, share: Floats) -> Frame:
-    """The frame of `cells`; a stratum without a pixel in a region is no stratum there.
+    """Return the frame of `cells`; a stratum without a pixel in a region is no stratum there.
 
     Raises
     ------
     InputError
-        A rule that no pixel meets, or a stratum of one pixel: both by name, all at once.
+        A rule without a pixel, or a stratum of one pixel: both by name, all at once.
     """
     n_regions, n_strata = cells.pixels.shape
     column = np.tile(np.arange(n_strata), (n_regions, 1))
@@ -134,12 +134,12 @@ def _check(frame: Frame) -> None:
             "these strata cannot be sampled",
             "two pixels or more in each, in the regions and in the frame",
             "; ".join(problems),
-            "mend the rules of `design.strata`, or let small parts join another stratum with `design.small`",
+            "correct the rules of `design.strata`, or let small parts join another stratum with `design.small`",
         )
 
 
 def stated_shares(cells: Cells, share: dict[str, float], regions: dict[str, dict[str, float]]) -> Floats:
-    """(regions, strata) shares as stated by stratum, and by region and stratum where that differs."""
+    """Return (regions, strata) shares as stated by stratum, and by region and stratum where that differs."""
     unknown = sorted(set(regions) - set(cells.regions))
     if unknown:
         raise InputError(
@@ -153,7 +153,7 @@ def stated_shares(cells: Cells, share: dict[str, float], regions: dict[str, dict
 
 
 def probability_shares(cells: Cells, total: Ints, observed: Ints) -> Floats:
-    """(regions, strata) mean of the map's probability; `total` in 1/10000 over `observed` pixels.
+    """Return (regions, strata) the mean of the map's probability; `total` in 1/10000 over `observed` pixels.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def probability_shares(cells: Cells, total: Ints, observed: Ints) -> Floats:
     if dark.any():
         names = [f"{cells.strata[s]} in {cells.regions[r]}" for r, s in zip(*np.nonzero(dark), strict=True)]
         raise InputError(
-            "design.expected: the map has no probability to go by",
+            "design.expected: the map has no probability",
             "an observed pixel in every stratum",
             f"none in {listed(names)}",
             "state the shares (`source: stated`), or leave unobserved ground out",
@@ -173,7 +173,7 @@ def probability_shares(cells: Cells, total: Ints, observed: Ints) -> Floats:
 
 
 def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame:
-    """A row per stratum as `cocal estimate` and `records: strata:` read them, and the design beside.
+    """Return a row per stratum as `cocal estimate` and `records: strata:` read them, with the design.
 
     stratum [, region_id, region], pixels, area_ha, points, inclusion_probability, expected_share.
     """

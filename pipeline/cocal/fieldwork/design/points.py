@@ -1,6 +1,6 @@
-"""The sample as files: the restricted table, GeoPackage for QField, GPX for receivers.
+"""The sample as files: GeoPackage for QField, GPX for receivers.
 
-What a crew sees never tells the stratum or the map's class: who knows what the map says tends to see it. The
+A crew never sees the stratum or the map's class: an observer who knows the map's class tends to confirm it. The
 GeoPackage holds the stratum in fields that its own style hides in QField and QGIS.
 """
 
@@ -19,7 +19,6 @@ import pyogrio
 from cocal.fieldwork.design.draw import MAIN
 from cocal.fieldwork.design.texts import CHOICES, FIELDS, VISIT
 from cocal.scheme import ClassScheme
-from cocal.store import write_csv as write_inert
 
 SAMPLE_COLUMNS = (
     "point_id", "role", "order", "stratum", "region_id", "inclusion_probability", "map_class", "lon", "lat",
@@ -31,9 +30,9 @@ _WRITTEN = ("class", "second_class", "method", "why_not", "coca_age", "observer"
 
 
 def number_points(table: pd.DataFrame) -> pd.DataFrame:
-    """The sample with `point_id`: P0001 ... main points, R0001 ... reserves, by region, north to south.
+    """Return the sample with `point_id`: P0001 ... main points, R0001 ... reserves, by region, north to south.
 
-    The number says where a point lies in the list, nothing about its stratum.
+    The number shows the place of a point in the list, not its stratum.
     """
     keys = ["role", "region_id", "epsg", "row", "column"]
     ordered = table.sort_values(keys, ascending=[True, True, True, False, True], kind="stable")
@@ -44,13 +43,8 @@ def number_points(table: pd.DataFrame) -> pd.DataFrame:
     return ordered.assign(point_id=ids)[list(SAMPLE_COLUMNS)].reset_index(drop=True)
 
 
-def write_csv(path: Path, sample: pd.DataFrame) -> None:
-    """The whole sample, restricted: positions and strata."""
-    write_inert(path, sample)
-
-
 def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
-    """Waypoints named by `point_id`, with nothing that tells the stratum."""
+    """Write waypoints named by `point_id`, without the stratum."""
     mark = "SIMULATED. " if simulated else ""
     points = _geometry(
         pd.DataFrame(
@@ -66,7 +60,7 @@ def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
 
 
 def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, simulated: bool) -> None:
-    """A layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
+    """Write a layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
     empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
     table = sample[["point_id", "role", "region_id"]].assign(
         visited=pd.Series(None, index=sample.index, dtype="string"),
@@ -98,7 +92,7 @@ def _geometry(table: pd.DataFrame, sample: pd.DataFrame) -> gpd.GeoDataFrame:
 
 @contextmanager
 def _fixed_date() -> Iterator[None]:
-    """Within, GeoPackages say the same date of change, so that equal content gives equal bytes."""
+    """Within, GeoPackages have one date of change, so that equal content gives equal bytes."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
     try:
@@ -108,7 +102,7 @@ def _fixed_date() -> Iterator[None]:
 
 
 def layer_style(scheme: ClassScheme) -> str:
-    """QGIS style (QML) of the layer: labels, lists to choose from, and the design's fields hidden."""
+    """Return the QGIS style (QML) of the layer: labels, lists to choose from, and the design's fields hidden."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
     lists |= {name: CHOICES[name] for name in ("why_not", "coca_age", "method")}
@@ -129,6 +123,6 @@ def layer_style(scheme: ClassScheme) -> str:
 
 
 def _widget(fields: ET.Element, name: str, kind: str) -> ET.Element:
-    """The options of a new edit widget for one field."""
+    """Return the options of a new edit widget for one field."""
     widget = ET.SubElement(ET.SubElement(fields, "field", name=name), "editWidget", type=kind)
     return ET.SubElement(ET.SubElement(widget, "config"), "Option", type="Map")

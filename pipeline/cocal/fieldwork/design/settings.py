@@ -1,4 +1,4 @@
-"""What the user states about a sampling design."""
+"""Settings of a sampling design."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Points(_Section):
 
 
 class Target(_Section):
-    """As many points as the target asks for: half-width of the target class's area, relative to it."""
+    """As many points as the target needs: half-width of the target class's area, relative to it."""
 
     half_width: Annotated[float, Field(gt=0, le=2, description="0.2: estimate ± 20 %")]
     per: Annotated[Literal["region", "whole"], Field(description="in every region, or in all together")]
@@ -109,7 +109,7 @@ class StatedShares(_Section):
 
 
 class ProbabilityShares(_Section):
-    """Expected shares are the means of the map's probability; only as good as the model is calibrated."""
+    """Expected shares are the means of the map's probability, with its errors of calibration."""
 
     source: Literal["probability"]
     accuracy: Annotated[dict[str, Share], Field(description="by stratum: map and reference agree")] = {}

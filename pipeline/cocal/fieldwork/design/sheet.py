@@ -1,4 +1,4 @@
-"""The printable sheet: one page or more per region, with room to write."""
+"""The printable sheet: one page or more per region, with space to write."""
 
 from __future__ import annotations
 

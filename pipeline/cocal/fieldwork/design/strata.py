@@ -1,15 +1,26 @@
-"""Rules -> the stratum of every pixel."""
+"""Rules -> the stratum of every pixel, from the map and from rasters and zones of the user.
+
+A pixel has the same stratum in whatever window it is read.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pyogrio
+import rasterio
+import shapely
 from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
+from rasterio.errors import RasterioError
+from rasterio.features import rasterize
 
+from cocal.archive import values_at_centres
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
 from cocal.errors import InputError
 from cocal.fieldwork.design.settings import (
@@ -19,18 +30,23 @@ from cocal.fieldwork.design.settings import (
     StratumRule,
     Zones,
 )
+from cocal.fieldwork.tables import only_layer
+from cocal.grid import Window, project
 from cocal.scheme import ClassScheme
+
+_CHUNK_PX = 1536
+_EDGE_DEGREES = 0.001
 
 NO_STRATUM = 0
 NO_VALUE = np.iinfo(np.int64).min
-"""What a raster of the user says where it has no pixel or no data."""
+"""Value of a raster of the user where it has no pixel or no data."""
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Layers:
-    """What rules look at: (y, x) arrays on a window that has `halo` more pixels on each side.
+    """The input of rules: (y, x) arrays on a window that has `halo` more pixels on each side.
 
     `crop_class` uint8, 0 = not observed; `probability` uint16, 10000 = 1, 65535 = not observed; `rasters`
     int64, `NO_VALUE` = none; `zones` True inside.
@@ -61,7 +77,7 @@ def halo_px(rules: Iterable[StratumRule], resolution: int) -> int:
 
 
 def class_codes(rules: Sequence[StratumRule], scheme: ClassScheme) -> dict[str, int]:
-    """Code on the map of every class that rules may name; InputError lists those that are not there."""
+    """Return the code on the map of every class that rules may name; InputError lists unknown classes."""
     codes = scheme.codes | {UNOBSERVED: NO_DATA}
     named = {c for r in rules for c in (*r.classes, *(r.near.classes if r.near else ()))}
     unknown = sorted(named - set(codes))
@@ -70,7 +86,7 @@ def class_codes(rules: Sequence[StratumRule], scheme: ClassScheme) -> dict[str, 
             "design.strata names classes that the scheme does not have",
             ", ".join(codes),
             ", ".join(map(repr, unknown)),
-            f"mend the rules; the scheme is {scheme.id}",
+            f"correct the rules; the scheme is {scheme.id}",
         )
     return codes
 
@@ -126,9 +142,78 @@ def _in_range(limits: ProbabilityRange, probability: NDArray[np.uint16]) -> Mask
 
 
 def _near(near: Nearness, layers: Layers, codes: Mapping[str, int]) -> Mask:
-    from scipy.ndimage import distance_transform_edt  # slow to load, and few runs ask what is near
+    from scipy.ndimage import distance_transform_edt  # slow to load, and few runs need distances
 
     source = _of_values(near.raster, layers) if near.raster else _of_classes(near.classes, layers, codes)
     if not source.any():
         return source
     return np.asarray(distance_transform_edt(~source) * layers.resolution <= near.metres)
+
+
+def read_class_raster(path: Path, window: Window) -> NDArray[np.int64]:
+    """Return (y, x) the value of the raster at each pixel centre; `NO_VALUE` outside and where no data.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, has no CRS or has values that are not whole numbers.
+    """
+    try:
+        with rasterio.open(path) as source:
+            _check_raster(path, source)
+            return values_at_centres(source, window, NO_VALUE)
+    except RasterioError as err:
+        raise InputError(
+            f"raster {path} of design.strata", "a readable raster", str(err), "correct the path or the file"
+        ) from err
+
+
+def _check_raster(path: Path, source: rasterio.io.DatasetReader) -> None:
+    problems = []
+    if source.crs is None:
+        problems.append("no CRS")
+    if np.dtype(source.dtypes[0]).kind not in "iu":
+        problems.append(f"values of type {source.dtypes[0]}")
+    if problems:
+        raise InputError(
+            f"raster {path} of design.strata", "whole numbers in a stated CRS", ", ".join(problems),
+            "export it again as a class raster",
+        )  # fmt: skip
+
+
+def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:
+    """Return (y, x) True where a pixel's centre lies in a polygon of the file.
+
+    It is computed on fixed chunks of an absolute lattice, so that it does not depend on the window.
+    """
+    shapes = _shapes(zones, window.epsg)
+    tree, side = shapely.STRtree(shapes), _CHUNK_PX * window.resolution
+    out = np.zeros(window.shape, dtype=bool)
+    for left in range(window.left // side * side, window.right, side):
+        for top in range(window.bottom // side * side + side, window.top + side, side):
+            chunk = replace(window, left=left, top=top, width=_CHUNK_PX, height=_CHUNK_PX)
+            common = window.intersection(chunk)
+            near = shapes[np.sort(tree.query(shapely.box(*chunk.bounds)))]
+            if common is not None and near.size:
+                burnt = rasterize(list(near), chunk.shape, transform=chunk.transform, dtype="uint8")
+                out[window.slices_of(common)] = burnt[chunk.slices_of(common)]
+    return out
+
+
+@lru_cache(maxsize=8)
+def _shapes(zones: Zones, epsg: int) -> NDArray[np.object_]:
+    """Return the file's polygons in the metres of one UTM zone."""
+    try:
+        frame = pyogrio.read_dataframe(zones.path, layer=zones.layer or only_layer(zones.path), columns=[])
+    except DataSourceError as err:
+        raise InputError(
+            f"zones {zones.path} of design.strata", "a vector file", str(err), "correct the path or the file"
+        ) from err
+    polygons = frame.geometry[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if frame.crs is None or polygons.empty:
+        found = "no CRS" if frame.crs is None else f"{len(frame)} features, none a polygon"
+        raise InputError(
+            f"zones {zones.path} of design.strata", "polygons in a stated CRS", found, "correct the file"
+        )
+    degrees = polygons.to_crs(4326).make_valid()
+    return np.array([project(g, 4326, epsg, densify=_EDGE_DEGREES) for g in degrees], dtype=object)

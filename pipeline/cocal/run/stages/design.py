@@ -36,7 +36,6 @@ from cocal.fieldwork.design import (
     stated_shares,
     strata_table,
     thresholds,
-    write_csv,
     write_form,
     write_geopackage,
     write_gpx,
@@ -51,6 +50,7 @@ from cocal.run.tables import write_own_csv
 from cocal.run.worker.design_tiles import DesignMaps, DesignTile, tile_candidates, tile_cells
 from cocal.run.worker.mosaic import Source, maps_in_reach, regions_of
 from cocal.scheme import ClassScheme
+from cocal.store import write_csv
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
