@@ -79,7 +79,7 @@ def library_versions() -> dict[str, str]:
     """Versions of the libraries whose change can change a number."""
     import rasterio
 
-    names = ("numpy", "scikit-learn", "pyproj", "shapely")
+    names = ("numba", "numpy", "pandas", "pyproj", "scikit-learn", "scipy", "shapely", "xarray")
     found = {name: metadata.version(name) for name in names}
     return found | {"gdal": str(rasterio.__gdal_version__)}
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
+from cocal.code import installed
 from cocal.errors import CocalError, InputError, WorkFailedError
-from cocal.store import library_versions, source_digest
+from cocal.store import library_versions
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ def local_workers(workers: int | None, memory_gib: float | None) -> tuple[int, i
 
 def code_facts() -> dict[str, str]:
     """What makes a number besides data and settings: cocal's source and the libraries, of this process."""
-    return {"cocal": source_digest(""), **library_versions()}
+    return {"cocal": installed().digest, **library_versions()}
 
 
 def check_code(client: Any, scheduler: str) -> None:

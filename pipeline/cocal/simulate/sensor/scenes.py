@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as Part
 
 from cocal.archive import SIMULATED, band_profile, band_writer, scene_item, scene_store, write_catalog
+from cocal.code import code_of
 from cocal.grid import Tile, Window
 from cocal.simulate.land.mosaic import enlarged
 from cocal.simulate.land.terrain import Terrain
@@ -25,7 +26,7 @@ from cocal.simulate.sensor.exposure import expose, ground
 from cocal.simulate.sensor.passes import Pass, passes
 from cocal.simulate.sensor.sky import SCL, sky_of
 from cocal.simulate.settings import SimulateSettings
-from cocal.store import address, source_digest, write_json
+from cocal.store import address, write_json
 
 BATCH = 12
 """Scenes that are made together, at most: the land of a part is made once for all of them."""
@@ -57,7 +58,7 @@ def write_archive(
     archive: Path, settings: SimulateSettings, workers: int, report: Callable[[int, int], None]
 ) -> None:
     """Write every acquisition of the year into the archive, and its catalog. Scenes that exist are kept."""
-    store, code = scene_store(archive), source_digest("simulate", "archive", "grid")
+    store, code = scene_store(archive), code_of(_fill)
     plan = passes(settings.seed, settings.window, settings.year, settings.acquisitions_per_month)
     due = [p for p in plan if store.find(p.scene_id, address(_inputs(settings, p, code))) is None]
     size = max(1, min(BATCH, -(-len(due) // workers)))
