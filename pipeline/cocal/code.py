@@ -348,7 +348,7 @@ class Facts:
         for statement in module.defined[name]:
             self._read(statement, {})
         text: list[str] = []
-        _serialise(module.defined[name], text)
+        serialise(module.defined[name], text)
         self.digest = _sha256([text, sorted(self._meant)])
 
     def _read(self, node: ast.AST, local: Mapping[str, Origin | None]) -> None:
@@ -476,13 +476,13 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def _serialise(value: Any, into: list[str]) -> None:
+def serialise(value: Any, into: list[str]) -> None:
     """Add `value`, a tree of syntax, as texts that are the same on every Python: what makes a number and nothing else."""
     if isinstance(value, list):
         into.append("[")
         for item in value:
             if not _is_text(item):
-                _serialise(item, into)
+                serialise(item, into)
         into.append("]")
         return
     if not isinstance(value, ast.AST):
@@ -498,7 +498,7 @@ def _serialise(value: Any, into: list[str]) -> None:
         elif name == "keywords" and isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Field"):
             inner = [keyword for keyword in inner if keyword.arg != "description"]
         into.append(name)
-        _serialise(inner, into)
+        serialise(inner, into)
     into.append(")")
 
 
