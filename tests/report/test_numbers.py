@@ -1,13 +1,20 @@
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cocal.report.numbers import country_name, day_text, decimals_for, is_missing, number, percent, signed
+from cocal.report.numbers import country_name, day_text, decimals_for, is_missing, number
+from cocal.report.texts import Wording
 
 NB = "\N{NO-BREAK SPACE}"
+
+
+@pytest.fixture
+def es(made_up):
+    return Wording("es", made_up(1).scheme)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +65,17 @@ def test_countries_have_names_by_both_codes_and_other_texts_stay():
     ]  # fmt: skip
 
 
-def test_differences_carry_their_sign():
-    assert signed(12.0, "es", 0) == "+12"
-    assert signed(-12.0, "es", 0) == "\N{MINUS SIGN}12"
-    assert signed(0.0, "es", 0) == "0"
+def test_differences_carry_their_sign(es):
+    assert es.signed(12.0) == "+12"
+    assert es.signed(-12.0) == "\N{MINUS SIGN}12"
+    assert es.signed(0.0) == "0"
+    assert es.signed(0.2) == f"<{NB}1"
+    assert es.signed(None) == es.signed(math.nan) == "\N{EM DASH}"
 
 
-def test_per_cent_has_a_space_in_spanish_only():
-    assert percent(0.123, "es") == f"12,3{NB}%"
-    assert percent(0.123, "en") == "12.3%"
+def test_per_cent_has_a_space_in_spanish_only(es):
+    assert es.percent(0.123) == f"12,3{NB}%"
+    assert replace(es, language="en").percent(0.123) == "12.3%"
 
 
 def test_a_table_has_one_decimal_only_where_all_its_hectares_are_below_a_thousand():

@@ -45,7 +45,7 @@ def test_every_text_of_the_dictionary_is_used():
     made = {f"records_{key}_caption" for key in ("status", "stratum")}
     made |= {f"{key}_{part}" for key in ("applicability", "minimum_unit") for part in ("text", "caption")}
     made |= {f"{key}_short" for key in ("mapped", "unobserved", "official", "field", "truth")}
-    made |= {f"{key}_caption" for key in ("counts", "proportions")}
+    made |= {f"{key}_caption" for key in ("counts", "proportions")} | {f"method_{n}" for n in (1, 2, 3, 4)}
     made |= {
         "headline_caption_estimated",
         "headline_caption_mapped",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, ClassVar, Literal
 
@@ -15,57 +15,16 @@ CellKind = Literal["number", "strong", "interval", "series", "text", "words", "c
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph with its class of the style sheet."""
+    """A paragraph with its class of the style sheet, the title of a part of a section, or code as it is typed."""
 
-    block: ClassVar = "text"
     text: str
     look: str = ""
-
-
-@dataclass(frozen=True)
-class Title:
-    """The title of a part of a section."""
-
-    block: ClassVar = "title"
-    text: str
-
-
-@dataclass(frozen=True)
-class Bullets:
-    """A list of texts."""
-
-    block: ClassVar = "bullets"
-    items: tuple[str, ...]
-    ordered: bool = False
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Labels with their texts."""
-
-    block: ClassVar = "pairs"
-    items: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text as it is typed."""
-
-    block: ClassVar = "code"
-    text: str
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The sources that the figures were compared with."""
-
-    block: ClassVar = "checked"
-    items: tuple[str, ...]
+    block: Literal["text", "title", "code"] = "text"
 
 
 @dataclass(frozen=True)
 class Card:
-    """The result of a country, or of the whole area: hectares, what they are, their interval, further facts."""
+    """The result of a country or of the whole area: hectares, what they are, their interval, further facts."""
 
     name: str
     best: str
@@ -76,11 +35,11 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Cards:
-    """The results of all countries."""
+class Items:
+    """Texts in a list, labels with their texts, sources that the figures were compared with, or cards."""
 
-    block: ClassVar = "cards"
-    cards: tuple[Card, ...]
+    block: Literal["bullets", "steps", "pairs", "checked", "cards"]
+    items: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -105,11 +64,12 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Heading:
-    """The heading of a column: text, kind of its cells, colour of its swatch."""
+class Column:
+    """A column of a table: heading, text of the cell of a row, kind of its cells, colour of its swatch."""
 
-    text: str
-    kind: CellKind
+    heading: str
+    cell: Callable[[Any], str] = field(compare=False)
+    kind: CellKind = "number"
     colour: str = ""
 
 
@@ -129,7 +89,7 @@ class Sheet:
     block: ClassVar = "sheet"
     key: str
     caption: str
-    headings: tuple[Heading, ...]
+    columns: tuple[Column, ...]
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
     look: str = "scrolls"
     diagonal: bool = False
@@ -137,7 +97,7 @@ class Sheet:
     number: int = 0
 
 
-Block = Text | Title | Bullets | Pairs | Code | Checked | Cards | Figure | Sheet
+Block = Text | Items | Figure | Sheet
 
 
 @dataclass(frozen=True)
@@ -160,16 +120,6 @@ class PageView:
     sections: tuple[Section, ...]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column while its table is made: heading, text of the cell of a row, kind, colour."""
-
-    heading: str
-    cell: Callable[[Any], str]
-    kind: CellKind = "number"
-    colour: str = ""
-
-
 def sheet(
     key: str,
     caption: str,
@@ -189,7 +139,7 @@ def sheet(
         ))
         for title, own in groupby(rows, group)
     )  # fmt: skip
-    return Sheet(key, caption, tuple(Heading(c.heading, c.kind, c.colour) for c in columns), groups, **how)
+    return Sheet(key, caption, tuple(columns), groups, **how)
 
 
 def numbered(sections: Iterable[Section]) -> tuple[Section, ...]:

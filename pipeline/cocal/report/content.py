@@ -36,19 +36,7 @@ TOTAL = "total"
 OUTSIDE = 255
 """Code in `MapPicture.codes` of ground outside all regions; 0 is ground that was not observed."""
 
-_COLUMNS = {
-    "region_areas": ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "difference_percent"),
-    "countries": ("country", "period", "class", "mapped_ha"),
-    "caveats": (
-        "region_id", "period", "missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha",
-    ),
-    "truth": ("region_id", "class", "truth_ha"),
-}  # fmt: skip
-"""Columns that the tables of `ReportContent` must have, apart from those with a contract."""
-
 _ANY: Mapping[str, str] = {}
-_SCORES = ("users", "users_se", "producers", "producers_se")
-_NULLS = ("name", "score", "value")
 
 
 @dataclass(frozen=True)
@@ -402,51 +390,30 @@ def compared_places(content: ReportContent) -> list[Place]:
     ]
 
 
-def _missing(name: str, table: pd.DataFrame | None, columns: tuple[str, ...]) -> list[str]:
-    return [] if table is None else [f"{name} has no column {c!r}" for c in columns if c not in table.columns]
-
-
-def _map_problems(overview: MapOverview, known: set[str], periods: set[str]) -> list[str]:
-    problems = [f"outline of an unknown region {key!r}" for key in sorted(set(overview.outlines) - known)]
-    for picture in overview.pictures:
-        if picture.period not in periods:
-            problems.append(f"map picture of an unknown period {picture.period!r}")
-        if picture.codes.ndim != 2 or picture.codes.dtype != np.uint8:
-            problems.append(
-                f"map picture codes are {picture.codes.dtype} {picture.codes.shape}, not uint8 (y, x)"
-            )
-    return problems
-
-
 def check_content(content: ReportContent) -> ReportContent:
     """Return `content` if a page can be made of it; ContractError lists every problem."""
     check_table(content.areas, AREAS)
     if content.comparison is not None:
         check_table(content.comparison, COMPARISON)
-    problems = [
-        p for name, columns in _COLUMNS.items() for p in _missing(name, getattr(content, name), columns)
-    ]
-    if content.profile == "public" and content.map_overview is not None:
-        shown = {p.kind for p in content.map_overview.pictures}
-        problems += [f"a picture of {kind} in a public page" for kind in sorted(shown - {*PUBLIC_KINDS})]
-    if content.accuracy is not None:
-        problems += _missing("accuracy.by_class", content.accuracy.by_class, _SCORES)
-        problems += _missing("accuracy.nulls", content.accuracy.nulls, _NULLS)
-    if not content.periods:
-        problems.append("no period")
+    regions = set(content.region_areas["region_id"])
+    unknown = sorted(set(content.areas["region_id"]) - regions)
+    problems = [f"areas has rows of region {key!r}, which region_areas lacks" for key in unknown]
+    problems += [] if content.periods else ["no period"]
     if content.truth is not None and not content.simulated:
         problems.append("a truth table, but the run is not marked simulated")
-    if not problems:
-        known = set(content.region_areas["region_id"])
-        unknown = sorted(set(content.areas["region_id"]) - known)
-        problems += [f"areas has rows of region {key!r}, which region_areas lacks" for key in unknown]
-        if content.map_overview is not None:
-            problems += _map_problems(content.map_overview, known, {p.name for p in content.periods})
+    overview = content.map_overview or MapOverview((), {}, ())
+    problems += [f"outline of an unknown region {key!r}" for key in sorted(set(overview.outlines) - regions)]
+    for picture in overview.pictures:
+        what, codes = f"picture {picture.kind!r} of period {picture.period!r}", picture.codes
+        if picture.period not in {p.name for p in content.periods}:
+            problems.append(f"{what}, which is not in the run")
+        if codes.ndim != 2 or codes.dtype != np.uint8:
+            problems.append(f"{what} has codes {codes.dtype} {codes.shape}, not uint8 (y, x)")
+        if content.profile == "public" and picture.kind not in PUBLIC_KINDS:
+            problems.append(f"{what} in a public page")
     if problems:
         raise ContractError(
-            "no report can be made of this content",
-            "see cocal.report.content.ReportContent",
-            "; ".join(problems),
-            "fix these points where the run builds the content",
-        )
+            "no report can be made of this content", "see cocal.report.content.ReportContent",
+            "; ".join(problems), "fix these points where the run builds the content",
+        )  # fmt: skip
     return content

@@ -45,17 +45,6 @@ def _grouped(value: float, language: Language, decimals: int) -> str:
     )
 
 
-def signed(value: float, language: Language, decimals: int) -> str:
-    """As `number`, with a plus sign where the value is above zero."""
-    text = number(value, language, decimals)
-    return f"+{text}" if value > 0 and not text.startswith("<") else text
-
-
-def percent(fraction: float, language: Language, decimals: int = 1) -> str:
-    """A fraction of 1 in per cent: "12,3 %" in Spanish, "12.3%" in English."""
-    return number(100 * fraction, language, decimals) + (f"{NBSP}%" if language == "es" else "%")
-
-
 def day_text(day: date, language: Language) -> str:
     """A day as "1 de enero de 2024" or "1 January 2024"."""
     return format_date(day, _DATES[language], locale=language)

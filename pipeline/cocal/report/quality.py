@@ -10,15 +10,12 @@ import pandas as pd
 
 from cocal.report.blocks import (
     Block,
-    Bullets,
-    Code,
     Column,
     Figure,
-    Pairs,
+    Items,
     Picture,
     Sheet,
     Text,
-    Title,
     sheet,
 )
 from cocal.report.content import Accuracy, Place, ReportContent, rows_of
@@ -77,7 +74,7 @@ def _by_region(table: pd.DataFrame | None, key: str, content: ReportContent, t: 
     name = Column(t("region"), lambda row: str(row["region_name"]), "text")
     caption = t(f"{key}_caption", target=t.target, period=content.last)
     return [
-        Title(t(f"{key}_title")),
+        Text(t(f"{key}_title"), block="title"),
         Text(t(f"{key}_text", target=t.target)),
         sheet(key.replace("_", "-"), caption, [name, *columns[key]], rows),
     ]
@@ -125,7 +122,7 @@ def _warnings(content: ReportContent, t: Wording) -> list[Block]:
     """The warnings of the estimates, with their period if there are several."""
     several = len(content.periods) > 1
     found = tuple(f"{period}: {t.notes([n])}" if several else t.notes([n]) for period, n in content.warnings)
-    return [Title(t("warnings_title")), Bullets(found)] if found else []
+    return [Text(t("warnings_title"), block="title"), Items("bullets", found)] if found else []
 
 
 def _caveats(content: ReportContent, t: Wording) -> list[Block]:
@@ -216,7 +213,7 @@ def model(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("macro_f1"), itemgetter(4)),
     ]
     table = sheet("model", t("model_caption", target=t.target), columns, scores, look="scrolls short")
-    found: list[Block] = [Text(t("model_text")), Pairs(tuple(_facts(content.model_card, t)))]
+    found: list[Block] = [Text(t("model_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
     return [*found, table, Text(t("model_note"), "note")] if scores else found
 
 
@@ -268,13 +265,13 @@ def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
 def method(content: ReportContent, t: Wording) -> list[Block]:
     """The method, what counts as the target, and the notes of the run."""
     found: list[Block] = [
-        Bullets(tuple(t(key) for key in ("method_1", "method_2", "method_3", "method_4")), ordered=True),
-        Title(t("definition_title", target=t.target)),
-        Pairs(tuple((t.term("definition", k), v) for k, v in t.definition.items())),
+        Items("steps", tuple(t(f"method_{n}") for n in (1, 2, 3, 4))),
+        Text(t("definition_title", target=t.target), block="title"),
+        Items("pairs", tuple((t.term("definition", k), v) for k, v in t.definition.items())),
         Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),
     ]
     notes = tuple(t.words(note) for note in content.notes)
-    return [*found, Title(t("notes_title")), Bullets(notes)] if notes else found
+    return [*found, Text(t("notes_title"), block="title"), Items("bullets", notes)] if notes else found
 
 
 def reproduce(content: ReportContent, t: Wording) -> list[Block]:
@@ -282,10 +279,10 @@ def reproduce(content: ReportContent, t: Wording) -> list[Block]:
     given, overview = content.reproduce, content.map_overview
     note = [Text(t("config_public"), "note")] if content.profile == "public" else []
     found: list[Block] = [
-        Text(t("reproduce_text")), Code(given.command), Title(t("config")), *note, Code(given.config_text),
-        Title(t("inputs")), Pairs(tuple((name, t.term("input", role)) for name, role in given.inputs)),
-        Title(t("hashes")), Pairs(tuple((t.term("input", role), sha) for role, sha in given.hashes.items())),
-        Title(t("versions")), Pairs(tuple(given.versions.items())),
+        Text(t("reproduce_text")), Text(given.command, block="code"), Text(t("config"), block="title"), *note, Text(given.config_text, block="code"),
+        Text(t("inputs"), block="title"), Items("pairs", tuple((name, t.term("input", role)) for name, role in given.inputs)),
+        Text(t("hashes"), block="title"), Items("pairs", tuple((t.term("input", role), sha) for role, sha in given.hashes.items())),
+        Text(t("versions"), block="title"), Items("pairs", tuple(given.versions.items())),
     ]  # fmt: skip
     sources = tuple(t.words(source) for source in overview.sources) if overview else ()
-    return [*found, Title(t("sources")), Bullets(sources)] if sources else found
+    return [*found, Text(t("sources"), block="title"), Items("bullets", sources)] if sources else found

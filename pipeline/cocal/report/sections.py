@@ -12,15 +12,13 @@ from cocal.contracts import UNOBSERVED
 from cocal.report.blocks import (
     Block,
     Card,
-    Cards,
     CellKind,
-    Checked,
     Column,
     Figure,
+    Items,
     Picture,
     Sheet,
     Text,
-    Title,
     sheet,
 )
 from cocal.report.content import (
@@ -102,8 +100,8 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
     )  # fmt: skip
     return [
         Text(_lead(content, countries, t), "lead"),
-        Checked(tuple(_checked(content, places, t))),
-        Cards(tuple(_card(country, t) for country in countries)),
+        Items("checked", tuple(_checked(content, places, t))),
+        Items("cards", tuple(_card(country, t) for country in countries)),
         table,
         Text(" ".join([t("headline_note", target=t.target), *notes, *warned]), "note"),
     ]
@@ -263,7 +261,11 @@ def _truth(content: ReportContent, t: Wording) -> list[Block]:
         *(beside if has(places, "estimated_ha") else []),
     ]  # fmt: skip
     caption = t("truth_caption", period=content.last)
-    return [Title(t("truth_title")), sheet("truth", caption, columns, true, numbered=True)] if true else []
+    return (
+        [Text(t("truth_title"), block="title"), sheet("truth", caption, columns, true, numbered=True)]
+        if true
+        else []
+    )
 
 
 def change(content: ReportContent, t: Wording) -> list[Block]:
@@ -430,7 +432,7 @@ def _by_period(content: ReportContent, t: Wording) -> list[Block]:
     columns = [region(t), *(_period_column(name, content.places[name], t) for name in content.places)]
     caption, places = t("periods_caption", target=t.target), content.places[content.last]
     table = sheet("periods", caption, columns, places, numbered=True)
-    return [Title(t("periods_title")), table, Text(t("periods_note"), "note")]
+    return [Text(t("periods_title"), block="title"), table, Text(t("periods_note"), "note")]
 
 
 def _period_column(name: str, places: Sequence[Place], t: Wording) -> Column:

@@ -94,15 +94,14 @@ class Wording:
 
     def signed(self, value: float | None, decimals: int | None = None) -> str:
         """As `ha`, with a plus sign above zero."""
-        if value is None or is_missing(value):
-            return DASH
-        return numbers.signed(value, self.language, self.decimals if decimals is None else decimals)
+        text = self.ha(value, decimals)
+        return f"+{text}" if value is not None and value > 0 and text[0] not in "<" + DASH else text
 
     def percent(self, fraction: float | None, decimals: int = 1) -> str:
-        """A fraction of 1 in per cent; a dash where there is no value."""
+        """A fraction of 1 as "12,3 %" in Spanish, "12.3%" in English; a dash where there is no value."""
         if fraction is None or is_missing(fraction):
             return DASH
-        return numbers.percent(fraction, self.language, decimals)
+        return self.number(100 * fraction, decimals) + (f"{NBSP}%" if self.language == "es" else "%")
 
     def level(self, confidence: float | None) -> str:
         """A confidence level: "95 %" from 0.95, "97,5 %" from 0.975."""
