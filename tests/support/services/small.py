@@ -16,7 +16,7 @@ from cocal.simulate import SimulateSettings
 from cocal.simulate.sensor.scenes import write_archive
 from tests.support.services.granules import RawGranule, five_days
 
-SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
+SCHEME = Path(__file__).parents[3] / "configs" / "schemes" / "border-coca.yaml"
 QUICK = {
     "attempts": 4, "first_wait": 0.05, "longest_wait": 2.0, "read_timeout": 3.0, "deadline": 4.0, "stop_after": 4,
 }  # fmt: skip
