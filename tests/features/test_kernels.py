@@ -36,7 +36,8 @@ def stated(**changed) -> FeatureSettings:
 
 @hypothesis_settings(max_examples=40, deadline=None)
 @given(
-    seed=st.integers(0, 10_000), dates=st.integers(0, 17), composite=st.sampled_from(["median", "p10", "p97", "max", "mean"]),
+    seed=st.integers(0, 10_000), dates=st.integers(0, 17),
+    composite=st.sampled_from(["median", "p10", "p97", "max", "mean"]),
     clear=st.sampled_from([0.0, 0.3, 0.9, 1.0]), wide=st.sampled_from([3, 1500]),
 )  # fmt: skip
 def test_composites_have_the_bytes_of_plain_numpy(seed, dates, composite, clear, wide) -> None:

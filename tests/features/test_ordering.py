@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from tests.oracles.windows import count_time, pick_rank, sort_time
 
+from cocal.features.kernels import comparators
 from cocal.features.names import percent_of
-from cocal.features.ordering import comparators
 
 stacks = st.tuples(st.integers(1, 24), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(arrays(np.uint16, shape, elements=st.integers(1, 65535)), arrays(np.bool_, shape))

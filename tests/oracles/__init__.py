@@ -1,1 +1,1 @@
-"""Plain numpy versions of what the package computes with compiled functions; tests compare both to the bit."""
+"""Plain numpy versions of compiled functions of the package; tests compare both to the bit."""

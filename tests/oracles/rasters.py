@@ -1,4 +1,4 @@
-"""Composites and features of a period in plain numpy; see `cocal.features.composites` and `cocal.features.stack`."""
+"""Composites and features of a period in plain numpy; see `cocal.features.composites` and `stack`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reduce_dates(
 
 
 def features(composites: Sequence[Mapping[str, Array]], settings: FeatureSettings, period: Period) -> Array:
-    """(feature, ...) values of all features but terrain, which stays NaN, from the composites' bands by window."""
+    """(feature, ...) values from the composites' bands by window; terrain features stay NaN."""
     windows = composite_windows(settings, period)
     names, days = [window.name for window in windows], centre_days(windows, period)
     chosen = select_features(settings, period)

@@ -1,4 +1,4 @@
-"""Statistics over the windows of a period in plain numpy, on arrays (window, ...); see `cocal.features.statistics`.
+"""Statistics over windows in plain numpy, on arrays (window, ...); see `cocal.features.statistics`.
 
 Sums run over the windows one after the other in float64, in the order and type of the compiled functions.
 """
@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal.features.harmonics import fit_weights
+from cocal.features.kernels import comparators, rank_table
 from cocal.features.names import STATISTICS, percent_of
-from cocal.features.ordering import comparators, rank_table
 
 Series = NDArray[np.float32]
 
 
 def sort_time(stack: NDArray[Any], present: NDArray[np.bool_]) -> NDArray[Any]:
-    """A sorted copy of uint16 or float32 `stack` along its first axis; values not present come last (65535, inf)."""
+    """`stack` (uint16, float32) sorted along its first axis; absent values come last (65535, inf)."""
     if stack.dtype == np.uint16:
         out = np.where(present, stack, np.uint16(65535))
     else:
@@ -50,7 +50,7 @@ def pick_rank(ordered: NDArray[Any], count: NDArray[np.uint16], percent: int) ->
 
 
 class WindowStatistics:
-    """The statistics of one variable: `series` (window, ...), the windows' middle `days`, days in the period."""
+    """Statistics of `series` (window, ...); `days`: middle of each window, `length_days`: of the period."""
 
     def __init__(self, series: Series, days: Sequence[float], length_days: int) -> None:
         self.series, self.days, self.length_days = series, days, length_days

@@ -30,7 +30,6 @@ MOST, PAIRED = 10_000, 2_000
 WHISKER = 1.5
 """Interquartile ranges above the upper quartile (Tukey 1977, Exploratory Data Analysis)."""
 
-ROWS_AT_ONCE = 65_536
 STEPS, UNLIKE, UNKNOWN = 100, 254, 255
 """On disk: 100 x index / threshold, rounded up; 254: 2.54 or more, or missing feature; 255: not observed."""
 _ROUNDING = 1e-3
@@ -66,13 +65,9 @@ class Applicability:
         """
         out = np.full(len(values), np.nan, dtype=np.float32)
         known = _complete(values)
-        whole = known.all()
-        for start in range(0, len(values), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            rows = values[part] if whole else values[part][known[part]]
-            placed = _placed(rows, self.mean, self.weight)
-            found = self._balls.distances(placed, self.scale * self.threshold) / np.float32(self.scale)
-            out[part][slice(None) if whole else known[part]] = found
+        placed = _placed(values[known], self.mean, self.weight)
+        distances = self._balls.distances(placed, self.scale * self.threshold)
+        out[known] = distances / np.float32(self.scale)
         return out
 
     def steps(self, values: Floats) -> NDArray[np.uint8]:

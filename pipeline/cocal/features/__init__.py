@@ -2,10 +2,10 @@
 
 settings    settings of the `index` section      names       the grammar of feature names
 mask        which pixels are clear on a date     windows     the parts of a period
-composites  one value per pixel and window       ordering    sorting and percentiles over time
-indices     the table of spectral indices        statistics  statistics over windows, filling of gaps
-harmonics   harmonic regression                  kernels     the compiled functions
-terrain     elevation and slope                  stack       features of rasters;  series: of tables
+composites  one value per pixel and window       indices     the table of spectral indices
+statistics  statistics over windows, filling     harmonics   harmonic regression
+kernels     the compiled functions               terrain     elevation and slope
+stack       features of rasters                  series      features of time series
 """
 
 from cocal.features.composites import Composite, composite, empty_composite

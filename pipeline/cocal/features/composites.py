@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cocal.contracts import NO_DATA
 from cocal.features.mask import clear_mask
 from cocal.features.names import percent_of
-from cocal.features.ordering import comparators, rank_table
 from cocal.features.settings import FeatureSettings, bands_needed
 
 REFLECTANCE_SCALE = 10_000
@@ -100,7 +99,7 @@ def reduce_dates(
                 mean = total / (count.reshape(shape) * float(REFLECTANCE_SCALE))
             bands[name] = mean.astype(np.float32)
         return Composite(bands, count.reshape(shape), **origin)
-    table, scale = rank_table(percent, dates), np.float32(REFLECTANCE_SCALE)
+    table, scale = kernels.rank_table(percent, dates), np.float32(REFLECTANCE_SCALE)
     low, high = np.empty((2, n), dtype=np.uint16)
     weight, absent = np.empty((2, n), dtype=np.float32)
     kernels.look_up(count, table.low, low)
@@ -110,7 +109,7 @@ def reduce_dates(
     for name, stack in stacks.items():
         numbers, out = np.ascontiguousarray(stack).reshape(dates, n), np.empty(n, dtype=np.float32)
         kernels.percentile_of_dates(
-            numbers, present, comparators(dates), low, high, weight, absent, scale, out
+            numbers, present, kernels.comparators(dates), low, high, weight, absent, scale, out
         )
         bands[name] = out.reshape(shape)
     return Composite(bands, count.reshape(shape), **origin)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from cocal.features import kernels
 from cocal.features.harmonics import harmonic_terms
 from cocal.features.names import STATISTICS, percent_of
-from cocal.features.ordering import comparators, rank_table
 from cocal.features.settings import FillRule
 
 Series = NDArray[np.float32]
@@ -57,7 +56,7 @@ class WindowStatistics:
     @cached_property
     def _ordered(self) -> Series:
         ordered = np.empty_like(self.series)
-        kernels.sort_windows(self.series, comparators(len(self.series)), ordered)
+        kernels.sort_windows(self.series, kernels.comparators(len(self.series)), ordered)
         return ordered
 
     @cached_property
@@ -74,12 +73,12 @@ class WindowStatistics:
         return np.empty(self.series.shape[1], dtype=np.float32)
 
     def percentile(self, percent: int) -> Series:
-        """Percentile, linearly interpolated between order statistics (see `ordering.rank_table`)."""
+        """Percentile, linearly interpolated between order statistics (see `kernels.rank_table`)."""
         out = self._empty()
         if not len(self.series):
             out[:] = np.nan
             return out
-        kernels.pick_rank(self._ordered, self.count, *rank_table(percent, len(self.series)), out)
+        kernels.pick_rank(self._ordered, self.count, *kernels.rank_table(percent, len(self.series)), out)
         return out
 
     def amplitude(self) -> Series:
