@@ -96,7 +96,7 @@ def test_each_record_gets_the_class_of_the_pixel_that_holds_it_and_one_status() 
         resolution=10,
     )
     assert table["status"].tolist() == [
-        "unobserved", "matched", "matched", "outside map", "matched", "outside regions", "not visited",
+        "unobserved", "matched", "matched", "outside_map", "matched", "outside_regions", "not_visited",
     ]  # fmt: skip
     assert table["region_id"].fillna("-").tolist() == ["E", "E", "E", "E", "W", "-", "E"]
     # 499,970 // 10 % 4 = 1
@@ -142,7 +142,7 @@ def test_matching_one_by_one_and_all_at_once_is_the_same() -> None:
         match(found.iloc[[i]], two_regions(), map_of_stripes, scheme=SCHEME, resolution=10) for i in range(60)
     ]
     pd.testing.assert_frame_equal(pd.concat(single, ignore_index=True), whole)
-    assert set(whole["status"]) >= {"matched", "outside regions"}
+    assert set(whole["status"]) >= {"matched", "outside_regions"}
 
 
 def test_a_class_code_that_the_scheme_does_not_have_is_refused() -> None:

@@ -18,7 +18,7 @@ def test_points_are_counted_by_stratum_and_the_last_row_is_all_of_them() -> None
         matched(
             stratum=["a", "a", "a", "a", "b", None],
             role=["main", "main", "reserve", "main", "main", "main"],
-            status=["matched", "not visited", "matched", "unobserved", "uncertain", "matched"],
+            status=["matched", "not_visited", "matched", "unobserved", "uncertain", "matched"],
         )
     ).set_index("stratum")
     assert table.loc["a", ["tried", "reserve_used", "matched", "not_visited", "unobserved"]].tolist() == [

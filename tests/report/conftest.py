@@ -249,7 +249,7 @@ def build(
         model_card=_card(),
         map_overview=_overview(len(names), periods),
         records_summary=RecordsSummary(
-            {"matched": 400, "outside map": 6, "unobserved": 14},
+            {"matched": 400, "outside_map": 6, "unobserved": 14},
             {"coca": 120, "forest": 180, "pasture": 100},
             {"es": "aleatorio estratificado por clase del mapa", "en": "random, stratified by map class"},
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import zipfile
@@ -17,13 +18,14 @@ import rasterio
 import shapely
 from tests.support.small_world import EPSG, make_world, write_csv, write_geojson, write_regions
 
+from cocal.cli.runs import _print_summary
 from cocal.config import read_config
 from cocal.errors import InputError
 from cocal.grid import Window, cell_area_units, project
-from cocal.notes import joined, notes_by_row
+from cocal.notes import joined, notes_by_row, render
 from cocal.regions import owned, read_regions
 from cocal.run import run
-from cocal.run.tables import read_own_csv
+from cocal.run.tables import estimate_warnings, read_own_csv
 
 COCA = 1
 
@@ -339,3 +341,16 @@ def test_the_tables_of_notes_hold_the_notes_of_every_table_for_programs(world):
     warnings = read_own_csv(world.root / "notes.csv").query("table == 'estimates'")
     assert [w["code"] for e in estimates.values() for w in e["warnings"]] == warnings["code"].tolist()
     assert set(warnings["level"]) == {"warning"}
+
+
+def test_the_warnings_of_estimates_stand_on_the_page_and_in_the_command_in_both_languages(world, capsys):
+    warnings = estimate_warnings(world.root)
+    assert {"non_response"} <= {note.code for _, note in warnings}
+    page = html.unescape((world.root / "report" / "index.html").read_text()).replace("\xa0", " ")
+    _print_summary(run(read_config(world.config)))
+    printed = " ".join(capsys.readouterr().out.split())
+    for period, note in warnings:
+        for language in ("es", "en"):
+            assert render(note, language) in page
+            assert render(note, language) in printed
+        assert f"warning, {period}: " in printed

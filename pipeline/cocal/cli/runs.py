@@ -141,6 +141,8 @@ def _run(
 
 def _print_summary(result: RunSummary) -> None:
     from cocal.cli.display import design_table, hectares_table, score_tables
+    from cocal.notes import render
+    from cocal.run.tables import estimate_warnings
 
     for table in score_tables(result.scores, simulated=result.simulated):
         print_content(table)
@@ -148,6 +150,8 @@ def _print_summary(result: RunSummary) -> None:
         print_content(design_table(result))
     if result.areas is not None:
         print_content(hectares_table(result))
+        for period, warning in estimate_warnings(result.folder):
+            print_content(f"warning, {period}: {render(warning, 'en')} / {render(warning, 'es')}")
     for unit, reason in result.failures:
         print(f"failed {unit}: {reason}", file=sys.stderr)  # noqa: T201 - the command's own output
     print_content(f"{result.name}: {result.summary}")

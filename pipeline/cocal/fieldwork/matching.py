@@ -23,7 +23,7 @@ from cocal.scheme import ClassScheme
 log = logging.getLogger(__name__)
 
 MATCHED, UNCERTAIN, UNOBSERVED = "matched", "uncertain", "unobserved"
-OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED = "outside map", "outside regions", "not visited"
+OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED = "outside_map", "outside_regions", "not_visited"
 
 STATUSES = (MATCHED, UNCERTAIN, UNOBSERVED, OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VISITED)
 """What can become of a record; the last that holds, in this order, is its status."""

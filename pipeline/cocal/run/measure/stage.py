@@ -200,6 +200,6 @@ def matched_records(run: Run) -> dict[str, pd.DataFrame]:
     }
     if len(rest):
         names = ["record_id", "sample_id", "region_id", "stratum", "role", "split"]
-        other = pd.DataFrame(rest[names]).assign(period="", status="outside periods")
+        other = pd.DataFrame(rest[names]).assign(period="", status="outside_periods")
         found[""] = other.reindex(columns=next(iter(found.values())).columns)
     return found
