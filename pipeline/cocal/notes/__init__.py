@@ -117,6 +117,11 @@ def note_json(note: Note, language: Language) -> dict[str, Any]:
     return {"code": note.code, "values": note.values, "text": render(note, language)}
 
 
+def note_from_json(code: str, values: str) -> Note:
+    """The note of a row of a table of notes."""
+    return Note(code, **json.loads(values))
+
+
 def note_column(cells: Iterable[tuple[Note, ...]], index: pd.Index[Any]) -> pd.Series[Any]:
     """A column of notes for a table with this index."""
     return pd.Series(list(cells), index=index, dtype=object)
@@ -149,7 +154,7 @@ def notes_by_row(notes: pd.DataFrame, name: str, n_rows: int) -> list[tuple[Note
     found: list[tuple[Note, ...]] = [()] * n_rows
     own = notes[notes["table"] == name]
     for row, code, values in zip(own["row"].tolist(), own["code"], own["values"], strict=True):
-        found[row] = (*found[row], Note(code, **json.loads(values)))
+        found[row] = (*found[row], note_from_json(code, values))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cocal.errors import InputError
-from cocal.notes import NOTE_COLUMNS, Note, notes_by_row, with_text
+from cocal.notes import NOTE_COLUMNS, Note, note_from_json, notes_by_row, with_text
 from cocal.run.state import Run
 from cocal.store import given_back, sha256_file, write_csv
 
@@ -68,7 +68,7 @@ def estimate_warnings(folder: Path) -> tuple[tuple[str, Note], ...]:
     notes = read_own_csv(folder / "notes.csv")
     rows = notes[notes["table"] == "estimates"].to_dict("records")
     return tuple(
-        (json.loads(row["keys"])["period"], Note(row["code"], **json.loads(row["values"]))) for row in rows
+        (json.loads(row["keys"])["period"], note_from_json(row["code"], row["values"])) for row in rows
     )
 
 
