@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
@@ -26,13 +26,10 @@ from cocal.fieldwork.settings import RecordSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.download.settings import DownloadSettings, Source
 from cocal.scenes.settings import SceneImport
+from cocal.settings import Settings
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PeriodSettings(_Section):
+class PeriodSettings(Settings):
     """The period of one map: a name, the first and the last day, both included."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -50,7 +47,7 @@ class PeriodSettings(_Section):
         return Period(self.name, self.start, self.end)
 
 
-class GridSettings(_Section):
+class GridSettings(Settings):
     """Sizes of work units. They change speed and memory, no result."""
 
     tile_px: Annotated[int, Field(ge=48, multiple_of=6)] = 1536
@@ -63,7 +60,7 @@ class GridSettings(_Section):
         return self
 
 
-class SeriesConfig(_Section):
+class SeriesConfig(Settings):
     """The configuration of a model trained from a table of labelled time series, without images."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -90,14 +87,14 @@ class SeriesConfig(_Section):
         return self.runs / self.name
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Settings):
     """The local cluster; None: sized from cores and memory."""
 
     workers: Annotated[int, Field(ge=1)] | None = None
     memory_gib: Annotated[float, Field(gt=0)] | None = None
 
 
-class RunConfig(_Section):
+class RunConfig(Settings):
     """The configuration of one run."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]

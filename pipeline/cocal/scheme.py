@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from cocal.errors import ConfigError, InputError
+from cocal.settings import Settings
 from cocal.store import address
 
 
-class CropClass(BaseModel):
+class CropClass(Settings):
     """One class: its code on maps, its key in tables, its names on pages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: Annotated[int, Field(ge=1, le=254)]
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -24,15 +23,13 @@ class CropClass(BaseModel):
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
-class ClassScheme(BaseModel):
+class ClassScheme(Settings):
     """Classes, the target among them and its definition. Code 0 is always 'not observed'.
 
     `definition` states what counts as the target: productive, nursery, under shade, pruned, abandoned;
     minimum cover; assessment unit; the date or window it refers to. `definition_es` is its Spanish
     translation, which is no part of the scheme's identity.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
     target: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cocal.contracts import BANDS, SAR_BANDS
+from cocal.settings import Settings
 
 EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "perceptron"]
 AUTO: Literal["auto"] = "auto"
@@ -16,11 +17,7 @@ Missing = Literal["unobserved", "native"]
 ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Labels(_Settings):
+class _Labels(Settings):
     path: Path
     label_column: str
     labels: dict[str, str] | None = Field(
@@ -93,7 +90,7 @@ class SeriesSamples(_Labels):
 SampleSettings = Annotated[PolygonSamples | PointSamples | SeriesSamples, Field(discriminator="kind")]
 
 
-class ValidationSettings(_Settings):
+class ValidationSettings(Settings):
     """Folds of whole spatial blocks, and of one group at a time."""
 
     block_m: float = Field(gt=0, description="side of a square block on an equal-area lattice")
@@ -103,13 +100,13 @@ class ValidationSettings(_Settings):
     map_prevalence: float | None = Field(None, gt=0, lt=1, description="share of the target on the map")
 
 
-class TuneSettings(_Settings):
+class TuneSettings(Settings):
     """A search over parameters by successive halving, under the folds of the validation."""
 
     budget: int = Field(ge=3, description="number of models that the search may fit")
 
 
-class TrainSettings(_Settings):
+class TrainSettings(Settings):
     """How a model is trained and validated."""
 
     id: ModelId
@@ -145,7 +142,7 @@ class TrainSettings(_Settings):
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class PriorSettings(_Settings):
+class PriorSettings(Settings):
     """Probability of the target before the images of the period are used."""
 
     elsewhere: Share = Field(description="prior where the earlier map shows another class, or without a map")
@@ -162,13 +159,13 @@ class PriorSettings(_Settings):
         return self
 
 
-class MinimumUnitSettings(_Settings):
+class MinimumUnitSettings(Settings):
     """Size of the smallest patch of the target on the map, and of the smallest hole in a patch."""
 
     pixels: int = Field(ge=2, le=100, description="pixels of the smallest patch and the smallest hole")
 
 
-class ClassifySettings(_Settings):
+class ClassifySettings(Settings):
     """How a model is applied."""
 
     model: Path | None = Field(None, description="folder of a model; left out: the run trains its own")
@@ -180,7 +177,7 @@ class ClassifySettings(_Settings):
     applicability: bool = Field(default=False, description="also write where the model does not apply")
 
 
-class TrainSection(_Settings):
+class TrainSection(Settings):
     """A model trained inside the run: labelled places or series, and how to train."""
 
     samples: SampleSettings
@@ -191,7 +188,7 @@ class TrainSection(_Settings):
     )
 
 
-class SeriesSection(_Settings):
+class SeriesSection(Settings):
     """A table of labelled time series, and how to train."""
 
     samples: SeriesSamples

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cocal.errors import UsageError
 from cocal.estimate.intervals import INTERVALS
 from cocal.regions import RegionSettings
+from cocal.settings import Settings
 
 ASSISTED = ("difference", "regression")
 """Estimators that need the map's class at every point, beside its mapped area."""
@@ -36,14 +37,10 @@ def _unknown(estimator: str, interval: str) -> list[str]:
     return [f"{key} {v!r}; allowed: {', '.join(allowed)}" for key, v, allowed in given if v not in allowed]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 Range = Annotated[tuple[float, float], Field(description="low and high end, within 0 to 1")]
 
 
-class ReferenceErrorSettings(_Settings):
+class ReferenceErrorSettings(Settings):
     """How often the observers may be wrong, as ranges that agree with the second observers."""
 
     sensitivity: Range
@@ -58,7 +55,7 @@ class ReferenceErrorSettings(_Settings):
         return self
 
 
-class EstimateSettings(_Settings):
+class EstimateSettings(Settings):
     """How hectares are estimated from a probability sample."""
 
     estimator: str
@@ -75,7 +72,7 @@ class EstimateSettings(_Settings):
         return self
 
 
-class ComparisonSettings(_Settings):
+class ComparisonSettings(Settings):
     """Figures that estimates are compared with."""
 
     max_unobserved: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -90,7 +87,7 @@ class ComparisonSettings(_Settings):
     truth: Path | None = Field(None, description="CSV: region_id, class, truth_ha; simulated data only")
 
 
-class LimitSettings(_Settings):
+class LimitSettings(Settings):
     """A legal limit on the target in a set of zones."""
 
     id: str
@@ -99,7 +96,7 @@ class LimitSettings(_Settings):
     source: str
 
 
-class LegalSettings(_Settings):
+class LegalSettings(Settings):
     """Zones of the law: where coca is authorised, where nature is protected, and how much may grow."""
 
     zones: RegionSettings = Field(description="as `regions:`; where zones overlap the first owns the ground")
@@ -109,7 +106,7 @@ class LegalSettings(_Settings):
     limits: tuple[LimitSettings, ...] = ()
 
 
-class DensitySettings(_Settings):
+class DensitySettings(Settings):
     """Hectares per square of a grid, and when a square may be published."""
 
     cell_m: Annotated[int, Field(ge=100, multiple_of=10, description="side of a square; agencies: 1000")]

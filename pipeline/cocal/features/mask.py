@@ -7,19 +7,18 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cocal.contracts import SCL_CLASSES
 from cocal.features.names import unknown
+from cocal.settings import Settings
 
 NOT_OFFERED = 255
 """`cloud_probability` where the source has none; such pixels are judged by their class alone."""
 
 
-class MaskSettings(BaseModel):
+class MaskSettings(Settings):
     """Which pixels count as clear."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clear: tuple[str, ...] = Field(min_length=1, description="SCL classes that are clear")
     dilate: tuple[str, ...] = Field(description="SCL classes whose surroundings are not clear either")

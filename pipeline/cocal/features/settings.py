@@ -5,18 +5,19 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cocal.contracts import BANDS
 from cocal.features.indices import INDICES
 from cocal.features.mask import MaskSettings
 from cocal.features.names import Feature, parse_feature, percent_of, unknown
+from cocal.settings import Settings
 from cocal.store import address
 
 FillRule = Literal["none", "linear", "nearest", "median"]
 
 
-class FeatureSettings(BaseModel):
+class FeatureSettings(Settings):
     """How scenes become features. Every field changes the result, so none has a default.
 
     Examples
@@ -32,8 +33,6 @@ class FeatureSettings(BaseModel):
     >>> settings.reflectance_bands
     ('red', 'nir', 'swir16')
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mask: MaskSettings | None = Field(description="the word none: only missing values are masked")
     windows: Literal["monthly", "quarterly", "season"] | Annotated[int, Field(ge=1)] = Field(

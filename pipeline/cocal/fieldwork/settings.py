@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cocal.settings import Settings
+
 
 class RecordColumns(BaseModel):
     """Which column of the file holds what; left out: the file has no such column.
@@ -56,10 +58,8 @@ class RecordColumns(BaseModel):
         return (self.x, self.y) if self.x is not None and self.y is not None else None
 
 
-class MatchSettings(BaseModel):
+class MatchSettings(Settings):
     """The ground of a record, and when the map has one class there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     support: Annotated[
         Literal["pixel", "plot", "cluster"],
@@ -101,10 +101,8 @@ class MatchSettings(BaseModel):
         return self
 
 
-class RecordSettings(BaseModel):
+class RecordSettings(Settings):
     """A file of field records and the design that its points come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from cocal.settings import Settings
 
 
-class RegionSource(BaseModel):
+class RegionSource(Settings):
     """One vector file of regions (GeoPackage, GeoJSON, Shapefile, ...)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
@@ -20,9 +20,9 @@ class RegionSource(BaseModel):
     country: Annotated[str | None, Field(description="column that holds the country")] = None
     country_code: Annotated[str | None, Field(min_length=1, description="one country for all")] = None
     id_prefix: Annotated[str, Field(description="put before every id, to keep sources apart")] = ""
-    where: Annotated[
-        dict[str, tuple[str, ...]], Field(description="keep rows whose column has one of these values")
-    ] = {}
+    where: dict[str, tuple[str, ...]] = Field(
+        default={}, description="keep rows whose column has one of these values"
+    )
 
     @field_validator("id", mode="before")
     @classmethod
@@ -36,10 +36,8 @@ class RegionSource(BaseModel):
         return self
 
 
-class RegionSettings(BaseModel):
+class RegionSettings(Settings):
     """Region files in order of priority: where regions overlap, the first owns the ground."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: Annotated[tuple[RegionSource, ...], Field(min_length=1)]
     sliver_m: Annotated[

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from cocal.contracts import BANDS, QUALITY
+from cocal.settings import Settings
 
 Resampling = Literal["nearest", "bilinear", "cubic"]
 
@@ -27,10 +28,8 @@ def _check_names(bands: BandNames) -> BandNames:
     return bands
 
 
-class ImportSettings(BaseModel):
+class ImportSettings(Settings):
     """Settings of every kind of import: reflectance = (DN + offset) * scale."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="prefix of the item ids")]
     platform: str | None = Field(default=None, description="for example sentinel-2a")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from cocal.grid import Window
+from cocal.settings import Settings
 from cocal.simulate.land.history import day_number
 from cocal.simulate.land.terrain import Terrain
 
@@ -21,10 +22,8 @@ STRATA = ("coca_last_year", "near_coca", "open_land", "wild")
 _SNAP_M = 960
 
 
-class SimulateSettings(BaseModel):
+class SimulateSettings(Settings):
     """An invented border with a history. The same settings give the same bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scenario: Literal["border-1"] = "border-1"
     seed: int = Field(7, ge=0, lt=2**63)

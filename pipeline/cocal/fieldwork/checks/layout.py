@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from cocal.errors import ConfigError, InputError
 from cocal.fieldwork.checks.source import Source
 from cocal.fieldwork.checks.text import fold
+from cocal.settings import Settings
 
 _NAMES = {
     "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id _id",
@@ -37,10 +38,8 @@ _GEOPOINT_PARTS = {"latitude": "y", "longitude": "x", "precision": "accuracy", "
 _POINT_TEXT = re.compile(r"[+-]?\d+(\.\d+)?\s+[+-]?\d+(\.\d+)?(\s+[+-]?\d+(\.\d+)?){0,2}")
 
 
-class Limits(BaseModel):
+class Limits(Settings):
     """Thresholds; every report prints them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     office_records: Annotated[int, Field(ge=3, description="records at one place that are too many")] = 12
     office_radius_m: Annotated[float, Field(gt=0)] = 30.0
@@ -56,15 +55,13 @@ class Limits(BaseModel):
     set_records: Annotated[int, Field(ge=5, description="records of a set that may be presence-only")] = 20
 
 
-class RecordMapping(BaseModel):
+class RecordMapping(Settings):
     """The mapping file (YAML): what the names of the columns do not show."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    columns: Annotated[dict[str, str], Field(description="what -> name of the column in the file")] = {}
+    columns: dict[str, str] = Field(default={}, description="what -> name of the column in the file")
     crs: Annotated[str | None, Field(description="of x and y, for instance EPSG:32719")] = None
     layer: str | None = None
-    classes: Annotated[dict[str, str], Field(description="name in the file -> class key")] = {}
+    classes: dict[str, str] = Field(default={}, description="name in the file -> class key")
     target: Annotated[str | None, Field(description="class key of the target")] = None
     limits: Limits = Limits()
 

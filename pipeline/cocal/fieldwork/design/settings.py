@@ -5,31 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from cocal.settings import Settings
 
 Allocation = Literal["proportional", "equal", "neyman", "rare", "power"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RasterValues(_Section):
+class RasterValues(Settings):
     """Pixels of another raster, last year's map for one: any CRS, read at the pixel's centre."""
 
     path: Path
     values: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
-class Zones(_Section):
+class Zones(Settings):
     """Ground inside the polygons of a vector file: look-alike crops, protected areas, ..."""
 
     path: Path
     layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
 
 
-class Nearness(_Section):
+class Nearness(Settings):
     """Pixels whose centre is at most `metres` from the centre of a pixel of these classes or values."""
 
     metres: Annotated[float, Field(gt=0, le=10_000)]
@@ -43,7 +41,7 @@ class Nearness(_Section):
         return self
 
 
-class ProbabilityRange(_Section):
+class ProbabilityRange(Settings):
     """The map's probability of the target: `at_least` <= p < `below`."""
 
     at_least: Share | None = None
@@ -58,7 +56,7 @@ class ProbabilityRange(_Section):
         return self
 
 
-class StratumRule(_Section):
+class StratumRule(Settings):
     """One line of the ordered list: a pixel belongs to the first rule all of whose conditions hold.
 
     Rules with the same name are one stratum. The last rule has no condition and takes the rest.
@@ -77,45 +75,45 @@ class StratumRule(_Section):
         return not self.classes and not any((self.probability, self.near, self.raster, self.zones))
 
 
-class SmallStrata(_Section):
+class SmallStrata(Settings):
     """With `by_region`: parts of a stratum in one region that are too small to be sampled by themselves."""
 
     below_pixels: Annotated[int, Field(ge=2, description="a smaller part joins `into` in its region")]
     into: str
 
 
-class Points(_Section):
+class Points(Settings):
     """A stated number of points."""
 
     points: Annotated[int, Field(ge=2)]
 
 
-class Target(_Section):
+class Target(Settings):
     """As many points as the target needs: half-width of the target class's area, relative to it."""
 
     half_width: Annotated[float, Field(gt=0, le=2, description="0.2: estimate ± 20 %")]
     per: Annotated[Literal["region", "whole"], Field(description="in every region, or in all together")]
 
 
-class StatedShares(_Section):
+class StatedShares(Settings):
     """Expected shares of the target class, from a pilot, an earlier campaign or judgement."""
 
     source: Literal["stated"]
     share: Annotated[dict[str, Share], Field(description="by stratum")]
-    regions: Annotated[
-        dict[str, dict[str, Share]], Field(description="region id -> stratum -> share, where it differs")
-    ] = {}
-    accuracy: Annotated[dict[str, Share], Field(description="by stratum: map and reference agree")] = {}
+    regions: dict[str, dict[str, Share]] = Field(
+        {}, description="region id -> stratum -> share, where it differs"
+    )
+    accuracy: dict[str, Share] = Field({}, description="by stratum: map and reference agree")
 
 
-class ProbabilityShares(_Section):
+class ProbabilityShares(Settings):
     """Expected shares are the means of the map's probability, with its errors of calibration."""
 
     source: Literal["probability"]
-    accuracy: Annotated[dict[str, Share], Field(description="by stratum: map and reference agree")] = {}
+    accuracy: dict[str, Share] = Field({}, description="by stratum: map and reference agree")
 
 
-class DesignSettings(_Section):
+class DesignSettings(Settings):
     """A stratified sample: strata, size, allocation, draw."""
 
     period: Annotated[str | None, Field(description="whose map; needed where there are several")] = None

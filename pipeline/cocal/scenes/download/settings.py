@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cocal.contracts import SCL_CLASSES
+from cocal.settings import Settings
 
 CATALOGUES = {
     "earth-search": "https://earth-search.aws.element84.com/v1",
@@ -20,10 +21,6 @@ MAX_SIDE_PX = 2500
 """Largest side of a process request of Sentinel Hub, pixels (Process API reference, `output.width`)."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 def _without_secrets(url: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"{url!r} is no http(s) address")
@@ -32,7 +29,7 @@ def _without_secrets(url: str) -> str:
     return url.rstrip("/")
 
 
-class SentinelHubSource(_Section):
+class SentinelHubSource(Settings):
     """Sentinel Hub: Copernicus Data Space, the commercial service, or any compatible one."""
 
     type: Literal["sentinelhub"]
@@ -44,7 +41,7 @@ class SentinelHubSource(_Section):
     _addresses = field_validator("base_url", "token_url")(_without_secrets)
 
 
-class StacSource(_Section):
+class StacSource(Settings):
     """A STAC API whose items name rasters that can be read by ranges."""
 
     type: Literal["stac"]
@@ -66,7 +63,7 @@ class StacSource(_Section):
 Source = Annotated[SentinelHubSource | StacSource, Field(discriminator="type")]
 
 
-class ScreenSettings(_Section):
+class ScreenSettings(Settings):
     """Which tile-dates are clear enough to be fetched, by the scene classification at 60 m."""
 
     clear: tuple[str, ...] = Field(min_length=1, description="SCL classes that count as clear")
@@ -81,7 +78,7 @@ class ScreenSettings(_Section):
         return clear
 
 
-class BudgetSettings(_Section):
+class BudgetSettings(Settings):
     """What may be spent per calendar month (UTC); null: without bound."""
 
     processing_units: Annotated[float, Field(ge=0)] | None = None
@@ -95,7 +92,7 @@ class BudgetSettings(_Section):
         return self
 
 
-class LimitSettings(_Section):
+class LimitSettings(Settings):
     """Limits of rate, over all workers of all runs that share `state`."""
 
     in_flight: Annotated[int, Field(ge=1)] = 4
@@ -103,7 +100,7 @@ class LimitSettings(_Section):
     units_per_minute: Annotated[float, Field(gt=0)] | None = None
 
 
-class RetrySettings(_Section):
+class RetrySettings(Settings):
     """Repetition of failed requests. Times in seconds."""
 
     attempts: Annotated[int, Field(ge=1, description="per request")] = 5
@@ -114,7 +111,7 @@ class RetrySettings(_Section):
     stop_after: Annotated[int, Field(ge=1, description="failed tile-dates in a row: the service is down")] = 8
 
 
-class DownloadSettings(_Section):
+class DownloadSettings(Settings):
     """What is fetched and kept, and within which bounds."""
 
     state: Path = Field(description="folder of ledger, screens and invalid bodies, one per account")
