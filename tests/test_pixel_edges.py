@@ -1,7 +1,7 @@
-"""One pixel for one point: on a pixel's edge, on a tile's edge, on a zone meridian, for every reader of a map.
+"""One pixel for one point, on the edge of a pixel or tile or on a zone meridian, for every reader of a map.
 
-The class at a pixel of the small maps is 1 + 5 (row mod 5) + (column mod 5), counted on the zone's lattice, so a reader
-that took a neighbouring pixel would give another class.
+The class at a pixel of the small maps is 1 + 5 (row mod 5) + (column mod 5), counted on the zone's lattice:
+a reader that took a neighbouring pixel would give another class.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def tiles_around(epsg: int, x: float, y: float) -> list[Tile]:
 
 @pytest.fixture
 def maps(tmp_path: Path) -> dict[Tile, Path]:
-    """Maps around a place inside zone 19S and around one on the meridian 72 W, each zone with its own pixels."""
+    """Maps around a place inside zone 19S and one on the meridian 72 W, each zone with its own pixels."""
     places = [(32719, -69.5), (32718, -72.0), (32719, -72.0)]
     found = {}
     for epsg, lon in places:
@@ -83,7 +83,7 @@ def maps(tmp_path: Path) -> dict[Tile, Path]:
 
 
 def on_edges(maps: dict[Tile, Path], side_x: int, side_y: int) -> list[tuple[float, float, float, float]]:
-    """(lon, lat, x, y) of points whose projection lies, to the last bit, on edges of lattices of these sides."""
+    """(lon, lat, x, y) of points whose projection lies, to the last bit, on edges of two lattices."""
     to_degrees, to_metres = transformer(32719, 4326), transformer(4326, 32719)
     inner = [t.window for t in maps if t.window.epsg == 32719 and t.window.left > 300_000]
     west, east = min(w.left for w in inner) + 100, max(w.right for w in inner) - 100
@@ -179,7 +179,7 @@ def by_page(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> list[
 
 
 def by_picture(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> list[int]:
-    """The class in the middle cell of a picture around each point, whose centre is the point to the last bit."""
+    """The class in the one cell of a picture around each point, whose centre is the point to the last bit."""
     paths = {tile: folder / CLASS_TIF for tile, folder in maps.items()}
     found = []
     for x, y in zip(lon, lat, strict=True):
@@ -224,7 +224,7 @@ def test_a_region_owns_a_point_on_an_edge_where_it_owns_the_pixel():
 
 
 def test_an_earlier_map_gives_its_pixel_south_east_of_a_corner_on_which_a_centre_lies(tmp_path):
-    # the earlier map is shifted by half a pixel, so each centre of the window is a corner of four of its pixels
+    # the earlier map is shifted by half a pixel: each centre of the window is a corner of four of its pixels
     earlier = Window(32719, 500_005, 8_430_025, 4, 4)
     codes = np.arange(1, 17, dtype=np.uint8).reshape(4, 4)
     with band_writer(tmp_path / "earlier.tif", earlier, "uint8") as target:

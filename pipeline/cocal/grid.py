@@ -55,8 +55,8 @@ def locate(transform: Affine, shape: tuple[int, int], x: ArrayLike, y: ArrayLike
 
     Examples
     --------
-    Pixels of 10 m whose upper left corner is at (500000, 8430000). A point on the edge between two pixels lies
-    in the eastern and in the southern one:
+    Pixels of 10 m whose upper left corner is at (500000, 8430000). A point on the edge between two pixels
+    lies in the eastern and in the southern one:
 
     >>> from affine import Affine
     >>> raster = Affine(10, 0, 500_000, 0, -10, 8_430_000)

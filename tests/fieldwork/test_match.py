@@ -173,8 +173,9 @@ def circle(majority: float = 0.5, unknown: float | None = None) -> MatchSettings
 
 
 def test_the_class_of_a_displaced_record_is_that_of_most_of_its_error_circle_or_uncertain() -> None:
-    # columns: 500,010 to 500,020 coca, then 500,020 to 500,030 forest; a circle of 4 m about x = 500,014 lies in coca
-    # alone; about x = 500,019 the part beyond the edge, 1 m from the middle, is (16 acos(1/4) - sqrt(15)) / (16 pi) = 34 %
+    # columns: 500,010 to 500,020 coca, then 500,020 to 500,030 forest; a circle of 4 m about x = 500,014 lies
+    # in coca alone; about x = 500,019 the part beyond the edge, 1 m from the middle, is
+    # (16 acos(1/4) - sqrt(15)) / (16 pi) = 34 %
     y = Y // 10 * 10 + 5
     lon, lat = at((500_014, y), (500_019, y), (500_019, y), (500_021, y))
     found = records(lon, lat, positional_accuracy_m=[4.0, 4.0, 4.0, 4.0], **{"class": ["coca"] * 4})
@@ -207,7 +208,7 @@ def plot(west: float, south: float, east: float, north: float) -> shapely.Polygo
 
 
 def test_a_plot_has_the_class_of_most_of_its_ground() -> None:
-    # 6 m of coca and 9 m of forest: 60 %; 5 m of no map and 2 m of coca; 5 m of forest and 5 m outside the map
+    # 6 m of coca and 9 m of forest: 60 %; 5 m of no map and 2 m of coca; 5 m of forest and 5 m off the map
     y = Y // 10 * 10
     shapes = [
         plot(500_014, y, 500_029, y + 20),
@@ -224,8 +225,8 @@ def test_a_plot_has_the_class_of_most_of_its_ground() -> None:
 
 
 def test_a_hole_is_no_part_of_a_plot_whatever_way_its_ring_runs() -> None:
-    # On the central meridian a square of 1,092.87 m of grid is 119.436 / 0.9996^2 = 119.53 ha, one of 655.71 m 43.03 ha:
-    # 76.50 ha in the ring, 162.56 ha if the hole is added.
+    # On the central meridian a square of 1,092.87 m of grid is 119.436 / 0.9996^2 = 119.53 ha, one of 655.71
+    # m 43.03 ha: 76.50 ha in the ring, 162.56 ha if the hole is added.
     outer, hole = plot(500_000, Y, 501_092.87, Y + 1_092.87), plot(500_200, Y + 200, 500_855.71, Y + 855.71)
     rings = [np.array(g.exterior.coords) for g in (outer, hole)]
     shapes = [shapely.Polygon(rings[0], [rings[1][::step]]) for step in (1, -1)]

@@ -34,21 +34,7 @@ from cocal.fieldwork.settings import MatchSettings, RecordColumns, RecordSetting
 from cocal.fieldwork.strata import read_strata
 
 __all__ = [
-    "MATCHED",
-    "NOT_VISITED",
-    "OUTSIDE_MAP",
-    "OUTSIDE_REGIONS",
-    "STATUSES",
-    "UNCERTAIN",
-    "UNOBSERVED",
-    "MatchSettings",
-    "RecordColumns",
-    "RecordSettings",
-    "agreement",
-    "match",
-    "read_records",
-    "read_strata",
-    "recorded_hectares",
-    "response_table",
-    "status_counts",
-]
+    "MATCHED", "NOT_VISITED", "OUTSIDE_MAP", "OUTSIDE_REGIONS", "STATUSES", "UNCERTAIN", "UNOBSERVED",
+    "MatchSettings", "RecordColumns", "RecordSettings", "agreement", "match", "read_records", "read_strata",
+    "recorded_hectares", "response_table", "status_counts",
+]  # fmt: skip

@@ -68,7 +68,7 @@ class Columns:
         return found
 
     def dates(self, column: str | None) -> pd.Series[Any]:
-        """Return days (datetime64[ms], as GeoParquet keeps them) of ISO dates or times, in no other time zone."""
+        """Return days (datetime64[ms], as in GeoParquet) of ISO dates or times, as written."""
         text = self.text(column)
         days = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
         found = days.astype("datetime64[ms]")

@@ -67,7 +67,7 @@ def match(
         position; null outside), located_in (region by position), stratum, map_class (null unless the map
         has one there), map_share (of the record's ground that the most frequent code has), reference_class,
         second_class, inclusion_probability, role, why_not, split and status, one of `STATUSES`. A record
-        lies in the UTM zone that owns its pixel (`cocal.grid.pixel_zones`), or that of an inner point of its plot.
+        lies in the UTM zone of its point, or of an inner point of its plot (`cocal.grid.pixel_zones`).
 
     Raises
     ------
@@ -135,7 +135,7 @@ def recorded_hectares(records: gpd.GeoDataFrame) -> NDArray[np.float64]:
 def _vote(
     ground: Footprints, codes: NDArray[np.uint8], n: int, settings: MatchSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the code with most of each record's ground and its share; uncertain where that is no majority."""
+    """Return the code with most of each record's ground, and its share; uncertain without a majority."""
     votes = np.zeros((n, 256))
     np.add.at(votes, (ground.record, codes), ground.shared_m2)
     total = votes.sum(axis=1)

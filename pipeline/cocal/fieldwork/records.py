@@ -79,7 +79,8 @@ def _refuse(settings: RecordSettings, problems: list[str]) -> None:
         f"the records in {settings.path} cannot be used",
         "every row as `records:` describes it",
         "\n    ".join(["", *problems]),
-        "correct the rows (`cocal records check` proposes fixes), or `records:` in the configuration; nothing was dropped",
+        "correct the rows (`cocal records check` proposes fixes), or `records:` in the configuration; "
+        "nothing was dropped",
     )
 
 

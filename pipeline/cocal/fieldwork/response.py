@@ -1,8 +1,8 @@
 """Response of a sample by stratum, and the agreement of two observers.
 
-The ground of a point that was not reached is unknown, and seldom like the rest: the places hardest to reach are
-where coca is grown. So non-response is counted per stratum, and `cocal.estimate` computes what the missing
-points could change.
+The ground of a point that was not reached is unknown, and seldom like the rest: the places hardest to reach
+are where coca is grown. So non-response is counted per stratum, and `cocal.estimate` computes what the
+missing points could change.
 """
 
 from __future__ import annotations

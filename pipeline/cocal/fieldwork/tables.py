@@ -18,9 +18,9 @@ _TEXT_TABLES = (".csv", ".txt")
 def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
     """Return the rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
 
-    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, protects with a '
-    from spreadsheets are restored. The index is the row as a spreadsheet counts it: the header of a CSV is
-    row 1, its first record row 2; elsewhere the first record is row 1.
+    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, protects
+    from spreadsheets with a ' are restored. The index is the row as a spreadsheet counts it: the header of a
+    CSV is row 1, its first record row 2; elsewhere the first record is row 1.
 
     Raises
     ------

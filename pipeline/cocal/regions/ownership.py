@@ -40,7 +40,7 @@ class _Zone:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Owners in the smallest type that holds them, and the flat places that were given away: chunks are kept."""
+    """Owners in the smallest type, and the flat indices that were given away: chunks are kept."""
 
     owner: NDArray[np.signedinteger]
     given: NDArray[np.intp]

@@ -286,7 +286,7 @@ def _polygons(
 
 
 def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
-    """Return it in EPSG:4326; straight edges of a projected CRS are cut every 200 m so that they stay straight."""
+    """Return it in EPSG:4326; edges of a projected CRS are cut every 200 m so that they stay straight."""
     if crs.to_epsg() == 4326:
         return geometry
     step = _EDGE_M / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0

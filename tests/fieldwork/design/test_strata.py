@@ -236,7 +236,10 @@ BASE = {
         ({"allocation": "power", "power": 0.5, "by_region": False}, "needs `by_region: true`"),
         ({"allocation": "neyman"}, "state `expected.accuracy`"),
         ({"small": {"below_pixels": 5, "into": "nowhere"}}, "no stratum 'nowhere'"),
-        ({"allocation": "power", "power": 0.5, "size": {"half_width": 0.2, "per": "region"}}, "the target shares"),
+        (
+            {"allocation": "power", "power": 0.5, "size": {"half_width": 0.2, "per": "region"}},
+            "the target shares",
+        ),
     ],
 )  # fmt: skip
 def test_settings_that_contradict_themselves_are_refused(change, words):

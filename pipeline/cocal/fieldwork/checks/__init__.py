@@ -1,12 +1,18 @@
 """Checking of field records: what is wrong with a file, the proposed fixes, and a copy with accepted fixes.
 
-    source      the file as it stands, byte for byte         layout      which column holds what
-    text        numbers, angles, encodings, mojibake         ground      area, plots, roads
-    reading     cells -> numbers, dates; faults of the text  positions   positions compared with the ground
-    transforms  faults of positions, undone                  values      GPS error, date, class name (synonyms.yaml)
-    faults      rules, faults, fixes                         sets        faults that only several records show
-    report      text, CSV, JSON                              check       all of it in one call
-                                                             fixes       accepted fixes -> a new file and its log
+    source      the file as it stands, byte for byte
+    text        numbers, angles, encodings, mojibake
+    layout      which column holds what
+    reading     cells -> numbers, dates; faults of the text
+    ground      area, plots, roads
+    transforms  faults of positions, undone
+    positions   positions compared with the ground
+    values      GPS error, date, class name (synonyms.yaml)
+    sets        faults that only several records show
+    faults      rules, faults, fixes
+    check       all of it in one call
+    report      text, CSV, JSON
+    fixes       accepted fixes -> a new file and its log
 
 No message, log line or public report holds a position.
 """
@@ -19,6 +25,6 @@ from cocal.fieldwork.checks.fixes import Fixed, write_fixed
 from cocal.fieldwork.checks.report import to_csv, to_json, to_text
 
 __all__ = [
-    "RULES", "Change", "Checked", "Evidence", "Fault", "Fix", "Fixed", "Rule", "check_file", "to_csv", "to_json",
-    "to_text", "write_fixed",
+    "RULES", "Change", "Checked", "Evidence", "Fault", "Fix", "Fixed", "Rule",
+    "check_file", "to_csv", "to_json", "to_text", "write_fixed",
 ]  # fmt: skip

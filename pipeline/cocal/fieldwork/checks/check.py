@@ -48,7 +48,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `check_file`. `not_checked`: faults that this check cannot show, and what it would need."""
+    """The result of `check_file`. `not_checked`: faults that it cannot show, and what it would need."""
 
     source: Source
     layout: Layout

@@ -66,13 +66,13 @@ class Ground:
         return np.asarray(plots[np.where(own >= 0, own, _nearest(plots, points))], dtype=object)
 
     def plot_distance(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
-        """Return metres from each point to its own plot, or the nearest if that is not known; NaN: no plots."""
+        """Return metres from each point to its own, else the nearest plot; NaN: no plots."""
         if self.plots is None:
             return np.full(len(points), np.nan)
         return np.asarray(shapely.distance(points, self._own_or_nearest(points, own)), dtype=np.float64)
 
     def plot_offset(self, points: NDArray[np.object_], own: NDArray[np.int64]) -> Array:
-        """Return (n, 2) metres east and north of the middle of the own, else the nearest plot; needs plots."""
+        """Return (n, 2) metres east and north of the middle of the own, else the nearest plot."""
         middles = shapely.centroid(self._own_or_nearest(points, own))
         return np.asarray(shapely.get_coordinates(points) - shapely.get_coordinates(middles))
 

@@ -19,8 +19,10 @@ from cocal.fieldwork.checks.text import fold
 from cocal.settings import Settings
 
 _NAMES = {
-    "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id _id",
-    "observed_on": "observed_on fecha_visita fecha visit_date report_datetime date today start _submission_time",
+    "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id "
+    "_id",
+    "observed_on": "observed_on fecha_visita fecha visit_date report_datetime date today start "
+    "_submission_time",
     "class": "class clase cobertura cultivo uso land_use_category land_cover label etiqueta",
     "observer": "observer observador encuestador brigadista username surveyor operator _submitted_by",
     "device": "deviceid device dispositivo gps",

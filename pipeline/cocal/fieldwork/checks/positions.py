@@ -1,4 +1,4 @@
-"""Positions compared with the ground: which fault explains a record that lies where it cannot or should not."""
+"""Positions compared with the ground: which fault explains a record outside the area or its plot."""
 
 from __future__ import annotations
 

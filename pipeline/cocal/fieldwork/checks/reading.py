@@ -52,7 +52,7 @@ class Reading:
         return Fault(rule, row, name, field, finding, fix, rows)
 
     def moved(self, row: int, x_text: str, y_text: str) -> tuple[Change, ...]:
-        """Return the changes that give a record another position: its columns, and the geopoint beside them."""
+        """Return the changes that give a record another position: of its columns and of its geopoint."""
         layout, cells = self.layout, self.source.rows.loc[row].to_dict()
         if self.source.shapes is not None:
             if shapely.get_type_id(self.source.shapes[self.source.rows.index.get_loc(row)]) != _POINT:

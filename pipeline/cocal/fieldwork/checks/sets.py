@@ -17,8 +17,10 @@ from cocal.fieldwork.checks.positions import Places
 from cocal.fieldwork.checks.reading import Reading
 from cocal.fieldwork.checks.values import ClassNames
 
-_META = ("_id", "_uuid", "uuid", "fid", "objectid", "globalid", "_index", "_submission_time", "instanceid",
-         "meta/instanceid", "meta-instanceid", "key", "end", "submissiondate", "_validation_status")  # fmt: skip
+_META = (
+    "_id", "_uuid", "uuid", "fid", "objectid", "globalid", "_index", "_submission_time", "instanceid",
+    "meta/instanceid", "meta-instanceid", "key", "end", "submissiondate", "_validation_status",
+)  # fmt: skip
 _COPY_DEGREES, _COPY_METRES = 1e-6, 0.1
 _RARE = 1e-3
 

@@ -110,7 +110,7 @@ def _read_text(path: Path) -> Source:
 
 
 def _separator(path: Path, texts: list[str]) -> str:
-    """Return the separator by which most lines have as many cells as the header, and the header two or more."""
+    """Return the separator by which most lines have as many cells as the header, at least two."""
 
     def agreeing(separator: str) -> tuple[int, int]:
         widths = [len(row) for row in csv.reader(texts[:1000], delimiter=separator) if row]
@@ -137,7 +137,7 @@ def _lines(pieces: list[bytes], decoded: list[tuple[str, str]], separator: str) 
 
 
 def _separated(line: Line, width: int) -> Line:
-    """Return the line, or, if it does not have the header's width, as the separator reads it that gives it."""
+    """Return the line, read by another separator if only that gives the header's width."""
     if len(line.cells) != width:
         text = line.raw.decode("utf-8") if line.encoding == "utf-8" else decode_line(line.raw)[0]
         for other in _SEPARATORS.replace(line.separator, ""):

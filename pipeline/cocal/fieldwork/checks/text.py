@@ -1,9 +1,10 @@
 """Cells of text: numbers and angles as people write them, folded names, text in a wrong encoding.
 
-Encodings and mojibake are handled here and not by libraries, which do worse on records (measured November 2026).
-charset-normalizer 3.5 takes Spanish Windows-1252 for cp1250 (right in 0 of 128 files of 20 or more rows; trying UTF-8,
-then Windows-1252, is right in 128) and reads a file whole, while files of records mix encodings by row. ftfy 6.3
-turns 0.4 % of 30,000 sound strings of Spanish letters into other alphabets ("É¿y" into "ɿy") and U+FFFD into U+001A.
+Encodings and mojibake are handled here and not by libraries, which do worse on records (measured November
+2026). charset-normalizer 3.5 takes Spanish Windows-1252 for cp1250 (right in 0 of 128 files of 20 or more
+rows; trying UTF-8, then Windows-1252, is right in 128) and reads a file whole, while files of records mix
+encodings by row. ftfy 6.3 turns 0.4 % of 30,000 sound strings of Spanish letters into other alphabets, and
+U+FFFD into U+001A.
 """
 
 from __future__ import annotations

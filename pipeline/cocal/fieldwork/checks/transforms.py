@@ -33,7 +33,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Transform:
-    """Undoes one fault, or several in turn. `text` does it to the cells as written, where that is possible."""
+    """Undoes one fault, or several in turn; `text` does so in the cells as written, where possible."""
 
     rules: tuple[str, ...]
     name: str
@@ -118,7 +118,7 @@ MINUTES = (
 
 
 def zones(crs: CRS, home: int) -> tuple[Transform, ...]:
-    """Return the same metres in other zones than the one that was assumed, the `home` zone (1 to 60, south)."""
+    """Return the same metres in other zones than the assumed one, the `home` zone (1 to 60, south)."""
     here = crs.to_wkt()
     if not crs.is_geographic:
         others = [z for z in _ZONES if CRS(f"EPSG:{32700 + z}") != CRS(here)]
@@ -142,7 +142,7 @@ def _metres_of(rule: str, here: str, zone: int, name: str) -> Transform:
 
 
 def datums(crs: CRS, home: int) -> tuple[Transform, ...]:
-    """Return the shifts of PSAD56 that was taken for WGS 84, of degrees or of metres, by each published shift."""
+    """Return the published shifts of PSAD56 that was taken for WGS 84, of degrees and of metres."""
     here, found = crs.to_wkt(), []
     metres = f"EPSG:{32700 + home}"
     for place, shift in PSAD56.items():

@@ -102,8 +102,9 @@ def draw_points(
     Returns
     -------
     DataFrame
-        A row per point, by stratum, role and order, with all other columns of `table`. Reserves are to be used in their order within their
-        stratum; with all of them the sample is one of n_h + m_h points of the same kind.
+        A row per point, by stratum, role and order, with all other columns of `table`. Reserves are to be
+        used in their order within their stratum; with all of them the sample is one of n_h + m_h points of
+        the same kind.
     """
     needed = candidates_needed(n, reserves, pixels, draw)
     if not enough(table, needed):
@@ -167,8 +168,8 @@ def local_pivotal(points: Floats, n: int, rng: np.random.Generator) -> Ints:
 
     The local pivotal method, second kind (Grafström, Lundström and Schelin 2012,
     doi:10.1111/j.1541-0420.2011.01699.x): the chances of a point drawn at random and
-    of its nearest undecided neighbour are moved to one of them, until one is in or out, so that neighbours are
-    rarely both taken. Chances
+    of its nearest undecided neighbour are moved to one of them, until one is in or out, so that neighbours
+    are rarely both taken. Chances
     are kept as integers of 1/len(points), so that the size is exact.
 
     Parameters

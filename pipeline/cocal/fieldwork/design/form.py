@@ -21,6 +21,9 @@ POINTS = "points.csv"
 _LOOKED_UP = ("stratum", "inclusion_probability", "region_id")
 _REACHED, _LOST = "${visited}='yes'", "${visited}='no'"
 
+Row = dict[str, str]
+"""The cells of one row by their column; a column that is left out is empty."""
+
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
@@ -31,13 +34,13 @@ def write_form(path: Path, scheme: ClassScheme, *, title: Both, form_id: str, ve
 
     book = Workbook()
     book.remove(book.worksheets[0])
-    labels = [f"label::{word} ({code})" for code, word in LANGUAGES.items()]
-    hints = [f"hint::{word} ({code})" for code, word in LANGUAGES.items()]
+    labels, hints = list(_in_languages("label", {})), list(_in_languages("hint", {}))
     rules = ["required", "relevant", "constraint", "default", "calculation"]
     _sheet(book, "survey", ["type", "name", *labels, *hints, *rules], survey_rows(scheme))
     _sheet(book, "choices", ["list_name", "name", *labels], choice_rows(scheme))
-    settings = [" / ".join(title.values()), form_id, version, f"{LANGUAGES['es']} (es)"]
-    _sheet(book, "settings", ["form_title", "form_id", "version", "default_language"], [settings])
+    settings = {"form_title": " / ".join(title.values()), "form_id": form_id, "version": version}
+    settings["default_language"] = f"{LANGUAGES['es']} (es)"
+    _sheet(book, "settings", list(settings), [settings])
     book.save(path)
 
 
@@ -48,12 +51,12 @@ def write_point_list(path: Path, sample: pd.DataFrame) -> None:
     write_csv(path, pd.concat([table, sample[columns]], axis=1))
 
 
-def survey_rows(scheme: ClassScheme) -> list[list[str]]:
+def survey_rows(scheme: ClassScheme) -> list[Row]:
     """Return the questions, one row each, in the columns of the sheet `survey`."""
     coca = f"{_REACHED} and ${{class}}='{scheme.target}'"
     percent = ".>=0 and .<=100"
     return [
-        _meta("start"), _meta("end"),
+        {"type": "start", "name": "start"}, {"type": "end", "name": "end"},
         _question(f"select_one_from_file {POINTS}", "point_id", required=True),
         *(_calculate(name) for name in _LOOKED_UP),
         _question("select_one yes_no", "visited", required=True),
@@ -72,44 +75,36 @@ def survey_rows(scheme: ClassScheme) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def choice_rows(scheme: ClassScheme) -> list[list[str]]:
+def choice_rows(scheme: ClassScheme) -> list[Row]:
     """Return every list of choices, in the columns of the sheet `choices`."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, **CHOICES}
     return [
-        [name, key, *(words[code] for code in LANGUAGES)]
+        {"list_name": name, "name": key, **_in_languages("label", words)}
         for name, choices in lists.items()
         for key, words in choices.items()
     ]
 
 
-def _meta(name: str) -> list[str]:
-    return [name, name, "", "", "", "", "", "", "", "", ""]
+def _in_languages(part: str, words: Both) -> Row:
+    """Return the columns of a label or hint, one for each language."""
+    return {f"{part}::{language} ({code})": words.get(code, "") for code, language in LANGUAGES.items()}
 
 
-def _calculate(name: str) -> list[str]:
+def _calculate(name: str) -> Row:
     lookup = f"pulldata('{Path(POINTS).stem}', '{name}', 'name', ${{point_id}})"
-    return ["calculate", name, "", "", "", "", "", "", "", "", lookup]
+    return {"type": "calculate", "name": name, "calculation": lookup}
 
 
-def _question(
-    kind: str,
-    name: str,
-    *,
-    required: bool = False,
-    relevant: str = "",
-    constraint: str = "",
-    default: str = "",
-) -> list[str]:
-    labels = [FIELDS[name][code] for code in LANGUAGES]
-    hints = [HINTS.get(name, {}).get(code, "") for code in LANGUAGES]
-    return [kind, name, *labels, *hints, "yes" if required else "", relevant, constraint, default, ""]
+def _question(kind: str, name: str, *, required: bool = False, **rules: str) -> Row:
+    texts = _in_languages("label", FIELDS[name]) | _in_languages("hint", HINTS.get(name, {}))
+    return {"type": kind, "name": name, **texts, "required": "yes" if required else "", **rules}
 
 
-def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     sheet = book.create_sheet(name)
     sheet.append(list(columns))
     for row in rows:
-        sheet.append([value or None for value in row])
+        sheet.append([row.get(column) or None for column in columns])
     for cell in (cell for line in sheet.iter_rows() for cell in line if cell.data_type == "f"):
         cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula

@@ -69,7 +69,7 @@ class Frame:
         return np.array([hectares(int(u)) for u in self.units])
 
     def domain(self, region: int = WHOLE) -> tuple[Ints, Floats]:
-        """Return the strata that may hold ground of the region, and the share of each that is its target class.
+        """Return the strata that may hold ground of the region, and the share of its target class in each.
 
         Strata that are not crossed with regions all count: an interval allows for ground of each of them
         there.
@@ -134,7 +134,7 @@ def _check(frame: Frame) -> None:
             "these strata cannot be sampled",
             "two pixels or more in each, in the regions and in the frame",
             "; ".join(problems),
-            "correct the rules of `design.strata`, or let small parts join another stratum with `design.small`",
+            "correct the rules of `design.strata`, or join small parts to another stratum by `design.small`",
         )
 
 

@@ -1,7 +1,7 @@
 """The sample as files: GeoPackage for QField, GPX for receivers.
 
-A crew never sees the stratum or the map's class: an observer who knows the map's class tends to confirm it. The
-GeoPackage holds the stratum in fields that its own style hides in QField and QGIS.
+A crew never sees the stratum or the map's class: an observer who has seen that class tends to confirm it.
+The GeoPackage holds the stratum in fields that its own style hides in QField and QGIS.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WRITTEN = ("class", "second_class", "method", "why_not", "coca_age", "observer"
 
 
 def number_points(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the sample with `point_id`: P0001 ... main points, R0001 ... reserves, by region, north to south.
+    """Return the sample with `point_id`: P0001 ... main, R0001 ... reserves, by region, north to south.
 
     The number shows the place of a point in the list, not its stratum.
     """
@@ -60,7 +60,7 @@ def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
 
 
 def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, simulated: bool) -> None:
-    """Write a layer of points with empty fields to fill in, and a style with lists to choose from in two languages."""
+    """Write a layer of points with fields to fill in, and a style with lists of choices in two languages."""
     empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
     table = sample[["point_id", "role", "region_id"]].assign(
         visited=pd.Series(None, index=sample.index, dtype="string"),
@@ -102,7 +102,7 @@ def _fixed_date() -> Iterator[None]:
 
 
 def layer_style(scheme: ClassScheme) -> str:
-    """Return the QGIS style (QML) of the layer: labels, lists to choose from, and the design's fields hidden."""
+    """Return the QGIS style (QML) of the layer: labels, lists of choices, the design's fields hidden."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
     lists |= {name: CHOICES[name] for name in ("why_not", "coca_age", "method")}

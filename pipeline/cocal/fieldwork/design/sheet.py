@@ -58,7 +58,11 @@ def _rows(points: pd.DataFrame) -> list[dict[str, str]]:
         {
             "id": row["point_id"],
             "position": f"{row['lat']:.6f}, {row['lon']:.6f}",
-            "utm": f"{row['epsg'] % 100}{'S' if row['epsg'] >= 32700 else 'N'}  {row['x']:.0f}  {row['y']:.0f}",
+            "utm": f"{_zone(row['epsg'])}  {row['x']:.0f}  {row['y']:.0f}",
         }
         for row in points.to_dict("records")
     ]
+
+
+def _zone(epsg: int) -> str:
+    return f"{epsg % 100}{'S' if epsg >= 32700 else 'N'}"
