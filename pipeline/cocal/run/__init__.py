@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +28,8 @@ from cocal.run.finished import configuration_of
 from cocal.run.inputs import check_inputs
 from cocal.run.observers import Bar, Log, RunFile, Summary, observed_by
 from cocal.run.planning import Plan, plan
-from cocal.run.recipes import Stage, make
+from cocal.run.recipes import make
+from cocal.run.stages import STAGES, begun
 from cocal.run.state import Run, ground
 from cocal.run.tables import read_own_csv, truth_table
 from cocal.store import LocalStore, sha256_file
@@ -43,21 +43,6 @@ __all__ = [
     "plan",
     "run",
 ]
-
-STAGES = {
-    "download": "stages.download:download",
-    "import": "stages.imports:import_stage",
-    "train": "stages.train:train",
-    "index": "stages.classify:index",
-    "classify": "stages.classify:classify",
-    "design": "stages.design:design",
-    "measure": "measure:measure_stage",
-    "compare": "results.comparison:compare_stage",
-    "report": "results.content:report_stage",
-    "files": "results.files:files_stage",
-    "publish": "results.publish:publish_stage",
-}
-"""Module and function of each stage, loaded when its turn comes: pictures, tables and training are slow to load."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +114,7 @@ def run(
 
                 check_places(state)
             for name in names:
-                _drive(name, state)
+                _do(name, state)
             status = "done with failures" if summary.failures else "done"
         finally:
             maps = {
@@ -140,15 +125,12 @@ def run(
         return _summary(state, last)
 
 
-def _drive(name: str, state: Run) -> None:
+def _do(name: str, state: Run) -> None:
     """Do the stage of that name: make its batches in turn."""
-    module, function = STAGES[name].split(":")
-    stage: Stage | None = getattr(import_module(f"cocal.run.{module}"), function)(state)
-    if stage is None:
-        return
+    stage = begun(name, state)
     refs = None
     with suppress(StopIteration):
-        while True:
+        while stage is not None:
             batch = next(stage) if refs is None else stage.send(refs)
             refs = make(batch, state.store, state.executor, state.observe)
 

@@ -12,9 +12,7 @@ from cocal.config import RunConfig
 from cocal.content import Ref
 from cocal.grid import Tile, Window, tiles
 from cocal.run.recipes import Stage, found
-from cocal.run.stages.classify import classify
-from cocal.run.stages.imports import import_stage
-from cocal.run.stages.train import train
+from cocal.run.stages import begun
 from cocal.run.state import Ground, Run, ground
 from cocal.run.worker.memory import REVISIT_DAYS, worker_bound
 from cocal.scenes.download import make_source
@@ -96,8 +94,9 @@ def _counts(config: RunConfig, base: Ground | None) -> dict[str, tuple[int, int]
     if base is None:
         return {}
     run, counts = Run(config, base, LocalStore(config.root)), dict[str, tuple[int, int]]()
-    for stage in (import_stage, train, classify):
-        if not _driven(stage(run), run, counts):
+    for name in ("import", "train", "classify"):
+        stage = begun(name, run)
+        if stage is not None and not _driven(stage, run, counts):
             break
     return counts
 
