@@ -1,11 +1,11 @@
 """From labelled samples and features to a class map.
 
 settings       what the configuration states
-estimators     the three kinds of classifier, their parameters
-validation/    what a model is worth: folds, null models, scores
+estimators     the kinds of classifier, their parameters
+validation/    scores of a model: folds, null models
 training/      labelled places or series -> Model
-card           what a model is and is worth: card.json, sealed
-page           the card for people: card.html
+card           description and scores of a model: card.json, sealed
+page           the card as a page: card.html
 model          Model and its folder: save, load, check
 collection     a folder of models: list, find, verify, keep
 artefact       the skops archive: canonical bytes, checksum, allow-list

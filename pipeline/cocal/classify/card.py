@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cocal.classify.settings import EstimatorName, ModelId
+from cocal.classify.estimators import EstimatorName
+from cocal.classify.settings import ModelId
 from cocal.errors import InputError
 from cocal.scheme import ClassScheme
 from cocal.store import address, canonical_json, write_json

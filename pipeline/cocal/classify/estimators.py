@@ -1,20 +1,54 @@
-"""The kinds of classifier, their parameters, and how they are fitted."""
+"""The kinds of classifier, their parameters, and how they are fitted.
+
+A new kind is a name in `EstimatorName` and a class in `estimator_types`; `USUAL` and `SPACE` hold what a search tries.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from cocal.classify.settings import PERCEPTRON, EstimatorName, TrainSettings
 from cocal.errors import InputError
 
+EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "perceptron"]
+PERCEPTRON: Literal["perceptron"] = "perceptron"
+
+USUAL: Mapping[EstimatorName, Mapping[str, Any]] = {
+    "extra_trees": {"n_estimators": 300, "max_features": 0.2},
+    "random_forest": {"n_estimators": 300},
+    "hist_gradient_boosting": {
+        "max_iter": 150,
+        "learning_rate": 0.08,
+        "max_leaf_nodes": 15,
+        "max_features": 0.3,
+    },
+    PERCEPTRON: {"hidden_layer_sizes": [32], "alpha": 1.0, "learning_rate_init": 0.005, "max_iter": 400},
+}
+"""The first candidate of each kind."""
+
+OF_TREES: Sequence[EstimatorName] = ("extra_trees", "random_forest", "hist_gradient_boosting")
+"""The kinds that `estimator: auto` tries, in this order; of equal ones the first is taken."""
+
+_FOREST = {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)}
+SPACE: Mapping[EstimatorName, Mapping[str, Sequence[Any]]] = {
+    "extra_trees": _FOREST,
+    "random_forest": _FOREST,
+    "hist_gradient_boosting": {
+        "max_iter": (60, 120, 240), "learning_rate": (0.04, 0.08, 0.15), "max_leaf_nodes": (7, 15, 31),
+        "max_features": (0.1, 0.3, 1.0), "l2_regularization": (0.0, 1.0), "min_samples_leaf": (5, 20),
+    },
+    PERCEPTRON: {
+        "hidden_layer_sizes": ([8], [16], [32], [64]), "alpha": (0.1, 0.3, 1.0, 3.0, 10.0),
+        "learning_rate_init": (0.001, 0.005), "max_iter": (400,),
+    },
+}  # fmt: skip
 _NOT_FOR_CONFIG = {"random_state", "n_jobs", "verbose", "warm_start"}
 
 
@@ -28,6 +62,19 @@ class Classifier(Protocol):
     def n_features_in_(self) -> int: ...
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]: ...
+
+
+class Chosen(Protocol):
+    """The settings of one estimator."""
+
+    @property
+    def chosen(self) -> EstimatorName: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+    @property
+    def seed(self) -> int: ...
 
 
 @cache
@@ -56,7 +103,7 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def build(settings: TrainSettings) -> Any:
+def build(settings: Chosen) -> Any:
     """An unfitted estimator with the parameters and the seed of `settings`.
 
     Raises
@@ -69,7 +116,7 @@ def build(settings: TrainSettings) -> Any:
     unknown = sorted(set(settings.parameters) - allowed)
     if unknown:
         raise InputError(
-            f"{settings.estimator} has no parameters {', '.join(unknown)}",
+            f"{settings.chosen} has no parameters {', '.join(unknown)}",
             f"some of {', '.join(sorted(allowed))} (the seed is `seed:`)",
             ", ".join(unknown),
             "fix `train.parameters`",
@@ -77,7 +124,7 @@ def build(settings: TrainSettings) -> Any:
     return kind(**settings.parameters, random_state=settings.seed)
 
 
-def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[np.uint8]) -> Any:
+def fit(settings: Chosen, features: NDArray[np.float32], codes: NDArray[np.uint8]) -> Any:
     """The estimator of `settings` fitted to (sample, feature) float32 and class codes (sample).
 
     The result does not depend on the number of threads; it is returned set to predict with one.
@@ -98,7 +145,7 @@ def fit(settings: TrainSettings, features: NDArray[np.float32], codes: NDArray[n
             train(features, codes)
     except ValueError as err:
         raise InputError(
-            f"scikit-learn refuses to train {settings.estimator}",
+            f"scikit-learn refuses to train {settings.chosen}",
             "parameters within their range, and features that the estimator can take",
             str(err),
             "fix `train.parameters`, or set `missing: drop` if the estimator cannot take missing features",

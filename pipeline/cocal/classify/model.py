@@ -30,9 +30,8 @@ from cocal.classify.card import (
     read_sealed,
     write_card,
 )
-from cocal.classify.estimators import Classifier, one_thread
+from cocal.classify.estimators import PERCEPTRON, Classifier, one_thread
 from cocal.classify.page import card_page
-from cocal.classify.settings import PERCEPTRON
 from cocal.contracts import FEATURES
 from cocal.errors import CocalWarning, InputError, ModelMismatchError
 from cocal.scheme import ClassScheme

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from cocal.classify.estimators import PERCEPTRON, EstimatorName
 from cocal.contracts import BANDS, SAR_BANDS
 from cocal.settings import Settings
 
-EstimatorName = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "perceptron"]
 AUTO: Literal["auto"] = "auto"
-PERCEPTRON: Literal["perceptron"] = "perceptron"
 Missing = Literal["unobserved", "native"]
 ModelId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 

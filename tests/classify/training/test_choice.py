@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, f1_score
 
+from cocal.classify.estimators import OF_TREES
 from cocal.classify.model import Model
 from cocal.classify.page import card_page
 from cocal.classify.settings import TrainSettings
 from cocal.classify.training.distil import STUDENTS, distil, student
 from cocal.classify.training.sizes import DEPTHS, _cut, size_curve
-from cocal.classify.training.tune import OF_TREES, _starters, choose
+from cocal.classify.training.tune import _starters, choose
 from cocal.classify.validation.validate import Fitted, block_design, problem_of, validate
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]

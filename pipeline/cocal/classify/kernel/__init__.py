@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cocal.classify.estimators import Classifier, estimator_types
+from cocal.classify.estimators import PERCEPTRON, Classifier, estimator_types
 from cocal.classify.kernel.forests import BoostingKernel, ForestKernel
 from cocal.classify.kernel.perceptron import RELU, PerceptronKernel
 from cocal.errors import CocalWarning
@@ -32,12 +32,12 @@ def kernel_of(estimator: Any) -> Kernel | None:
     HistGradientBoostingClassifier without a categorical feature, and MLPClassifier with rectified linear
     units.
     """
-    forest, extra, boosting, perceptron = estimator_types().values()
-    if isinstance(estimator, forest | extra) and estimator.n_outputs_ == 1:
+    types = estimator_types()
+    if isinstance(estimator, types["random_forest"] | types["extra_trees"]) and estimator.n_outputs_ == 1:
         return ForestKernel.of(estimator)
-    if isinstance(estimator, boosting) and estimator.is_categorical_ is None:
+    if isinstance(estimator, types["hist_gradient_boosting"]) and estimator.is_categorical_ is None:
         return BoostingKernel.of(estimator)
-    if isinstance(estimator, perceptron) and estimator.activation == RELU:
+    if isinstance(estimator, types[PERCEPTRON]) and estimator.activation == RELU:
         return PerceptronKernel.of(estimator)
     return None
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.estimators import build, fit_perceptron, one_thread
-from cocal.classify.settings import PERCEPTRON, EstimatorName, TrainSettings
-from cocal.classify.training.tune import USUAL
+from cocal.classify.estimators import PERCEPTRON, USUAL, EstimatorName, build, fit_perceptron, one_thread
+from cocal.classify.settings import TrainSettings
 from cocal.classify.validation.validate import Fitted
 
 Student = tuple[EstimatorName, dict[str, Any]]

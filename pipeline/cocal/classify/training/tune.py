@@ -10,39 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal import accuracy
-from cocal.classify.settings import AUTO, PERCEPTRON, EstimatorName, TrainSettings
+from cocal.classify.estimators import OF_TREES, SPACE, USUAL, EstimatorName
+from cocal.classify.settings import AUTO, TrainSettings
 from cocal.classify.validation.folds import Design
 from cocal.classify.validation.nulls import Problem, model_predictor
 
-USUAL: Mapping[EstimatorName, Mapping[str, Any]] = {
-    "extra_trees": {"n_estimators": 300, "max_features": 0.2},
-    "random_forest": {"n_estimators": 300},
-    "hist_gradient_boosting": {
-        "max_iter": 150,
-        "learning_rate": 0.08,
-        "max_leaf_nodes": 15,
-        "max_features": 0.3,
-    },
-    PERCEPTRON: {"hidden_layer_sizes": [32], "alpha": 1.0, "learning_rate_init": 0.005, "max_iter": 400},
-}
-"""The first candidate of each kind."""
-
-OF_TREES: Sequence[EstimatorName] = ("extra_trees", "random_forest", "hist_gradient_boosting")
-"""The kinds that `estimator: auto` tries, in this order; of equal ones the first is taken."""
-
-_FOREST = {"n_estimators": (200,), "max_features": ("sqrt", 0.1, 0.2, 0.4), "min_samples_leaf": (1, 2, 4)}
-SPACE: Mapping[EstimatorName, Mapping[str, Sequence[Any]]] = {
-    "extra_trees": _FOREST,
-    "random_forest": _FOREST,
-    "hist_gradient_boosting": {
-        "max_iter": (60, 120, 240), "learning_rate": (0.04, 0.08, 0.15), "max_leaf_nodes": (7, 15, 31),
-        "max_features": (0.1, 0.3, 1.0), "l2_regularization": (0.0, 1.0), "min_samples_leaf": (5, 20),
-    },
-    PERCEPTRON: {
-        "hidden_layer_sizes": ([8], [16], [32], [64]), "alpha": (0.1, 0.3, 1.0, 3.0, 10.0),
-        "learning_rate_init": (0.001, 0.005), "max_iter": (400,),
-    },
-}  # fmt: skip
 KEEP = 3
 """One candidate in so many goes on to the next fold."""
 
@@ -87,7 +59,10 @@ def choose(
     kinds = list(OF_TREES) if settings.estimator == AUTO else [settings.chosen]
     folds = len(design.folds)
     if settings.tune is None:
-        candidates, kept = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds], len(kinds)
+        candidates, kept = (
+            [_candidate(settings, problem, kind, USUAL.get(kind, {})) for kind in kinds],
+            len(kinds),
+        )
         budget = kept * folds
     else:
         budget = settings.tune.budget
@@ -133,10 +108,10 @@ def _drawn(
 ) -> list[_Candidate]:
     """The usual candidate of each kind, then candidates with parameters drawn from `SPACE`: `n` in all."""
     random = np.random.default_rng(settings.seed)
-    drawn = [_candidate(settings, problem, kind, USUAL[kind]) for kind in kinds][:n]
+    drawn = [_candidate(settings, problem, kind, USUAL.get(kind, {})) for kind in kinds][:n]
     while len(drawn) < n:
         kind = kinds[len(drawn) % len(kinds)]
-        parameters = {name: v[int(random.integers(len(v)))] for name, v in SPACE[kind].items()}
+        parameters = {name: v[int(random.integers(len(v)))] for name, v in SPACE.get(kind, {}).items()}
         drawn.append(_candidate(settings, problem, kind, parameters))
     return drawn
 
