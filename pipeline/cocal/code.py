@@ -45,8 +45,8 @@ USERS = "users of "
 NOT_FOLLOWED = (f"{ROOT}.code.", f"{ROOT}.assets.", f"{ROOT}.caches.")
 """Modules that name outputs, package data and caches, and make no number."""
 
-SAME_NUMBERS = frozenset({"filelock", "psutil", "rich", "typer"})
-"""Libraries that change no number: they lock files, measure memory, and print."""
+SAME_NUMBERS = frozenset({"filelock", "psutil", "pystac", "rich", "typer"})
+"""Libraries that change no number: they lock files, measure memory, print, and write items' metadata."""
 
 DISTRIBUTIONS = {
     "PIL": "pillow",
