@@ -1,11 +1,11 @@
-"""What all pictures share: one look, plain text from hostile names, the SIMULATED band, fixed bytes."""
+"""Parts of all pictures: one style, plain text from hostile names, the SIMULATED band, fixed bytes."""
 
 from __future__ import annotations
 
 import base64
 import io
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +13,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -72,20 +75,41 @@ def plain(text: str) -> str:
     return "".join(c if ord(c) in _glyphs() else "\N{WHITE SQUARE}" for c in kept)
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches, with its own canvas and no global state."""
+def new_figure(width: float, height: float, mark: str = "") -> Figure:
+    """An empty figure, sizes in inches, with its own canvas and no global state.
+
+    `mark` stands in a band over its uppermost BAND_IN inches: that the run is simulated.
+    """
     figure = Figure(figsize=(width, height), facecolor=PAPER)
     FigureCanvasAgg(figure)
+    if mark:
+        share = BAND_IN / height
+        band = Rectangle((0, 1 - share), 1, share, transform=figure.transFigure, facecolor=WARNING)
+        figure.add_artist(band)
+        figure.text(
+            0.5, 1 - share / 2, mark, ha="center", va="center", fontsize=8, fontweight="bold", color="#000000"
+        )
     return figure
 
 
-def mark_simulated(figure: Figure, text: str) -> None:
-    """Lay a band with `text` over the uppermost BAND_IN inches of the picture."""
-    height = BAND_IN / figure.get_figheight()
-    band = Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, facecolor=WARNING)
-    figure.add_artist(band)
+def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches."""
+    across, up = figure.get_figwidth(), figure.get_figheight()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist], *, top: float, **how: Any) -> Legend:
+    """A legend without a frame whose upper left corner is `top` inches above the foot of the figure."""
+    return figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0.0, top / figure.get_figheight()),
+        frameon=False, **how,
+    )  # fmt: skip
+
+
+def add_foot(figure: Figure, text: str) -> None:
+    """One line under the picture that identifies it where it stands alone."""
     figure.text(
-        0.5, 1 - height / 2, text, ha="center", va="center", fontsize=8, fontweight="bold", color="#000000"
+        0.012, 0.06 / figure.get_figheight(), plain(text), fontsize=6.5, color=MUTED, parse_math=False
     )
 
 

@@ -1,4 +1,4 @@
-"""The figure of hectares: per region a dot with its interval, beside the map's count and other figures."""
+"""Figure of hectares: per region a dot with its interval, the map's count and other figures."""
 
 from __future__ import annotations
 
@@ -56,8 +56,7 @@ def hectares_figures(
 ) -> list[Figure]:
     """One row per region, a panel per country with its own axis from zero; 24 rows to a picture.
 
-    `places` holds the regions of one country together; `foot` is one line under each picture, so that it
-    is known when it stands alone. A country that fills several pictures keeps its axis.
+    `places` holds the regions of one country together; `foot` identifies each picture. A country that fills several pictures keeps its axis.
     """
     marks = [m for m in _MARKS if any(getattr(p, m.field) is not None for p in places)]
     return [_draw(panels, marks, voice, shape, simulated, foot) for panels in _pictures(places)]
@@ -84,22 +83,24 @@ def _draw(
     body = sum(_TITLE_IN + _AXIS_IN + _ROW_IN * len(panel.places) for panel in panels)
     height = head + body + _FOOT_IN
     with drawing.style():
-        figure = drawing.new_figure(shape.width, height)
-        if simulated:
-            drawing.mark_simulated(figure, voice("simulated_picture"))
-        _draw_legend(figure, marks, voice, shape, top=height - head + _legend_height(len(marks), shape))
+        figure = drawing.new_figure(shape.width, height, voice("simulated_picture") if simulated else "")
+        drawing.add_legend(
+            figure, [_handle(mark, voice) for mark in marks], ncols=min(shape.columns, 3), borderaxespad=0.2,
+            columnspacing=1.4, handletextpad=0.5, fontsize=8,
+            top=height - head + _legend_height(len(marks), shape),
+        )  # fmt: skip
         bottom = height - head
         for panel in panels:
             size = _ROW_IN * len(panel.places)
             bottom -= _TITLE_IN + size
-            box = (shape.label_width, bottom, shape.width - shape.label_width - 0.18, size)
-            axes = _add_panel(figure, panel, voice, box)
+            country, top = drawing.plain(voice.country(panel.country)), (bottom + size + 0.07) / height
+            figure.text(0.012, top, country, fontsize=9.5, fontweight="bold", parse_math=False)
+            width = shape.width - shape.label_width - 0.18
+            axes = drawing.add_axes(figure, shape.label_width, bottom, width, size)
             _draw_marks(axes, panel, marks)
             _draw_axis(axes, panel, voice, shape)
             bottom -= _AXIS_IN
-        figure.text(
-            0.012, 0.06 / height, drawing.plain(foot), fontsize=6.5, color=drawing.MUTED, parse_math=False
-        )
+        drawing.add_foot(figure, foot)
     return figure
 
 
@@ -107,27 +108,12 @@ def _legend_height(marks: int, shape: Shape) -> float:
     return _LEGEND_ROW_IN * -(-marks // min(shape.columns, 3))
 
 
-def _draw_legend(figure: Figure, marks: Sequence[_Mark], voice: Wording, shape: Shape, *, top: float) -> None:
-    handles = [_handle(mark, voice) for mark in marks]
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(0.0, top / figure.get_figheight()),
-        ncols=min(shape.columns, 3),
-        frameon=False,
-        borderaxespad=0.2,
-        columnspacing=1.4,
-        handletextpad=0.5,
-        fontsize=8,
-    )
-
-
 def _handle(mark: _Mark, voice: Wording) -> Line2D:
     width = 2.0 if mark.field == "estimated_ha" else 0.0
-    return Line2D([], [], linewidth=width, label=voice(mark.text), **_look(mark))
+    return Line2D([], [], linewidth=width, label=voice(mark.text), **_style_of(mark))
 
 
-def _look(mark: _Mark) -> dict[str, Any]:
+def _style_of(mark: _Mark) -> dict[str, Any]:
     return {
         "marker": mark.marker,
         "color": mark.colour,
@@ -135,15 +121,6 @@ def _look(mark: _Mark) -> dict[str, Any]:
         "markerfacecolor": mark.colour if mark.filled else "none",
         "markeredgewidth": 1.6,
     }
-
-
-def _add_panel(figure: Figure, panel: _Panel, voice: Wording, box: tuple[float, float, float, float]) -> Axes:
-    """Axes in inches (left, bottom, width, height) under the country's name."""
-    width, height = figure.get_figwidth(), figure.get_figheight()
-    country = drawing.plain(voice.country(panel.country))
-    top = (box[1] + box[3] + 0.07) / height
-    figure.text(0.012, top, country, fontsize=9.5, fontweight="bold", parse_math=False)
-    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
 
 
 def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
@@ -157,7 +134,7 @@ def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
         for mark in marks:
             value = getattr(place, mark.field)
             if value is not None:
-                axes.plot([value], [row], linestyle="none", zorder=3, clip_on=False, **_look(mark))
+                axes.plot([value], [row], linestyle="none", zorder=3, clip_on=False, **_style_of(mark))
 
 
 def _draw_axis(axes: Axes, panel: _Panel, voice: Wording, shape: Shape) -> None:
@@ -180,8 +157,8 @@ def _draw_axis(axes: Axes, panel: _Panel, voice: Wording, shape: Shape) -> None:
 
 
 def _label(place: Place, shape: Shape) -> str:
-    room = int(shape.label_width * 13)
-    lines = textwrap.wrap(drawing.plain(f"{place.number}. {place.name}"), room) or [str(place.number)]
+    width = int(shape.label_width * 13)
+    lines = textwrap.wrap(drawing.plain(f"{place.number}. {place.name}"), width) or [str(place.number)]
     return "\n".join(
-        lines if len(lines) <= 2 else [lines[0], lines[1][: room - 1] + "\N{HORIZONTAL ELLIPSIS}"]
+        lines if len(lines) <= 2 else [lines[0], lines[1][: width - 1] + "\N{HORIZONTAL ELLIPSIS}"]
     )

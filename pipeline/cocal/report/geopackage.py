@@ -6,20 +6,16 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import geopandas as gpd
 import pyogrio
+from jinja2 import Environment, StrictUndefined
+
+from cocal.assets import asset
 
 _MOMENT = "2000-01-01T00:00:00.000Z"
-_STYLES = """
-CREATE TABLE layer_styles (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256),
-  f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN,
-  description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))
-)
-"""
 
 
 @dataclass(frozen=True)
@@ -42,49 +38,22 @@ def write_geopackage(
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     with closing(sqlite3.connect(path)) as base, base:
-        base.execute(_STYLES)
-        base.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
-            (_MOMENT,),
+        base.executescript(asset("report/assets/layer_styles.sql").read_text(encoding="utf-8"))
+        base.executemany(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
+            "styleName, styleQML, useAsDefault, description, owner, update_time) "
+            "VALUES ('', '', ?, 'geom', ?, ?, 1, '', '', ?)",
+            [(name, style.column, qml(style), _MOMENT) for name, style in styles.items()],
         )
-        for name, style in styles.items():
-            base.execute(
-                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-                "styleQML, useAsDefault, description, owner, update_time) VALUES ('', '', ?, 'geom', ?, ?, 1, '', '', ?)",
-                (name, style.column, qml(style), _MOMENT),
-            )
 
 
 def qml(style: Graduated) -> str:
     """The style as QGIS reads it (QML of QGIS 3)."""
-    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
-    renderer = ET.SubElement(
-        root, "renderer-v2", type="graduatedSymbol", attr=style.column, graduatedMethod="GraduatedColor"
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        asset("report/assets/graduated.qml.j2").read_text(encoding="utf-8")
     )
-    ranges = ET.SubElement(renderer, "ranges")
-    symbols = ET.SubElement(renderer, "symbols")
-    pairs = zip(style.steps[:-1], style.steps[1:], style.colours, strict=True)
-    for index, (low, high, colour) in enumerate(pairs):
-        label = f"{low:g} - {high:g}"
-        ET.SubElement(
-            ranges,
-            "range",
-            lower=f"{low:.6f}",
-            upper=f"{high:.6f}",
-            label=label,
-            symbol=str(index),
-            render="true",
-        )
-        symbol = ET.SubElement(symbols, "symbol", type="fill", name=str(index), alpha="1", clip_to_extent="1")
-        layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill"}, enabled="1", locked="0")
-        options = ET.SubElement(layer, "Option", type="Map")
-        red, green, blue = bytes.fromhex(colour[1:])
-        for key, value in (
-            ("color", f"{red},{green},{blue},255"), ("outline_color", "28,43,54,255"), ("outline_width", "0.3"),
-            ("style", "solid"), ("outline_style", "solid"),
-        ):  # fmt: skip
-            ET.SubElement(options, "Option", name=key, type="QString", value=value)
-    return '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n' + ET.tostring(
-        root, encoding="unicode"
-    )
+    steps = [
+        {"low": low, "high": high, "colour": ",".join(map(str, bytes.fromhex(colour[1:])))}
+        for (low, high), colour in zip(pairwise(style.steps), style.colours, strict=True)
+    ]
+    return template.render(column=style.column, steps=steps)

@@ -1,4 +1,4 @@
-"""The map picture: classes, region outlines with names or numbers, scale bar, north arrow, legend, sources."""
+"""Map picture: classes, outlines with names or numbers, scale bar, north arrow, legend, sources."""
 
 from __future__ import annotations
 
@@ -97,9 +97,8 @@ def map_figure(
             key=_LINE_IN * -(-len(key) // max(shape.columns - 1, 1)),
             sources=0.12 * len(sources),
         )
-        figure = drawing.new_figure(shape.width, layout.total)
-        if simulated:
-            drawing.mark_simulated(figure, voice("simulated_picture"))
+        mark = voice("simulated_picture") if simulated else ""
+        figure = drawing.new_figure(shape.width, layout.total, mark)
         bottom = layout.total - layout.head - ground
         axes = _add_ground(figure, picture, voice, (_MARGIN, bottom, width, ground))
         _draw_regions(axes, picture, overview, labels)
@@ -107,8 +106,8 @@ def map_figure(
         _draw_scale_bar(axes, picture, voice)
         _draw_north(axes)
         title = voice(f"legend.{picture.kind}", target=voice.target) if picture.shades else None
-        _put_legend(figure, legend, shape.columns, title=title, top=bottom - 0.04)
-        _put_key(figure, key, max(shape.columns - 1, 1), top=bottom - layout.legend)
+        _add_legend(figure, legend, shape.columns, title=title, top=bottom - 0.04)
+        _add_key(figure, key, max(shape.columns - 1, 1), top=bottom - layout.legend)
         figure.text(
             0.1 / shape.width, 0.06 / layout.total, "\n".join(sources),
             fontsize=6.5, color=drawing.MUTED, va="bottom", linespacing=1.25, parse_math=False,
@@ -125,9 +124,7 @@ def _add_ground(
     figure: Figure, picture: MapPicture, voice: Wording, box: tuple[float, float, float, float]
 ) -> Axes:
     """Axes in inches (left, bottom, width, height) with the classes in the scheme's colours."""
-    size = figure.get_figwidth(), figure.get_figheight()
-    left, bottom, width, height = box
-    axes = figure.add_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]))
+    axes = drawing.add_axes(figure, *box)
     colours = np.full((256, 3), 1.0)
     colours[0] = to_rgb(NOT_OBSERVED_COLOUR)
     for code, colour, _ in _meanings(picture, voice):
@@ -207,7 +204,7 @@ _POINTS: tuple[tuple[bool, str, str, str], ...] = (
     (True, "point_visited", "o", "#ffffff"),
     (False, "point_missed", "X", "#ffd54f"),
 )
-"""Visited or not, words, marker, face: told apart by shape, not by colour alone."""
+"""Visited or not, key of the text, marker, face: they differ by shape, not by colour alone."""
 
 
 def _draw_points(axes: Axes, picture: MapPicture) -> None:
@@ -223,9 +220,9 @@ def _draw_points(axes: Axes, picture: MapPicture) -> None:
 
 def scale_bar_metres(width_m: float) -> float:
     """The largest 1, 2 or 5 times a power of ten that is at most a quarter of the picture's width."""
-    room = width_m / 4
-    power = 10.0 ** math.floor(math.log10(room))
-    return next(power * step for step in (5, 2, 1) if power * step <= room)
+    longest = width_m / 4
+    power = 10.0 ** math.floor(math.log10(longest))
+    return next(power * step for step in (5, 2, 1) if power * step <= longest)
 
 
 def _draw_scale_bar(axes: Axes, picture: MapPicture, voice: Wording) -> None:
@@ -289,26 +286,25 @@ def _legend_handles(picture: MapPicture, voice: Wording) -> list[Artist]:
     return handles
 
 
-def _put_legend(
+def _add_legend(
     figure: Figure, handles: list[Artist], columns: int, *, title: str | None, top: float
 ) -> None:
-    legend = figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.0, top / figure.get_figheight()),
-        ncols=columns, frameon=False, fontsize=8, handlelength=1.1, handleheight=0.9, columnspacing=1.4,
-        title=title, title_fontproperties={"size": 8, "weight": "bold"}, alignment="left",
+    legend = drawing.add_legend(
+        figure, handles, top=top, ncols=columns, fontsize=8, handlelength=1.1, handleheight=0.9,
+        columnspacing=1.4, title=title, title_fontproperties={"size": 8, "weight": "bold"}, alignment="left",
     )  # fmt: skip
     for text in (*legend.get_texts(), legend.get_title()):
         text.set_parse_math(False)
 
 
-def _put_key(figure: Figure, key: list[str], columns: int, *, top: float) -> None:
+def _add_key(figure: Figure, key: list[str], columns: int, *, top: float) -> None:
     """Numbers with their names, down the columns."""
     rows = -(-len(key) // columns)
-    room = int(figure.get_figwidth() / columns * 14)
+    width = int(figure.get_figwidth() / columns * 14)
     for index, text in enumerate(key):
         column, row = divmod(index, rows)
         x = 0.1 / figure.get_figwidth() + column / columns
         y = (top - 0.06 - _LINE_IN * row) / figure.get_figheight()
         figure.text(
-            x, y, textwrap.shorten(text, room, placeholder="…"), fontsize=7.5, va="top", parse_math=False
+            x, y, textwrap.shorten(text, width, placeholder="…"), fontsize=7.5, va="top", parse_math=False
         )

@@ -1,4 +1,4 @@
-"""Figures over time and of trust: hectares by year beside official figures; probability against the ground."""
+"""Figures over time and of calibration: hectares by year, official figures; probability against records."""
 
 from __future__ import annotations
 
@@ -76,29 +76,17 @@ def _draw(part: Sequence[_Line], voice: Wording, shape: Shape, simulated: bool, 
     height = head + rows * (_PANEL_IN + _GAP_IN) + 0.2
     times = [t for line in part for t, _ in (*line.own, *line.official)]
     with drawing.style():
-        figure = drawing.new_figure(shape.width, height)
-        if simulated:
-            drawing.mark_simulated(figure, voice("simulated_picture"))
+        figure = drawing.new_figure(shape.width, height, voice("simulated_picture") if simulated else "")
         _legend(figure, part, voice, top=height - head + _LEGEND_IN)
         for index, line in enumerate(part):
             row, column = divmod(index, columns)
             width = shape.width / columns
-            box = (
-                column * width + 0.42, height - head - (row + 1) * (_PANEL_IN + _GAP_IN) + 0.3,
-                width - 0.55, _PANEL_IN,
-            )  # fmt: skip
-            axes = _axes(figure, box)
+            bottom = height - head - (row + 1) * (_PANEL_IN + _GAP_IN) + 0.3
+            axes = drawing.add_axes(figure, column * width + 0.42, bottom, width - 0.55, _PANEL_IN)
             _draw_line(axes, line)
-            _label(axes, line, voice, (min(times), max(times)), room=int(12 * width))
-        figure.text(
-            0.012, 0.06 / height, drawing.plain(foot), fontsize=6.5, color=drawing.MUTED, parse_math=False
-        )
+            _label(axes, line, voice, (min(times), max(times)), width=int(12 * width))
+        drawing.add_foot(figure, foot)
     return figure
-
-
-def _axes(figure: Figure, box: tuple[float, float, float, float]) -> Axes:
-    width, height = figure.get_figwidth(), figure.get_figheight()
-    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
 
 
 def _draw_line(axes: Axes, line: _Line) -> None:
@@ -115,9 +103,9 @@ def _draw_line(axes: Axes, line: _Line) -> None:
             axes.plot([when], [place.mapped_ha], **_MAPPED)
 
 
-def _label(axes: Axes, line: _Line, voice: Wording, span: tuple[float, float], *, room: int) -> None:
+def _label(axes: Axes, line: _Line, voice: Wording, span: tuple[float, float], *, width: int) -> None:
     words = textwrap.wrap(
-        drawing.plain(f"{line.place.number}. {line.place.name}"), room, max_lines=2, placeholder="…"
+        drawing.plain(f"{line.place.number}. {line.place.name}"), width, max_lines=2, placeholder="…"
     )
     axes.set_title("\n".join(words), fontsize=7.5, loc="left", parse_math=False, pad=3)
     axes.set_ylim(bottom=0)
@@ -139,10 +127,16 @@ def _legend(figure: Figure, part: Sequence[_Line], voice: Wording, *, top: float
         handles.insert(0, Line2D([], [], linewidth=2.2, label=voice("mark_estimated"), **_OWN))
     if any(line.official for line in part):
         handles.append(Line2D([], [], label=voice("mark_official"), **_OFFICIAL))
-    figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.0, top / figure.get_figheight()), ncols=3,
-        frameon=False, borderaxespad=0.2, columnspacing=1.2, handletextpad=0.5, fontsize=7.5,
-    )  # fmt: skip
+    drawing.add_legend(
+        figure,
+        handles,
+        top=top,
+        ncols=3,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+        handletextpad=0.5,
+        fontsize=7.5,
+    )
 
 
 def calibration_figure(content: ReportContent, voice: Wording, shape: Shape) -> Figure:
@@ -151,10 +145,9 @@ def calibration_figure(content: ReportContent, voice: Wording, shape: Shape) -> 
     table, side = content.calibration, min(shape.width, 4.6)
     head = drawing.BAND_IN if content.simulated else 0.0
     with drawing.style():
-        figure = drawing.new_figure(side, side + head)
-        if content.simulated:
-            drawing.mark_simulated(figure, voice("simulated_picture"))
-        axes = _axes(figure, (0.62, 0.5, side - 0.85, side - 0.7))
+        mark = voice("simulated_picture") if content.simulated else ""
+        figure = drawing.new_figure(side, side + head, mark)
+        axes = drawing.add_axes(figure, 0.62, 0.5, side - 0.85, side - 0.7)
         axes.plot([0, 1], [0, 1], color=drawing.MUTED, linewidth=1.0, linestyle="--")
         axes.plot(table["predicted"], table["observed"], color=drawing.ESTIMATE, marker="o", markersize=6)
         for x, y, n in zip(table["predicted"], table["observed"], table["n"], strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
@@ -50,22 +50,20 @@ def write_workbook(
 
 
 def _fill(sheet: Worksheet, table: pd.DataFrame) -> None:
-    for column, name in enumerate(table.columns, start=1):
-        cells = [_plain(value) for value in table[name]]
-        _put(_at(sheet, 1, column), str(name)).font = Font(bold=True)
-        for row, value in enumerate(cells, start=2):
-            _put(_at(sheet, row, column), value)
-        longest = max([len(str(name)), *(len(f"{v}") for v in cells[:200] if v is not None)])
-        sheet.column_dimensions[get_column_letter(column)].width = min(longest + 2, _WIDEST)
+    sheet.append([str(name) for name in table.columns])
+    for row in zip(*(table[name] for name in table.columns), strict=True):
+        sheet.append([_plain(value) for value in row])
+    for number, column in enumerate(sheet.iter_cols(), start=1):
+        for cell in column:
+            if isinstance(cell.value, str):
+                cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula
+                cell.quotePrefix = True  # and Excel would, once someone edits the cell
+        column[0].font = Font(bold=True)
+        longest = max(len(f"{cell.value}") for cell in column[:201] if cell.value is not None)
+        sheet.column_dimensions[get_column_letter(number)].width = min(longest + 2, _WIDEST)
     sheet.freeze_panes = "A2"
     if len(table):
         sheet.auto_filter.ref = sheet.dimensions
-
-
-def _at(sheet: Worksheet, row: int, column: int) -> Cell:
-    cell = sheet.cell(row, column)
-    assert isinstance(cell, Cell)
-    return cell
 
 
 def _plain(value: Any) -> str | float | int | bool | None:
@@ -75,17 +73,9 @@ def _plain(value: Any) -> str | float | int | bool | None:
         return bool(value)
     if isinstance(value, (Decimal, float, np.floating)):
         return float(value)
-    return int(value) if isinstance(value, (int, np.integer)) else str(value)
-
-
-def _put(cell: Cell, value: str | float | int | bool | None) -> Cell:
-    if isinstance(value, str):
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST]
-        cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula
-        cell.quotePrefix = True  # and Excel would, once someone edits the cell
-    else:
-        cell.value = value
-    return cell
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    return ILLEGAL_CHARACTERS_RE.sub("", str(value))[:_LONGEST]
 
 
 def _dateless(book: bytes) -> bytes:
