@@ -124,7 +124,7 @@ def test_the_warnings_of_the_estimate_stand_on_the_page_in_both_languages(page):
     assert "2023: estrato 'forest': cerca del 12 % de los puntos previstos quedó sin respuesta" in page.text(
         "es"
     )
-    assert "2023: stratum 'forest': about 12 % of the planned points gave no answer" in page.text("en")
+    assert "2023: stratum 'forest': about 12% of the planned points gave no answer" in page.text("en")
 
 
 def test_a_simulated_run_says_so_in_both_languages_and_in_print_and_a_real_one_does_not(html, made_up):

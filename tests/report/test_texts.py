@@ -104,6 +104,7 @@ def test_a_note_with_figures_has_the_numbers_of_the_language_and_units_stay_with
         "el 4,4\N{NO-BREAK SPACE}% de lo mapeado está donde el modelo no es aplicable"
     )
     assert "1,234.5\N{NO-BREAK SPACE}ha mapped" in en.notes(notes)
+    assert "; 4.4% of the mapped hectares" in en.notes(notes)
     days = Note("date_differs", day="2023-12-31", start="2024-01-01", end="2024-12-31")
     assert es.notes([days]).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
 

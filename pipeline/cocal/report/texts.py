@@ -56,7 +56,8 @@ class Wording:
 
     def notes(self, notes: Sequence[Note] | None) -> str:
         """Notes in this language, units on the line of their figures; a dash where there are none."""
-        return _UNIT.sub(NBSP, joined(notes, self.language)) if notes else DASH
+        text = _UNIT.sub(NBSP, joined(notes, self.language)) if notes else DASH
+        return text.replace(f"{NBSP}%", "%") if self.language == "en" else text
 
     def class_name(self, key: str) -> str:
         """A class by its name for people; keys that the scheme does not hold stay as they are."""
