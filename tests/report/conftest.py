@@ -281,7 +281,8 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         | {"quantity": quantity, "mapped_ha": 10.0, "seen_twice_ha": 9_000.0, "notes": notes} | given
         for region, name in (("r0", "San Pedro"), (np.nan, np.nan))
         for quantity, given, notes in (
-            ("cleared", figures, ()), ("new", figures, ()), ("net", figures, ()), ("replanted", {}, (Note("maps_only"),)),
+            ("cleared", figures, ()), ("new", figures, ()), ("net", figures, ()),
+            ("replanted", {}, (Note("maps_only"),)),
         )
     ]  # fmt: skip
     over = {"limit_ha": 55.0, "over_limit_ha": -42.5, "over_limit_low_ha": -51.0, "over_limit_high_ha": -25.0}

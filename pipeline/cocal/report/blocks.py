@@ -1,4 +1,4 @@
-"""The view of a page: sections of blocks whose texts, figures and cells are ready to be shown in one language."""
+"""The view of a page: sections of blocks with their texts, figures and cells in one language."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 from cocal.report.texts import Wording
 
 CellKind = Literal["number", "strong", "interval", "series", "text", "words", "code"]
-"""How the template shows a cell: `text` and `words` stand left, a dash in `words` is a text like any other."""
+"""How the template shows a cell: `text` and `words` stand left; in `words` a dash is a text like others."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph with its class of the style sheet, the title of a part of a section, or code as it is typed."""
+    """A paragraph with its class of the style sheet, the title of a part of a section, or code."""
 
     text: str
     look: str = ""
@@ -24,7 +24,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Card:
-    """The result of a country or of the whole area: hectares, what they are, their interval, further facts."""
+    """Hectares of a country or of the whole area: what they are, their interval, further facts."""
 
     name: str
     best: str

@@ -177,9 +177,8 @@ class Place:
     @property
     def hectares(self) -> tuple[float | None, ...]:
         """The figures that decide on one rounding for a table."""
-        return (
-            self.mapped_ha, self.estimated_ha, self.ci_high_ha, self.official_ha, self.field_ha, self.truth_ha,
-        )  # fmt: skip
+        names = ("mapped_ha", "estimated_ha", "ci_high_ha", "official_ha", "field_ha", "truth_ha")
+        return tuple(getattr(self, name) for name in names)
 
 
 _COMPARED = {
@@ -206,9 +205,9 @@ class ReportContent:
     comparison : comparison/1, or None.
     truth : region_id, class, truth_ha and, where it varies, period; None unless simulated.
     map_overview, records_summary, accuracy : None where the run has none.
-    caveats : region_id, period, missing_low_ha, missing_high_ha (the estimate if no point that was not visited
-        were the target, and if all were), reference_low_ha, reference_high_ha (its interval widened by errors
-        of the observers); None where nothing is estimated.
+    caveats : region_id, period, missing_low_ha, missing_high_ha (the estimate if none of the points that were
+        not visited were the target, and if all were), reference_low_ha, reference_high_ha (its interval
+        widened by errors of the observers); None where nothing is estimated.
     observers : pairs, agree, kappa, target_positive, target_negative of the headline period; None where no
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
@@ -293,7 +292,7 @@ def _cells(row: Row | None, names: Collection[str]) -> dict[str, Any]:
 
 
 def region_places(content: ReportContent, period: str, crop_class: str) -> tuple[Place, ...]:
-    """Figures of one class and period, one place per region; regions of a country together, numbered from 1."""
+    """Figures of one class and period by region; regions of a country together, numbered from 1."""
     wanted = {"period": period, "class": crop_class}
     measured, compared, truth = (
         _first_by(table, "region_id", wanted) for table in (content.areas, content.comparison, content.truth)
@@ -326,7 +325,7 @@ def region_places(content: ReportContent, period: str, crop_class: str) -> tuple
 
 
 def country_places(content: ReportContent) -> tuple[Place, ...]:
-    """The target's figures in the headline period, one per country in the order of the regions, then the total.
+    """The target's figures in the headline period by country, in the order of the regions, then the total.
 
     True hectares are the sum over the regions; official figures are not summed, for a region may have
     several, or none.

@@ -56,7 +56,8 @@ def hectares_figures(
 ) -> list[Figure]:
     """One row per region, a panel per country with its own axis from zero; 24 rows to a picture.
 
-    `places` holds the regions of one country together; `foot` identifies each picture. A country that fills several pictures keeps its axis.
+    `places` holds the regions of one country together; `foot` identifies each picture. A country that fills
+    several pictures keeps its axis.
     """
     marks = [m for m in _MARKS if any(getattr(p, m.field) is not None for p in places)]
     return [_draw(panels, marks, voice, shape, simulated, foot) for panels in _pictures(places)]

@@ -256,7 +256,9 @@ def _draw_north(axes: Axes) -> None:
     axes.annotate(
         "N", xy=(0.965, 0.975), xytext=(0.965, 0.9), xycoords="axes fraction", ha="center", va="center",
         fontsize=8.5, fontweight="bold", zorder=8,
-        arrowprops={"arrowstyle": "-|>,head_width=0.32,head_length=0.6", "color": drawing.INK, "linewidth": 1.4},
+        arrowprops={
+            "arrowstyle": "-|>,head_width=0.32,head_length=0.6", "color": drawing.INK, "linewidth": 1.4,
+        },
         path_effects=[withStroke(linewidth=2.6, foreground="white")],
     )  # fmt: skip
 

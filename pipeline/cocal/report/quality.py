@@ -1,4 +1,4 @@
-"""Sections of the page about trust: ground not observed, accuracy, the model, the method, how to reproduce."""
+"""Sections of the page: ground not observed, accuracy, the model, the method, how to reproduce."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CARD = "card."
 
 
 def unseen(content: ReportContent, t: Wording) -> list[Block]:
-    """Ground that was not observed, where the model does not apply, what the minimum unit moved, failed work."""
+    """Ground that was not observed, where the model does not apply, effect of the minimum unit, failures."""
     places = content.places[content.last]
     decimals = decimals_for(p.owned_ha for p in places)
     columns = [
@@ -67,8 +67,8 @@ def _by_region(table: pd.DataFrame | None, key: str, content: ReportContent, t: 
             ha(t, "expected_by_model", "expected_ha"),
         ],
         "minimum_unit": [
-            ha(t, "before_unit", "draft_ha"), ha(t, "unit_removed", "removed_ha"), ha(t, "unit_added", "added_ha"),
-            ha(t, "mapped_short", "mapped_ha", "strong"),
+            ha(t, "before_unit", "draft_ha"), ha(t, "unit_removed", "removed_ha"),
+            ha(t, "unit_added", "added_ha"), ha(t, "mapped_short", "mapped_ha", "strong"),
         ],
     }  # fmt: skip
     name = Column(t("region"), lambda row: str(row["region_name"]), "text")
@@ -275,14 +275,23 @@ def method(content: ReportContent, t: Wording) -> list[Block]:
 
 
 def reproduce(content: ReportContent, t: Wording) -> list[Block]:
-    """The command, the configuration, and the files, checksums and versions that the figures were made from."""
+    """The command, the configuration, and the files, checksums and versions of the run."""
     given, overview = content.reproduce, content.map_overview
-    note = [Text(t("config_public"), "note")] if content.profile == "public" else []
     found: list[Block] = [
-        Text(t("reproduce_text")), Text(given.command, block="code"), Text(t("config"), block="title"), *note, Text(given.config_text, block="code"),
-        Text(t("inputs"), block="title"), Items("pairs", tuple((name, t.term("input", role)) for name, role in given.inputs)),
-        Text(t("hashes"), block="title"), Items("pairs", tuple((t.term("input", role), sha) for role, sha in given.hashes.items())),
-        Text(t("versions"), block="title"), Items("pairs", tuple(given.versions.items())),
-    ]  # fmt: skip
+        Text(t("reproduce_text")),
+        Text(given.command, block="code"),
+        Text(t("config"), block="title"),
+    ]
+    if content.profile == "public":
+        found.append(Text(t("config_public"), "note"))
+    pairs = {
+        "inputs": [(name, t.term("input", role)) for name, role in given.inputs],
+        "hashes": [(t.term("input", role), digest) for role, digest in given.hashes.items()],
+        "versions": [*given.versions.items()],
+    }
+    lists = [
+        b for key, own in pairs.items() for b in (Text(t(key), block="title"), Items("pairs", tuple(own)))
+    ]
     sources = tuple(t.words(source) for source in overview.sources) if overview else ()
-    return [*found, Text(t("sources"), block="title"), Items("bullets", sources)] if sources else found
+    last: list[Block] = [Text(t("sources"), block="title"), Items("bullets", sources)] if sources else []
+    return [*found, Text(given.config_text, block="code"), *lists, *last]

@@ -1,4 +1,4 @@
-"""Sections of the page about hectares: headline, figures, maps, comparison, change, groups, law, claims, classes."""
+"""Sections of the page on hectares: headline, pictures, comparison, change, groups, law, claims, classes."""
 
 from __future__ import annotations
 
@@ -315,7 +315,7 @@ def _sure(t: Wording) -> Column:
 
 
 def legal(content: ReportContent, t: Wording) -> list[Block]:
-    """Hectares by zone, by kind of zone, and beside the limits of the law; empty where the run has no zones."""
+    """Hectares by zone, by kind of zone, and beside the limits of the law; empty without zones."""
     found: list[Block] = []
     for level in ("zone", "kind", "limit"):
         rows = rows_of(content.legal, {"period": content.last, "level": level})
@@ -366,7 +366,9 @@ def eradication(content: ReportContent, t: Wording) -> list[Block]:
     names = {str(r["region_id"]): str(r["region_name"]) for r in rows_of(content.region_areas)}
     columns = [
         Column(t("region"), lambda row: names.get(str(row["region_id"]), str(row["region_id"])), "text"),
-        Column(t("between_maps"), lambda row: " → ".join(filter(None, (row["from_period"], row["to_period"])))),
+        Column(
+            t("between_maps"), lambda row: " → ".join(filter(None, (row["from_period"], row["to_period"])))
+        ),
         Column(t("source"), lambda row: row["source"] or DASH, "text"),
         ha(t, "claimed", "claimed_ha"), ha(t, "validated", "validated_ha"),
         Column(t("cleared"), lambda row: t.figure(row, "cleared_"), "strong"),
@@ -379,7 +381,7 @@ def eradication(content: ReportContent, t: Wording) -> list[Block]:
 
 
 def classes(content: ReportContent, t: Wording) -> list[Block]:
-    """Per period the mapped hectares of all classes and, beyond the target, their estimates; figures by period."""
+    """Per period the mapped hectares of all classes and their estimates; the target by period."""
     found: list[Block] = []
     keys = (*content.scheme.keys, UNOBSERVED)
     for period in content.periods:

@@ -132,7 +132,7 @@ class Wording:
         return f"{self.ha(estimated)} [{self('n_too_small') if between == DASH else between}]"
 
     def sure(self, estimated: float | None, low: float | None, high: float | None) -> str:
-        """The interval of an estimate, or that the sample is too small for one; a dash without an estimate."""
+        """The interval of an estimate, or that there are too few points for one; a dash without estimate."""
         between = self.interval(low, high)
         return between if between != DASH or estimated is None else self("n_too_small")
 

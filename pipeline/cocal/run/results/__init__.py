@@ -1,8 +1,8 @@
-"""Hectares -> what people get of a run: the stages compare, report, files, publish.
+"""The stages compare, report, files and publish: from hectares to tables, page, files and public folder.
 
-stage      compare: beside other figures; report: the page
-content    what the page says       evidence  what the sample says of the map
-pictures   its pictures             overview  a small picture of a large map
-files      Excel, GeoPackage, Parquet; stac: the catalogue of the maps
-publish    what may leave the office; redaction: without the folders of the machine
+comparison  compare: hectares beside other figures   facts      the run as its outputs need it
+content     report: the content of the page          evidence   the sample: accuracy, calibration, positions
+pictures    its pictures                             overview   values of maps on the grid of a picture
+files       Excel, GeoPackage, Parquet               stac       the catalogue of the maps
+publish     the public folder                        redaction  texts without folders of this machine
 """

@@ -28,8 +28,8 @@ from cocal.scheme import ClassScheme
 from cocal.store import library_versions, sha256_file
 
 _CARD_KEYS = (
-    "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256", "validation",
-    "cocal_version", "libraries",
+    "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256",
+    "validation", "cocal_version", "libraries",
 )  # fmt: skip
 _OPTIONAL = ("caveats", "groups", "change", "legal", "eradication", "applicability", "minimum_unit")
 _DESIGNS = {

@@ -34,7 +34,7 @@ def weighted_points(matched: pd.DataFrame, records: RecordSettings, run: RunFact
 
 
 def confusion_shares(points: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Estimated shares of the observed area by map class (rows) and reference class (columns); they sum to 1."""
+    """Estimated shares of the observed area by map class (rows) and reference class; they sum to 1."""
     sums = points.groupby(["map_class", "reference_class"])["weight_ha"].sum().unstack(fill_value=0)
     table = sums.reindex(index=keys, columns=keys, fill_value=0)
     return table / float(points["weight_ha"].sum())
@@ -58,7 +58,7 @@ def sample_points(matched: pd.DataFrame, settings: RecordSettings, run: RunFacts
 
 
 def calibration(points: pd.DataFrame, probability: pd.Series[float], target: str) -> pd.DataFrame:
-    """predicted, observed, n by class of probability: the mean that the model gives, and the share that is so.
+    """predicted, observed, n by class of probability: mean probability, and share of the target.
 
     Both are weighted by `weight_ha`; `probability` is by record_id.
     """

@@ -64,7 +64,9 @@ def write_for_others(out: Path, run: RunFacts, squares: pd.DataFrame | None) -> 
 def _notes(run: RunFacts) -> list[tuple[str, str]]:
     """(about, text) of the first sheet."""
     scheme, estimate = run.scheme, run.estimate
-    mark = "SIMULATED: an invented landscape. No figure here speaks of a real place. / SIMULADO: paisaje inventado."
+    mark = (
+        "SIMULATED: an invented landscape. No figure here is of a real place. / SIMULADO: paisaje inventado."
+    )
     how = "no estimate: mapped areas only" if estimate is None else (
         f"estimator {estimate.estimator}, interval {estimate.interval}, confidence {estimate.confidence:g}"
     )  # fmt: skip
@@ -80,12 +82,12 @@ def _notes(run: RunFacts) -> list[tuple[str, str]]:
         ("estimated_ha", "estimate from the probability sample, with standard error and interval"),
         ("class unobserved", "ground without enough observations; it is never absence of the class"),
         ("sums", "per region and period the classes and unobserved add up to owned_ha of the sheet regions"),
-        ("law", "presence of coca is not illegality; no sheet says anything of the status of a plot"),
+        ("law", "presence of coca is not illegality; no sheet states the legal status of a plot"),
     ]
 
 
 def _regions_layer(run: RunFacts, table: pd.DataFrame) -> gpd.GeoDataFrame:
-    """The regions with the target's figures of every period; `hectares` is the estimate or the map's count."""
+    """The regions with the target's figures by period; `hectares` is the estimate or the map's count."""
     own = table[table["class"] == run.scheme.target].copy()
     unseen = table[table["class"] == UNOBSERVED][["region_id", "period", "mapped_ha"]]
     own = own.merge(

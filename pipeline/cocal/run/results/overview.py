@@ -50,7 +50,7 @@ def values_at(
     dtype: str,
     missing: int,
 ) -> NDArray[Any]:
-    """(n,) value of the pixel that holds each point, in the zone of `grid.pixel_zones`; `missing` in no tile."""
+    """(n,) value of the pixel that holds each point, see `grid.pixel_zones`; `missing` outside all tiles."""
     values = np.full(len(lon), missing, dtype=dtype)
     zone = pixel_zones(lon, lat)
     for epsg in sorted({t.window.epsg for t in maps}):

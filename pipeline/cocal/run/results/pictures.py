@@ -55,7 +55,7 @@ def restricted_overview(
 
 
 def public_overview(run: RunFacts, squares: pd.DataFrame | None) -> MapOverview:
-    """Observations and, where the squares pass the disclosure rule, their density: never a pixel of a class."""
+    """Observations and, in squares that pass the disclosure rule, density: never a pixel of a class."""
     squared = [] if squares is None else [density_picture(run, p.name, squares) for p in run.periods]
     return _with_outlines(run, [*squared, observations_picture(run, run.maps[-1])])
 
@@ -166,7 +166,7 @@ def square_shades() -> tuple[Shade, ...]:
 
 
 def square_codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
-    """The code of each square of `side` metres: none, a step of hectares per km2, withheld, or not observed."""
+    """(n,) code of each square of `side` m: none, a step of hectares per km2, withheld, not observed."""
     density = pd.to_numeric(squares["mapped_ha"]).to_numpy(dtype=float) / (side / 1000) ** 2
     code = 1 + np.searchsorted(_STEPS, np.nan_to_num(density), side="left")
     code[np.isnan(density)] = _WITHHELD

@@ -1,8 +1,8 @@
-"""public/: what of a run may leave the office. Hectares of regions, no record, no plot.
+"""public/: outputs of a run that may be given to anyone: hectares of regions, no record, no plot.
 
-The folder of the run is restricted as a whole: class maps show plots, records.csv says where crews went. Of
-all that, public/ holds the tables by region, squares that pass the disclosure rule, and the page with those
-squares in the place of the class map, and without the folders of this machine.
+The folder of the run is restricted as a whole: class maps show plots, records.csv the places of field work.
+public/ holds the tables by region, squares that pass the disclosure rule, and the page with those squares in
+the place of the class map, without the folders of this machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FOLDER = "public"
 
 @dataclass(frozen=True)
 class PublicTask:
-    """The page and the rule of disclosure; what the page names below `home` it names from there, no other `folders`."""
+    """The page and the disclosure rule. Its texts name files from `home`, and none of the other `folders`."""
 
     page: PageTask
     density: DensitySettings | None
@@ -67,8 +67,8 @@ def write_public(folder: Path, _: list[Any], task: PublicTask) -> None:
 
 def _read_me(run: RunFacts, rule: DensitySettings | None) -> str:
     squares = "" if rule is None else (
-        f"density.csv, and the layer density of hectares.gpkg: squares of {rule.cell_m} m. A square with coca and "
-        f"fewer than {rule.min_plots} plots of {rule.plot_ha:g} ha is withheld, and "
+        f"density.csv, and the layer density of hectares.gpkg: squares of {rule.cell_m} m. A square with "
+        f"coca and fewer than {rule.min_plots} plots of {rule.plot_ha:g} ha is withheld, and "
         "where only one square of a region is, a second one.\n"
     )  # fmt: skip
     mark = (
@@ -77,7 +77,9 @@ def _read_me(run: RunFacts, rule: DensitySettings | None) -> str:
     facts = json.dumps({"run": run.name, "scheme": run.scheme.id}, ensure_ascii=False)
     return (
         f"{mark}Public outputs of the run {facts}\n\n"
-        "Hectares by region, country, group and zone as CSV, Excel and GeoPackage; the page with a map of squares.\n"
+        "Hectares by region, country, group and zone as CSV, Excel and GeoPackage; "
+        "the page with a map of squares.\n"
         f"{squares}"
-        "Not here: class maps (they show plots), field records and their strata, the grid with its counts of plots.\n"
+        "Not here: class maps (they show plots), field records and their strata, "
+        "the grid with its counts of plots.\n"
     )

@@ -1,4 +1,4 @@
-"""Redaction: texts of a run for others, without the folders of the machine that made it."""
+"""Redaction: texts of a run without the folders of the machine that made it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _WITHIN = re.compile(
 
 
 def without_folders(content: ReportContent, home: Path | None, folders: Iterable[Path]) -> ReportContent:
-    """`content` whose texts name files, not where they lie.
+    """`content` whose texts name files without their folders on this machine.
 
     Parameters
     ----------
     content
-        What the page says; its configuration is YAML or JSON.
+        Its configuration is YAML or JSON.
     home
-        Folder of the configuration, None if there is no file: what lies below it is named from there.
+        Folder of the configuration, None if there is no file; paths below it are given relative to it.
     folders
-        Folders that errors may tell of, spaces in their names included.
+        Folders that may stand in messages, spaces in their names included.
     """
     known = sorted({str(f) for f in folders if f != f.parent}, key=len, reverse=True)
 
-    def told(text: str) -> str:
+    def redacted(text: str) -> str:
         for folder in known:
             text = text.replace(folder + os.sep, "").replace(folder, HIDDEN)
         return public_text(text, home)
@@ -48,20 +48,20 @@ def without_folders(content: ReportContent, home: Path | None, folders: Iterable
         reproduce=replace(
             content.reproduce, config_text=public_configuration(content.reproduce.config_text, home)
         ),
-        failures=_each(content.failures, told),
-        notes=_each(content.notes, told),
-        model_card=_each(content.model_card, told),
+        failures=_each(content.failures, redacted),
+        notes=_each(content.notes, redacted),
+        model_card=_each(content.model_card, redacted),
     )
 
 
 def public_configuration(text: str, home: Path | None) -> str:
-    """The configuration as YAML, each value as `public_text` tells it. Comments are left out: they may say anything."""
-    told = _each(yaml.safe_load(text), lambda value: public_text(value, home))
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    """The configuration as YAML, each value by `public_text`; without comments, which may name anything."""
+    shown = _each(yaml.safe_load(text), lambda value: public_text(value, home))
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def public_text(text: str, home: Path | None) -> str:
-    """`text` with each path that is absolute or leads upwards as a path from `home`, or by its name if it is elsewhere.
+    """`text` with each absolute or upward path relative to `home`, or by its name if it is elsewhere.
 
     A text that begins as a path is one path, spaces included; within a longer text a path ends with a space.
     Addresses of the web stay.

@@ -17,7 +17,7 @@ from cocal.store import MANIFEST
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
-"""MLM 1.4 requires the inputs' names as bands of the model's asset; in STAC 1.1 its properties may not have them."""
+"""MLM 1.4 requires input names as bands of the model's asset; STAC 1.1 excludes them from its properties."""
 
 _TABLES = ("hectares.csv", "countries.csv", "comparison.csv", "regions.csv")
 
@@ -59,7 +59,7 @@ def _item(home: Path, root: Path) -> pystac.Item:
 
 
 def _model(run: RunFacts) -> pystac.Item:
-    """The model as an item, on the ground that it was used for; its file is an asset where it lies in the run.
+    """The model as an item on the area that it was used for; its file is an asset if it lies in the run.
 
     The machine learning model extension requires the file. A model of another folder is identified by its id,
     file name and checksums, and the item does not declare the extension.
