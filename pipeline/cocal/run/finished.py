@@ -96,10 +96,6 @@ class FinishedRun:
             )
         return read_own_csv(self.folder / f"{name}.csv")
 
-    def optional_table(self, name: str) -> pd.DataFrame | None:
-        """The table `name`, or None if the run has none."""
-        return self.table(name) if name in self.tables else None
-
     def hectares(self) -> pd.DataFrame:
         """Hectares of the target per region and period: mapped, estimated with interval, observed fraction."""
         own = self.areas[self.areas["class"] == self.target]
