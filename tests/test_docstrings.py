@@ -18,9 +18,6 @@ PACKAGE = ROOT / "pipeline" / "cocal"
 RUN_BY_TESTS = {"docs/api.md": ROOT / "tests" / "run" / "test_api.py"}
 """Documents with examples -> the test that runs them."""
 
-WITHOUT_EXAMPLE = {"compare", "estimate_areas", "measure"}
-"""Still without; to be emptied."""
-
 
 def module_name(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -47,8 +44,6 @@ def test_the_examples_of_a_module_give_what_they_show(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(cocal.__all__))
 def test_a_public_name_has_an_example_or_points_to_one(name: str) -> None:
-    if name in WITHOUT_EXAMPLE:
-        pytest.skip("allowed for now")
     _, found, examples = inspect.getdoc(getattr(cocal, name)).partition("\nExamples\n--------\n")
     assert found
     pages = re.findall(r"docs/\S+\.md", examples)
@@ -56,7 +51,3 @@ def test_a_public_name_has_an_example_or_points_to_one(name: str) -> None:
     for page in pages:
         assert f"cocal.{name}" in (ROOT / page).read_text(encoding="utf-8")
         assert Path(page).name in RUN_BY_TESTS[page].read_text(encoding="utf-8")
-
-
-def test_no_name_is_allowed_to_lack_an_example_for_nothing() -> None:
-    assert set(cocal.__all__) >= WITHOUT_EXAMPLE

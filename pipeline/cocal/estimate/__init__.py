@@ -1,28 +1,34 @@
-"""Hectares: what the map shows, what can be said of the truth, and how both sit beside other figures.
+"""Hectares: mapped, estimated from a sample, and compared with other figures.
 
 mapped        exact sums of cell area per region and class              -> areas/1
-measure       the same of one class map in memory                       -> areas/1
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
-change        gain, loss and net from points seen twice
-compare       estimates beside field records and official figures       -> comparison/1
-density       mapped hectares per square of a grid, and what of it may be published
+change        gain, loss and net from points observed twice
+comparison    estimates beside field records and official figures       -> comparison/1
+density       mapped hectares per square of a grid, and which squares may be published
 legal         hectares by legal zone beside legal limits
-eradication   what is said to be cleared beside what is seen as cleared
-expected      the interval that a design leads one to expect
-command       the same on tables, for analysts with a map from elsewhere
+eradication   claimed eradication beside observed loss
+expected      the interval to expect from a design
+command       the same from files, for maps made elsewhere
 """
 
 from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import estimate_change
 from cocal.estimate.command import change_files, estimate_files
-from cocal.estimate.compare import compare, unmatched_official
+from cocal.estimate.comparison import compare, unmatched_official
 from cocal.estimate.density import density_table, public_density
 from cocal.estimate.eradication import ERADICATION_COLUMNS, eradication_table
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
 from cocal.estimate.legal import LEGAL_COLUMNS, legal_domains, legal_table
-from cocal.estimate.mapped import count_units, country_table, exact_ha, format_ha, mapped_table, region_areas
-from cocal.estimate.measure import measure
+from cocal.estimate.mapped import (
+    count_units,
+    country_table,
+    exact_ha,
+    format_ha,
+    mapped_table,
+    measure,
+    region_areas,
+)
 from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS

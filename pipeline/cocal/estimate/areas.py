@@ -52,7 +52,22 @@ def estimate_areas(
 
     Raises
     ------
-    UsageError, InputError : what the design does not allow, by name, with the remedy.
+    UsageError, InputError : a setting, column or value that the design does not allow.
+
+    Examples
+    --------
+    Of 60 points each in strata of 100 and 900 ha, 50 and 2 are coca: 100 x 50/60 + 900 x 2/60 ha.
+
+    >>> sample = pd.DataFrame({
+    ...     "stratum": ["a"] * 60 + ["b"] * 60,
+    ...     "map_class": ["coca"] * 60 + ["other"] * 60,
+    ...     "reference_class": ["coca"] * 50 + ["other"] * 10 + ["coca"] * 2 + ["other"] * 58,
+    ... })
+    >>> strata = pd.DataFrame({"stratum": ["a", "b"], "area_ha": [100.0, 900.0]})
+    >>> design = {"estimator": "stratified", "interval": "gamma", "confidence": 0.95}
+    >>> found = estimate_areas(sample, strata, classes=None, by_region=False, **design)
+    >>> round(float(found.classes.set_index("class").loc["coca", "area_ha"]), 1)
+    113.3
     """
     check_settings(estimator, interval, confidence)
     design = build_design(

@@ -42,7 +42,7 @@ def compare(
     field : region_id, period, class, field_ha: hectares that field records claim; None = no such table.
     official : region_id, year or period, coca_ha, source [, definition] [, reference_date] [, series]
         [, coverage: text, or share from 0 to 1] [, split_from] [, rounded_to_ha]; None = none.
-    target : the class that the official figures speak of.
+    target : the class of the official figures.
     same_definitions : the official definitions that mean `target` as the class scheme defines it; a
         figure with any other, or with none, is marked.
     periods : the periods of the maps, to judge reference dates.
@@ -55,7 +55,11 @@ def compare(
 
     Raises
     ------
-    InputError : columns or numbers that are missing, every one of them.
+    InputError : columns or numbers are missing; all are listed.
+
+    Examples
+    --------
+    See docs/api.md: `compared = cocal.compare(areas, None, official, ...)`.
     """
     check_table(areas, AREAS)
     rows = areas[areas["class"] == target].reset_index(drop=True)
