@@ -209,7 +209,7 @@ def list_scenes(archive: str | Path) -> list[Scene]:
             f"no scene archive at {archive}",
             "a folder made by `cocal import` or `cocal simulate`",
             "nothing there",
-            "run `cocal import` first, or correct `archive:` in the configuration",
+            "run `cocal import` first, or fix `archive:` in the configuration",
         )
     found = (read_scene(path.parent) for path in sorted(home.glob(f"*/{MANIFEST}")))
     return sorted((s for s in found if s is not None), key=lambda s: (s.acquired, s.id))

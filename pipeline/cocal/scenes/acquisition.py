@@ -86,7 +86,7 @@ def _multiband(settings: MultibandImport) -> Acquisition:
                 f"{path} lacks bands",
                 ", ".join(missing),
                 f"{dataset.count} bands, described {', '.join(names) or 'not at all'}",
-                "correct `bands:`: descriptions as in the file, or indexes from 1",
+                "fix `bands:`: descriptions as in the file, or indexes from 1",
             )
         read = [_raster_band(dataset, path, band, i, settings.scale) for band, i in indexes.items()]
     facts = sum((facts for _, facts in read), _stated_facts(settings))
@@ -106,7 +106,7 @@ def _file_time(text: str, path: Path) -> datetime:
         f"date {text!r} in the name of {path}",
         "YYYYMMDD or YYYYMMDDTHHMMSS",
         repr(text),
-        "correct the group `date` of `pattern:`",
+        "fix the group `date` of `pattern:`",
     )
 
 
@@ -128,7 +128,7 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             f"no file of {settings.folder} fits the pattern {settings.pattern!r}",
             f"files whose group band is one of {', '.join(common)}",
             f"{len(paths)} files" + (f", the first {first}" if first else ""),
-            "correct `folder:`, `pattern:` or `bands:`",
+            "fix `folder:`, `pattern:` or `bands:`",
         )
     lacking = [
         f"{' '.join(filter(None, key))} lacks {band}"
@@ -141,7 +141,7 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             f"bands are missing in {settings.folder}",
             f"{', '.join(settings.bands)} for every date",
             "; ".join(lacking[:6]) + (f"; {len(lacking) - 6} more" if len(lacking) > 6 else ""),
-            "fetch the files, or correct `pattern:` and `bands:`",
+            "fetch the files, or fix `pattern:` and `bands:`",
         )
     return groups
 
@@ -167,7 +167,7 @@ def _finest(band: str, paths: list[Path]) -> Path:
 def _files(settings: FilesImport) -> Iterator[Acquisition]:
     """The acquisitions of a folder of single-band files, by (date, tile, baseline) of their names."""
     if not settings.folder.is_dir():
-        raise InputError(f"no folder {settings.folder}", "a folder", "nothing there", "correct `folder:`")
+        raise InputError(f"no folder {settings.folder}", "a folder", "nothing there", "fix `folder:`")
     for (date, tile, baseline), files in sorted(_file_groups(settings).items()):
         bands, facts = [], _stated_facts(settings)
         for band in settings.bands:
@@ -197,7 +197,7 @@ def _cube_variables(settings: NetcdfImport, cube: xr.Dataset) -> dict[str, xr.Da
             f"{settings.path} lacks bands",
             ", ".join(settings.bands.values()),
             "; ".join(wrong) + f"; it holds {', '.join(map(str, cube.data_vars))}",
-            "correct `bands:` and `time:`",
+            "fix `bands:` and `time:`",
         )
     return {band: cube[name] for band, name in settings.bands.items()}
 
@@ -211,16 +211,14 @@ def _cube_crs(settings: NetcdfImport, cube: xr.Dataset, variable: xr.DataArray) 
         own = CRS.from_wkt(str(wkt)) if wkt else CRS.from_cf(attrs) if "grid_mapping_name" in attrs else None
         stated = CRS.from_user_input(settings.crs) if settings.crs else None
     except CRSError as err:
-        raise InputError(
-            f"the CRS of {settings.path}", "WKT or EPSG:code", str(err), "correct `crs:`"
-        ) from err
+        raise InputError(f"the CRS of {settings.path}", "WKT or EPSG:code", str(err), "fix `crs:`") from err
     crs = own or stated
     if crs is None or (own and stated and not own.equals(stated, ignore_axis_order=True)):
         raise InputError(
             f"the CRS of {settings.path}",
             "a CRS in the file, or `crs:` where the file has none",
             f"in the file {own.name if own else 'none'}, `crs:` is {settings.crs}",
-            "correct `crs:`",
+            "fix `crs:`",
         )
     return str(crs.to_wkt())
 
@@ -255,7 +253,7 @@ def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
         values = xr.decode_cf(cube[[settings.time]])[settings.time].values.astype("datetime64[ns]")
     except (KeyError, ValueError, TypeError) as err:
         raise InputError(
-            f"time axis {settings.time!r} of {settings.path}", "CF times", str(err), "correct `time:`"
+            f"time axis {settings.time!r} of {settings.path}", "CF times", str(err), "fix `time:`"
         ) from err
     return [_utc(stamp.to_pydatetime()) for stamp in pd.DatetimeIndex(values).round("s")]
 

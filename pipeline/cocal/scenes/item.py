@@ -95,7 +95,7 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
             f"{source.path} ({source.band}) is no {source.band} band",
             "whole numbers from 0 to 255",
             f"{values.min()} to {values.max()}",
-            "correct `bands:`",
+            "fix `bands:`",
         )
     return values.astype(np.uint8)
 

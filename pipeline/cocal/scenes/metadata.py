@@ -39,7 +39,7 @@ class Facts:
 
 def _unreadable(path: Path, err: object) -> InputError:
     return InputError(
-        f"metadata file {path}", "metadata of a Sentinel-2 L2A product", str(err), "correct or remove it"
+        f"metadata file {path}", "metadata of a Sentinel-2 L2A product", str(err), "fix or remove it"
     )
 
 
@@ -51,7 +51,7 @@ def baseline_claim(text: str, source: str) -> Claim:
             f"processing baseline {text!r} ({source})",
             "N0509, 0509 or 05.09",
             repr(text),
-            "correct `baseline:`, the group `baseline` of the pattern, or the metadata",
+            "fix `baseline:`, the group `baseline` of the pattern, or the metadata",
         )
     baseline = ".".join(match.groups())
     name = f"processing baseline {baseline} ({source})"

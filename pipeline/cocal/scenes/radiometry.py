@@ -76,7 +76,7 @@ def _decide(metadata: Sequence[Claim], field: str, stated: float | None, remedy:
     if stated is not None and values and float(stated) not in values:
         raise OffsetError(
             f"the stated {field} and the metadata disagree",
-            f"`{field}:` as in the metadata, or corrected metadata",
+            f"`{field}:` as in the metadata, or fixed metadata",
             f"`{field}: {stated:g}` in the configuration; {listed}",
             f"leave `{field}:` out if the metadata are right",
         )
@@ -131,7 +131,7 @@ def _check_below_zero(reflectance: Mapping[str, NDArray[np.float64]], offset: fl
             f"the data contradict an offset of {offset:g} DN",
             f"at most {NEGATIVE_SHARE:.0%} of a band's valid pixels below a reflectance of {NEGATIVE:g}",
             ", ".join(f"{band} {share:.0%} below" for band, share in bad.items()),
-            "the offset seems to be removed already: state `offset: 0`, or correct the metadata",
+            "the offset seems to be removed already: state `offset: 0`, or fix the metadata",
         )
 
 
@@ -153,7 +153,7 @@ def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float
         f"visible floors above {VISIBLE_TOP:g}",
         "floors all just above 0.1: " + ", ".join(f"{b} {v:.4f}" for b, v in floors.items()),
         f"the offset seems to be still in the data: state `offset: {offset - 0.1 / scale:g}`, "
-        "or correct the metadata",
+        "or fix the metadata",
     )
 
 

@@ -145,5 +145,5 @@ def _entry(line: bytes, path: Path) -> tuple[str, Cost]:
             f"the ledger {path} is damaged",
             "one JSON entry per line",
             repr(line[:80]),
-            "correct or move the file; without it the month counts as unspent",
+            "fix or move the file; without it the month counts as unspent",
         ) from err
