@@ -98,6 +98,13 @@ SECTIONS = (
         "peers.py",
     ),
     Section(
+        "addresses",
+        "Addresses",
+        "The code that a unit's address stands for, found from the source text (`cocal.code`): cold, and with the cache of closures. "
+        "At most 0.3 CPU s cold and 0.05 warm.",
+        "addresses.py",
+    ),
+    Section(
         "scaling",
         "Scaling out",
         "More workers, the scheduler's own cost, and the tasks of the whole border.",

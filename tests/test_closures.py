@@ -14,26 +14,19 @@ from pathlib import Path
 import pytest
 
 from cocal.assets import PACKAGE
-from cocal.classify.model import save_model
-from cocal.classify.training.train import train
-from cocal.code import SAME_NUMBERS, Module, Package, closure_of, installed
-from cocal.estimate import compare, estimate_areas, mapped_table
-from cocal.report.page import report
-from cocal.run.worker.tiles import block_map, write_features, write_map
+from cocal.code import SAME_NUMBERS, Module, Package, installed
+from tests.support.recipes import modules, recipes
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
-UNITS: dict[str, tuple[Callable[..., object], ...]] = {
-    "map": (block_map, write_map),
-    "features": (write_features,),
-    "model": (train, save_model),
-    "hectares": (estimate_areas, mapped_table),
-    "comparison": (compare,),
-    "page": (report,),
-}
-NAMES = {kind: [f"{f.__module__}.{f.__name__}" for f in made_by] for kind, made_by in UNITS.items()}
+FINISHES = {
+    "scene": "write_scene", "features": "write_features", "map": "write_map", "model": "write_model",
+    "comparison": "write_tables", "page": "write_page",
+}  # fmt: skip
+NAMES = {kind: recipes()[finish] for kind, finish in FINISHES.items()}
+"""Full names of the functions that work and finish a kind of unit."""
 
 
 def digests(package: Package) -> dict[str, str]:
@@ -49,15 +42,6 @@ def changed(package: Package, before: dict[str, str]) -> set[str]:
 def edited(files: dict[str, bytes]) -> Package:
     """The installed package with other content of some files."""
     return Package({**installed().files, **files})
-
-
-def modules() -> dict[str, str]:
-    """Path of every module by its name."""
-    return {
-        ".".join(("cocal", *Path(path).with_suffix("").parts)).removesuffix(".__init__"): path
-        for path in installed().files
-        if path.endswith(".py")
-    }
 
 
 def in_tree(module: str, change: Callable[[ast.AST], None]) -> bytes:
@@ -88,7 +72,7 @@ def functions_of(module: Module) -> Iterator[tuple[Function, set[str]]]:
 def test_a_mutated_function_changes_the_address_of_what_can_reach_it_and_of_nothing_else():
     package = Package(installed().files)
     before = digests(package)
-    closures = {kind: closure_of(*made_by) for kind, made_by in UNITS.items()}
+    closures = {kind: package.closure(names).definitions for kind, names in NAMES.items()}
     reached = unreached = 0
     for name in modules():
         module = package.module(name)
@@ -104,6 +88,11 @@ def test_a_mutated_function_changes_the_address_of_what_can_reach_it_and_of_noth
             reached, unreached = reached + bool(found), unreached + (not found)
     assert reached > 500
     assert unreached > 500
+
+
+@pytest.mark.parametrize("finish", recipes())
+def test_the_code_of_every_recipe_can_be_followed(finish: str):
+    assert f".{finish}" in "".join(installed().closure(recipes()[finish]).definitions)
 
 
 def test_docstrings_comments_layout_and_annotations_change_no_address():

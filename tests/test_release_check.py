@@ -70,9 +70,10 @@ def test_pixels_are_compared_to_the_bit_whatever_the_address(tmp_path: Path):
     raster(
         tmp_path / "c/runs/small/features/2024/18S-0-0/4567/features.tif", np.nextafter(values, np.float32(2))
     )
-    assert check.same_pixels(tmp_path / "a", tmp_path / "b", "features")
-    assert not check.same_pixels(tmp_path / "a", tmp_path / "c", "features")
-    assert not check.same_pixels(tmp_path / "a", tmp_path / "none", "features")
+    found = {name: check.results(tmp_path / name, "features") for name in "abc"}
+    assert found["a"] == found["b"]
+    assert found["a"] != found["c"]
+    assert [list(one) for one in found.values()] == [["runs/small/features/2024/18S-0-0/features.tif"]] * 3
 
 
 @pytest.mark.parametrize(("ran", "generation"), [({("cocal.grid.Window", "Window.expanded")}, 1), (set(), 2)])

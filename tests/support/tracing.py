@@ -135,3 +135,15 @@ def perceptron(content: dict[str, Any]) -> None:
 
 def distilled(content: dict[str, Any]) -> None:
     content["train"]["model"] |= {"estimator": "extra_trees", "distil": True}
+
+
+def designed(content: dict[str, Any]) -> None:
+    """A sample to be drawn: strata by class and by nearness, sizes for an interval, points spread over the ground."""
+    content["design"] = {
+        "unobserved": "left_out", "by_region": True, "allocation": "rare", "minimum": 5, "draw": "balanced",
+        "strata": [{"stratum": "coca", "classes": ["coca"]},
+                   {"stratum": "near", "near": {"metres": 60, "classes": ["coca"]}}, {"stratum": "rest"}],
+        "small": {"below_pixels": 30, "into": "rest"}, "reserve": 0.2, "seed": 5, "interval": "gamma",
+        "size": {"half_width": 0.3, "per": "region"}, "confidence": 0.95,
+        "expected": {"source": "stated", "share": {"coca": 0.8, "near": 0.05, "rest": 0.01}},
+    }  # fmt: skip

@@ -1,0 +1,53 @@
+"""What the making of each unit executes lies in its closure: real runs under a tracer, over settings that reach every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import tracing
+from tests.support.small_world import DAYS, SmallWorld, make_world
+from tests.support.tracing import Tracer
+
+from cocal.config import read_config
+from cocal.run import run
+
+
+@pytest.fixture
+def tracer(monkeypatch: pytest.MonkeyPatch) -> Tracer:
+    tracer = Tracer()
+    monkeypatch.setattr("cocal.run.recipes.code_of", tracer.code_of)
+    return tracer
+
+
+def traced(tracer: Tracer, world: SmallWorld, last: str) -> None:
+    config = read_config(world.config)
+    with tracing.tracing(tracer):
+        summary = run(config, last=last, config_path=world.config)
+    assert summary.failures == ()
+    assert tracer.executed
+    assert tracer.outside() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "last"),
+    [
+        (tracing.everything, "compare"),
+        (tracing.boosting, "classify"),
+        (tracing.perceptron, "classify"),
+        (tracing.distilled, "train"),
+        (tracing.designed, "design"),
+    ],
+)
+def test_what_a_unit_executes_lies_in_its_closure(
+    change: Callable[[dict[str, Any]], None], last: str, tmp_path: Path, tracer: Tracer
+):
+    world = make_world(tmp_path / "world", 96, tracing.DAYS if change is tracing.everything else DAYS[:2])
+    world.edit(change)
+    traced(tracer, world, last)
+
+
+def test_what_the_page_and_the_files_execute_lies_in_their_closures(finished: SmallWorld, tracer: Tracer):
+    traced(tracer, finished, "report")
