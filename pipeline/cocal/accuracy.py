@@ -107,8 +107,7 @@ def macro_f1(matrix: ArrayLike) -> float:
 
 
 def kappa(matrix: ArrayLike) -> float:
-    """Agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if chance agreement is
-    certain.
+    """Agreement beyond chance (Cohen 1960, doi:10.1177/001316446002000104); NaN if that is certain.
 
     For comparison with older work; Olofsson et al. (2014) advise against it.
     """

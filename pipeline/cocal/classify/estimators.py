@@ -1,6 +1,6 @@
 """The kinds of classifier, their parameters, and how they are fitted.
 
-A new kind is a name in `EstimatorName` and a class in `estimator_types`; `USUAL` and `SPACE` hold what a search tries.
+A new kind is a name in `EstimatorName` and a class in `estimator_types`; `USUAL` and `SPACE` are for searches.
 """
 
 from __future__ import annotations
@@ -159,8 +159,7 @@ def fit_perceptron(
     codes: NDArray[np.uint8],
     weights: NDArray[np.float64] | None = None,
 ) -> Any:
-    """An MLPClassifier fitted to standardised features, whose first layer is then rescaled for the features
-    themselves.
+    """An MLPClassifier fitted to standardised features, its first layer then rescaled for raw features.
 
     Attributes that only a further fit would need (gradients, the random generator) are removed.
     scikit-learn's warning that training stopped early is ignored: the accuracy of the validation covers it.

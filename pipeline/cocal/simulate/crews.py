@@ -99,11 +99,9 @@ def place_within(rng: np.random.Generator, plot: shapely.Polygon) -> Array:
 
 
 def sound_records(rng: np.random.Generator, plots: gpd.GeoDataFrame, n: int) -> pd.DataFrame:
-    """Sound records: some plots visited often, positions noisy by the stated error, names as crews write
-    them.
+    """Sound records: some plots visited often, positions with the stated error, names as crews write.
 
-    As in sound files, one crew writes four decimals, one record in twenty has no GPS error, one in ten no
-    plot id.
+    As in sound files, one crew writes four decimals, 1 in 20 records has no GPS error, 1 in 10 no plot id.
     """
     which = rng.integers(0, len(plots), n)
     error = np.clip(rng.lognormal(np.log(4.2), 0.3, n), 2.0, 9.0).round(1)

@@ -43,8 +43,7 @@ def no_cache() -> rasterio.Env:
 
 
 def in_order(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Results of `work` for each task, in the order of the tasks; they do not depend on the number of
-    workers.
+    """Results of `work` in the order of the tasks, for any number of workers.
 
     At most two tasks per worker are running or finished but not yet yielded, which bounds the memory.
     """

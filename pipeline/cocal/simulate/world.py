@@ -41,8 +41,7 @@ Report = Callable[[str, int, int], None]
 def simulate(
     out: Path, settings: SimulateSettings, *, workers: int = 1, report: Report = lambda *_: None
 ) -> None:
-    """Write the invented border below `out`; the same settings give the same bytes for any number of
-    `workers`.
+    """Write the invented border below `out`; equal settings give equal bytes for any number of `workers`.
 
     - `archive/`: scenes/1, the acquisitions of the last year, each item with `cocal:simulated`
     - `regions.gpkg`: districts: region_id, name, country, province, department (EPSG:4326); `provinces.gpkg`,
@@ -50,8 +49,7 @@ def simulate(
     - `zones.gpkg`: zone_id, name, kind (authorised, protected), country, limit_ha
     - `training.gpkg`: sample_id, class, source (EPSG:4326)
     - `records.csv`, `strata.csv`, `strata.tif`: a stratified random sample of pixels and its design
-    - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, in an area of
-      their own
+    - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, elsewhere
     - `official.csv`, `eradication.csv`: published figures, year by year
     - `dem.tif`: heights, m
     - `truth.csv`: hectares per region and class; `truth/`: rasters and tables of the truth

@@ -41,8 +41,7 @@ RULES = {
 
 
 def check_labels(samples: pd.DataFrame, fitted: Fitted, period: Period) -> pd.DataFrame:
-    """One row per finding, in the order of `RULES`: sample_id, label, rule, found (a text), likelier,
-    probability.
+    """One row per finding, in the order of `RULES`: sample_id, label, rule, found, likelier, probability.
 
     Parameters
     ----------
@@ -103,8 +102,7 @@ def out_of_fold(fitted: Fitted) -> NDArray[np.float64]:
 
 
 def suspects(fitted: Fitted) -> pd.DataFrame:
-    """Samples with a more probable other class, at least as probable as it is on average for that class's own
-    samples.
+    """Samples with another class that is as probable as it is, on average, for that class's own samples.
 
     Confident learning (Northcutt et al. 2021, JAIR 70:1373, eq. 2), on the mean probability of a sample's
     pixels; in descending order of probability.

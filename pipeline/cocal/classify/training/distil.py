@@ -63,8 +63,7 @@ def student(kind: Student, teacher: Any, values: NDArray[np.float32], settings: 
 
 
 def distil(fitted: Fitted, settings: TrainSettings) -> tuple[Student | None, dict[str, Any]]:
-    """(the cheapest student within `TOLERANCE` of the teacher, None if there is none; the record of those
-    tried).
+    """(the cheapest student within `TOLERANCE` of the teacher or None; the record of those tried).
 
     Each fold's student is fitted to that fold's model, on the rows that trained it, and tested on the rows
     that tested it. Perceptrons are skipped where features may be missing.

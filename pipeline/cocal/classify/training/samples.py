@@ -149,8 +149,7 @@ def _geometry_problems(table: gpd.GeoDataFrame, kind: str) -> list[str]:
 
 
 def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
-    """The labelled pixels, one row per pixel, in the order of the samples and then from north-west to
-    south-east.
+    """The labelled pixels, a row each, in the order of the samples and then from north-west to south-east.
 
     A polygon labels the pixels whose centre lies in it, or only those that lie wholly in it
     (`edge_pixels: drop`); a point labels the pixel that holds it. A pixel in two samples of one class
@@ -167,8 +166,7 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     -------
     DataFrame: epsg (zone that owns the pixel's centre); row, col (int, lattice indices: the pixel covers
     [col, col + 1) x (row, row + 1] times `resolution`, row counting northward); x, y (its centre, m);
-    label (class key); sample_id; the further columns that the settings name (`groups`, `labelled_on`,
-    `origin`).
+    label (class key); sample_id; the columns that the settings add (`groups`, `labelled_on`, `origin`).
 
     Raises
     ------

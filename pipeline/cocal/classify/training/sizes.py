@@ -49,8 +49,7 @@ class _Size:
 
 
 def size_curve(fitted: Fitted, seed: int) -> dict[str, Any] | None:
-    """Accuracy and cost of every size, and the cheapest within one standard error of the best; None if not a
-    forest.
+    """Accuracy and cost of every size, the cheapest within one standard error of the best; None if no forest.
 
     The cost is the number of nodes that a pixel passes in all trees, the same on every machine; CPU time is
     proportional to it. The standard error is that of the best size's macro F1 over blocks drawn with

@@ -188,8 +188,7 @@ def _usable(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(rows that train, rows dropped), in an order that depends on their content alone.
 
-    A feature without any value is refused for boosting: scikit-learn cannot bin it, and its message does not
-    name it.
+    A feature without any value is refused for boosting: scikit-learn's message would not name it.
     """
     table = samples.sort_values(["epsg", "y", "x", "sample_id"], kind="stable", ignore_index=True)
     missing = table[list(feature_names)].isna().any(axis=1)

@@ -45,8 +45,7 @@ class _Candidate:
 def choose(
     settings: TrainSettings, problem: Problem, design: Design
 ) -> tuple[TrainSettings, dict[str, Any] | None]:
-    """(`settings` with the estimator and the parameters to use, the record of the choice; None if they were
-    given).
+    """(`settings` with the chosen estimator and parameters, the record of the choice or None if given).
 
     Without `tune`, `auto` tries the three kinds of trees on all folds. With `tune`, candidates drawn with the
     seed (the usual one of each kind among them) are tried on one fold, the best third on the next one too,

@@ -21,8 +21,7 @@ INTERVALS = ("users_accuracy", "producers_accuracy", "f1", "average_precision", 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prediction for the tested rows of a fold: (row) class key and, if there is one, (row) the target's
-    probability.
+    """Prediction for the tested rows of a fold: (row) class key, (row) probability of the target or None.
 
     `estimator` is the fitted model and `rule` the chosen threshold that it comes from, if any.
     """

@@ -28,8 +28,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Validation under spatial blocks: the samples, the folds, the estimator fitted in each fold, and the
-    scores.
+    """Validation under spatial blocks: samples, folds, the estimator fitted in each fold, scores.
 
     `scores` are plain values for the model card: design, prevalence, model, null_models, and under `left_out`
     the same for each of `validation.leave_out`.

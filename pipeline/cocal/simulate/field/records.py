@@ -62,8 +62,7 @@ def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Data
 
 
 def mission_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(records, truth): purposive visits beside roads, most of them to known coca. Some were taken at the
-    road.
+    """(records, truth): purposive visits beside roads, most to known coca, some taken at the road.
 
     There is no stratum and no inclusion probability: no area can be estimated from them.
     """

@@ -36,8 +36,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Surveyed:
-    """The survey of one block. Rasters are (y, x) uint8 or float32; units are 1e-6 m2 (`cover`, `found`: a
-    sixteenth of it).
+    """The survey of one block. Rasters are (y, x); units are 1e-6 m2 (`cover`, `found`: 1/16 of it).
 
     `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind)
     ground that each kind covers; `found` (year, region) coca ground that the survey office found;

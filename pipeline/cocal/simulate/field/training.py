@@ -34,8 +34,7 @@ def in_cluster(seed: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDA
 
 
 def training_polygons(land: Land, block: Window, kind: NDArray[np.int64]) -> pd.DataFrame:
-    """Polygons (m) of the patches of training cells whose centre lies in the block: class, kind, draw,
-    geometry.
+    """Polygons (m) of the patches of training cells with their centre in the block: class, kind, draw.
 
     `kind` is that of each patch. Rivers, bars and roads are cut into cells first, so that every polygon
     belongs to one block.

@@ -1,7 +1,6 @@
 """Kinds of ground cover, the class of each, and the course of its leaf area through the year.
 
-The order of the numbers is fixed; leaf areas are assumptions. `leaf` names a row of sensor/canopies.csv or
-`SURFACES`.
+The order is fixed; leaf areas are assumptions. `leaf` is a row of sensor/canopies.csv or `SURFACE_SPECTRA`.
 """
 
 from __future__ import annotations

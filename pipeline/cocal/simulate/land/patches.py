@@ -63,8 +63,7 @@ class Patches:
     """A table of patches, one value per patch in every array.
 
     Lengths in m, angles in radians, `opened` in days since 2000-01-01, `cycle` in days. `kind` is what the
-    patch holds for good or before coca; `form` the kind of coca it bears; `small` is true of the layer of
-    plots.
+    patch holds for good or before coca; `form` the kind of coca that it bears.
     """
 
     layer: Ints

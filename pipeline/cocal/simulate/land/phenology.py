@@ -25,8 +25,7 @@ def wetness(day: float) -> float:
 
 
 def saw(day: float, patches: Patches, low: Array, high: Array) -> Array:
-    """Leaf harvest and regrowth: 3 to 4 harvests a year, at each plot's own time, stumped about every third
-    year.
+    """Leaf harvest and regrowth: 3 to 4 harvests a year at the plot's own time, stumped every third year.
 
     `day` since 2000-01-01. After a harvest the leaf area returns exponentially; after stumping more slowly.
     """

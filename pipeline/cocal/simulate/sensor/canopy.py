@@ -1,7 +1,6 @@
 """Reflectance of patches in the ten land bands: a table of canopies by leaf area, made with PROSAIL.
 
-`canopies.csv` is made by docs/figures/canopies.py (PROSPECT-D and 4SAIL); ground without leaves is in
-`land.kinds`.
+`canopies.csv` is made by docs/figures/canopies.py (PROSPECT-D, 4SAIL); bare ground is in `land.kinds`.
 """
 
 from __future__ import annotations

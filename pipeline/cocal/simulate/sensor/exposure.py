@@ -117,8 +117,7 @@ def halved(values: Image) -> Image:
 
 
 def mixed(below: Ground, spectra: Image, size: int, shift: tuple[int, int]) -> list[Image]:
-    """(y, x) reflectance of each column of `spectra` (patch, band), spread over `SPREAD`, in pixels of `size`
-    m.
+    """(y, x) reflectance of each column of `spectra` (patch, band), blurred by `SPREAD`, pixels of `size` m.
 
     `shift` is the error of geolocation: places of 2.5 m to the east and to the south.
     """

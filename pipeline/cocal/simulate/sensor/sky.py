@@ -55,8 +55,7 @@ class Sky:
 
 def sky_of(seed: int, day: date) -> Sky:
     """The sky of a day: sun by the declination of Cooper 1969 (doi:10.1016/0038-092X(69)90047-4), cloud cover
-    drawn about the month's mean. Shadows are displaced from the clouds, away from the sun, by cloud height x
-    tan(zenith).
+    drawn about the month's mean. Shadows are displaced away from the sun by cloud height x tan(zenith).
     """
     number = day.timetuple().tm_yday
     declination = np.radians(23.45 * np.sin(np.radians(360 * (284 + number) / 365)))
