@@ -1,4 +1,6 @@
-"""What is computed from what, in all benchmarks of a whole pipeline. Imports nothing: the yardsticks start without cocal."""
+"""What is computed from what, in all benchmarks of a whole pipeline. Imports nothing: the yardsticks start
+without cocal.
+"""
 
 FINE = ("blue", "green", "red", "nir")
 COARSE = ("rededge071", "rededge075", "rededge078", "nir08", "swir16", "swir22")

@@ -1,4 +1,5 @@
-"""Whole lands of border-1 as tables of pixels: truth, region, the office's maps of the years before, any features.
+"""Whole lands of border-1 as tables of pixels: truth, region, the office's maps of the years before, any
+features.
 
 Lands are small (6.24 km), their images and features are made once and kept in a folder for temporary files.
 """
@@ -53,7 +54,9 @@ def demo_features(*more: str, without: Sequence[str] = ()) -> FeatureSettings:
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Some pixels, one row each. `office` (row, year): coca on the office's maps of the years before, last first."""
+    """Some pixels, one row each. `office` (row, year): coca on the office's maps of the years before, last
+    first.
+    """
 
     code: NDArray[np.uint8]
     region: NDArray[np.int64]
@@ -70,7 +73,9 @@ class Pixels:
 
     @property
     def block(self) -> NDArray[np.int64]:
-        """Number of the square of 48 px (480 m) that a pixel lies in: what to keep together when training is split."""
+        """Number of the square of 48 px (480 m) that a pixel lies in: what to keep together when training is
+        split.
+        """
         return np.asarray(self.row // 48 * 1000 + self.col // 48)
 
     def at(self, rows: NDArray[np.intp]) -> Pixels:
@@ -154,7 +159,9 @@ class Land:
 
 
 def _truth(settings: SimulateSettings) -> dict[str, NDArray[np.generic]]:
-    """Class on 31 December, owner, and the office's maps of `EARLIER` years before, of all pixels of a land."""
+    """Class on 31 December, owner, and the office's maps of `EARLIER` years before, of all pixels of a
+    land.
+    """
     below, (height, width) = ground(settings.terrain, settings.window), settings.window.shape
     edge = SAMPLES * MARGIN_PX
     ids = below.ids[edge:-edge, edge:-edge].reshape(height, SAMPLES, width, SAMPLES)

@@ -2,11 +2,11 @@
 
     python -m benchmarks.design [--campaigns 1000] [--seed 1] [--write docs/design.md]
 
-The land is SIMULATED: four regions with patches of coca, a map with errors of omission and commission, and the
-truth of every pixel. Each line is one design made for a half-width of 20 % of the coca area in each region.
-Every campaign draws its pixels anew from the land, labels them by the truth, and estimates the hectares as
-`cocal measure` does. The exit code is 1 if in some region the mean half-width is more than 10 % off the promise
-where the expected shares were right. The last lines show what happens where they were wrong.
+The land is SIMULATED: four regions with patches of coca, a map with errors of omission and commission, and
+the truth of every pixel. Each line is one design made for a half-width of 20 % of the coca area in each
+region. Every campaign draws its pixels anew from the land, labels them by the truth, and estimates the
+hectares as `cocal measure` does. The exit code is 1 if in some region the mean half-width is more than 10 %
+off the promise where the expected shares were right. The last lines show what happens where they were wrong.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ def run(land: Land, case: tuple, size: int, rng) -> tuple[list[str], list[str]]:
 def table(lines: list[list[str]], seed: int) -> str:
     head = (
         "| interval | allocation | draw | crossed with regions | expected omission | points | campaigns "
-        "| mean half-width per region, % (promised 20) | coverage per region, % | largest bias % | largest SD % |"
+        "| mean half-width per region, % (promised 20) | coverage per region, % | largest bias % | largest "
+        "SD % |"
     )
     rows = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([f"SIMULATED land, seed {seed}.", "", head, "|---" * 11 + "|", *rows])

@@ -54,7 +54,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pixels:
-    """Some pixels of one land and year: true class codes, region, coca of last year (truth, office), features."""
+    """Some pixels of one land and year: true class codes, region, coca of last year (truth, office),
+    features.
+    """
 
     code: NDArray[np.uint8]
     region: NDArray[np.int64]
@@ -66,7 +68,9 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Score:
-    """F1 of coca over all regions, each unseen when it was predicted, and counted / true pixels of each region."""
+    """F1 of coca over all regions, each unseen when it was predicted, and counted / true pixels of each
+    region.
+    """
 
     f1: float
     ratio: dict[str, float]
@@ -85,7 +89,9 @@ def regions_of(settings: SimulateSettings) -> Regions:
 
 
 def looked_at(settings: SimulateSettings, share: float = SHARE) -> Pixels:
-    """The pixels of a land and year, with features of one cloud-free date and of the year as the demo has them."""
+    """The pixels of a land and year, with features of one cloud-free date and of the year as the demo has
+    them.
+    """
     regions, parts = regions_of(settings), []
     for block in blocks(settings.window, 624):
         below = ground(settings.terrain, block)
@@ -226,8 +232,10 @@ def table(found: pd.DataFrame) -> str:
             part.set_index("map").loc["year", [p.region_id for p in PLACES]],
         )
         rows.append(
-            f"| {seed}, {year} | {100 * part['prevalence'].iloc[0]:.1f} | {f1s['one date']:.2f} | {f1s['year']:.2f} "
-            f"| {f1s['last year, office']:.2f} ({f1s['last year, truth']:.2f}) | {', '.join(f'{v:.2f}' for v in ratios)} |"
+            f"| {seed}, {year} | {100 * part['prevalence'].iloc[0]:.1f} | {f1s['one date']:.2f} | "
+            f"{f1s['year']:.2f} "
+            f"| {f1s['last year, office']:.2f} ({f1s['last year, truth']:.2f}) | "
+            f"{', '.join(f'{v:.2f}' for v in ratios)} |"
         )
     return "\n".join(rows)
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.idiomatic LAND_FOLDER FOREST.joblib OUT
 
-odc-stac loads lazily, xarray masks and takes quarterly medians, indices and statistics with Dask, scikit-learn predicts, odc-geo
-writes, rasterio counts. One process. Tuned where that is cheap for its author: whole-period chunks of 1,024 px, Dask's synchronous
-scheduler (its threads cost more CPU), the loader's own `groupby`, `skipna=False` where a missing window leaves the pixel unobserved
-anyway (NaN-aware quantiles take far longer), standard deviations in float64 (so that classes can be equal), scikit-learn in one thread.
+odc-stac loads lazily, xarray masks and takes quarterly medians, indices and statistics with Dask,
+scikit-learn predicts, odc-geo writes, rasterio counts. One process. Tuned where that is cheap for its author:
+whole-period chunks of 1,024 px, Dask's synchronous scheduler (its threads cost more CPU), the loader's own
+`groupby`, `skipna=False` where a missing window leaves the pixel unobserved anyway (NaN-aware quantiles take
+far longer), standard deviations in float64 (so that classes can be equal), scikit-learn in one thread.
 """
 
 from __future__ import annotations

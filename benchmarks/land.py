@@ -1,7 +1,9 @@
-"""A land to measure on: an archive of 20 dates x 10 bands + SCL, its regions, and two forests trained on cocal's features of it.
+"""A land to measure on: an archive of 20 dates x 10 bands + SCL, its regions, and two forests trained on
+cocal's features of it.
 
-The archive is written by cocal and holds plain GeoTIFFs with STAC items, so that other libraries read the same files.
-Fields of six classes with a course over the year of their own, pixels that differ, clouds, a swath that ends: INVENTED.
+The archive is written by cocal and holds plain GeoTIFFs with STAC items, so that other libraries read the
+same files. Fields of six classes with a course over the year of their own, pixels that differ, clouds, a
+swath that ends: INVENTED.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ DAYS = tuple(date(2024, 1, 8) + timedelta(days=18 * i) for i in range(20))
 
 _EPSG, _LEFT, _TOP, _FIELDS, _STRIP = 32718, 513_000, 8_597_880, 4096, 768
 _GROUND = np.array([300, 600, 500, 3000, 1300, 2300, 2800, 3100, 1800, 1000])
-"""Digital numbers of the ten bands, fine ones first; red and red edge never meet, so that every index has a value."""
+"""Digital numbers of the ten bands, fine ones first; red and red edge never meet, so that every index has a
+value.
+"""
 
 _CLOUD, _CLOUDY, _VEGETATION = 4000, 9, 4
 _TRAINING_WINDOWS, _TRAINING_PIXELS, _WRONG = 6, 24_000, 0.2
@@ -241,7 +245,9 @@ def _write_config(land: Land, forest: str, model: Path) -> None:
 
 
 def write_forests(land: Land) -> None:
-    """Both forests, as cocal's models and as joblib files beside the land; those that are there already stay."""
+    """Both forests, as cocal's models and as joblib files beside the land; those that are there already
+    stay.
+    """
     homes = {forest: land.folder.parent / slug(forest) for forest in FORESTS}
     if all((home / "forest.joblib").exists() for home in homes.values()):
         return
@@ -269,7 +275,9 @@ def write_forests(land: Land) -> None:
 
 
 def write_distilled(land: Land) -> Model:
-    """A model that `cocal train` distilled from a forest of 300 x 18, on the same samples; one that is there already stays."""
+    """A model that `cocal train` distilled from a forest of 300 x 18, on the same samples; one that is there
+    already stays.
+    """
     home = land.folder.parent / slug(DISTILLED)
     if not (home / "card.json").exists():
         table = _training_table(land, feature_settings())
@@ -285,11 +293,13 @@ def _trained(table: pd.DataFrame, parameters: Mapping[str, int], **changes: Any)
         "source": "invented", "licence": "CC0-1.0", "period": "2024", "sample_sha256": "", "simulated": True
     }  # fmt: skip
     stated = {
-        "id": "benchmark", "estimator": "random_forest", "parameters": dict(parameters), "seed": 1, "missing": "drop",
+        "id": "benchmark", "estimator": "random_forest", "parameters": dict(parameters), "seed": 1,
+        "missing": "drop",
         "null_index": "best", "validation": {"block_m": 1000, "folds": 2, "buffer_m": 0},
     }  # fmt: skip
     return train(
-        table, TrainSettings.model_validate(stated | changes), scheme=scheme, feature_names=feature_names(settings, PERIOD),
+        table, TrainSettings.model_validate(stated | changes), scheme=scheme,
+        feature_names=feature_names(settings, PERIOD),
         feature_settings=settings.model_dump(mode="json"), provenance=origin,
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """cocal's steps against libraries that do the same step: `python -m benchmarks.libraries [--turns 3]`.
 
-The libraries are no dependencies: they are looked for by the Python named in COCAL_PEERS; what is not there is skipped, and the reason
-told. Both sides get the same arrays and files; reading them, compiling and start-up are not counted (`library_steps.py`).
+The libraries are no dependencies: they are looked for by the Python named in COCAL_PEERS; what is not there
+is skipped, and the reason told. Both sides get the same arrays and files; reading them, compiling and
+start-up are not counted (`library_steps.py`).
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def prepare(land: Land, home: Path) -> None:
     np.save(home / "clear.npy", rng.random((20, PIXELS)) < 0.6)
     names = sorted({band for index in INDICES.values() for band in index.bands})
     np.savez(
-        home / "bands.npz", **{n: rng.uniform(0.02, 0.5, PIXELS).astype(np.float32) for n in names if n not in ("vv", "vh")}
+        home / "bands.npz",
+        **{n: rng.uniform(0.02, 0.5, PIXELS).astype(np.float32) for n in names if n not in ("vv", "vh")}
     )  # fmt: skip
     x, y = invented(24_000, 1)
     np.save(home / "x.npy", x)
@@ -90,7 +92,9 @@ def cost(python: str, step: str, home: Path, turns: int) -> float:
 
 
 def agreement(home: Path, one: str, other: str) -> str:
-    """The largest difference of what came out, of a value above 1 as a share of it; where both are arrays of one shape."""
+    """The largest difference of what came out, of a value above 1 as a share of it; where both are arrays of
+    one shape.
+    """
     files = [home / f"{name}.npy" for name in (one, other)]
     if not all(f.exists() for f in files):
         return ""
@@ -113,7 +117,8 @@ def measure(work: Path, turns: int) -> tuple[list[str], list[str]]:
         contender = cost(sys.executable, ours, home, turns)
         same = "" if "its own" in name else agreement(home, theirs, ours)
         rows.append(
-            f"| {name} | {library} | {yardstick:.3f} | {contender:.3f} | {yardstick / contender:.1f} | {same} |"
+            f"| {name} | {library} | {yardstick:.3f} | {contender:.3f} | {yardstick / contender:.1f} | "
+            f"{same} |"
         )
         print(rows[-1], file=sys.stderr, flush=True)
     return rows, left_out

@@ -1,7 +1,8 @@
-"""One step by one library: `python -m benchmarks.library_steps STEP FOLDER TURNS`; what `libraries.py` times, side by side.
+"""One step by one library: `python -m benchmarks.library_steps STEP FOLDER TURNS`; what `libraries.py` times,
+side by side.
 
-Prints {"cpu_s": best of TURNS} and writes FOLDER/STEP.npy, what came out. Each library is used as its documentation has it, on
-arrays that are in memory already; only the libraries of the step are imported.
+Prints {"cpu_s": best of TURNS} and writes FOLDER/STEP.npy, what came out. Each library is used as its
+documentation has it, on arrays that are in memory already; only the libraries of the step are imported.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 from benchmarks.bands import INDICES
 
 SHORT = {
-    "blue": "B", "green": "G", "red": "R", "rededge071": "RE1", "rededge075": "RE2", "rededge078": "RE3", "nir": "N", "nir08": "N2",
+    "blue": "B", "green": "G", "red": "R", "rededge071": "RE1", "rededge075": "RE2", "rededge078": "RE3",
+    "nir": "N", "nir08": "N2",
     "swir16": "S1", "swir22": "S2",
 }  # fmt: skip
 """spyndex's names of the bands."""

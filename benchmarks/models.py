@@ -39,7 +39,8 @@ def counted(variant: Variant, seed: int, split: Split) -> dict[str, object]:
     answer: Answer = variant.answer(split.train, split.test, seed)
     coca, known = split.test.coca, not np.isnan(answer.probability).any()
     return {
-        "variant": variant.name, "seed": seed, "kind": split.kind, "left_out": split.left_out, "pixels": coca.size,
+        "variant": variant.name, "seed": seed, "kind": split.kind, "left_out": split.left_out,
+        "pixels": coca.size,
         "coca": int(coca.sum()), "said": int(answer.said.sum()), "hits": int((answer.said & coca).sum()),
         "average_precision": average_precision_score(coca, answer.probability) if known and coca.any() else np.nan,
         "brier": float(((answer.probability - coca) ** 2).mean()) if known else np.nan,
@@ -111,7 +112,8 @@ def table(found: pd.DataFrame) -> str:
             continue
         parts += [
             f"**{words}**, lands {', '.join(map(str, sorted(own[PLAIN].index)))}:", "",
-            "| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | producer's | AP | Brier | counted / true |",
+            ("| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | producer's "
+            "| AP | Brier | counted / true |"),
             "|---|---|---|---|---|---|---|---|---|",
             *(row(v, rows, own[PLAIN]["f1"]) for v, rows in own.items() if not rows.empty), "",
         ]  # fmt: skip

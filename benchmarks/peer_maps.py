@@ -1,7 +1,9 @@
-"""A map from a composite by one of the peers: `python -m benchmarks.peer_maps NAME COMPOSITE FOREST OUT`; what `peers.py` times.
+"""A map from a composite by one of the peers: `python -m benchmarks.peer_maps NAME COMPOSITE FOREST OUT`;
+what `peers.py` times.
 
-Forty bands (ten, four quarters each: blue q1, blue q2, ...) -> twelve indices of each quarter -> forest -> class as uint8. Each is
-written as the documentation of its library has it; only the libraries of the one named are imported.
+Forty bands (ten, four quarters each: blue q1, blue q2, ...) -> twelve indices of each quarter -> forest ->
+class as uint8. Each is written as the documentation of its library has it; only the libraries of the one
+named are imported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""cocal against eo-learn, geowombat and Orfeo ToolBox on the same composite: `python -m benchmarks.peers [--turns 1]`.
+"""cocal against eo-learn, geowombat and Orfeo ToolBox on the same composite: `python -m benchmarks.peers
+[--turns 1]`.
 
-They are no dependencies: eo-learn and geowombat are looked for by the Python named in COCAL_PEERS (an environment of their own
-with the scikit-learn of this one), Orfeo ToolBox on the path. What is not there is skipped, and the reason printed. One thread each.
-Orfeo ToolBox cannot load the forest; it trains its own of equal size (OpenCV), and its time is BandMathX and ImageClassifier.
+They are no dependencies: eo-learn and geowombat are looked for by the Python named in COCAL_PEERS (an
+environment of their own with the scikit-learn of this one), Orfeo ToolBox on the path. What is not there is
+skipped, and the reason printed. One thread each. Orfeo ToolBox cannot load the forest; it trains its own of
+equal size (OpenCV), and its time is BandMathX and ImageClassifier.
 """
 
 from __future__ import annotations
@@ -37,15 +39,19 @@ OTB_THREADS = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OTB_MAX_RAM_HINT": 
 
 
 def write_composite(land: Land, path: Path) -> None:
-    """Forty bands of quarterly medians by cocal; the few gaps get the band's mean, as not every peer knows gaps."""
+    """Forty bands of quarterly medians by cocal; the few gaps get the band's mean, as not every peer knows
+    gaps.
+    """
     settings, scenes = feature_settings(), list_scenes(land.archive)
     found = [
         composite(read_scenes(scenes_within(scenes, land.window, start, end), land.window, bands_needed(settings)), settings)
         for _, start, end in composite_windows(settings, PERIOD)
     ]  # fmt: skip
     profile = {
-        "driver": "GTiff", "count": len(BANDS) * QUARTERS, "dtype": "float32", "width": land.side, "height": land.side,
-        "crs": f"EPSG:{land.window.epsg}", "transform": land.window.transform, "tiled": True, "blockxsize": 256,
+        "driver": "GTiff", "count": len(BANDS) * QUARTERS, "dtype": "float32", "width": land.side,
+        "height": land.side,
+        "crs": f"EPSG:{land.window.epsg}", "transform": land.window.transform, "tiled": True,
+        "blockxsize": 256,
         "blockysize": 256, "compress": "zstd", "zstd_level": 1, "interleave": "band", "predictor": 3,
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
@@ -108,8 +114,10 @@ def by_otb(home: Path, forest: str) -> Spent:
         subprocess.run(
             [
                 "otbcli_TrainVectorClassifier", "-io.vd", home / "training.gpkg", "-cfield", "code", "-feat",
-                *(f"f{i}" for i in range(88)), "-classifier", "rf", "-classifier.rf.max", str(size["max_depth"]),
-                "-classifier.rf.min", str(size.get("min_samples_leaf", 1)), "-classifier.rf.nbtrees", str(size["n_estimators"]),
+                *(f"f{i}" for i in range(88)), "-classifier", "rf", "-classifier.rf.max",
+                str(size["max_depth"]),
+                "-classifier.rf.min", str(size.get("min_samples_leaf", 1)), "-classifier.rf.nbtrees",
+                str(size["n_estimators"]),
                 "-classifier.rf.acc", "0", "-io.out", model, "-rand", "1",
             ], check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
@@ -123,7 +131,8 @@ def by_otb(home: Path, forest: str) -> Spent:
         "otbcli_ImageClassifier", "-in", features, "-model", model, "-out", home / "otb.tif", "uint8"
     )
     return replace(
-        first, cpu_s=first.cpu_s + then.cpu_s, wall_s=first.wall_s + then.wall_s, peak_gib=max(first.peak_gib, then.peak_gib)
+        first, cpu_s=first.cpu_s + then.cpu_s, wall_s=first.wall_s + then.wall_s,
+        peak_gib=max(first.peak_gib, then.peak_gib)
     )  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.record_faults [--records 5000] [--seeds 1 2 3] [--write docs/records.md]
 
-The records are SIMULATED, each fault planted and labelled; the labels are hidden from the check. Recall: of the records
-with a fault, the share reported under its rule. False alarms: of the records without that fault, sound or with another
-one, the share reported under its rule. The exit code is 1 if, with all evidence, a fault stays below 95 % recall or
-above 1 % false alarms, or if a proposed fix does not bring back what was measured.
+The records are SIMULATED, each fault planted and labelled; the labels are hidden from the check. Recall: of
+the records with a fault, the share reported under its rule. False alarms: of the records without that fault,
+sound or with another one, the share reported under its rule. The exit code is 1 if, with all evidence, a
+fault stays below 95 % recall or above 1 % false alarms, or if a proposed fix does not bring back what was
+measured.
 """
 
 from __future__ import annotations

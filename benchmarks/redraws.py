@@ -2,9 +2,11 @@
 
     python -m benchmarks.redraws [LAND] [--draws 200] [--write docs/simulation.md]
 
-LAND is a folder of `cocal simulate`; left out, the default land is made, with one image a month. Each redraw draws the default number of pixels in each stratum, loses the points that are
-not reached as the simulation says, and estimates hectares per region with the settings of configs/demo.yaml. The exit code is
-1 if an interval holds the truth less often than it promises, beyond what 200 draws can tell (one chance in a hundred).
+LAND is a folder of `cocal simulate`; left out, the default land is made, with one image a month. Each redraw
+draws the default number of pixels in each stratum, loses the points that are not reached as the simulation
+says, and estimates hectares per region with the settings of configs/demo.yaml. The exit code is 1 if an
+interval holds the truth less often than it promises, beyond what 200 draws can tell (one chance in a
+hundred).
 """
 
 from __future__ import annotations
@@ -116,7 +118,8 @@ def coverage(land: Path, draws: int, seed: int = 1) -> pd.DataFrame:
     groups = found.groupby(level=0)
     return pd.DataFrame(
         {
-            "truth_ha": pd.Series(frame.truth_ha), "mean_ha": groups["area_ha"].mean(), "width_ha": groups["width"].median(),
+            "truth_ha": pd.Series(frame.truth_ha), "mean_ha": groups["area_ha"].mean(),
+            "width_ha": groups["width"].median(),
             "held": groups["held"].sum(), "draws": draws,
         }
     )  # fmt: skip

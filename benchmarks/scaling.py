@@ -1,7 +1,7 @@
 """The same blocks on more workers, and what the scheduler adds: `python -m benchmarks.scaling [--mpx 4]`.
 
-`cocal measure` serial, on a local cluster of 1, 2 and 4 workers, and on two worker processes of their own over loopback; then
-empty tasks through the same executor; then the tasks of the whole border, counted.
+`cocal measure` serial, on a local cluster of 1, 2 and 4 workers, and on two worker processes of their own
+over loopback; then empty tasks through the same executor; then the tasks of the whole border, counted.
 """
 
 from __future__ import annotations
@@ -111,8 +111,10 @@ def main(arguments: list[str]) -> None:
     grid = GridSettings()
     print(
         f"\nA task costs {1000 * seconds_per_task(2):.1f} ms beyond its work (empty tasks, two workers). "
-        f"{MGRS_TILES} MGRS tiles with twelve months of scenes are {border_tasks():,} tasks at the default grid "
-        f"({grid.tile_px} and {grid.block_px} px), {border_tasks(12):,} for twelve maps; they are submitted as workers get free, "
+        f"{MGRS_TILES} MGRS tiles with twelve months of scenes are {border_tasks():,} tasks at the default "
+        "grid "
+        f"({grid.tile_px} and {grid.block_px} px), {border_tasks(12):,} for twelve maps; they are submitted "
+        "as workers get free, "
         f"so the scheduler never holds more than two for each worker and one tile's."
     )
 

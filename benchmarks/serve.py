@@ -1,9 +1,10 @@
-"""Tile latency of `cocal serve` on one class map of 10,980 px, a whole Sentinel-2 tile, under 1 and 8 clients at once.
+"""Tile latency of `cocal serve` on one class map of 10,980 px, a whole Sentinel-2 tile, under 1 and 8 clients
+at once.
 
     python -m benchmarks.serve [--write docs/serve.md]
 
-The server is a process of its own, asked over loopback. Every client asks for other tiles, at random places and zooms 9 to 15, and none
-twice: no tile is kept from one request to the next.
+The server is a process of its own, asked over loopback. Every client asks for other tiles, at random places
+and zooms 9 to 15, and none twice: no tile is kept from one request to the next.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ REQUESTS = 50
 
 
 def write_map(folder: Path) -> None:
-    """Fields of 12 px of seven classes, a tenth of the pixels of another class, one part not observed; written as product.py does."""
+    """Fields of 12 px of seven classes, a tenth of the pixels of another class, one part not observed;
+    written as product.py does.
+    """
     rng = np.random.default_rng(5)
     fields = rng.integers(1, 8, (SIDE_PX // 12, SIDE_PX // 12), dtype=np.uint8)
     codes = np.repeat(np.repeat(fields, 12, axis=0), 12, axis=1)

@@ -1,10 +1,11 @@
-"""What `cocal simulate` costs as the land grows: CPU seconds and memory, one process, at 5, 10 and 20 km and 12 to 72 dates.
+"""What `cocal simulate` costs as the land grows: CPU seconds and memory, one process, at 5, 10 and 20 km and
+12 to 72 dates.
 
     python -m benchmarks.simulation [--write docs/simulation.md]
 
-Each line is a process of its own. `s/Mpx/date` leaves out what does not grow (starting, boundaries, crews), which is measured
-at 1.4 km. The exit code is 1 if the cost per pixel and date at 10 and 20 km differs by more than a quarter, or if memory grows
-by more than a tenth between them.
+Each line is a process of its own. `s/Mpx/date` leaves out what does not grow (starting, boundaries, crews),
+which is measured at 1.4 km. The exit code is 1 if the cost per pixel and date at 10 and 20 km differs by more
+than a quarter, or if memory grows by more than a tenth between them.
 """
 
 from __future__ import annotations

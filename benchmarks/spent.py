@@ -1,8 +1,10 @@
-"""What a command costs: CPU seconds, wall seconds and peak memory of a fresh process; pairs of them as a table.
+"""What a command costs: CPU seconds, wall seconds and peak memory of a fresh process; pairs of them as a
+table.
 
     python -S benchmarks/spent.py COMMAND...      prints {"cpu_s": ..., "wall_s": ..., "peak_gib": ...}
 
-The commands are started by this small script, not by the benchmark: a child begins with the peak memory of its parent.
+The commands are started by this small script, not by the benchmark: a child begins with the peak memory of
+its parent.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ def table(pairs: list[Pairs], yardstick: str, note: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """One thread a library, compiled modules kept, as an installed program runs; `benchmarks` can be imported."""
+    """One thread a library, compiled modules kept, as an installed program runs; `benchmarks` can be
+    imported.
+    """
     ones = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"), "1"
     )
@@ -94,7 +98,8 @@ def _main(command: list[str]) -> int:
     process = subprocess.Popen(command, stdout=sys.stderr)
     _, status, used = os.wait4(process.pid, 0)
     cost = {
-        "cpu_s": used.ru_utime + used.ru_stime, "wall_s": time.monotonic() - began, "peak_gib": used.ru_maxrss / 2**20,
+        "cpu_s": used.ru_utime + used.ru_stime, "wall_s": time.monotonic() - began,
+        "peak_gib": used.ru_maxrss / 2**20,
     }  # fmt: skip
     print(json.dumps(cost))
     return os.waitstatus_to_exitcode(status)

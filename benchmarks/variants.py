@@ -1,9 +1,11 @@
-"""The ways to map border-1 that benchmarks/models.py sets side by side. To add one, add a `Variant` to VARIANTS.
+"""The ways to map border-1 that benchmarks/models.py sets side by side. To add one, add a `Variant` to
+VARIANTS.
 
-A variant names its features (made once per land and kept) and a function of (training pixels, tested pixels, seed)
-that gives a probability and a call for each tested pixel. What it learns it must learn from the training pixels:
-`Pixels.region`, `.year` and `.block` say how to part them once more, for a threshold or a calibration. The tested
-pixels are whole regions or years with their `row` and `col`, so that a call may look at its neighbours.
+A variant names its features (made once per land and kept) and a function of (training pixels, tested pixels,
+seed) that gives a probability and a call for each tested pixel. What it learns it must learn from the
+training pixels: `Pixels.region`, `.year` and `.block` say how to part them once more, for a threshold or a
+calibration. The tested pixels are whole regions or years with their `row` and `col`, so that a call may look
+at its neighbours.
 """
 
 from __future__ import annotations
@@ -96,13 +98,17 @@ def asked(train: Pixels, test: Pixels, seed: int, more: tuple[str, ...]) -> tupl
 
 
 def map_weights(train: Pixels) -> NDArray[np.float64]:
-    """What each training pixel stands for on the map: of `TRAINING` drawn by chance all that are not coca are there."""
+    """What each training pixel stands for on the map: of `TRAINING` drawn by chance all that are not coca are
+    there.
+    """
     drawn_by_chance = max(1, min(TRAINING, train.code.size) - int((~train.coca).sum()))
     return np.where(train.coca, drawn_by_chance / train.coca.sum(), 1.0)
 
 
 def prior_of(train: Pixels, pixels: Pixels) -> NDArray[np.float64]:
-    """How probable coca is where last year's map has it, and elsewhere: as often as in the training pixels."""
+    """How probable coca is where last year's map has it, and elsewhere: as often as in the training
+    pixels.
+    """
     weight, mapped = map_weights(train), train.office[:, 0]
     there, elsewhere = (
         (weight * train.coca)[where].sum() / max(1, weight[where].sum()) for where in (mapped, ~mapped)
@@ -111,9 +117,11 @@ def prior_of(train: Pixels, pixels: Pixels) -> NDArray[np.float64]:
 
 
 def recipe(*more: str, before: bool = False, threshold: bool = False) -> Recipe:
-    """The forest with `more` features, and some of: last year's map as prior, a threshold of best F1 on the training pixels.
+    """The forest with `more` features, and some of: last year's map as prior, a threshold of best F1 on the
+    training pixels.
 
-    The threshold is chosen on each training pixel's probability from the trees that did not see it, at the prevalence of
+    The threshold is chosen on each training pixel's probability from the trees that did not see it, at the
+    prevalence of
     the map. Without it coca is what is likeliest; a prior alone is called from one half.
     """
 
@@ -140,7 +148,9 @@ LEAST_PATCH = 5
 
 
 def with_minimum_unit(plain: Recipe, pixels: int = LEAST_PATCH) -> Recipe:
-    """A map with a minimum unit as `classify.minimum_unit` makes it: what was left out is one region, its area is kept."""
+    """A map with a minimum unit as `classify.minimum_unit` makes it: what was left out is one region, its
+    area is kept.
+    """
 
     def answer(train: Pixels, test: Pixels, seed: int) -> Answer:
         found = plain(train, test, seed)

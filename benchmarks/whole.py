@@ -3,8 +3,9 @@
     python -m benchmarks.whole [--mpx 1] [--turns 3] [--forest "100 x 12"] [--work FOLDER]
     python -m benchmarks.whole --tile        10,980 px, cocal alone, beside its own 4 Mpx: an hour
 
-The contender is `cocal measure CONFIG --serial`: archive -> class, probability and clear dates as rasters, hectares per region.
-Classes are compared on every pixel. The yardstick is run without numbagg, which slows Dask's medians down tenfold.
+The contender is `cocal measure CONFIG --serial`: archive -> class, probability and clear dates as rasters,
+hectares per region. Classes are compared on every pixel. The yardstick is run without numbagg, which slows
+Dask's medians down tenfold.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ def size_of(parameters: Mapping[str, Any]) -> str:
 
 
 def whole_tile(work: Path) -> str:
-    """cocal alone on 10,980 x 10,980 px and on 4 Mpx, each forest: seconds per Mpx, peak, and whether it is linear."""
+    """cocal alone on 10,980 x 10,980 px and on 4 Mpx, each forest: seconds per Mpx, peak, and whether it is
+    linear.
+    """
     rows = ["| run | CPU s | s/Mpx | peak GiB | s/Mpx against 4 Mpx |", "|---|---|---|---|---|"]
     for forest in FORESTS:
         small = prepared(work, 4)

@@ -1,4 +1,6 @@
-"""The picture of the map in docs/serve.md: `python docs/make_map.py [RUN]`, of runs/demo unless told otherwise. Needs Chromium."""
+"""The picture of the map in docs/serve.md: `python docs/make_map.py [RUN]`, of runs/demo unless told
+otherwise. Needs Chromium.
+"""
 
 from __future__ import annotations
 

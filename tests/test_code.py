@@ -39,7 +39,8 @@ FILES = {
     "__init__.py": "",
     "assets.py": "def asset(path): return path",
     "maker.py": MAKER,
-    "low.py": "CONSTANT = 1\nUNUSED = 2\ndef first(x): return x\ndef second(x): return -x\ntable = {1: first, 2: second}\n",
+    "low.py": "CONSTANT = 1\nUNUSED = 2\ndef first(x): return x\ndef second(x): return -x\ntable = {1: "
+    "first, 2: second}\n",
     "many/__init__.py": "from cocal.many.deep import reexported\n",
     "many/deep.py": "def reexported(x):\n    from cocal.low import UNUSED as hidden\n    return x\n",
     "data/words.txt": "one",
@@ -61,7 +62,8 @@ def test_the_closure_is_what_the_function_names_and_what_that_names():
     found = package().closure(["cocal.maker.make"])
     assert found.definitions == {
         "cocal.maker.make", "cocal.maker.LIMIT", "cocal.maker.Size", "cocal.low.table",
-        "cocal.low.CONSTANT", "cocal.low.first", "cocal.low.second", "cocal.many.deep.reexported", "cocal.low.UNUSED",
+        "cocal.low.CONSTANT", "cocal.low.first", "cocal.low.second", "cocal.many.deep.reexported",
+        "cocal.low.UNUSED",
     }  # fmt: skip
     assert found.libraries == ("numpy",)
 

@@ -4,11 +4,11 @@
     python docs/figures/canopies.py     # writes pipeline/cocal/simulate/sensor/canopies.csv
 
 PROSPECT-D (Feret et al. 2017, doi:10.1016/j.rse.2017.03.004) for the leaf, 4SAIL (Verhoef et al. 2007,
-doi:10.1109/TGRS.2006.888100) for the canopy, averaged over the ten land bands of Sentinel-2A with Gaussian responses of the
-centres and widths that ESA publishes. Leaf parameters are assumptions within the ranges of the
-LOPEX93 and ANGERS leaf collections (chlorophyll 0 to 107 ug/cm2, water 0.0044 to 0.0439 cm, dry matter 0.0017 to 0.0157 g/cm2).
-Bare soil is the mean of the model's dry and wet soil; litter is interpolated from the reference polygons of the sample
-scene of RStoolbox (Para, Brazil).
+doi:10.1109/TGRS.2006.888100) for the canopy, averaged over the ten land bands of Sentinel-2A with Gaussian
+responses of the centres and widths that ESA publishes. Leaf parameters are assumptions within the ranges of
+the LOPEX93 and ANGERS leaf collections (chlorophyll 0 to 107 ug/cm2, water 0.0044 to 0.0439 cm, dry matter
+0.0017 to 0.0157 g/cm2). Bare soil is the mean of the model's dry and wet soil; litter is interpolated from
+the reference polygons of the sample scene of RStoolbox (Para, Brazil).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ LEAF_AREA = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 SUN_ZENITH, HOT_SPOT = 32.0, 0.1
 LITTER = (0.0357, 0.0614, 0.0993, 0.1459, 0.1739, 0.1975, 0.2011, 0.2154, 0.2412, 0.1258)
 
-# structure, chlorophyll ug/cm2, carotenoids, brown, water cm, dry matter g/cm2, mean leaf angle deg, background
+# structure, chlorophyll ug/cm2, carotenoids, brown, water cm, dry matter g/cm2, mean leaf angle deg,
+# background
 LEAVES = {
     "lowland_forest": (1.85, 52, 11, 0.02, 0.0150, 0.0105, 48, "litter"),
     "montane_forest": (2.00, 56, 12, 0.05, 0.0165, 0.0125, 52, "litter"),

@@ -214,7 +214,8 @@ def truth_text(land: Path) -> str:
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for region, row in wide.iterrows():
         cells = [str(region), f"{row['coca']:.1f}", f"{100 * row['coca'] / row.sum():.2f}", f"{cover[region]:.1f}",
-                 ", ".join(f"{v:.0f}" for v in years.loc[region].iloc[:-1]), *(f"{row[c]:.0f}" for c in classes), f"{row.sum():.1f}"]  # fmt: skip
+                 ", ".join(f"{v:.0f}" for v in years.loc[region].iloc[:-1]),
+                 *(f"{row[c]:.0f}" for c in classes), f"{row.sum():.1f}"]  # fmt: skip
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -232,8 +233,10 @@ def pipeline_text(land: Path, run: Path) -> str:
     for region, row in found.iterrows():
         held = row["ci_low_ha"] <= coca[region] <= row["ci_high_ha"]
         rows.append(
-            f"| {region} | {row['mapped_ha']:.1f} | {row['mapped_ha'] / coca[region]:.2f} | {row['estimated_ha']:.1f} "
-            f"| {row['ci_low_ha']:.1f} to {row['ci_high_ha']:.1f} | {coca[region]:.1f} | {'yes' if held else 'no'} |"
+            f"| {region} | {row['mapped_ha']:.1f} | {row['mapped_ha'] / coca[region]:.2f} | "
+            f"{row['estimated_ha']:.1f} "
+            f"| {row['ci_low_ha']:.1f} to {row['ci_high_ha']:.1f} | {coca[region]:.1f} | "
+            f"{'yes' if held else 'no'} |"
         )
     return "\n".join(rows)
 

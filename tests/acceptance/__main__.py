@@ -1,4 +1,5 @@
-"""What cocal must show, by subject: `python -m tests.acceptance [SUBJECT [word ...]]`, every subject without one.
+"""What cocal must show, by subject: `python -m tests.acceptance [SUBJECT [word ...]]`, every subject without
+one.
 
 Prints one line per requirement with the figure that was measured. Exit code 1 if one does not hold.
 Words choose the requirements whose name holds one of them.

@@ -86,8 +86,10 @@ def both_sources_are_bit_equal_over_five_days() -> str:
     assert len(baselines) == 2
     assert min(below, empty, clouds) > 0
     return (
-        f"{days} days, baselines {' and '.join(baselines)}, {len(land.granules)} granules of which two on one day; 11 "
-        f"variables equal; {below} pixels of red below zero, {empty} without data, {clouds} of cloud or shadow; "
+        f"{days} days, baselines {' and '.join(baselines)}, {len(land.granules)} granules of which two on "
+        "one day; 11 "
+        f"variables equal; {below} pixels of red below zero, {empty} without data, {clouds} of cloud or "
+        "shadow; "
         f"{requests[0]} process requests, {requests[1]} range requests"
     )
 
@@ -201,8 +203,10 @@ def fifty_kills_leave_the_archive_of_an_undisturbed_download() -> str:
         assert not found, found
     assert toll.inside >= KILLS - 5, f"only {toll.inside} kills hit an unfinished download"
     return (
-        f"{toll.kills} kills, {toll.inside} of them before all was there; {toll.committed} tile-dates, {toll.requests} process "
-        "requests; archive byte-identical, no committed tile-date asked for again, ledger never below what was charged"
+        f"{toll.kills} kills, {toll.inside} of them before all was there; {toll.committed} tile-dates, "
+        f"{toll.requests} process "
+        "requests; archive byte-identical, no committed tile-date asked for again, ledger never below what "
+        "was charged"
     )
 
 

@@ -96,8 +96,10 @@ def published_examples_to_their_printed_digits() -> str:
     assert shown == (0.574, 0.125, 0.794, 0.1165), shown
     assert (round(second["overall_accuracy"], 2), round(second["overall_accuracy_se"], 3)) == (0.63, 0.085)
     return (
-        "Olofsson 2014: 4 areas, 4 half-widths, UA, PA, OA .946512 (.009430), two printed PA half-widths at the formula's "
-        f"{halves['gain']:.3f} and {halves['nonforest']:.4f}; Stehman 2014: areas, OA, UA_B, PA_B, SE(PA_B) {shown[3]} (printed .114)"
+        "Olofsson 2014: 4 areas, 4 half-widths, UA, PA, OA .946512 (.009430), two printed PA half-widths at "
+        "the formula's "
+        f"{halves['gain']:.3f} and {halves['nonforest']:.4f}; Stehman 2014: areas, OA, UA_B, PA_B, SE(PA_B) "
+        f"{shown[3]} (printed .114)"
     )
 
 
@@ -111,7 +113,8 @@ def coverage_meets_its_bounds_and_regions_add_up_in_every_draw() -> str:
     cover = np.array([float(row[4]) for row in cells])
     many = np.array([float(row[2]) >= 10 for row in cells])
     return (
-        f"{len(cells)} cells of 10,000 draws: {cover.min()} to {cover.max()} %, where 10 or more are expected "
+        f"{len(cells)} cells of 10,000 draws: {cover.min()} to {cover.max()} %, where 10 or more are "
+        "expected "
         f"{cover[many].min()} to {cover[many].max()} %; none refused; the table is that of docs/statistics.md"
     )
 
@@ -136,8 +139,10 @@ def planted_faults_of_field_records_are_found() -> str:
     short = {name: value for name, value in recall.items() if value < 95}
     assert not short, short
     return (
-        f"{len(last)} faults on 3 x 5,000 records, with plots, roads and ids: recall from {min(recall.values())} % "
-        f"({min(recall, key=recall.__getitem__)}), false alarms to {max(alarms.values())} %; the original is untouched, mends are logged"
+        f"{len(last)} faults on 3 x 5,000 records, with plots, roads and ids: recall from "
+        f"{min(recall.values())} % "
+        f"({min(recall, key=recall.__getitem__)}), false alarms to {max(alarms.values())} %; the original is "
+        "untouched, mends are logged"
     )
 
 

@@ -80,13 +80,15 @@ def border_settings() -> RegionSettings:
     """The districts and municipalities on both sides of the border around Apolo and Sandia."""
     folder = DATA / "boundaries"
     bolivia = {
-        "path": folder / "bolivia_municipios_2024.geojson", "id": ["idep", "iprov", "imun"], "name": "nombre_mun",
+        "path": folder / "bolivia_municipios_2024.geojson", "id": ["idep", "iprov", "imun"],
+        "name": "nombre_mun",
         "country_code": "BO", "id_prefix": "BO-",
         "where": {"nombre_prov": ["Franz Tamayo", "Bautista Saavedra", "Camacho"]},
     }  # fmt: skip
     peru = {
         "path": folder / "peru_distritos_1891.gpkg", "id": "COD_DISTRITO", "name": "DISTRITO",
-        "country_code": "PE", "id_prefix": "PE-", "where": {"PROVINCIA": ["Sandia", "San Antonio de Putina", "Huancané"]},
+        "country_code": "PE", "id_prefix": "PE-",
+        "where": {"PROVINCIA": ["Sandia", "San Antonio de Putina", "Huancané"]},
     }  # fmt: skip
     return RegionSettings.model_validate({"sources": [bolivia, peru], "sliver_m": 1000})
 
@@ -117,7 +119,8 @@ def no_pixel_of_the_real_border_is_in_two_regions() -> str:
     assert gap, "the test strip has no gap to settle"
     assert (ROOT / "docs" / "images" / "slivers.png").is_file()
     return (
-        f"{pixels} pixels along the border: {overlap} lie in two polygons and have one owner, {gap} in gaps given to "
+        f"{pixels} pixels along the border: {overlap} lie in two polygons and have one owner, {gap} in gaps "
+        "given to "
         "the nearest region, none in two; docs/images/slivers.png shows the rule"
     )
 

@@ -36,7 +36,8 @@ WAYS = (
 def settings_of(estimator: str, seed: int) -> TrainSettings:
     return TrainSettings.model_validate(
         {"id": "t20lkp", "estimator": estimator, "parameters": {"n_estimators": FOREST}, "seed": seed,
-         "missing": "native", "null_index": "best", "validation": {"block_m": 22_000, "folds": 2, "buffer_m": 0}}
+         "missing": "native", "null_index": "best",
+         "validation": {"block_m": 22_000, "folds": 2, "buffer_m": 0}}
     )  # fmt: skip
 
 
@@ -66,7 +67,10 @@ def measured() -> NDArray[np.float64]:
 def table(found: NDArray[np.float64]) -> str:
     """The means over the seeds, and in accuracy what is more than the plain forest of the same seed."""
     rows = [
-        f"| model | sees | {' | '.join(MEASURES)} | accuracy beyond the plain forest (sd) | ahead, level, behind |",
+        (
+            f"| model | sees | {' | '.join(MEASURES)} | accuracy beyond the plain forest (sd) | ahead, level, "
+            "behind |"
+        ),
         "|---" * 7 + "|",
     ]
     for way, (estimator, sees) in enumerate(

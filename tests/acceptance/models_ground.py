@@ -1,4 +1,6 @@
-"""What a model folder refuses, where a model does not apply, and what the full model is ahead of the plain one."""
+"""What a model folder refuses, where a model does not apply, and what the full model is ahead of the plain
+one.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def small_model(folder: Path) -> None:
         **{name: (np.arange(144) % 3 + random.normal(0, 0.3, 144)).astype(np.float32) for name in ("NDVI.p10", "NDMI.p10")},
     })  # fmt: skip
     settings = TrainSettings.model_validate({
-        "id": "small", "estimator": "random_forest", "parameters": {"n_estimators": 20}, "seed": 7, "missing": "drop",
+        "id": "small", "estimator": "random_forest", "parameters": {"n_estimators": 20}, "seed": 7,
+        "missing": "drop",
         "null_index": "best", "validation": {"block_m": 1000, "folds": 3, "buffer_m": 0},
     })  # fmt: skip
     origin = {
@@ -102,7 +105,9 @@ def land() -> Pixels:
 
 
 def area_without(hidden: np.ndarray) -> tuple[Applicability, RandomForestClassifier, np.ndarray]:
-    """The area of a forest that never saw the `hidden` pixels; the classifier; what neither trained nor is hidden."""
+    """The area of a forest that never saw the `hidden` pixels; the classifier; what neither trained nor is
+    hidden.
+    """
     pixels = land()
     seen = np.random.default_rng(0).permutation(np.flatnonzero(~hidden))
     rows, rest = np.sort(seen[:6_000]), seen[6_000:]
@@ -154,7 +159,8 @@ def applicability_costs_less_than_a_quarter_of_predict_proba() -> str:
 
 
 def the_full_model_is_ahead_of_the_plain_forest_on_ten_lands_and_the_first_measured_again_agrees() -> str:
-    """The lands as `benchmarks/models.py` measured them; the first is measured again, from its images on where they are
+    """The lands as `benchmarks/models.py` measured them; the first is measured again, from its images on
+    where they are
     not kept: 1 minute of CPU, 3 where it is simulated. The documented table is made again from the rows.
     """
     kept = models.read_found()
@@ -187,7 +193,9 @@ def f1_of_both(found: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
 
 
 def the_minimum_unit_is_ahead_of_the_plain_forest_and_keeps_the_area_of_coca() -> str:
-    """By the run's own code: the ten lands as they are kept, the first with a region left out measured again."""
+    """By the run's own code: the ten lands as they are kept, the first with a region left out measured
+    again.
+    """
     unit, key = models.NAMED["plain forest + minimum unit"], models.KEY[1:]
     kept = models.read_found()
     said = {v: kept[kept["variant"] == v.name].set_index(key)["said"] for v in (PLAIN, unit)}

@@ -73,7 +73,9 @@ def one_index(values: NDArray[np.float32], truth: NDArray[Any], tested: NDArray[
 
 
 def t20lkp_from_Brazil_to_Bolivia_beside_a_plain_forest_and_the_nulls_over_20_seeds() -> str:
-    """Extra trees on months, statistics and the year's shape; the plain forest sees every raw number of the file."""
+    """Extra trees on months, statistics and the year's shape; the plain forest sees every raw number of the
+    file.
+    """
     samples, names, bolivian = border_samples()
     values, truth = samples[names].to_numpy(np.float32), samples["label"].to_numpy(str)
     raw, codes = raw_table(T20LKP, samples["sample_id"]), np.searchsorted(sorted(BORDER_CLASSES), truth)
@@ -82,7 +84,8 @@ def t20lkp_from_Brazil_to_Bolivia_beside_a_plain_forest_and_the_nulls_over_20_se
     for seed in SEEDS:
         settings = TrainSettings.model_validate(
             {"id": "t20lkp", "estimator": "extra_trees", "parameters": {"n_estimators": 300}, "seed": seed,
-             "missing": "native", "null_index": "best", "validation": {"block_m": 22_000, "folds": 2, "buffer_m": 0}}
+             "missing": "native", "null_index": "best",
+             "validation": {"block_m": 22_000, "folds": 2, "buffer_m": 0}}
         )  # fmt: skip
         ours = keys[
             fit(settings, values[~bolivian], codes[~bolivian].astype(np.uint8)).predict(values[bolivian])
@@ -111,16 +114,21 @@ def t20lkp_from_Brazil_to_Bolivia_beside_a_plain_forest_and_the_nulls_over_20_se
     )
     assert np.mean(gains) > 0, figures
     return (
-        f"{figures}; ahead in {sum(g > 0 for g in gains)} of {len(gains)} seeds; extra trees on the raw numbers alone: "
-        f"{trees_alone}; nulls: {null_text}; persistence and historical mean: no earlier map of this place exists"
+        f"{figures}; ahead in {sum(g > 0 for g in gains)} of {len(gains)} seeds; extra trees on the raw "
+        "numbers alone: "
+        f"{trees_alone}; nulls: {null_text}; persistence and historical mean: no earlier map of this place "
+        "exists"
     )
 
 
 def a_long_table_is_trained_from_a_short_configuration_as_well_as_the_best_usual_model() -> str:
-    """t20lkp as a stranger would: `docs/models.md`'s file, 0.2-degree blocks, our default beside forest and boosting."""
+    """t20lkp as a stranger would: `docs/models.md`'s file, 0.2-degree blocks, our default beside forest and
+    boosting.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cocal-series-"))
     samples = {
-        "kind": "series", "path": str(T20LKP), "label_column": "label", "id_column": "sample_id", "date_column": "date",
+        "kind": "series", "path": str(T20LKP), "label_column": "label", "id_column": "sample_id",
+        "date_column": "date",
         "longitude_column": "lon", "latitude_column": "lat", "bands": SERIES_BANDS, "scale": 1,
         "source": "e-sensing", "licence": "GPL-2.0",
     }  # fmt: skip

@@ -65,7 +65,9 @@ def served(*arguments: str, **environment: str) -> Iterator[Server]:
 
 
 def Chromium_drives_the_map_of_two_models_wide_and_on_a_phone() -> str:
-    """Language switch, region click, pixel click, slider, swipe, deep link; `open_map` fails on errors and other hosts."""
+    """Language switch, region click, pixel click, slider, swipe, deep link; `open_map` fails on errors and
+    other hosts.
+    """
     with served("--restricted") as server, webgl_chromium() as browser:
         done = [drive(browser, server.url, size, name) for size, name in ((WIDE, "wide"), (PHONE, "phone"))]
     return "; ".join(done) + "; no console error, no other host, no axe violation of level A or AA"

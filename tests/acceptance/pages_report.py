@@ -203,7 +203,9 @@ def _tool(name: str, *arguments: str) -> str:
 
 
 def _valid_stac(folder: Path) -> str:
-    """Every object and its extensions against their schemas, read by pystac's classes, every asset there; no network."""
+    """Every object and its extensions against their schemas, read by pystac's classes, every asset there; no
+    network.
+    """
     refuse, socket.socket.connect = socket.socket.connect, _no_network  # type: ignore[method-assign]
     try:
         paths = sorted(folder.rglob("*.json"))
@@ -239,7 +241,9 @@ def _no_network(*_: object) -> None:
 
 
 def _sums(root: Path) -> str:
-    """Sheets against each other: classes + unobserved = owned; regions = countries; estimates as in the CSV."""
+    """Sheets against each other: classes + unobserved = owned; regions = countries; estimates as in the
+    CSV.
+    """
     book = pd.read_excel(
         root / "files" / "hectares.xlsx", sheet_name=None, keep_default_na=False, na_values=[""]
     )

@@ -54,7 +54,8 @@ CUBE_BANDS = {
     "swir22": "S2-L2A-B12",
 }  # fmt: skip
 SERIES_BANDS = {
-    "blue": "B02", "green": "B03", "red": "B07", "nir": "B08", "nir08": "B8A", "swir16": "B11", "swir22": "B12",
+    "blue": "B02", "green": "B03", "red": "B07", "nir": "B08", "nir08": "B8A", "swir16": "B11",
+    "swir22": "B12",
 }  # fmt: skip
 INDICES = ("NDVI", "EVI2", "NDMI", "MNDWI", "NBR2", "BSI")
 
@@ -139,11 +140,13 @@ MADE_SCENES = "tests/scenes/test_real_scenes.py::test_the_amazon_scene_made_dark
 
 
 def amazon_settings(seed: int, *, offset: float | None) -> dict[str, Any]:
-    """The twelve bands of the one date: indices of them tell trees nothing new. Edge pixels train, because they
+    """The twelve bands of the one date: indices of them tell trees nothing new. Edge pixels train, because
+    they
     are tested, and the smallest polygons have little else. Chosen on splits 100 to 119, not on those below.
     """
     scene = {
-        "kind": "multiband", "name": "amazon", "path": str(AMAZON / "amazon_s2_l2a_12bands.tif"), "date": "2022-07-01",
+        "kind": "multiband", "name": "amazon", "path": str(AMAZON / "amazon_s2_l2a_12bands.tif"),
+        "date": "2022-07-01",
         "bands": AMAZON_BANDS, "scale": 1e-4, "resampling": "bilinear",
     }  # fmt: skip
     return {
@@ -155,12 +158,14 @@ def amazon_settings(seed: int, *, offset: float | None) -> dict[str, Any]:
         },
         "train": {
             "samples": {
-                "kind": "polygons", "path": f"labels{seed}.geojson", "label_column": "class", "edge_pixels": "keep",
+                "kind": "polygons", "path": f"labels{seed}.geojson", "label_column": "class",
+                "edge_pixels": "keep",
                 "source": "RStoolbox reference polygons", "licence": "GPL-3.0",
             },
             "model": {
                 "id": "amazon", "estimator": "random_forest", "parameters": AMAZON_FOREST, "seed": seed,
-                "missing": "drop", "null_index": "best", "validation": {"block_m": 60, "folds": 2, "buffer_m": 0},
+                "missing": "drop", "null_index": "best",
+                "validation": {"block_m": 60, "folds": 2, "buffer_m": 0},
             },
         },
         "classify": {"min_clear": 1, "missing": "unobserved"},
@@ -238,9 +243,12 @@ def amazon_scene_offset_guard_and_accuracy() -> str:
         (scene,) = list_scenes(folder / "archive")
     assert scene.properties["cocal:warped"], "the item does not say that it was warped"
     figures = (
-        f"{len(SPLITS)} splits of {len(polygons)} polygons: {told('accuracy', scores)}; {told('macro-F1', scores)}; "
-        f"warped to EPSG:{scene.window.epsg}, {scene.properties['cocal:resampling']}, as its item says; imported once, "
-        f"used in {len(SPLITS)} runs; refused: {unstated}; {left_in}; dark, wet, snowy, hazy, overcast: {MADE_SCENES}"
+        f"{len(SPLITS)} splits of {len(polygons)} polygons: {told('accuracy', scores)}; "
+        f"{told('macro-F1', scores)}; "
+        f"warped to EPSG:{scene.window.epsg}, {scene.properties['cocal:resampling']}, as its item says; "
+        "imported once, "
+        f"used in {len(SPLITS)} runs; refused: {unstated}; {left_in}; dark, wet, snowy, hazy, overcast: "
+        f"{MADE_SCENES}"
     )
     for measure in ("accuracy", "macro-F1"):
         difference = float(differences(measure, scores).mean())
@@ -285,7 +293,8 @@ def cube_settings(features: list[str], offset: float = 0) -> dict[str, Any]:
             },
             "model": {
                 "id": "cube", "estimator": "random_forest", "parameters": {"n_estimators": FOREST}, "seed": 0,
-                "missing": "drop", "null_index": "best", "validation": {"block_m": 150, "folds": 2, "buffer_m": 0},
+                "missing": "drop", "null_index": "best",
+                "validation": {"block_m": 150, "folds": 2, "buffer_m": 0},
             },
         },
         "classify": {"min_clear": 6, "missing": "unobserved"},
@@ -294,7 +303,9 @@ def cube_settings(features: list[str], offset: float = 0) -> dict[str, Any]:
 
 
 def year_features() -> list[str]:
-    """The year's level, lows, highs and spread. Chosen on columns 0 to 44, one half of them against the other."""
+    """The year's level, lows, highs and spread. Chosen on columns 0 to 44, one half of them against the
+    other.
+    """
     return [f"{name}.{s}" for name in (*CUBE_BANDS, *INDICES) for s in ("p10", "median", "p90", "std")]
 
 
@@ -373,8 +384,10 @@ def check_missing_months(root: Path, raw: NDArray[np.uint16], bounds: tuple[floa
     empty = [name for name in names if name.endswith(tuple(f"@{month}" for month in EMPTY_MONTHS))]
     partly = [f"{calendar[m]}: {n}" for m, n in enumerate((~seen).sum(axis=(1, 2))) if 0 < n < seen[0].size]
     return (
-        f"no scene of December and January; {len(empty)} features of these months missing in all pixels (and in "
-        f"pixels with a 0 in another month, {', '.join(partly)}); medians are those of the months seen to {worst:.0e}"
+        f"no scene of December and January; {len(empty)} features of these months missing in all pixels (and "
+        "in "
+        f"pixels with a 0 in another month, {', '.join(partly)}); medians are those of the months seen to "
+        f"{worst:.0e}"
     )
 
 
@@ -394,7 +407,9 @@ def series_settings(path: Path) -> SeriesSamples:
 
 
 def border_features() -> FeatureSettings:
-    """Each month's bands and indices, and the year's lows, highs and spread. Chosen on the Brazilian points."""
+    """Each month's bands and indices, and the year's lows, highs and spread. Chosen on the Brazilian
+    points.
+    """
     variables = (*SERIES_BANDS, *INDICES)
     wanted = ("@*", ".p10", ".median", ".p90", ".std")
     return FeatureSettings(
@@ -405,7 +420,8 @@ def border_features() -> FeatureSettings:
 
 def border_forest(seed: int) -> TrainSettings:
     return TrainSettings(
-        id="t20lkp", estimator="random_forest", parameters={"n_estimators": FOREST}, seed=seed, missing="drop",
+        id="t20lkp", estimator="random_forest", parameters={"n_estimators": FOREST}, seed=seed,
+        missing="drop",
         null_index="NDVI.p10", validation={"block_m": 15_000, "folds": 2, "buffer_m": 0},
     )  # fmt: skip
 

@@ -40,7 +40,9 @@ def run_cocal(*arguments: str | Path) -> str:
 
 @functools.cache
 def demo() -> tuple[Path, Path, float, float, str]:
-    """The default land and the demo's run on it: folders, minutes, GiB of the largest process, what was said."""
+    """The default land and the demo's run on it: folders, minutes, GiB of the largest process, what was
+    said.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cocal-border-"))
     text = (ROOT / "configs" / "demo.yaml").read_text(encoding="utf-8")
     text = text.replace("../work/demo", str(folder / "land")).replace(
@@ -189,7 +191,8 @@ def cost_grows_with_area_and_dates_and_memory_does_not() -> str:
     assert not broken, "; ".join(broken)
     fixed = costs[0].cpu_s
     return "; ".join(
-        f"{c.size_px / 100:.0f} km, {12 * c.per_month} dates: {c.cpu_s:.0f} CPU s ({c.per_mpx_date(fixed):.2f} s/Mpx/date), {c.peak_gib:.2f} GiB"
+        f"{c.size_px / 100:.0f} km, {12 * c.per_month} dates: {c.cpu_s:.0f} CPU s "
+        f"({c.per_mpx_date(fixed):.2f} s/Mpx/date), {c.peak_gib:.2f} GiB"
         for c in costs[1:]
     )
 

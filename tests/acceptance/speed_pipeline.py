@@ -1,4 +1,6 @@
-"""The whole pipeline: ratios against the idiomatic one and against peers, a whole tile, memory, size of the work."""
+"""The whole pipeline: ratios against the idiomatic one and against peers, a whole tile, memory, size of the
+work.
+"""
 
 from __future__ import annotations
 

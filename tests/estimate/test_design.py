@@ -14,7 +14,8 @@ from cocal.notes import Note, render
 
 def estimated(sample: pd.DataFrame, strata: pd.DataFrame, **changes: object) -> Estimate:
     settings = {
-        "classes": None, "estimator": "stratified", "interval": "gamma", "confidence": 0.95, "by_region": False
+        "classes": None, "estimator": "stratified", "interval": "gamma", "confidence": 0.95,
+        "by_region": False
     }  # fmt: skip
     return estimate_areas(sample, strata, **(settings | changes))
 

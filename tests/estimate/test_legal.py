@@ -233,7 +233,8 @@ def test_zones_add_up_to_kinds_and_limits_and_the_words_agree_with_the_interval(
     estimates = tuple(
         estimate_areas(
             points.assign(region=points["zone"].map(domain)), strata_of(["inside", "rest"], [300, 100]),
-            classes=("coca", "forest"), estimator="stratified", interval="gamma", confidence=0.95, by_region=True,
+            classes=("coca", "forest"), estimator="stratified", interval="gamma", confidence=0.95,
+            by_region=True,
         )
         for domain in legal_domains(ZONES, limits).values()
     )  # fmt: skip

@@ -46,7 +46,9 @@ def write_zones(path, window):
 
 
 def write_records(world):
-    """The sample visited in both periods; seven points of `rest` not reached in the second, labelled twice."""
+    """The sample visited in both periods; seven points of `rest` not reached in the second, labelled
+    twice.
+    """
     first = pd.read_csv(world.folder / "records.csv")
     first = first.assign(sample_id=first["record_id"], observed_on="2024-01-15", visited="yes", role="main")
     second = first.assign(record_id="b" + first["record_id"], observed_on="2024-02-15")
@@ -287,7 +289,8 @@ def test_the_public_page_names_files_and_the_restricted_one_shows_the_configurat
 def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(world):
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {
-        "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv", "comparison.csv",
+        "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv",
+        "comparison.csv",
         "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv",
         "hectares.gpkg", "hectares.xlsx", "notes.csv", "comparison_notes.csv",
     }  # fmt: skip

@@ -275,7 +275,9 @@ def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_pat
     other.edit(
         lambda content: content.update(
             records={
-                "path": "visits.csv", "design": "probability", "matching": {"support": "pixel", "positional_error": "ignore"}, "strata": "runs/small/design/strata.csv",
+                "path": "visits.csv", "design": "probability",
+                "matching": {"support": "pixel", "positional_error": "ignore"},
+                "strata": "runs/small/design/strata.csv",
                 "columns": {"record_id": "point_id", **{name: name for name in names}},
             }
         )

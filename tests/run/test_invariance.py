@@ -41,7 +41,9 @@ def test_a_land_across_a_meridian_has_one_map_wherever_it_is_made(finished):
 
 
 def clear_somewhen(world):
-    """(y, x) of the sources: True where a date has no cloud within the 2 px of the mask (distances by scipy)."""
+    """(y, x) of the sources: True where a date has no cloud within the 2 px of the mask (distances by
+    scipy).
+    """
     clear = np.zeros(world.window.shape, bool)
     for path in (world.folder / "sources").iterdir():
         with rasterio.open(path) as source:
@@ -59,5 +61,6 @@ def test_each_zone_maps_its_own_side_of_the_meridian_and_all_of_it_once(finished
     expected = clear[finished.window.slices_of(common)] & (longitude < MERIDIAN)
     assert np.array_equal(values[window.slices_of(common)] > 0, expected)
     other = int((zones[EPSG + 1][1] > 0).sum())
-    # The other half was warped by the nearest pixel; the grids of the two zones differ by 0.1 % in area there.
+    # The other half was warped by the nearest pixel; the grids of the two zones differ by 0.1 % in area
+    # there.
     assert expected.sum() + other == pytest.approx(clear.sum(), rel=0.01)

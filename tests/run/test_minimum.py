@@ -56,7 +56,9 @@ def made(world):
 
 
 def test_regions_keep_their_hectares_and_the_table_says_what_moved(finished, sieved):
-    """The plain run of the same land is the one before the unit: half a level hangs on a few patches of five pixels."""
+    """The plain run of the same land is the one before the unit: half a level hangs on a few patches of five
+    pixels.
+    """
     before, after = coca_ha(finished.root), coca_ha(sieved.root)
     table = pd.read_csv(sieved.root / "minimum_unit.csv", dtype=str, keep_default_na=False)
     table = table.set_index("region_id")
@@ -123,7 +125,9 @@ def test_no_pixel_and_no_hectare_depends_on_how_the_land_is_cut(sieved, done, ti
 
 
 def test_ground_of_no_region_says_nothing_whichever_tiles_map_it(finished, done):
-    """The regions end where tiles of 48 px do: the row of such tiles beyond is not made, one of 192 px shows its ground."""
+    """The regions end where tiles of 48 px do: the row of such tiles beyond is not made, one of 192 px shows
+    its ground.
+    """
     write_regions(finished.folder / "regions.geojson", finished.window, inset_m=182)
     tables, grounds = [], []
     for tile_px in (48, 192):

@@ -113,7 +113,9 @@ def test_a_changed_input_makes_again_what_depends_on_it(finished, done, name):
 
 
 def test_a_process_that_lives_on_reads_a_changed_region_file_again(finished, done):
-    """Ground moves from the regions east of the inner edge to those west of it: 200 m to 260 m off the middle."""
+    """Ground moves from the regions east of the inner edge to those west of it: 200 m to 260 m off the
+    middle.
+    """
 
     def owned_ha():
         return done(finished, last="measure").areas.groupby("region_id")["mapped_ha"].sum().astype(float)

@@ -40,7 +40,8 @@ def invented(seed: int = 1, samples: int = 90) -> pd.DataFrame:
 def written(folder: Path, table: pd.DataFrame, samples: dict[str, Any] | None = None, **changes: Any) -> Path:
     table.to_csv(folder / "series.csv", index=False)
     section = {
-        "kind": "series", "path": "series.csv", "label_column": "class", "id_column": "id", "date_column": "day",
+        "kind": "series", "path": "series.csv", "label_column": "class", "id_column": "id",
+        "date_column": "day",
         "longitude_column": "lon", "latitude_column": "lat", "bands": {"red": "B04", "nir": "B08"},
         "scale": 0.0001, "source": "invented", "licence": "CC0-1.0", **(samples or {}),
     }  # fmt: skip
@@ -67,7 +68,8 @@ def test_a_table_alone_makes_a_model_with_classes_from_its_labels_and_features_f
     folder, card = train_series(config)
     assert card.classes == {"bare_soil": 1, "dry_forest": 2}
     assert card.class_scheme.target == "dry_forest"
-    # 12 dates, 32 days apart in the middle: twelve windows, each with its date; only the indices of red and near infrared
+    # 12 dates, 32 days apart in the middle: twelve windows, each with its date; only the indices of red and
+    # near infrared
     dated = [name for name in card.features if "@" in name]
     assert [name for name in dated if name.startswith("NDVI@")][:2] == ["NDVI@d001", "NDVI@d033"]
     assert {name.partition("@")[0] for name in dated} == {"red", "nir", "NDVI", "EVI2"}

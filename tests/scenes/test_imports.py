@@ -338,7 +338,9 @@ def test_items_reach_640_m_beyond_their_meridian_for_halos(tmp_path, across_72_w
 def test_a_utm_raster_across_a_meridian_is_copied_in_its_own_zone_and_warped_in_the_other(
     tmp_path, write_raster, landscape, multiband, only_scene, stored
 ):
-    """At 13 S the meridian 72 W is 174,6xx m easting in zone 19: a raster of 170,000 to 180,000 crosses it."""
+    """At 13 S the meridian 72 W is 174,6xx m easting in zone 19: a raster of 170,000 to 180,000 crosses
+    it.
+    """
     dn = landscape(60, 1000)
     path = write_raster(tmp_path / "in.tif", dn, left=169_980, top=8_560_020)
     tasks = plan_imports([multiband(path, resampling="nearest")])

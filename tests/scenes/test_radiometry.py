@@ -218,7 +218,9 @@ def test_integers_of_every_width_are_stored_alike_and_only_no_data_becomes_0(val
 
 
 def test_the_margins_of_the_guard_are_those_of_the_documentation():
-    """Prints the table of docs/radiometry.md: why each correct scene is not taken for one with +1000 in it."""
+    """Prints the table of docs/radiometry.md: why each correct scene is not taken for one with +1000 in
+    it.
+    """
     for name, surfaces in CORRECT.items():
         floors = {b: np.percentile(r, 0.1, method="lower") for b, r in scene(surfaces).items()}
         visible = [floors[b] for b in BANDS[:3]]

@@ -25,14 +25,17 @@ def table() -> Patches:
 
 
 def plots(n: int = 1, **given: object) -> Patches:
-    """`n` plots of open coca: opened on day 0, a cycle of ten years of which eight are coca, then abandoned."""
+    """`n` plots of open coca: opened on day 0, a cycle of ten years of which eight are coca, then
+    abandoned.
+    """
     rng = np.random.default_rng(1)
     zero, number = np.zeros(n), np.zeros(n, dtype=np.int64)
     values = {
         "layer": number, "column": np.arange(n), "row": number, "x": zero, "y": zero, "half_width": zero + 30,
         "half_height": zero + 30, "turn": zero, "order": zero, "kind": number + NUMBER["lowland_forest"],
         "use": number + COCA, "form": number + NUMBER["coca"], "opened": zero, "cycle": zero + 10 * YEAR,
-        "life": zero + 0.8, "cleared": np.zeros(n, dtype=bool), "vigour": rng.random(n), "phase": rng.random(n),
+        "life": zero + 0.8, "cleared": np.zeros(n, dtype=bool), "vigour": rng.random(n),
+        "phase": rng.random(n),
         "pace": rng.random(n), "depth": rng.random(n), "luck": rng.random(n), "tint": np.zeros((n, 4)),
     }  # fmt: skip
     return Patches(**{**values, **given})
@@ -46,7 +49,8 @@ def test_the_first_day_is_the_first_of_january_2000() -> None:
 @pytest.mark.parametrize(
     ("years", "cleared", "expected"),
     [
-        (-1.0, False, "lowland_forest"), (0.1, False, "burned"), (0.5, False, "nursery"), (1.4, False, "nursery"),
+        (-1.0, False, "lowland_forest"), (0.1, False, "burned"), (0.5, False, "nursery"),
+        (1.4, False, "nursery"),
         (1.6, False, "coca"), (7.9, False, "coca"), (8.1, False, "abandoned_coca"), (8.1, True, "eradicated"),
         (8.5, True, "young_regrowth"), (10.1, False, "burned"), (12.0, False, "coca"),
     ],
@@ -76,7 +80,9 @@ def test_sown_land_changes_from_year_to_year_and_trees_do_not(table: Patches) ->
 
 
 def test_most_of_this_years_coca_was_coca_last_year(table: Patches) -> None:
-    """Persistence is the strong null model: F1 of last year's coca by ground between 0.8 and 0.97 in each year."""
+    """Persistence is the strong null model: F1 of last year's coca by ground between 0.8 and 0.97 in each
+    year.
+    """
     area = table.half_width * table.half_height
     for year in range(2020, 2025):
         now, then = (is_coca(state(table, day_number(date(y, 12, 31)))[0]) for y in (year, year - 1))

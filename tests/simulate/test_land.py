@@ -97,7 +97,9 @@ def test_the_land_runs_from_lowland_to_puna_and_the_river_lies_below_its_banks()
 
 
 def test_a_road_is_as_wide_as_it_says() -> None:
-    """Where the distance (first order) to the middle is under 4.5 m, and nowhere else by more than a metre."""
+    """Where the distance (first order) to the middle is under 4.5 m, and nowhere else by more than a
+    metre.
+    """
     x, y = 497_760 + 5 * np.arange(800.0), 8_426_400 - 5 * np.arange(800.0)
     drawn = TERRAIN.on_road(x, y)
     away = TERRAIN.road_distance(x[None, :], y[:, None])

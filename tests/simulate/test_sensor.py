@@ -1,4 +1,6 @@
-"""Exposures: any block alone equals the block of the whole; light spreads, clouds cast shadows, codes are plausible."""
+"""Exposures: any block alone equals the block of the whole; light spreads, clouds cast shadows, codes are
+plausible.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def test_bands_are_valid_uint16_at_their_own_pixel_size_and_scl_is_known_codes(w
 def test_mixing_is_the_weighted_sum_over_the_places_that_a_pixel_sees(
     whole: Ground, size: int, shift: tuple[int, int]
 ) -> None:
-    """By hand, pixel by pixel: 6 x 6 places around the middle, weights of the point spread, moved by the shift."""
+    """By hand, pixel by pixel: 6 x 6 places around the middle, weights of the point spread, moved by the
+    shift.
+    """
     spectra = np.random.default_rng(1).random((len(whole.table), 2), dtype=np.float32)
     found = mixed(whole, spectra, size, shift)
     step, across = size // 10, 4 * size // 10
@@ -79,7 +83,9 @@ def test_geolocation_errs_by_half_a_pixel_at_most_and_not_always_alike() -> None
 
 
 def test_water_has_its_own_spectrum(whole: Ground) -> None:
-    """The river is the first patch of every table; its light is not that of leaves, so that no season changes it."""
+    """The river is the first patch of every table; its light is not that of leaves, so that no season changes
+    it.
+    """
     table = whole.table.take(np.array([0]))
     table.tint[:] = 0
     assert table.kind[0] == NUMBER["river"]

@@ -69,7 +69,8 @@ def test_the_same_seed_gives_the_same_bytes_with_two_workers(world: Path, tmp_pa
 def test_nothing_depends_on_the_parts_that_the_land_is_made_in(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """240 pixels are one part; here they are 3 x 3, the last of them of another size. Tiles of maps that are written in pieces
+    """240 pixels are one part; here they are 3 x 3, the last of them of another size. Tiles of maps that are
+    written in pieces
     are packed again, so that of those the pixels are compared."""
     for module in ("cocal.simulate.world", "cocal.simulate.sensor.scenes"):
         monkeypatch.setattr(f"{module}.PART_PX", 96)
@@ -170,7 +171,9 @@ def test_records_stand_on_distinct_pixels_of_their_class_and_stratum(world: Path
 
 
 def test_two_observers_disagree_about_as_often_as_stated(world: Path) -> None:
-    """Each errs on his own: they differ where exactly one does, 2 e (1 - e) of the points (both wrong write the same)."""
+    """Each errs on his own: they differ where exactly one does, 2 e (1 - e) of the points (both wrong write
+    the same).
+    """
     records = pd.read_csv(world / "records.csv")
     seen = records[records["visited"]]
     rate, expected = (

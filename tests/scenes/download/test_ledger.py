@@ -192,7 +192,8 @@ def test_the_permit_of_a_killed_worker_is_given_back(tmp_path):
     ("text", "tried", "seconds"),
     [
         (None, None, None), ("1500", None, 1.5), ("1500", "1500", 1.5), ("5", None, 0.005), ("5", "5", 5.0),
-        ("50", "50", 20.0), ("1.5", None, 1.5), ("0", None, 0.0), ("-3", None, None), ("soon", None, None), ("nan", None, None),
+        ("50", "50", 20.0), ("1.5", None, 1.5), ("0", None, 0.0), ("-3", None, None), ("soon", None, None),
+        ("nan", None, None),
         ("Sat, 21 Nov 2026 00:00:07 GMT", None, 7.0), ("Sat, 21 Nov 2026 00:00:07", None, 7.0),
         ("Fri, 20 Nov 2026 00:00:00 GMT", None, 0.0),
     ],

@@ -1,4 +1,6 @@
-"""Secrets are in no log, manifest, exception text, ledger or quarantined body, whatever the service answers."""
+"""Secrets are in no log, manifest, exception text, ledger or quarantined body, whatever the service
+answers.
+"""
 
 import logging
 
