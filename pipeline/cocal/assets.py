@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent
 def asset(path: str) -> Path:
     """The file or folder `path` of the package, such as `asset("report/assets/texts.yaml")`.
 
-    Inside the code of a unit `path` is a literal: its bytes, or those of every file below the folder, are part of the
+    Inside the code of a unit `path` is a literal: its bytes, or those of every file below the folder, are
+    part of the
     unit's address (`cocal.code`).
     """
     return PACKAGE / path

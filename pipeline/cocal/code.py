@@ -1,14 +1,15 @@
 """Digest of the code that makes an output: the definitions that its functions can reach, and nothing else.
 
-A definition is a function, a class or a name of a module. The closure of some functions is found from the source text,
-by definition and not by module: names and attributes of modules are followed, through re-exports of packages and
-imports inside functions. Annotations are followed, because they name the classes whose methods run, but not hashed.
-Not hashed either: docstrings, comments, layout, `description=` of a pydantic Field. A class counts whole with its
-bases, a table with the functions that it names, a module with its loose statements. `asset("a/literal/path")` adds the
-bytes of package data. Third-party libraries count by their version.
+A definition is a function, a class or a name of a module. The closure of some functions is found from the
+source text, by definition and not by module: names and attributes of modules are followed, through re-exports
+of packages and imports inside functions. Annotations are followed, because they name the classes whose
+methods run, but not hashed. Not hashed either: docstrings, comments, layout, `description=` of a pydantic
+Field. A class counts whole with its bases, a table with the functions that it names, a module with its loose
+statements. `asset("a/literal/path")` adds the bytes of package data. Third-party libraries count by their
+version.
 
-Whatever reaches code or data that the text does not name (import_module, eval, exec, globals, getattr of a module,
-`__file__`) is an error inside a closure.
+Whatever reaches code or data that the text does not name (import_module, eval, exec, globals, getattr of a
+module, `__file__`) is an error inside a closure.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ DISTRIBUTIONS = {
 
 BANNED = (
     "builtins.__import__", "builtins.__file__", "builtins.compile", "builtins.eval", "builtins.exec",
-    "builtins.globals", "importlib.import_module", "importlib.reload", "importlib.resources", "jinja2.PackageLoader",
+    "builtins.globals", "importlib.import_module", "importlib.reload", "importlib.resources",
+    "jinja2.PackageLoader",
     "pkgutil", "runpy", "sys.modules",
 )  # fmt: skip
 """What reaches code or package data that the source text does not name."""
@@ -85,7 +87,8 @@ class Closure:
 
 
 def code_of(*functions: Callable[..., Any]) -> str:
-    """SHA-256, in hex, of all code that `functions` can reach, with the versions of the libraries that it imports.
+    """SHA-256, in hex, of all code that `functions` can reach, with the versions of the libraries that it
+    imports.
 
     Code of one generation (`same_results.yaml`) has one value.
 

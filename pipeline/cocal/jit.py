@@ -1,7 +1,8 @@
 """numba's `njit` with a cache on disk that an edit anywhere in the code of the kernels makes anew.
 
-numba checks only the file of the compiled function: a constant or a kernel imported from another module, edited there,
-would stay the old one. So the folder of its cache is named by the code of everything that is compiled here.
+numba checks only the file of the compiled function: a constant or a kernel imported from another module,
+edited there, would stay the old one. So the folder of its cache is named by the code of everything that is
+compiled here.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def njit(**options: Any) -> Callable[[Function], Function]:
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
-    """Where compiled kernels of this code are kept: below `NUMBA_CACHE_DIR` if that is set, or in the user's cache.
+    """Where compiled kernels of this code are kept: below `NUMBA_CACHE_DIR` if that is set, or in the user's
+    cache.
 
     Where neither can be written, a folder that goes with the process.
     """

@@ -103,7 +103,8 @@ def density_table(cells: pd.DataFrame, regions: pd.DataFrame, *, cell_m: int, pe
 def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
     """`density_table` as it may be published: without `plots`, with `notes`, some squares without hectares.
 
-    A square that holds the target and fewer than `min_plots` plots is withheld. Where that leaves one withheld square in a region
+    A square that holds the target and fewer than `min_plots` plots is withheld. Where that leaves one
+    withheld square in a region
     and period, its hectares would follow from the region's total, so a second is withheld: that with the
     least of the target, chosen among equals by the hash of its name.
 

@@ -1,8 +1,8 @@
 """What is said to have been cleared beside what was seen as cleared, and why the two may differ.
 
 The stock is what stands on one day; clearings add up over many. In 2019, 5,620 ha were cleared in Peru on the
-axis of San Gaban; the survey zone of that name held 1,640 ha at the end of 2018 and 1,195 ha at the end of 2019
-(configs/official). Both can be true: ground is planted, cleared and planted again between two surveys.
+axis of San Gaban; the survey zone of that name held 1,640 ha at the end of 2018 and 1,195 ha at the end of
+2019 (configs/official). Both can be true: ground is planted, cleared and planted again between two surveys.
 """
 
 from __future__ import annotations

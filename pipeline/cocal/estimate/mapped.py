@@ -152,7 +152,8 @@ def measure(classmap: xr.Dataset, regions: Regions, *, scheme: ClassScheme, peri
     Returns
     -------
     DataFrame, areas/1: per region one row per class and one `unobserved`, which add up to the ground that
-    the region owns *on this map*, exactly. `observed_fraction` is NaN for a region that the map does not show.
+    the region owns *on this map*, exactly. `observed_fraction` is NaN for a region that the map does not
+    show.
 
     Raises
     ------

@@ -25,7 +25,8 @@ class Estimate:
     """Hectares and accuracies of one design.
 
     `strata`: stratum, area_ha, n, one row each. `classes`: one row per class with `FIGURES`, NaN where
-    the sample has no point of them. `regions`: region, class, n, notes (tuples of `Note`) and `FIGURES`; None without regions.
+    the sample has no point of them. `regions`: region, class, n, notes (tuples of `Note`) and `FIGURES`; None
+    without regions.
     """
 
     estimator: str

@@ -1,11 +1,13 @@
 """Notes: what a table, a page or the command states about a figure in words, as a code with values.
 
-A `Note` is a code and its values. `texts.yaml` declares each code once: its level, the names and types of its values,
-its text in Spanish and in English. Nothing compares texts; a text is written by `render`, last, in one language.
+A `Note` is a code and its values. `texts.yaml` declares each code once: its level, the names and types of its
+values, its text in Spanish and in English. Nothing compares texts; a text is written by `render`, last, in
+one language.
 
-A table in memory has a column `notes` or `why_not_comparable` (`NOTE_COLUMNS`) whose cells are tuples of notes, () where
-there are none. On disk the column holds the English text (`with_text`), and the same notes stand in a second table
-(`note_rows`; `notes.csv` of the measure stage, `comparison_notes.csv` of the compare stage, both also in files/):
+A table in memory has a column `notes` or `why_not_comparable` (`NOTE_COLUMNS`) whose cells are tuples of
+notes, () where there are none. On disk the column holds the English text (`with_text`), and the same notes
+stand in a second table (`note_rows`; `notes.csv` of the measure stage, `comparison_notes.csv` of the compare
+stage, both also in files/):
 
 | column | content |
 |---|---|
@@ -16,8 +18,8 @@ there are none. On disk the column holds the English text (`with_text`), and the
 | level | note, warning (of an estimate) or reason (why two figures are not comparable) |
 | values | JSON object of the note's values: numbers as numbers, a share from 0 to 1, lists of texts as arrays |
 
-Warnings of an estimate have the table `estimates`, row = number of the period, keys {"period": ...}. Read the notes of one table
-with `notes_by_row`.
+Warnings of an estimate have the table `estimates`, row = number of the period, keys {"period": ...}. Read the
+notes of one table with `notes_by_row`.
 """
 
 from __future__ import annotations

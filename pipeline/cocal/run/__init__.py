@@ -83,7 +83,8 @@ def run(
     executor
         Where to work; this process if None.
     last
-        One of download, import, train, index, classify, design, measure, compare, report. Features are written to disk only by
+        One of download, import, train, index, classify, design, measure, compare, report. Features are
+        written to disk only by
         `index`, or where the configuration keeps them.
     config_path
         The YAML file, for the page's section on how to reproduce.

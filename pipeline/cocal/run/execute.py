@@ -46,7 +46,8 @@ class Call:
 class Job:
     """One unit of output.
 
-    Each part is called with its own arguments and then `task`, if there is one: it travels to the workers once
+    Each part is called with its own arguments and then `task`, if there is one: it travels to the workers
+    once
     per job, not once per part. `finish`, if any, is called with the list of the parts' results first.
     `progress`, if any, is called in this process with the number of parts that are done.
     """

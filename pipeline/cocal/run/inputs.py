@@ -21,7 +21,8 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]
     Raises
     ------
     InputError
-        Files that cannot be read, all at once; a package that is not installed; or a table of records, strata or
+        Files that cannot be read, all at once; a package that is not installed; or a table of records, strata
+        or
         truth that cannot be used.
     """
     if "download" in stages and config.source is not None:

@@ -44,7 +44,8 @@ class Plan:
 
 
 def plan(config: RunConfig) -> Plan:
-    """The plan of `run(config)`: counts of units, tasks and memory (bytes), without network and without pixels.
+    """The plan of `run(config)`: counts of units, tasks and memory (bytes), without network and without
+    pixels.
 
     Examples
     --------

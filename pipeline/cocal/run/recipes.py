@@ -30,8 +30,10 @@ class Recipe:
     """One output as a value: what makes it, and how.
 
     `name` is the unit's path below the store; `{address}` in it stands for the first digits of the address.
-    `task` is all that the result depends on, and all data that `work` and `finish` get. `over` is how the work is
-    cut, or a function of the task that returns that: one call `work(piece, task)` per piece. It changes no result.
+    `task` is all that the result depends on, and all data that `work` and `finish` get. `over` is how the
+    work is
+    cut, or a function of the task that returns that: one call `work(piece, task)` per piece. It changes no
+    result.
     """
 
     name: str
@@ -64,7 +66,8 @@ class Recipe:
 class Batch:
     """Recipes that may be made at the same time. `store` is None for the store of the run.
 
-    `on_failure`: `list` goes on without what failed; `stop` ends the run. `after` is called when all was tried.
+    `on_failure`: `list` goes on without what failed; `stop` ends the run. `after` is called when all was
+    tried.
     """
 
     stage: str

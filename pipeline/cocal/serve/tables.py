@@ -18,7 +18,8 @@ from cocal.run.tables import given_sha256, read_own_csv, with_notes
 from cocal.serve.runs import ShownRun
 
 FIGURES = (
-    "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction", "n_reference",
+    "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
+    "n_reference",
     "confidence",
 )  # fmt: skip
 _SIMPLER = 5e-5
@@ -124,7 +125,8 @@ class RunTables:
             raise UsageError("field points are not shown here", "the restricted profile", "another")
         if given_sha256(records.path, "records.path") != self.run.measured.records_sha256:
             raise UsageError(
-                "the field records changed since the run", "the file that the run read", str(records.path.name),
+                "the field records changed since the run", "the file that the run read",
+                str(records.path.name),
                 "run it again",
             )  # fmt: skip
         places = read_records(records, self.run.scheme).set_index("record_id")

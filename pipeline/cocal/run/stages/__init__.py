@@ -1,4 +1,5 @@
-"""The stages of a run, each a generator of batches of recipes; here those that make scenes, models, maps and samples.
+"""The stages of a run, each a generator of batches of recipes; here those that make scenes, models, maps and
+samples.
 
 imports    sources -> scenes of the archive          train      labels -> a model
 classify   scenes, a model -> maps; or features      minimum    maps without patches that are too small
@@ -25,8 +26,8 @@ STAGES = {
     "files": "results.files:files_stage",
     "publish": "results.publish:publish_stage",
 }
-"""Module and function of each stage, in their order. A module is loaded when its turn comes: pictures, tables and training
-are slow to load.
+"""Module and function of each stage, in their order. A module is loaded when its turn comes: pictures, tables
+and training are slow to load.
 """
 
 

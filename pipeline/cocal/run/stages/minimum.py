@@ -1,7 +1,8 @@
 """The minimum mapping unit of a run: drafts of all tiles -> one level per region -> the maps.
 
-Levels are counted on all drafts of a period and applied in a pass of their own. Both look at a tile with the ground of
-the tiles around it, as far as a patch can reach and a region goes, so that no result depends on tiles, blocks or workers.
+Levels are counted on all drafts of a period and applied in a pass of their own. Both look at a tile with the
+ground of the tiles around it, as far as a patch can reach and a region goes, so that no result depends on
+tiles, blocks or workers.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def write_unit_map(folder: Path, _: Sequence[Any], task: UnitTask) -> None:
     codes = np.where(kept >= cut, np.uint8(target), tile.codes(ALTERNATIVE_TIF))
     codes = np.where((owner < 0) | (draft == NO_DATA), draft, codes)
     told = (
-        f"Patches of {task.scheme.target} of fewer than {task.pixels} pixels and holes in it were taken away; each region "
+        f"Patches of {task.scheme.target} of fewer than {task.pixels} pixels and holes in it were taken "
+        "away; each region "
         "kept its area."
     )
     write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, lineage={"minimum_unit": told})
@@ -172,10 +174,11 @@ def _tiles(run: Run, pixels: int) -> Iterator[TileDrafts]:
 
 
 def levels_table(regions: Regions, period: str, areas: NDArray[np.int64]) -> pd.DataFrame:
-    """A row per region: hectares of the target in the draft and in the map, taken away, put there, and the level.
+    """A row per region: hectares of the target in the draft and in the map, taken away, put there, and the
+    level.
 
-    `level` is the probability from which a patch is the target, in `STEPS`; `NEVER`: none is. `areas`: (region, 2, NEVER + 1) as in
-    `Counts`.
+    `level` is the probability from which a patch is the target, in `STEPS`; `NEVER`: none is. `areas`:
+    (region, 2, NEVER + 1) as in `Counts`.
     """
     before = areas[:, 1].sum(axis=1)
     level = preserving_levels(areas[:, 0], before)

@@ -44,9 +44,11 @@ OWN_GROUPS = ("region", "country")
 
 @dataclass(frozen=True)
 class ModelTask:
-    """What makes a model: labels, training settings, the features at the labelled positions, or of the series.
+    """What makes a model: labels, training settings, the features at the labelled positions, or of the
+    series.
 
-    `regions` are needed where a region or country is left out in validation. `one_year`: series of several years are
+    `regions` are needed where a region or country is left out in validation. `one_year`: series of several
+    years are
     moved to one.
     """
 

@@ -56,9 +56,11 @@ def dates_at_once(config: RunConfig, scenes: Iterable[Scene] | None) -> int:
 def memory_per_worker(config: RunConfig, dates: int, period: Period) -> int:
     """Bytes that one worker needs at most: the process, one window of scenes, composites, features.
 
-    Per pixel and halo: uint16 scenes of a window, and once more the bands of one date while they are read; a clear flag per
+    Per pixel and halo: uint16 scenes of a window, and once more the bands of one date while they are read; a
+    clear flag per
     date; float32 composites of all windows; float32 features of the block, which only those that
-    are written hold whole; the finished map. Everything else is in strips. A minimum unit looks at whole tiles.
+    are written hold whole; the finished map. Everything else is in strips. A minimum unit looks at whole
+    tiles.
     """
     minimum, side = config.classify.minimum_unit, config.grid.block_px + 2 * halo_px(config.index)
     windows = len(composite_windows(config.index, period))
