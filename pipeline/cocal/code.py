@@ -83,7 +83,7 @@ class Closure:
     definitions: frozenset[str]
     libraries: tuple[str, ...]
     digest: str
-    """SHA-256 of the definitions, the names of the libraries and the bytes of package data; one on every Python."""
+    """SHA-256 of definitions, names of libraries and bytes of package data; the same on every Python."""
 
 
 def code_of(*functions: Callable[..., Any]) -> str:
@@ -111,7 +111,7 @@ def closure_of(*functions: Callable[..., Any]) -> frozenset[str]:
 
 
 def libraries_of(*functions: Callable[..., Any]) -> dict[str, str]:
-    """Version by distribution of the libraries that `functions` can reach; with rasterio GDAL's, with pyproj PROJ's."""
+    """Distribution -> version of the libraries that `functions` can reach, GDAL and PROJ included."""
     return _versions(_closure(functions).libraries)
 
 
@@ -122,7 +122,7 @@ def _code(closure: Closure) -> str:
 
 @lru_cache(maxsize=1)
 def generations() -> dict[str, str]:
-    """`maps 1`, the kind of unit and its generation, by digest of code that is known to give these same results."""
+    """Digest of code -> kind of unit and generation (`maps 1`) whose results it is known to give."""
     import yaml
 
     listed = yaml.safe_load(asset("same_results.yaml").read_text(encoding="utf-8"))
@@ -238,7 +238,7 @@ class Package:
         return (found := self.module(module)) is not None and own in found.defined
 
     def resolve(self, module: str, path: Sequence[str]) -> str:
-        """Full name of the attributes `path`, one after the other, of `module`: where it is defined, or the library's."""
+        """Full name of `module` with the attributes `path`: where it is defined, or that of the library."""
         here = self.module(module)
         if here is None or not path:
             return ".".join((module, *path))
@@ -355,7 +355,7 @@ class Facts:
         self.digest = _sha256([text, sorted(self._meant)])
 
     def _read(self, node: ast.AST, local: Mapping[str, Origin | None]) -> None:
-        """Note all names in `node`; `local` are those of the functions around it, with what is imported there."""
+        """Record all names in `node`; `local` are the names of the enclosing functions and their imports."""
         if isinstance(node, ast.Name | ast.Attribute):
             self._refer(node, local)
         elif isinstance(node, ast.Call):
@@ -444,8 +444,8 @@ def _origins(node: ast.Import | ast.ImportFrom) -> dict[str, Origin]:
     """The local names that an import binds, and what they stand for."""
     if isinstance(node, ast.ImportFrom):
         return {alias.asname or alias.name: (node.module or "", alias.name) for alias in node.names}
-    return {alias.asname or alias.name.split(".")[0]: (alias.name if alias.asname else alias.name.split(".")[0], "")
-            for alias in node.names}  # fmt: skip
+    top = {alias: alias.name.split(".")[0] for alias in node.names}
+    return {a.asname or top[a]: (a.name if a.asname else top[a], "") for a in node.names}
 
 
 def _bound(nodes: Iterable[ast.AST]) -> tuple[set[str], dict[str, Origin]]:
@@ -480,7 +480,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def serialise(value: Any, into: list[str]) -> None:
-    """Add `value`, a tree of syntax, as texts that are the same on every Python: what makes a number and nothing else."""
+    """Add the syntax tree `value` as texts equal on every Python, without what changes no number."""
     if isinstance(value, list):
         into.append("[")
         for item in value:

@@ -78,7 +78,7 @@ FAILED = Ref(None, "failed")
 
 @dataclass(frozen=True)
 class Place(Generic[T]):
-    """A value that changes no result, such as a folder to read from or a size of blocks: it does not count."""
+    """A value that changes no result, such as a folder or the size of blocks; it does not count."""
 
     value: T
 

@@ -138,7 +138,7 @@ def inert_text(text: str) -> str:
 
 
 def given_back(table: pd.DataFrame) -> pd.DataFrame:
-    """The table that `inert` was made of: whoever reads a table that may come from us reads it through this."""
+    """The table from which `inert` was made; every table that cocal may have written is read through this."""
     return _texts(table, lambda text: text[1:] if text[:1] == "'" and _FORMULA.match(text[1:]) else text)
 
 

@@ -96,7 +96,7 @@ def _when(claims: pd.DataFrame) -> pd.Series:
 
 
 def _claims(claims: pd.DataFrame) -> pd.DataFrame:
-    """region_id, period, source, claimed_ha, validated_ha, cleared_from, cleared_to ("" = not known), coverage."""
+    """region_id, period, source, claimed_ha, validated_ha, cleared_from, cleared_to ("": unknown) ..."""
     empty = pd.Series("", index=claims.index)
     claimed = claims["claimed_ha"].astype(float)
     share = pd.to_numeric(claims.get("validated_share", empty))

@@ -30,7 +30,7 @@ def check_purposive(sample: pd.DataFrame) -> None:
         raise UsageError(
             f"{missing + wrong} of {len(sample)} points give no area and no accuracy",
             "a probability sample: every point with its inclusion probability, above 0 and at most 1",
-            f"{missing} points without one (purposive: chosen for access or interest), {wrong} outside (0, 1]",
+            f"{missing} points without one (purposive: chosen for access), {wrong} outside (0, 1]",
             "leave purposive points out of the estimate: they may train a model, and may be compared with "
             "the map point by point, but nobody knows what ground they stand for",
         )

@@ -11,12 +11,12 @@ stage, both also in files/):
 
 | column | content |
 |---|---|
-| table | name of the table without .csv: hectares, countries, groups, change, legal, comparison, eradication, estimates |
+| table | hectares, countries, groups, change, legal, comparison, eradication or estimates |
 | row | row of that table, the first is 0; also its index as the table is read by pandas |
 | keys | JSON object that names the row: {"region_id": ..., "period": ..., "class": ...} |
 | code | code of the note, see docs/notes.md |
 | level | note, warning (of an estimate) or reason (why two figures are not comparable) |
-| values | JSON object of the note's values: numbers as numbers, a share from 0 to 1, lists of texts as arrays |
+| values | JSON object of the values: numbers as numbers, a share from 0 to 1, lists of texts as arrays |
 
 Warnings of an estimate have the table `estimates`, row = number of the period, keys {"period": ...}. Read the
 notes of one table with `notes_by_row`.
@@ -83,7 +83,7 @@ class Note:
 
 @dataclass(frozen=True)
 class NoteType:
-    """Declaration of a code: level, name -> type of its values (text, number, texts, numbers), text by language."""
+    """Declaration of a code: level, types of its values (text, number, texts, numbers), text by language."""
 
     level: Level
     values: dict[str, str]
@@ -136,7 +136,7 @@ def with_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def note_rows(table: pd.DataFrame, name: str, keys: Sequence[str]) -> pd.DataFrame:
-    """`NOTE_TABLE_COLUMNS`: one row per note of `table`, which is written as `name`.csv; `keys` name its rows."""
+    """`NOTE_TABLE_COLUMNS`: one row per note of `table`, written as `name`.csv; `keys` name its rows."""
     rows = []
     columns = [column for column in NOTE_COLUMNS if column in table.columns]
     for number, row in enumerate(table[[*keys, *columns]].to_dict("records")):

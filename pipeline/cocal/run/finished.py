@@ -97,7 +97,7 @@ class FinishedRun:
         return read_own_csv(self.folder / f"{name}.csv")
 
     def hectares(self) -> pd.DataFrame:
-        """Hectares of the target per region and period: mapped, estimated with interval, observed fraction."""
+        """Hectares of the target per region and period: mapped, estimated, interval, observed fraction."""
         own = self.areas[self.areas["class"] == self.target]
         numbers = ["mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "observed_fraction"]
         return own.astype(dict.fromkeys(numbers, float))[list(_SHOWN)].reset_index(drop=True)

@@ -70,7 +70,7 @@ Observe = Callable[[Event], None]
 
 @dataclass
 class StageRecord:
-    """What became of the units of one stage. `failed` lists unit and reason; `units` gives their addresses."""
+    """Counts of the units of one stage. `failed`: unit and reason; `units`: unit -> address."""
 
     planned: int
     made: int = 0

@@ -1,4 +1,4 @@
-"""What a run would do: the stages driven without working, and what the rest would take. No pixel is read here."""
+"""The plan of a run: its stages driven without work, and bounds for the rest. No pixel is read."""
 
 from __future__ import annotations
 

@@ -80,7 +80,8 @@ def _scheme(config: SeriesConfig, samples: SeriesSamples) -> tuple[ClassScheme, 
             f"target {config.target!r}; labels {', '.join(labels)}", "mend `target:`, or give `scheme:`",
         )  # fmt: skip
     classes = [
-        {"code": code, "key": keys[label], "name_es": label, "name_en": label, "colour": _colour(code / len(labels))}
+        {"code": code, "key": keys[label], "name_es": label, "name_en": label,
+         "colour": _colour(code / len(labels))}
         for code, label in enumerate(labels, 1)
     ]  # fmt: skip
     scheme = {

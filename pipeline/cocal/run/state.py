@@ -101,7 +101,7 @@ class Run:
         return None if self.config.dem is None else File.of(self.config.dem, "dem")
 
     def feature_task(self, period: Period, tile: Tile | None = None) -> FeatureTask:
-        """The features of a period as the configuration states them: of the scenes that a tile needs, or of all."""
+        """The features of a period by the configuration, of the scenes that a tile needs, or of all."""
         scenes: Sequence[Scene] = [s for s in self.scenes if period.start <= s.day <= period.end]
         if tile is not None:
             outer = tile.window.expanded(halo_px(self.config.index))

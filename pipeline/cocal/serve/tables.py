@@ -79,7 +79,7 @@ class RunTables:
         return {str(row["region_id"]): self._figures(row) for row in rows.to_dict("records")}
 
     def region(self, period: str, region_id: str) -> dict[str, Any] | None:
-        """The classes of one region and its comparisons with official figures; None if there is no such region."""
+        """Classes and comparisons with official figures of one region; None if there is no such region."""
         rows = self._of(self._areas, period)
         rows = rows[rows["region_id"] == region_id]
         if rows.empty:

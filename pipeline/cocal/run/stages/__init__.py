@@ -3,7 +3,7 @@ samples.
 
 imports    sources -> scenes of the archive          train      labels -> a model
 classify   scenes, a model -> maps; or features      minimum    maps without patches that are too small
-design     maps -> a sample for field work           download   catalogue -> screens -> tile-dates, a loop of its own
+design     maps -> a sample for field work           download   catalogue -> screens -> tile-dates
 """
 
 from __future__ import annotations

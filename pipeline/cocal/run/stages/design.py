@@ -61,7 +61,7 @@ TITLE = {"es": "Verificación de campo", "en": "Field verification"}
 
 @dataclass(frozen=True, eq=False)
 class DesignTask:
-    """What makes a design: the maps and their strata, counted; the interval to expect; the words on its files."""
+    """Inputs of a design: maps, counted strata, the interval to expect, texts of its files."""
 
     maps: DesignMaps
     cells: Ref

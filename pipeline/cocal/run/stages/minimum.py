@@ -38,7 +38,7 @@ from cocal.run.worker.mosaic import Maps, Source, maps_in_reach, mosaic, regions
 from cocal.scheme import ClassScheme
 
 Counts = dict[int, NDArray[np.int64]]
-"""Region (row of the table): (2, NEVER + 1) area in 1e-6 m2 by kept level, of all its ground and of the draft's target."""
+"""Region (row of the table) -> (2, NEVER + 1) area in 1e-6 m2 by kept level: all ground, the target."""
 
 LEVELS = "levels.csv"
 

@@ -160,7 +160,7 @@ def _own_groups(settings: TrainSettings) -> list[str]:
 
 
 def _with_groups(table: pd.DataFrame, task: ModelTask) -> pd.DataFrame:
-    """`table` with the region and country of each row, where they are left out in turn, and its class on earlier maps."""
+    """`table` with the region, country and earlier mapped class of each row, where validation uses them."""
     wanted = [name for name in _own_groups(task.settings) if name not in table]
     if wanted:
         assert task.regions is not None

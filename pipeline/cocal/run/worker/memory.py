@@ -45,7 +45,7 @@ def parse_size(text: str) -> int:
 
 
 def dates_at_once(config: RunConfig, scenes: Iterable[Scene] | None) -> int:
-    """Dates of the fullest window: of the scenes that are known, else as the satellites pass, twice as often."""
+    """Dates of the fullest window, from the known scenes, else from twice the revisit frequency."""
     windows = [w for p in config.periods for w in composite_windows(config.index, p.period)]
     if scenes is None:
         return max(2 * math.ceil(((w.end - w.start).days + 1) / REVISIT_DAYS) for w in windows)

@@ -84,7 +84,7 @@ def block_features(block: Window, task: FeatureTask) -> xr.Dataset:
 
 
 def _composites(block: Window, task: FeatureTask) -> tuple[list[Composite], NDArray[Any] | None]:
-    """The composites of every window, read, masked and reduced in turn, and the heights, on the block and its halo."""
+    """The composites of every window, and the heights (m), on the block and its halo."""
     outer = block.expanded(halo_px(task.settings))
     bands = bands_needed(task.settings)
     composites: list[Composite] = []
@@ -109,7 +109,7 @@ def _model(ref: Ref) -> Model:
 
 
 def block_map(block: Window, task: MapTask) -> xr.Dataset:
-    """classmap/1 of one block with `n_clear`, made strip by strip. Pixels of another UTM zone are left to that zone's tile."""
+    """classmap/1 of one block with `n_clear`, strip by strip; without pixels that another zone owns."""
     made, settings = task.features, task.rules.settings
     composites, dem = _composites(block, made)
     seen = seen_of(composites, made.settings, block)
