@@ -55,7 +55,7 @@ def _members(names: Sequence[str], strata: Strata) -> list[list[int]]:
             f"collapse {'+'.join(names)!r} cannot be followed",
             f"two or more of the strata {', '.join(dict.fromkeys([*strata.names, *labels]))}",
             f"no stratum {', '.join(unknown)}" if unknown else "one name",
-            "mend the names",
+            "fix the names",
         )
     places = {name: [i for i, n in enumerate(strata.names) if n == name] for name in names}
     if any(not found for found in places.values()):

@@ -87,7 +87,7 @@ def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFr
             f"no column {by!r} in {sample}",
             "the column that --by names",
             ", ".join(points.columns),
-            "mend --by",
+            "fix --by",
         )
     return points.assign(region=points[by]) if by and by != "region" else points
 
@@ -106,5 +106,5 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
             f"table {path} cannot be read",
             "a CSV file in UTF-8 with commas and a header",
             str(err),
-            "mend it",
+            "fix it",
         ) from err

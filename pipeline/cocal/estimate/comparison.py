@@ -166,7 +166,7 @@ def _check(
             f"the {name} table cannot be compared",
             f"columns {', '.join(columns)}",
             "; ".join(problems[:10]),
-            "mend these rows or columns",
+            "fix these rows or columns",
         )
 
 

@@ -205,7 +205,7 @@ def _stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64
             "weights do not match the strata: the sample names strata that the strata table does not have",
             f"one of {', '.join(strata.labels[:12])}{' ...' if len(strata.labels) > 12 else ''}",
             "; ".join("@".join(map(str, row)) for row in lost.itertuples(index=False)),
-            "add the missing rows with their areas to the strata table, or mend the names",
+            "add the missing rows with their areas to the strata table, or fix the names",
         )
     return index
 

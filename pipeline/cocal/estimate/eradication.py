@@ -235,7 +235,7 @@ def _check(claims: pd.DataFrame, change: pd.DataFrame, known: Mapping[str, Perio
             "claims of eradication cannot be set beside what was seen",
             f"claims: {', '.join(_CLAIMS)} and year or period; change: {', '.join(needed)}",
             "; ".join(problems[:10]),
-            "mend these rows or columns",
+            "fix these rows or columns",
         )
 
 

@@ -197,7 +197,7 @@ def _check(zones: pd.DataFrame, limits: pd.DataFrame, mapped: set[str] | None = 
             "the legal accounting cannot be made",
             f"zones of the kinds {', '.join(KINDS)}, each once, and limits that name them",
             "; ".join(problems[:10]),
-            "mend the tables of zones and limits",
+            "fix the tables of zones and limits",
         )
 
 

@@ -145,6 +145,6 @@ def strata_from_table(table: pd.DataFrame) -> Strata:
             "the strata table cannot be used",
             "one row per stratum with its true area, above zero",
             "; ".join(problems[:10]),
-            "mend these rows; areas are those of the frame that was sampled",
+            "fix these rows; areas are those of the frame that was sampled",
         )
     return strata

@@ -92,7 +92,7 @@ def run(
     Raises
     ------
     UsageError
-        Something the user must mend. What was committed before is kept.
+        Something the user must fix. What was committed before is kept.
     """
     store, names = LocalStore(config.root), _wanted(config, last)
     with store.locked():

@@ -41,7 +41,7 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]
             "files that the configuration names cannot be read",
             "readable files",
             "\n    ".join(["", *unreadable]),
-            "mend the paths; they are relative to the configuration",
+            "fix the paths; they are relative to the configuration",
         )
     if "design" in stages and config.design:
         class_codes(config.design.strata, scheme)

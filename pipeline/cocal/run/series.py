@@ -77,7 +77,7 @@ def _scheme(config: SeriesConfig, samples: SeriesSamples) -> tuple[ClassScheme, 
         raise InputError(
             f"no class scheme can be made from the labels in {samples.path}",
             "`target` among labels that differ in more than case and signs",
-            f"target {config.target!r}; labels {', '.join(labels)}", "mend `target:`, or give `scheme:`",
+            f"target {config.target!r}; labels {', '.join(labels)}", "fix `target:`, or give `scheme:`",
         )  # fmt: skip
     classes = [
         {"code": code, "key": keys[label], "name_es": label, "name_en": label,

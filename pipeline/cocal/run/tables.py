@@ -24,7 +24,7 @@ def given_sha256(path: Path | None, key: str) -> str | None:
     try:
         return sha256_file(path)
     except OSError as err:
-        raise InputError(f"{key}: {path}", "a readable file", str(err), f"mend `{key}:`") from err
+        raise InputError(f"{key}: {path}", "a readable file", str(err), f"fix `{key}:`") from err
 
 
 def read_given_csv(path: Path, key: str) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def read_given_csv(path: Path, key: str) -> pd.DataFrame:
             pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
         )
     except (OSError, ValueError) as err:
-        raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"mend `{key}:`") from err
+        raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"fix `{key}:`") from err
 
 
 def read_own_csv(path: Path) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def read_truth(path: Path) -> pd.DataFrame:
     if not wanted <= set(table.columns) or not pd.api.types.is_numeric_dtype(table["truth_ha"]):
         raise InputError(
             f"comparison.truth: {path}", f"columns {', '.join(sorted(wanted))}, hectares as numbers",
-            ", ".join(map(repr, table.columns)), "mend the table, or leave `comparison.truth:` out",
+            ", ".join(map(repr, table.columns)), "fix the table, or leave `comparison.truth:` out",
         )  # fmt: skip
     return table
 

@@ -38,9 +38,7 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(MiB|GiB|MB|GB)", text.strip())
     if match is None or float(match[1]) == 0:
-        raise UsageError(
-            f"--memory {text!r}", "a number with MiB, GiB, MB or GB: 2GiB", text, "mend --memory"
-        )
+        raise UsageError(f"--memory {text!r}", "a number with MiB, GiB, MB or GB: 2GiB", text, "fix --memory")
     return int(float(match[1]) * _UNITS[match[2]])
 
 
