@@ -16,7 +16,7 @@ from cocal.contracts import RECORD_COLUMNS
 from cocal.errors import ContractError, InputError
 from cocal.fieldwork import STATUSES, MatchSettings, recorded_hectares, status_counts
 from cocal.fieldwork import match as match_records
-from cocal.fieldwork.support import footprints
+from cocal.fieldwork.matching import footprints
 from cocal.grid import transformer, utm_epsg
 from cocal.regions import Regions
 from cocal.scheme import ClassScheme

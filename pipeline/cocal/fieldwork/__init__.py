@@ -3,10 +3,8 @@
     settings   a file of records and its design, as the user states them
     tables     any table or vector file -> rows as they stand
     columns    rows -> the columns of records/1, every problem listed by row
-    records    the above in one call: file -> records/1
-    strata     the table of the design's strata
-    support    the pixels of a record: point, error circle, plot, cluster
-    matching   records + regions + map -> one row per record, with its status
+    records    the above in one call: file -> records/1; the table of the design's strata
+    matching   records + regions + map -> one row per record, with its status, from the pixels of its ground
     response   counts of visited and missed points; agreement of two observers
     design/    the sample to be drawn, and the files for crews
     checks/    the faults of a file of records, and a copy with accepted fixes
@@ -28,10 +26,9 @@ from cocal.fieldwork.matching import (
     recorded_hectares,
     status_counts,
 )
-from cocal.fieldwork.records import read_records
+from cocal.fieldwork.records import read_records, read_strata
 from cocal.fieldwork.response import agreement, response_table
 from cocal.fieldwork.settings import MatchSettings, RecordColumns, RecordSettings
-from cocal.fieldwork.strata import read_strata
 
 __all__ = [
     "MATCHED", "NOT_VISITED", "OUTSIDE_MAP", "OUTSIDE_REGIONS", "STATUSES", "UNCERTAIN", "UNOBSERVED",

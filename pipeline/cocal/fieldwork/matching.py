@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -15,8 +16,7 @@ from cocal.contracts import RECORDS, check_table
 from cocal.errors import ContractError, InputError
 from cocal.fieldwork.columns import listed
 from cocal.fieldwork.settings import MatchSettings
-from cocal.fieldwork.support import Footprints, footprints
-from cocal.grid import geodesic_hectares, pixel_zones, project, transformer
+from cocal.grid import geodesic_hectares, pixel_centres, pixel_zones, project, transformer
 from cocal.regions import Regions, owners_at
 from cocal.scheme import ClassScheme
 
@@ -29,6 +29,13 @@ STATUSES = (MATCHED, UNCERTAIN, UNOBSERVED, OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VI
 """What can become of a record; the last that holds, in this order, is its status."""
 
 _UNOBSERVED_CODE, _OUTSIDE_CODE, _UNCERTAIN_CODE = 0, 255, -1
+
+_QUARTER_SEGMENTS = 16
+"""Segments of a quarter circle: the polygon's area is 0.16 % below the circle's."""
+
+_FROM_RECORDS = (
+    "record_id", "sample_id", "stratum", "second_class", "inclusion_probability", "role", "why_not", "split",
+)  # fmt: skip
 
 Lookup = Callable[[int, NDArray[np.float64], NDArray[np.float64]], NDArray[np.uint8]]
 """(EPSG, x, y of pixel centres, m) -> class codes; 0 = not observed, 255 = outside the map."""
@@ -91,18 +98,8 @@ def match(
     stated = records["region_id"].reset_index(drop=True).astype("string")
     _check_regions(stated, regions)
     region = stated.fillna(located)
-    as_they_are = (
-        "record_id",
-        "sample_id",
-        "stratum",
-        "second_class",
-        "inclusion_probability",
-        "role",
-        "why_not",
-        "split",
-    )
     table = pd.DataFrame(
-        {name: records[name].to_numpy() for name in as_they_are}
+        {name: records[name].to_numpy() for name in _FROM_RECORDS}
         | {
             "region_id": region,
             "located_in": located,
@@ -182,3 +179,81 @@ def _status(
         [NOT_VISITED, OUTSIDE_REGIONS, OUTSIDE_MAP, UNOBSERVED, UNCERTAIN],
         MATCHED,
     )
+
+
+@dataclass(frozen=True)
+class Footprints:
+    """Pixels under records: (k,) row of the record, pixel centre (m), and ground that they share, m2."""
+
+    record: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    shared_m2: NDArray[np.float64]
+
+
+def footprints(
+    shapes: NDArray[np.object_], accuracy_m: NDArray[np.float64], settings: MatchSettings, *, resolution: int
+) -> Footprints:
+    """Return every pixel of the absolute lattice under a record, with the ground that both share.
+
+    Parameters
+    ----------
+    shapes : (n,) points or polygons in metres of one UTM zone.
+    accuracy_m : (n,) radius of the error circle, m; NaN = `settings.unknown_accuracy_m`.
+    settings : what the support is.
+    resolution : pixel side, m.
+
+    Raises
+    ------
+    InputError : the error circle is used and a record has no positional error, nor is one stated.
+    """
+    if settings.support == "plot":
+        return _overlaps(shapes, resolution)
+    if settings.positional_error == "majority":
+        return _overlaps(_circles(shapes, accuracy_m, settings), resolution)
+    half = 0 if settings.cluster_px is None else settings.cluster_px // 2
+    steps = np.arange(-half, half + 1) * float(resolution)
+    east, north = (a.ravel() for a in np.meshgrid(steps, steps))
+    x, y = pixel_centres(shapely.get_x(shapes), shapely.get_y(shapes), resolution)
+    return Footprints(
+        np.repeat(np.arange(len(shapes)), east.size),
+        np.add.outer(x, east).ravel(),
+        np.add.outer(y, north).ravel(),
+        np.full(len(shapes) * east.size, float(resolution**2)),
+    )
+
+
+def _circles(
+    points: NDArray[np.object_], accuracy_m: NDArray[np.float64], settings: MatchSettings
+) -> NDArray[np.object_]:
+    unknown = np.isnan(accuracy_m)
+    if unknown.any() and settings.unknown_accuracy_m is None:
+        raise InputError(
+            "records without a positional error have no error circle",
+            "`positional_accuracy_m` of every record",
+            f"{int(unknown.sum())} of {len(points)} records without it",
+            "state `matching.unknown_accuracy_m:` for them, or `positional_error: ignore`",
+        )
+    radius = np.where(unknown, settings.unknown_accuracy_m or 0.0, accuracy_m)
+    circles: NDArray[np.object_] = shapely.buffer(
+        points, np.maximum(radius, 1e-3), quad_segs=_QUARTER_SEGMENTS
+    )
+    return circles
+
+
+def _overlaps(shapes: NDArray[np.object_], resolution: int) -> Footprints:
+    """Return the pixels that polygons share ground with."""
+    low = np.floor(shapely.bounds(shapes)[:, :2] / resolution).astype(np.int64)
+    high = np.ceil(shapely.bounds(shapes)[:, 2:] / resolution).astype(np.int64)
+    wide, tall = (high - low).T
+    pixels = wide * tall
+    record = np.repeat(np.arange(len(shapes)), pixels)
+    number = np.arange(len(record)) - np.repeat(np.cumsum(pixels) - pixels, pixels)
+    column = low[record, 0] + number % wide[record]
+    row = low[record, 1] + number // wide[record]
+    west, south = column * float(resolution), row * float(resolution)
+    cells = shapely.box(west, south, west + resolution, south + resolution)
+    shared = shapely.area(shapely.intersection(cells, shapes[record]))
+    touched = shared > 0
+    middle = resolution / 2
+    return Footprints(record[touched], west[touched] + middle, south[touched] + middle, shared[touched])
