@@ -105,7 +105,7 @@ def map_figure(
         _draw_points(axes, picture)
         _draw_scale_bar(axes, picture, voice)
         _draw_north(axes)
-        title = voice(f"legend.{picture.kind}", target=voice.target) if picture.shades else None
+        title = voice(f"legend.{picture.kind}") if picture.shades else None
         _add_legend(figure, legend, shape.columns, title=title, top=bottom - 0.04)
         _add_key(figure, key, max(shape.columns - 1, 1), top=bottom - layout.legend)
         figure.text(

@@ -53,7 +53,8 @@ def report(folder: str | Path, content: ReportContent) -> Path:
 def page_view(content: ReportContent, language: Language) -> PageView:
     """The page in one language."""
     shown = (*content.places[content.last], *country_places(content))
-    t = Wording(language, content.scheme, decimals_for(v for p in shown for v in p.hectares))
+    decimals = decimals_for(v for p in shown for v in p.hectares)
+    t = Wording(language, content.scheme, decimals, content.last)
     made = {key: make(content, t) for key, make in _SECTIONS.items()}
     titles = {key: t("headline" if key == "headline" else f"{key}_title") for key in made}
     period = content.periods[-1]
@@ -61,7 +62,7 @@ def page_view(content: ReportContent, language: Language) -> PageView:
     profile = content.profile
     return PageView(
         t=t,
-        title=t("document", target=t.target, run=content.run_name),
+        title=t("document", run=content.run_name),
         facts=(
             (t("reference_period"), dates),
             (t("run"), content.run_name),

@@ -40,9 +40,9 @@ def unseen(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("unobserved_share"), lambda p: t.percent(p.unobserved_share)),
         Column(t("observed_share"), lambda p: t.percent(_observed(p))),
     ]
-    caption = t("unseen_caption", period=content.last)
+    caption = t("unseen_caption")
     return [
-        Text(t("unseen_text", target=t.target)),
+        Text(t("unseen_text")),
         sheet("unseen", caption, columns, places, numbered=True),
         *_by_region(content.applicability, "applicability", content, t),
         *_by_region(content.minimum_unit, "minimum_unit", content, t),
@@ -72,10 +72,10 @@ def _by_region(table: pd.DataFrame | None, key: str, content: ReportContent, t: 
         ],
     }  # fmt: skip
     name = Column(t("region"), lambda row: str(row["region_name"]), "text")
-    caption = t(f"{key}_caption", target=t.target, period=content.last)
+    caption = t(f"{key}_caption")
     return [
         Text(t(f"{key}_title"), block="title"),
-        Text(t(f"{key}_text", target=t.target)),
+        Text(t(f"{key}_text")),
         sheet(key.replace("_", "-"), caption, [name, *columns[key]], rows),
     ]
 
@@ -102,7 +102,7 @@ def accuracy(content: ReportContent, t: Wording) -> list[Block]:
     if content.observers:
         of = content.observers
         shares = {"agree": t.percent(of["agree"]), "positive": t.percent(of["target_positive"])}
-        found.append(Text(t("observers_text", n=t.number(of["pairs"]), target=t.target, **shares)))
+        found.append(Text(t("observers_text", n=t.number(of["pairs"]), **shares)))
     if content.accuracy is None:
         return [*found, Text(t("accuracy_none"))]
     return [*found, *_matrices(content.accuracy, t), *_calibration(content, t), *_nulls(content.accuracy, t)]
@@ -139,9 +139,9 @@ def _caveats(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("caveats_reference"), lambda p: t.interval(p.reference_low_ha, p.reference_high_ha)),
     ]  # fmt: skip
     shown = columns if has(places, "reference_low_ha") else columns[:-1]
-    caption = t("caveats_caption", target=t.target, period=content.last)
+    caption = t("caveats_caption")
     table = sheet("caveats", caption, shown, places, numbered=True)
-    return [table, Text(t("caveats_note", target=t.target), "note")] if places else []
+    return [table, Text(t("caveats_note"), "note")] if places else []
 
 
 def _matrices(of: Accuracy, t: Wording) -> list[Block]:
@@ -188,8 +188,8 @@ def _calibration(content: ReportContent, t: Wording) -> list[Block]:
     if content.calibration is None or content.calibration.empty:
         return []
     wide, narrow = (svg_uri(calibration_figure(content, t, shape)) for shape in (WIDE, NARROW))
-    shown = Picture(wide, narrow, t("calibration_alt", target=t.target))
-    return [Figure("figure", t("calibration_caption", target=t.target), (shown,), "chart small")]
+    shown = Picture(wide, narrow, t("calibration_alt"))
+    return [Figure("figure", t("calibration_caption"), (shown,), "chart small")]
 
 
 def _nulls(of: Accuracy, t: Wording) -> list[Block]:
@@ -212,7 +212,7 @@ def model(content: ReportContent, t: Wording) -> list[Block]:
         Column("F1", itemgetter(3)),
         Column(t("macro_f1"), itemgetter(4)),
     ]
-    table = sheet("model", t("model_caption", target=t.target), columns, scores, look="scrolls short")
+    table = sheet("model", t("model_caption"), columns, scores, look="scrolls short")
     found: list[Block] = [Text(t("model_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
     return [*found, table, Text(t("model_note"), "note")] if scores else found
 
@@ -266,7 +266,7 @@ def method(content: ReportContent, t: Wording) -> list[Block]:
     """The method, what counts as the target, and the notes of the run."""
     found: list[Block] = [
         Items("steps", tuple(t(f"method_{n}") for n in (1, 2, 3, 4))),
-        Text(t("definition_title", target=t.target), block="title"),
+        Text(t("definition_title"), block="title"),
         Items("pairs", tuple((t.term("definition", k), v) for k, v in t.definition.items())),
         Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),
     ]

@@ -83,7 +83,7 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
         *(ha(t, f"{n}_short", f"{n}_ha") for n in ("official", "field", "truth") if has(places, f"{n}_ha")),
     ]
     kind = "estimated" if sure else "mapped"
-    caption = t(f"headline_caption_{kind}", target=t.target, period=content.last)
+    caption = t(f"headline_caption_{kind}")
     used = sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
     notes = [
         t("estimator_note", estimator=t.term("estimator", how), interval=t.term("interval", ends))
@@ -103,7 +103,7 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
         Items("checked", tuple(_checked(content, places, t))),
         Items("cards", tuple(_card(country, t) for country in countries)),
         table,
-        Text(" ".join([t("headline_note", target=t.target), *notes, *warned]), "note"),
+        Text(" ".join([t("headline_note"), *notes, *warned]), "note"),
     ]
 
 
@@ -156,10 +156,10 @@ def _lead(content: ReportContent, countries: Sequence[Place], t: Wording) -> str
     places = content.places[content.last]
     counted = [p.mapped_ha for p in places if p.mapped_ha is not None]
     if not counted:
-        return t("lead_no_period_data", target=t.target, period=content.last)
+        return t("lead_no_period_data")
     total = next((c for c in countries if c.key == TOTAL), None)
     facts = {
-        "period": content.last, "target": t.target, "n": t.number(len(places)), "mapped": t.ha(sum(counted)),
+        "n": t.number(len(places)), "mapped": t.ha(sum(counted)),
     }  # fmt: skip
     if total is None or total.estimated_ha is None:
         text = t("lead_mapped", **facts)
@@ -192,19 +192,19 @@ def pictures(draw: Callable[[Shape], list[Drawing]], alt: str, more: str) -> tup
 def figure(content: ReportContent, t: Wording) -> list[Block]:
     """The figure of hectares by region and, over several moments, of hectares by time."""
     places, over_time = content.places[content.last], lines(content)
-    foot, n = t("figure_foot", run=content.run_name, period=content.last), t.number(len(places))
+    foot, n = t("figure_foot", run=content.run_name), t.number(len(places))
     simulated, more = content.simulated, t("figure_alt_more")
     dots = pictures(
         lambda shape: hectares_figures(places, t, shape, simulated=simulated, foot=foot),
-        t("figure_alt", target=t.target, n=n, period=content.last), more,
+        t("figure_alt", n=n), more,
     )  # fmt: skip
-    found: list[Block] = [Figure("figure", t("figure_caption", target=t.target, period=content.last), dots)]
+    found: list[Block] = [Figure("figure", t("figure_caption"), dots)]
     if over_time:
         series = pictures(
             lambda shape: series_figures(over_time, t, shape, simulated=simulated, foot=foot),
-            t("series_alt", target=t.target, n=n), more,
+            t("series_alt", n=n), more,
         )  # fmt: skip
-        found.append(Figure("figure", t("series_caption", target=t.target), series))
+        found.append(Figure("figure", t("series_caption"), series))
     return found
 
 
@@ -219,7 +219,7 @@ def maps(content: ReportContent, t: Wording) -> list[Block]:
             for shape in (WIDE, NARROW)
         )
         words = {
-            "period": picture.period, "target": t.target, "n": len(places),
+            "period": picture.period, "n": len(places),
             "metres": t.number(picture.square_m or round(pixel_metres(picture))),
         }  # fmt: skip
         shown = Picture(wide, narrow, t(f"{picture.kind}_alt", **words))
@@ -243,7 +243,7 @@ def comparison(content: ReportContent, t: Wording) -> list[Block]:
     ]
     if not compared:
         return [Text(t("comparison_none")), *_truth(content, t)]
-    table = sheet("comparison", t("comparison_caption", target=t.target), columns, compared, numbered=True)
+    table = sheet("comparison", t("comparison_caption"), columns, compared, numbered=True)
     return [table, Text(t("comparison_note"), "note"), *_truth(content, t)]
 
 
@@ -260,7 +260,7 @@ def _truth(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("map_minus_truth"), lambda p: t.difference(p.mapped_ha, p.truth_ha)),
         *(beside if has(places, "estimated_ha") else []),
     ]  # fmt: skip
-    caption = t("truth_caption", period=content.last)
+    caption = t("truth_caption")
     return (
         [Text(t("truth_title"), block="title"), sheet("truth", caption, columns, true, numbered=True)]
         if true
@@ -281,12 +281,12 @@ def change(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("seen_twice"), lambda row: t.ha(row["net"]["seen_twice_ha"])),
         Column(t("remarks"), lambda row: t.notes(row["net"]["notes"]), "text"),
     ]
-    found: list[Block] = [Text(t("change_text", target=t.target))]
+    found: list[Block] = [Text(t("change_text"))]
     for number, (first, last) in enumerate(list(pairs)[::-1], start=1):
         places: dict[str, dict[str, Row]] = {}
         for row in rows_of(content.change, {"from_period": first, "to_period": last}):
             places.setdefault(str(row["region_id"]), {})[row["quantity"]] = row
-        caption = t("change_caption", target=t.target, first=first, last=last)
+        caption = t("change_caption", first=first, last=last)
         found.append(sheet(f"change-{number}", caption, columns, places.values()))
     return found
 
@@ -305,7 +305,7 @@ def groups(content: ReportContent, t: Wording) -> list[Block]:
         Column(t("difference_short"), lambda p: t.signed(p.difference_ha)),
         Column(t("why"), lambda p: t.explained(p.why_not_comparable, p.within_interval), "text"),
     ]
-    caption, places = t("groups_caption", target=t.target, period=content.last), group_places(content)
+    caption, places = t("groups_caption"), group_places(content)
     return [sheet("groups-1", caption, columns, places), Text(t("groups_note"), "note")] if places else []
 
 
@@ -320,9 +320,9 @@ def legal(content: ReportContent, t: Wording) -> list[Block]:
     for level in ("zone", "kind", "limit"):
         rows = rows_of(content.legal, {"period": content.last, "level": level})
         if rows:
-            caption = t(f"legal_{level}_caption", target=t.target, period=content.last)
+            caption = t(f"legal_{level}_caption")
             found.append(sheet(f"legal-{len(found) + 1}", caption, _legal_columns(level, t), rows))
-    return [Text(t("legal_text", target=t.target)), *found] if found else []
+    return [Text(t("legal_text")), *found] if found else []
 
 
 def _legal_columns(level: str, t: Wording) -> list[Column]:
@@ -432,7 +432,7 @@ def _by_period(content: ReportContent, t: Wording) -> list[Block]:
     if len(content.periods) == 1:
         return []
     columns = [region(t), *(_period_column(name, content.places[name], t) for name in content.places)]
-    caption, places = t("periods_caption", target=t.target), content.places[content.last]
+    caption, places = t("periods_caption"), content.places[content.last]
     table = sheet("periods", caption, columns, places, numbered=True)
     return [Text(t("periods_title"), block="title"), table, Text(t("periods_note"), "note")]
 

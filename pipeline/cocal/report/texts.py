@@ -35,15 +35,19 @@ def texts() -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Wording:
-    """Texts, numbers and names of classes in one language; hectares have `decimals` unless stated."""
+    """Texts, numbers and names in one language, of the headline `period`, with `decimals` of hectares."""
 
     language: Language
     scheme: ClassScheme
     decimals: int = 0
+    period: str = ""
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text `key` with `values` filled in; KeyError if texts.yaml lacks it."""
-        return texts()[key][self.language].format(**values)
+        """The text `key` with the target, the headline period and `values` filled in.
+
+        KeyError if texts.yaml lacks the key, or `values` one of its `{places}`.
+        """
+        return texts()[key][self.language].format(**{"target": self.target, "period": self.period} | values)
 
     def words(self, text: Words) -> str:
         """A text of the content in this language, or as it is where it has one form only."""
