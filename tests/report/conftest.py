@@ -155,7 +155,7 @@ def _overview(n: int, periods: tuple[Period, ...]) -> MapOverview:
     y = bounds[3] - (np.arange(height) + 0.5) * (bounds[3] - bounds[1]) / height
     inside = shapely.contains_xy(shapely.union_all([*outlines.values()]), *np.meshgrid(x, y))
     codes[~inside] = OUTSIDE
-    pictures = tuple(MapPicture(p.name, codes, 4326, bounds) for p in periods)
+    pictures = tuple(MapPicture(p.name, codes, bounds) for p in periods)
     sources = (
         {"es": "imágenes inventadas por cocal simulate", "en": "images invented by cocal simulate"},
         {"es": "límites inventados", "en": "invented boundaries"},

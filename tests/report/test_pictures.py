@@ -49,7 +49,7 @@ def test_the_scale_bar_is_a_round_length_of_a_tenth_to_a_quarter_of_the_width(wi
 
 
 def test_a_pixel_of_one_thousandth_degree_at_the_equator_is_111_m():
-    picture = MapPicture("2023", np.ones((10, 10), dtype=np.uint8), 4326, (-70.0, -0.005, -69.99, 0.005))
+    picture = MapPicture("2023", np.ones((10, 10), dtype=np.uint8), (-70.0, -0.005, -69.99, 0.005))
     assert pixel_metres(picture) == pytest.approx(111.32, abs=0.01)
 
 
@@ -57,8 +57,7 @@ def test_map_classes_keep_their_colours_and_north_is_up(voice, made_up):
     codes = np.full((100, 100), 2, dtype=np.uint8)
     codes[:50, :50] = 1
     content = made_up(1)
-    bounds = (500_000.0, 8_400_000.0, 501_000.0, 8_401_000.0)
-    picture = MapPicture("2023", codes, 32719, bounds)
+    picture = MapPicture("2023", codes, (-70.0, -0.005, -69.99, 0.005))
     overview = MapOverview((picture,), {}, ())
     figure = map_figure(picture, overview, content.places["2023"], voice, drawing.WIDE, simulated=False)
     seen = _pixels(drawing.png_uri(figure))

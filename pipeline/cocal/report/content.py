@@ -50,17 +50,15 @@ class Shade:
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """A decimated map: `codes` (y, x) uint8, first row north, in one CRS.
+    """A decimated map: `codes` (y, x) uint8, first row north; `bounds` is (west, south, east, north), degrees.
 
-    `bounds` is (west, south, east, north) in units of the CRS: metres of a UTM zone, or degrees (4326).
     `shades`: what the codes mean where they are not the classes of the scheme but, by `kind`, the density
     of the target in squares of `square_m`, its probability, or the number of observations. `points`: x and
-    y in the units of the CRS, and visited, of the sample; in the restricted profile only.
+    y in degrees, and visited, of the sample; in the restricted profile only.
     """
 
     period: str
     codes: NDArray[np.uint8]
-    epsg: int
     bounds: tuple[float, float, float, float]
     shades: tuple[Shade, ...] = ()
     kind: Kind = "map"

@@ -20,9 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from pyproj import Geod
-from shapely.geometry.base import BaseGeometry
 
-from cocal.grid import project
 from cocal.report import drawing
 from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Place, Words
 from cocal.report.drawing import Shape
@@ -40,17 +38,8 @@ def pixel_metres(picture: MapPicture) -> float:
 
 def _width_metres(picture: MapPicture) -> float:
     west, south, east, north = picture.bounds
-    if picture.epsg != 4326:
-        return float(east - west)
     middle = (south + north) / 2
     return float(_GEOD.inv(west, middle, east, middle)[2])
-
-
-def _aspect(picture: MapPicture) -> float:
-    """Height of one unit of y over width of one unit of x on the ground."""
-    if picture.epsg != 4326:
-        return 1.0
-    return 1.0 / math.cos(math.radians((picture.bounds[1] + picture.bounds[3]) / 2))
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,8 @@ def map_figure(
     """The class map of one period. Regions bear their names if these fit, else the tables' numbers."""
     west, south, east, north = picture.bounds
     width = shape.width - 2 * _MARGIN
-    ground = width * min(max(_aspect(picture) * (north - south) / (east - west), 0.4), 1.35)
+    stretch = 1.0 / math.cos(math.radians((south + north) / 2))
+    ground = width * min(max(stretch * (north - south) / (east - west), 0.4), 1.35)
     with drawing.style():
         labels, named = _choose_labels(picture, overview, places, (width, ground))
         legend = _legend_handles(picture, voice)
@@ -101,7 +91,7 @@ def map_figure(
         figure = drawing.new_figure(shape.width, layout.total, mark)
         bottom = layout.total - layout.head - ground
         axes = _add_ground(figure, picture, voice, (_MARGIN, bottom, width, ground))
-        _draw_regions(axes, picture, overview, labels)
+        _draw_regions(axes, overview, labels)
         _draw_points(axes, picture)
         _draw_scale_bar(axes, picture, voice)
         _draw_north(axes)
@@ -144,16 +134,12 @@ def _anchors(picture: MapPicture, overview: MapOverview) -> dict[str, tuple[floa
     frame = shapely.box(*picture.bounds)
     found = {}
     for key, outline in overview.outlines.items():
-        inside = shapely.intersection(_projected(outline, picture), frame)
+        inside = shapely.intersection(shapely.make_valid(outline), frame)
         if inside.area > 0:
             largest = max(shapely.get_parts(inside), key=lambda part: part.area)
             point = shapely.get_coordinates(shapely.maximum_inscribed_circle(largest))[0]
             found[key] = (float(point[0]), float(point[1]))
     return found
-
-
-def _projected(outline: BaseGeometry, picture: MapPicture) -> BaseGeometry:
-    return shapely.make_valid(project(outline, 4326, picture.epsg))
 
 
 def _choose_labels(
@@ -185,14 +171,9 @@ def _write(axes: Axes, x: float, y: float, text: str) -> Text:
     )  # fmt: skip
 
 
-def _draw_regions(
-    axes: Axes,
-    picture: MapPicture,
-    overview: MapOverview,
-    labels: Mapping[str, tuple[float, float, str]],
-) -> None:
+def _draw_regions(axes: Axes, overview: MapOverview, labels: Mapping[str, tuple[float, float, str]]) -> None:
     for outline in overview.outlines.values():
-        for part in shapely.get_parts(shapely.boundary(_projected(outline, picture))):
+        for part in shapely.get_parts(shapely.boundary(shapely.make_valid(outline))):
             x, y = shapely.get_coordinates(part).T
             axes.plot(x, y, color="white", linewidth=2.0, alpha=0.8, zorder=3)
             axes.plot(x, y, color=drawing.INK, linewidth=0.9, zorder=4)

@@ -95,7 +95,7 @@ def _picture(run: RunFacts, maps: PeriodMaps, codes: NDArray[Any], **how: Any) -
     shapely.prepare(area)
     inside = shapely.contains_xy(area, *np.meshgrid(*picture_cells(run.bounds, _MAP_PX)))
     shown = np.where(inside, codes, OUTSIDE).astype(np.uint8)
-    return MapPicture(maps.period.name, shown, 4326, run.bounds, **how)
+    return MapPicture(maps.period.name, shown, run.bounds, **how)
 
 
 def class_picture(run: RunFacts, maps: PeriodMaps) -> MapPicture:
@@ -149,7 +149,7 @@ def density_picture(run: RunFacts, period: str, squares: pd.DataFrame) -> MapPic
         column, row = lattice_cells(x.ravel(), y.ravel(), side)
         keys = pd.MultiIndex.from_arrays([np.full(x.size, epsg), column * side, row * side])
         codes[:, columns] = known.reindex(keys, fill_value=OUTSIDE).to_numpy().reshape(x.shape)
-    return MapPicture(period, codes, 4326, run.bounds, shades=square_shades(), kind="density", square_m=side)
+    return MapPicture(period, codes, run.bounds, shades=square_shades(), kind="density", square_m=side)
 
 
 def square_shades() -> tuple[Shade, ...]:
