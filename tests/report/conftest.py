@@ -15,7 +15,7 @@ import shapely
 
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
 from cocal.notes import Note
-from cocal.report import (
+from cocal.report.content import (
     OUTSIDE,
     TOTAL,
     Accuracy,

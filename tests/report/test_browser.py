@@ -3,7 +3,7 @@
 import pytest
 from tests.support.browser import PHONE, chromium, keep, violations, visit
 
-from cocal.report import report
+from cocal.report.page import report
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 SHOWN = """['es', 'en'].filter(l =>

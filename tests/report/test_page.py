@@ -6,8 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from cocal.report import report
-from cocal.report.page import render
+from cocal.report.page import render, report
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</td><script>alert(2)</script>\u202e{{ 7*7 }}"
 

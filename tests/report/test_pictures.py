@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cocal.report import MapOverview, MapPicture, drawing
+from cocal.report import drawing
+from cocal.report.content import MapOverview, MapPicture
 from cocal.report.figures import hectares_figures
 from cocal.report.map import map_figure, pixel_metres, scale_bar_metres
 from cocal.report.texts import Wording

@@ -5,29 +5,3 @@ sections  sections on hectares                              quality    sections 
 page      view -> HTML by the templates in assets/          texts      texts and numbers of one language
 figures, series, map, drawing: pictures                     workbook, geopackage: files for others
 """
-
-from cocal.report.content import (
-    OUTSIDE,
-    TOTAL,
-    Accuracy,
-    MapOverview,
-    MapPicture,
-    RecordsSummary,
-    ReportContent,
-    Reproduce,
-    Shade,
-)
-from cocal.report.page import report
-
-__all__ = [
-    "OUTSIDE",
-    "TOTAL",
-    "Accuracy",
-    "MapOverview",
-    "MapPicture",
-    "RecordsSummary",
-    "ReportContent",
-    "Reproduce",
-    "Shade",
-    "report",
-]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -42,21 +41,6 @@ def _width_metres(picture: MapPicture) -> float:
     return float(_GEOD.inv(west, middle, east, middle)[2])
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Heights of the parts of the picture, inches, from the top."""
-
-    head: float
-    ground: float
-    legend: float
-    key: float
-    sources: float
-
-    @property
-    def total(self) -> float:
-        return self.head + self.ground + self.legend + self.key + self.sources + 2 * _MARGIN
-
-
 def map_figure(
     picture: MapPicture,
     overview: MapOverview,
@@ -80,16 +64,12 @@ def map_figure(
             else [f"{p.number}. {drawing.plain(p.name)}" for p in places]
         )
         sources = _source_lines(overview.sources, voice, shape)
-        layout = _Layout(
-            head=(drawing.BAND_IN if simulated else 0.0) + _MARGIN,
-            ground=ground,
-            legend=_LINE_IN * (bool(picture.shades) - (-len(legend) // shape.columns)) + 0.12,
-            key=_LINE_IN * -(-len(key) // max(shape.columns - 1, 1)),
-            sources=0.12 * len(sources),
-        )
-        mark = voice("simulated_picture") if simulated else ""
-        figure = drawing.new_figure(shape.width, layout.total, mark)
-        bottom = layout.total - layout.head - ground
+        legend_in = _LINE_IN * (bool(picture.shades) - (-len(legend) // shape.columns)) + 0.12
+        key_in = _LINE_IN * -(-len(key) // max(shape.columns - 1, 1))
+        head = (drawing.BAND_IN if simulated else 0.0) + _MARGIN
+        height = head + ground + legend_in + key_in + 0.12 * len(sources) + 2 * _MARGIN
+        bottom = height - head - ground
+        figure = drawing.new_figure(shape.width, height, voice("simulated_picture") if simulated else "")
         axes = _add_ground(figure, picture, voice, (_MARGIN, bottom, width, ground))
         _draw_regions(axes, overview, labels)
         _draw_points(axes, picture)
@@ -97,9 +77,9 @@ def map_figure(
         _draw_north(axes)
         title = voice(f"legend.{picture.kind}") if picture.shades else None
         _add_legend(figure, legend, shape.columns, title=title, top=bottom - 0.04)
-        _add_key(figure, key, max(shape.columns - 1, 1), top=bottom - layout.legend)
+        _add_key(figure, key, max(shape.columns - 1, 1), top=bottom - legend_in)
         figure.text(
-            0.1 / shape.width, 0.06 / layout.total, "\n".join(sources),
+            0.1 / shape.width, 0.06 / height, "\n".join(sources),
             fontsize=6.5, color=drawing.MUTED, va="bottom", linespacing=1.25, parse_math=False,
         )  # fmt: skip
     return figure

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cocal.report import ReportContent, Reproduce
+from cocal.report.content import ReportContent, Reproduce
 from cocal.run.results.redaction import HIDDEN, public_configuration, public_text, without_folders
 
 HOME = Path("/srv/ana maría/survey")

@@ -17,7 +17,8 @@ from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
 from cocal.fieldwork import MATCHED, RecordSettings
 from cocal.notes import render
-from cocal.report import Accuracy, RecordsSummary, ReportContent, Reproduce, report
+from cocal.report.content import Accuracy, RecordsSummary, ReportContent, Reproduce
+from cocal.report.page import report
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.results.facts import RunFacts, run_facts

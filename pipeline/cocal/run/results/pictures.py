@@ -22,8 +22,7 @@ from cocal.contracts import (
     PROBABILITY_TIF,
 )
 from cocal.grid import lattice_cells, transformer, utm_zones
-from cocal.report import OUTSIDE, MapOverview, MapPicture, Shade
-from cocal.report.content import Words
+from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Shade, Words
 from cocal.run.results.facts import PeriodMaps, RunFacts
 from cocal.run.results.overview import picture_cells, picture_values
 from cocal.run.tables import read_own_csv

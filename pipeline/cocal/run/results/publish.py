@@ -17,7 +17,7 @@ from cocal.content import Place
 from cocal.estimate import public_density
 from cocal.estimate.settings import DensitySettings
 from cocal.notes import with_text
-from cocal.report import report
+from cocal.report.page import report
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.content import PageTask, page_content, page_task
 from cocal.run.results.facts import RunFacts

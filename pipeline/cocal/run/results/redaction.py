@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cocal.report import ReportContent
+from cocal.report.content import ReportContent
 
 HIDDEN = "…"
 """In the place of a path that has no name, as `..` or `/`."""
