@@ -1,6 +1,8 @@
-"""The kernels against scikit-learn and plain numpy (`tests/oracles`), in turns: `python -m benchmarks.kernels [pixels] [turns]`.
+"""The kernels against scikit-learn and plain numpy (`tests/oracles`), in turns.
 
-Prints the ratio of CPU seconds pair by pair, with the smallest, the middle and the largest, and whether results are equal.
+`python -m benchmarks.kernels [pixels] [turns]`
+
+Prints the middle ratio of CPU seconds of each pair, the smallest and the largest, and if results are equal.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ MODELS: dict[str, tuple[float, Callable[[], Any]]] = {
     ),
     "boosting 100 rounds x 6 classes": (15.0, lambda: HistGradientBoostingClassifier(random_state=0)),
 }
-"""Name -> the ratio that issue 6 asks for, and the estimator; of forests the one for int16 features, though the kernel takes float32."""
+"""Name -> least ratio, and the estimator; of forests the ratio for int16 features (the kernel takes float32)."""
 
 
 @dataclass(frozen=True)

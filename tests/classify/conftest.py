@@ -22,7 +22,8 @@ DATA = Path(os.environ.get("COCAL_TEST_DATA", ROOT.parent / "shared" / "data"))
 NAMES = ("NDVI@01", "NDVI@02", "NDMI.std", "noise")
 FEATURE_SETTINGS = {"features": list(NAMES), "mask": {"dilate_px": 2}}
 PROVENANCE = {
-    "source": "made in a test", "licence": "CC0", "period": "2020", "sample_sha256": "0" * 64, "simulated": False,
+    "source": "made in a test", "licence": "CC0", "period": "2020", "sample_sha256": "0" * 64,
+    "simulated": False,
 }  # fmt: skip
 SMALL = {"random_forest": {"n_estimators": 20}, "extra_trees": {"n_estimators": 20},
          "hist_gradient_boosting": {"max_iter": 10},

@@ -42,7 +42,7 @@ def cloud(seed: int, n: int, features: int = 11) -> Any:
 def test_the_index_is_the_weighted_distance_over_the_mean_distance() -> None:
     # (11.5 - 10) * 2 = 3 and 4: the distance to (0, 0) is 5, of the mean distance 8.
     assert TWO_POINTS.index(np.array([[11.5, 4]], dtype=np.float32)).tolist() == [5 / 8]
-    # 5/8 is 125 % of the threshold 0.5; 4/8 is the threshold itself; a missing feature and a far pixel are unlike.
+    # 5/8 is 125 % of the threshold 0.5; 4/8 is the threshold; a missing feature and a far pixel are unlike.
     rows = np.array([[11.5, 4], [12, 0], [10, 8], [np.nan, 0], [99, 0]], dtype=np.float32)
     assert TWO_POINTS.steps(rows).tolist() == [125, 100, 0, 254, 254]
 
@@ -126,8 +126,13 @@ def test_the_map_tells_how_unlike_each_observed_pixel_is(
     assert ((described["dissimilarity"].values == UNKNOWN) == unseen).all()
     period = Period("2020", *(np.datetime64(d).item() for d in ("2020-01-01", "2020-12-31")))
     item = write_class_map(
-        tmp_path, described, n_clear=features["n_clear"], scheme=model.card.class_scheme, item_id="x", period=period
-    )  # fmt: skip
+        tmp_path,
+        described,
+        n_clear=features["n_clear"],
+        scheme=model.card.class_scheme,
+        item_id="x",
+        period=period,
+    )
     with rasterio.open(tmp_path / "dissimilarity.tif") as source:
         assert (source.read(1) == described["dissimilarity"].values).all()
     assert "dissimilarity" in json.loads(item.read_text())["assets"]

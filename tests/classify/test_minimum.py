@@ -1,4 +1,4 @@
-"""The minimum mapping unit: patches and holes by hand, beside plain labels of every threshold, whole beside cut."""
+"""The minimum mapping unit: by hand, beside plain labels of every threshold, whole beside cut."""
 
 from __future__ import annotations
 

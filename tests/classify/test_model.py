@@ -235,7 +235,8 @@ def test_a_model_that_answers_otherwise_than_its_card_is_refused(folder: Path, m
 def test_to_know_which_model_it_is_no_kernel_is_loaded(folder: Path, model: Model) -> None:
     code = (
         "import sys; from cocal.classify import stored_model\n"
-        f"print(stored_model({str(folder)!r}).card.sha256, sorted({{'numba', 'scipy', 'sklearn'}} & set(sys.modules)))"
+        f"print(stored_model({str(folder)!r}).card.sha256, "
+        "sorted({'numba', 'scipy', 'sklearn'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == f"{model.card.sha256} []"
@@ -291,7 +292,8 @@ def test_each_difference_between_model_and_run_is_named(model: Model, scheme: Cl
         )
     for words in (
         "features missing here: noise", "features that the model lacks: EVI.p10",
-        "class scheme border-coca-1", "class scheme other-1", "scheme.id: border-coca-1 in the model, other-1 here",
+        "class scheme border-coca-1", "class scheme other-1",
+        "scheme.id: border-coca-1 in the model, other-1 here",
         "feature settings.mask.dilate_px: 2 in the model, 4 here",
     ):  # fmt: skip
         assert words in str(caught.value)

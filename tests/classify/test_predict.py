@@ -24,7 +24,7 @@ RULES = MapRules(min_clear=1, missing="unobserved")
 
 
 class Fake:
-    """Says each class with the probability that the features give: class 1 the first, 2 the second, 4 the third."""
+    """Predicts classes 1, 2 and 4 with the first three features as their probabilities."""
 
     classes_ = np.array([1, 2, 4], dtype=np.uint8)
 
