@@ -22,6 +22,7 @@ from cocal.estimate import Strata, estimate_areas, estimate_files, expected_inte
 from cocal.fieldwork.design import (
     Cells,
     DesignSettings,
+    Sizes,
     build_frame,
     candidates,
     candidates_needed,
@@ -103,10 +104,10 @@ def designed(
     cells = Cells(tuple(regions.table["region_id"]), config.names, counts[0], counts[1])
     frame = build_frame(cells, by_region=True, small=None, share=np.full(counts[0].shape, 0.1))
     n = np.full(len(frame.names), 12)
-    needed = candidates_needed(n, n, frame.pixels, config.draw)
+    needed = candidates_needed(Sizes(n, n, frame.pixels), config.draw)
     below = thresholds(needed, frame.pixels, slack=6)
     table = pd.concat([tile_candidates(*t, frame.stratum_of, below) for t in tasks[::-1]])
-    drawn = draw_points(table, n, n, pixels=frame.pixels, draw=config.draw, resolution=10, seed=config.seed)
+    drawn = draw_points(table, Sizes(n, n, frame.pixels), draw=config.draw, resolution=10, seed=config.seed)
     return counts, drawn
 
 
@@ -178,7 +179,7 @@ def test_a_design_for_20_percent_reaches_it_in_200_campaigns():
     truth = coca.sum() / 100
     for seed in range(200):
         found = candidates(stratum, SIDE, below=below, seed=seed, coca=coca)
-        drawn = draw_points(found, n, none, pixels=frame.pixels, draw="random", resolution=10, seed=seed)
+        drawn = draw_points(found, Sizes(n, none, frame.pixels), draw="random", resolution=10, seed=seed)
         points = pd.DataFrame(
             {
                 "stratum": np.array(frame.names)[drawn["stratum"]],

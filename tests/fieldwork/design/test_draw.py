@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2, kstest
 
 from cocal.fieldwork.design import (
+    Sizes,
     candidates,
     candidates_needed,
     draw_points,
@@ -35,7 +36,7 @@ def spatial_balance(sample: np.ndarray, population: np.ndarray) -> float:
 
 
 def drawn(draw: str, *, seed: int = 3, block_px: int = 96) -> pd.DataFrame:
-    needed = candidates_needed(N, RESERVES, PIXELS, draw)
+    needed = candidates_needed(Sizes(N, RESERVES, PIXELS), draw)
     below = thresholds(needed, PIXELS, slack=6)
     parts = [
         candidates(STRATUM[WINDOW.slices_of(block)], block, below=below, seed=seed)
@@ -43,7 +44,7 @@ def drawn(draw: str, *, seed: int = 3, block_px: int = 96) -> pd.DataFrame:
     ]
     table = pd.concat(parts[::-1], ignore_index=True)
     assert enough(table, needed)
-    return draw_points(table, N, RESERVES, pixels=PIXELS, draw=draw, resolution=10, seed=seed)
+    return draw_points(table, Sizes(N, RESERVES, PIXELS), draw=draw, resolution=10, seed=seed)
 
 
 @pytest.mark.parametrize("draw", ["random", "balanced"])
@@ -114,7 +115,7 @@ def test_too_low_a_threshold_is_noticed():
 def test_a_stratum_may_be_taken_whole():
     pixels, n = np.array([2304, 6912]), np.array([2304, 10])
     table = candidates(STRATUM, WINDOW, below=thresholds(n, pixels, slack=6), seed=1)
-    found = draw_points(table, n, np.zeros(2, int), pixels=pixels, draw="random", resolution=10, seed=1)
+    found = draw_points(table, Sizes(n, np.zeros(2, int), pixels), draw="random", resolution=10, seed=1)
     assert (found["stratum"] == 0).sum() == 2304
     assert found.query("stratum == 0")["inclusion_probability"].unique().tolist() == [1.0]
 

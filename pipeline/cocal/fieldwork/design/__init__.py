@@ -11,6 +11,7 @@ Positions are restricted: no message and no log holds one.
 from __future__ import annotations
 
 from cocal.fieldwork.design.draw import (
+    Sizes,
     candidates,
     candidates_needed,
     draw_points,
@@ -44,7 +45,7 @@ from cocal.fieldwork.design.strata import (
 )
 
 __all__ = [
-    "POINTS", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "StatedShares", "allocate",
+    "POINTS", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Sizes", "StatedShares", "allocate",
     "allocation_weights", "build_frame", "candidates", "candidates_needed", "class_codes", "draw_points",
     "enough", "halo_px", "number_points", "pixel_numbers", "plan_points", "probability_shares",
     "rasters_needed", "read_class_raster", "reserve_points", "sample_size", "stated_shares", "strata_table",

@@ -7,6 +7,7 @@ kept while tiles are read: memory grows with the sample, not with the area.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -42,10 +43,19 @@ def pixel_numbers(seed: int, window: Window) -> NDArray[np.uint64]:
     return lattice_hash(key, column[None, :], row[:, None])
 
 
-def candidates_needed(n: Ints, reserves: Ints, pixels: Ints, draw: Draw) -> Ints:
-    """(H,) pixels with the lowest numbers that the draw has to see."""
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """(H,) points, reserve points and pixels of each stratum."""
+
+    points: Ints
+    reserves: Ints
+    pixels: Ints
+
+
+def candidates_needed(sizes: Sizes, draw: Draw) -> Ints:
+    """Return (H,) the number of pixels with the lowest random numbers that the draw needs."""
     each = CANDIDATES if draw == "balanced" else 1
-    return np.asarray(np.minimum((n + reserves) * each, pixels))
+    return np.asarray(np.minimum((sizes.points + sizes.reserves) * each, sizes.pixels))
 
 
 def thresholds(needed: Ints, pixels: Ints, *, slack: float) -> NDArray[np.uint64]:
@@ -86,15 +96,13 @@ def enough(table: pd.DataFrame, needed: Ints) -> bool:
     return bool((np.bincount(table["stratum"], minlength=len(needed)) >= needed).all())
 
 
-def draw_points(
-    table: pd.DataFrame, n: Ints, reserves: Ints, *, pixels: Ints, draw: Draw, resolution: int, seed: int
-) -> pd.DataFrame:
+def draw_points(table: pd.DataFrame, sizes: Sizes, *, draw: Draw, resolution: int, seed: int) -> pd.DataFrame:
     """The sample: stratum, role, order, inclusion_probability, epsg, row, column, x, y, lon, lat.
 
     Parameters
     ----------
     table : candidates of all tiles, in any order.
-    n, reserves, pixels : (H,) points, reserve points, pixels per stratum.
+    sizes : points to be drawn, reserve points and pixels of each stratum.
     draw : `random`, simple random within strata; `balanced`, the local pivotal method on the `CANDIDATES`
         candidates per point with the lowest numbers. Both take exactly n_h of N_h, each with n_h / N_h.
     resolution : pixel side, m.
@@ -106,7 +114,8 @@ def draw_points(
         used in their order within their stratum; with all of them the sample is one of n_h + m_h points of
         the same kind.
     """
-    needed = candidates_needed(n, reserves, pixels, draw)
+    n, reserves, pixels = sizes.points, sizes.reserves, sizes.pixels
+    needed = candidates_needed(sizes, draw)
     if not enough(table, needed):
         raise InputError(
             "the draw has too few candidates", str(needed), str(len(table)), "read the tiles again"

@@ -22,6 +22,7 @@ from cocal.fieldwork.design import (
     Cells,
     DesignSettings,
     Frame,
+    Sizes,
     StatedShares,
     build_frame,
     candidates_needed,
@@ -148,7 +149,9 @@ def planned_design(task: DesignTask) -> PlannedDesign:
 
     n = plan_points(frame, settings, half_width, task.confidence)
     reserves = reserve_points(n, frame.pixels, settings.reserve)
-    return PlannedDesign(frame, n, reserves, candidates_needed(n, reserves, frame.pixels, settings.draw))
+    return PlannedDesign(
+        frame, n, reserves, candidates_needed(Sizes(n, reserves, frame.pixels), settings.draw)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -199,8 +202,8 @@ def numbered_sample(candidates: pd.DataFrame, plan: PlannedDesign, task: DesignT
     """The points and reserve points, numbered."""
     settings, frame = task.settings, plan.frame
     drawn = draw_points(
-        candidates, plan.n, plan.reserves,
-        pixels=frame.pixels, draw=settings.draw, resolution=RESOLUTION_M, seed=settings.seed,
+        candidates, Sizes(plan.n, plan.reserves, frame.pixels),
+        draw=settings.draw, resolution=RESOLUTION_M, seed=settings.seed,
     )  # fmt: skip
     names = {code: key for key, code in task.scheme.codes.items()} | {0: UNOBSERVED}
     return number_points(
