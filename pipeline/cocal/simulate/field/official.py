@@ -43,30 +43,33 @@ def truth_table(whole: Surveyed) -> pd.DataFrame:
     `truth_ha` is the area of the pixels of the class by the scheme's definition; `cover_ha` the ground that
     the class covers, in parts of pixels. Each adds up to the region's owned area over the classes.
     """
-    truth, kinds = whole.truth, whole.cover[-1]
     keys = np.array([k.class_key for k in KINDS.values()])
-    return pd.DataFrame(
-        {
-            "region_id": place.region_id, "region_name": place.name, "country": place.country, "class": key,
-            "truth_ha": hectares(int(truth[r, c])), "cover_ha": _ha(kinds[r, keys == key].sum()),
-            "source": "SIMULATED truth",
-        }
-        for r, place in enumerate(PLACES)
+    rows = [
+        (
+            p.region_id,
+            p.name,
+            p.country,
+            key,
+            hectares(int(whole.truth[r, c])),
+            _ha(whole.cover[-1, r, keys == key].sum()),
+        )
+        for r, p in enumerate(PLACES)
         for c, key in enumerate(CODES)
-    )  # fmt: skip
+    ]
+    columns = ["region_id", "region_name", "country", "class", "truth_ha", "cover_ha"]
+    return pd.DataFrame(rows, columns=columns).assign(source="SIMULATED truth")
 
 
 def kinds_table(whole: Surveyed) -> pd.DataFrame:
     """region_id, kind, class, cover_ha of every kind of cover at the end of the year."""
-    kinds = whole.cover[-1]
-    return pd.DataFrame(
-        {
-            "region_id": place.region_id, "kind": name, "class": kind.class_key,
-            "cover_ha": _ha(kinds[r, NUMBER[name]]), "source": "SIMULATED truth",
-        }
+    rows = [
+        (place.region_id, name, kind.class_key, _ha(whole.cover[-1, r, NUMBER[name]]))
         for r, place in enumerate(PLACES)
         for name, kind in KINDS.items()
-    )  # fmt: skip
+    ]
+    return pd.DataFrame(rows, columns=["region_id", "kind", "class", "cover_ha"]).assign(
+        source="SIMULATED truth"
+    )
 
 
 def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
@@ -88,15 +91,9 @@ def history_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:
 def strata_table(whole: Surveyed) -> pd.DataFrame:
     """stratum, code on strata.tif, pixels, area_ha of the strata that the sample was drawn from."""
     units, pixels = whole.stratum_units, whole.stratum_pixels
-    return pd.DataFrame(
-        {
-            "stratum": STRATA,
-            "code": range(1, len(STRATA) + 1),
-            "pixels": pixels,
-            "area_ha": [hectares(int(u)) for u in units],
-            "source": "SIMULATED maps of the year before",
-        }
-    )
+    area = [hectares(int(u)) for u in units]
+    table = {"stratum": STRATA, "code": range(1, len(STRATA) + 1), "pixels": pixels, "area_ha": area}
+    return pd.DataFrame({**table, "source": "SIMULATED maps of the year before"})
 
 
 def official_table(whole: Surveyed, settings: SimulateSettings) -> pd.DataFrame:

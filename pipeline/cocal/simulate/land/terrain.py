@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.grid import lattice_cells
 from cocal.simulate.noise import fractal, fractal_grid, uniform
 
 SPAN_M = 12_480.0
@@ -104,8 +105,7 @@ class Terrain:
 
     def village_distance(self, x: Any, y: Any) -> Array:
         """Distance to the nearest village of the 3 x 3 lattice cells around each point, m."""
-        column = np.floor(np.asarray(x) / VILLAGE_SPACING_M).astype(np.int64)
-        row = np.floor(np.asarray(y) / VILLAGE_SPACING_M).astype(np.int64)
+        column, row = lattice_cells(x, y, VILLAGE_SPACING_M)
         nearest = np.full(np.broadcast(x, y).shape, 1.5 * VILLAGE_SPACING_M)
         for down in (-1, 0, 1):
             for right in (-1, 0, 1):
