@@ -1,4 +1,6 @@
-"""CPU seconds to find the code of a unit's address: cold, and with the cache; each in a fresh process, imports not counted."""
+"""CPU seconds to find the code of a unit's address: cold, and with the cache; each in a fresh process,
+imports not counted.
+"""
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ def table(found: pd.DataFrame) -> str:
             continue
         parts += [
             f"**{words}**, lands {', '.join(map(str, sorted(own[PLAIN].index)))}:", "",
-            ("| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | producer's "
+            ("| map | F1 of coca [95 %] | more than the plain forest [95 %] | better in | user's | "
+             "producer's "
             "| AP | Brier | counted / true |"),
             "|---|---|---|---|---|---|---|---|---|",
             *(row(v, rows, own[PLAIN]["f1"]) for v, rows in own.items() if not rows.empty), "",

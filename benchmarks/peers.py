@@ -44,7 +44,8 @@ def write_composite(land: Land, path: Path) -> None:
     """
     settings, scenes = feature_settings(), list_scenes(land.archive)
     found = [
-        composite(read_scenes(scenes_within(scenes, land.window, start, end), land.window, bands_needed(settings)), settings)
+        composite(read_scenes(scenes_within(scenes, land.window, start, end), land.window,
+            bands_needed(settings)), settings)
         for _, start, end in composite_windows(settings, PERIOD)
     ]  # fmt: skip
     profile = {

@@ -1,7 +1,8 @@
-"""Writes docs/performance.md: `python -m benchmarks.run [SECTION ...]`, what `make bench` calls. No figure is put there by hand.
+"""Writes docs/performance.md: `python -m benchmarks.run [SECTION ...]`, what `make bench` calls. No figure is
+put there by hand.
 
-Each section is what its benchmark prints, with the day and the versions. Sections that are not run stay as they were: `larger` and `tile`
-take long and run only if they are named. `run.py all` runs every one.
+Each section is what its benchmark prints, with the day and the versions. Sections that are not run stay as
+they were: `larger` and `tile` take long and run only if they are named. `run.py all` runs every one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ PAGE = HERE.parent / "docs" / "performance.md"
 LIBRARIES = ("cocal", "numpy", "numba", "scikit-learn", "xarray", "dask", "odc-stac", "rasterio")
 
 INTRODUCTION = (
-    "Written by `make bench` (`benchmarks/run.py`), no figure by hand. CPU seconds are user and system time; ratios within a run "
+    "Written by `make bench` (`benchmarks/run.py`), no figure by hand. CPU seconds are user and system time; "
+    "ratios within a run "
     "count more than seconds, which depend on the machine and on what else it does."
 )
 
@@ -44,9 +46,12 @@ SECTIONS = (
     Section(
         "pipeline",
         "Whole pipeline",
-        "`cocal measure CONFIG --serial` (archive -> rasters of class, probability and clear dates, hectares per region) against "
-        "`benchmarks/idiomatic.py`, in turns, each in a fresh process, start-up included: 20 dates x 10 bands and the scene class at 10 "
-        "and 20 m, 96 features, 6 classes, 40 regions, the same files and the same forest. The data are invented (`benchmarks/land.py`). "
+        "`cocal measure CONFIG --serial` (archive -> rasters of class, probability and clear dates, hectares "
+        "per region) against "
+        "`benchmarks/idiomatic.py`, in turns, each in a fresh process, start-up included: 20 dates x 10 "
+        "bands and the scene class at 10 "
+        "and 20 m, 96 features, 6 classes, 40 regions, the same files and the same forest. The data are "
+        "invented (`benchmarks/land.py`). "
         "A ratio is the yardstick over cocal; seconds and memory are those of the middle turn.",
         "whole.py",
         ("--mpx", "1"),
@@ -62,8 +67,10 @@ SECTIONS = (
     Section(
         "distilled",
         "A small model that learned from a large one",
-        "`cocal train` with `distil: true`: the cheapest small model that loses at most 0.005 of accuracy and of the target's F1 "
-        "under the same spatial blocks takes the place of 300 x 18. The yardstick predicts with the large one.",
+        "`cocal train` with `distil: true`: the cheapest small model that loses at most 0.005 of accuracy "
+        "and of the target's F1 "
+        "under the same spatial blocks takes the place of 300 x 18. The yardstick predicts with the large "
+        "one.",
         "whole.py",
         ("--distilled",),
         long=True,
@@ -71,7 +78,8 @@ SECTIONS = (
     Section(
         "tile",
         "A whole Sentinel-2 tile",
-        "cocal alone on 10,980 x 10,980 px x 20 dates, one process; the last column says how far a pixel costs more or less than at 4 Mpx.",
+        "cocal alone on 10,980 x 10,980 px x 20 dates, one process; the last column says how far a pixel "
+        "costs more or less than at 4 Mpx.",
         "whole.py",
         ("--tile",),
         long=True,
@@ -79,28 +87,33 @@ SECTIONS = (
     Section(
         "kernels",
         "Kernels",
-        "Each kernel against scikit-learn or the plain numpy of `tests/oracles`: the middle ratio of CPU seconds, the smallest "
+        "Each kernel against scikit-learn or the plain numpy of `tests/oracles`: the middle ratio of CPU "
+        "seconds, the smallest "
         "and the largest, and whether results are equal.",
         "kernels.py",
     ),
     Section(
         "libraries",
         "Step by step",
-        "One step of cocal against a library that does that step, on the same arrays, without reading and start-up: CPU seconds of the best of "
-        "three. The libraries are no dependencies of cocal; those that are not installed are skipped, with the reason.",
+        "One step of cocal against a library that does that step, on the same arrays, without reading and "
+        "start-up: CPU seconds of the best of "
+        "three. The libraries are no dependencies of cocal; those that are not installed are skipped, with "
+        "the reason.",
         "libraries.py",
     ),
     Section(
         "peers",
         "Peers",
-        "The same composite of 40 bands -> 48 indices -> forest on 88 features -> class map. Peers are no dependencies of cocal; "
+        "The same composite of 40 bands -> 48 indices -> forest on 88 features -> class map. Peers are no "
+        "dependencies of cocal; "
         "those that are not installed are skipped, with the reason.",
         "peers.py",
     ),
     Section(
         "addresses",
         "Addresses",
-        "The code that a unit's address stands for, found from the source text (`cocal.code`): cold, and with the cache of closures. "
+        "The code that a unit's address stands for, found from the source text (`cocal.code`): cold, and "
+        "with the cache of closures. "
         "At most 0.3 CPU s cold and 0.05 warm.",
         "addresses.py",
     ),
@@ -121,7 +134,10 @@ def machine() -> str:
         if line.startswith("model name")
     ]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return f"{names[0] if names else platform.machine()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()}"
+    return (
+        f"{names[0] if names else platform.machine()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} "
+        f"GiB, {platform.system()}"
+    )
 
 
 def skeleton() -> str:
@@ -131,7 +147,10 @@ def skeleton() -> str:
         parts += [
             f"## {section.title}",
             section.about,
-            f"<!-- {section.key}: begin -->\n\nNot measured yet: `python -m benchmarks.run {section.key}`.\n\n<!-- {section.key}: end -->",
+            (
+                f"<!-- {section.key}: begin -->\n\nNot measured yet: `python -m benchmarks.run "
+                f"{section.key}`.\n\n<!-- {section.key}: end -->"
+            ),
         ]
     return "\n\n".join(parts) + "\n"
 

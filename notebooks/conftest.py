@@ -1,4 +1,6 @@
-"""`make notebooks`: one that needs third-party data is skipped, with the reason, where these are not there."""
+"""`make notebooks`: one that needs third-party data is skipped, with the reason, where these are not
+there.
+"""
 
 import os
 from pathlib import Path

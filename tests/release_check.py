@@ -1,10 +1,12 @@
-"""Whether a release may stand for the results of the last one: `python -m tests.release_check BEFORE [--write]`.
+"""Whether a release may stand for the results of the last one: `python -m tests.release_check BEFORE
+[--write]`.
 
-BEFORE is the folder that holds the package `cocal` of the last release (`git worktree add ../last v0.1.0`, then
-`../last/pipeline`). For each kind of unit in `same_results.yaml` whose code changed, the digest of this code joins the
-digests of the generation only if
+BEFORE is the folder that holds the package `cocal` of the last release (`git worktree add ../last v0.1.0`,
+then `../last/pipeline`). For each kind of unit in `same_results.yaml` whose code changed, the digest of this
+code joins the digests of the generation only if
 
-- every definition that differs is executed by the reference set (the worlds below, made here under a tracer), and
+- every definition that differs is executed by the reference set (the worlds below, made here under a tracer),
+  and
 - every raster or model of the kind that the reference set makes is equal to the bit between both packages.
 
 Otherwise the kind begins a new generation: its units are made anew once. `--write` edits the file.
@@ -75,7 +77,9 @@ def statements(package: Package, name: str) -> list[ast.stmt]:
 
 
 def methods(package: Package, name: str) -> dict[str, list[str]]:
-    """The functions of a class, or the function itself, by qualified name, as serialised text; none of a constant."""
+    """The functions of a class, or the function itself, by qualified name, as serialised text; none of a
+    constant.
+    """
     found: dict[str, list[str]] = {}
     if not package.defined(name):
         return found
@@ -102,12 +106,16 @@ def seen(package: Package, executed: Executed) -> set[str]:
 
 
 def leaves_a_trace(package: Package, name: str) -> bool:
-    """Whether a definition is Python that runs as such: a function that is no kernel, or a class with methods."""
+    """Whether a definition is Python that runs as such: a function that is no kernel, or a class with
+    methods.
+    """
     return bool(methods(package, name)) and "cocal.jit.njit" not in package.fact(name).definitions
 
 
 def not_executed(before: Package, now: Package, changed: set[str], executed: Executed) -> set[str]:
-    """What of the `changed` definitions the reference set does not run: definitions, or methods of classes."""
+    """What of the `changed` definitions the reference set does not run: definitions, or methods of
+    classes.
+    """
     reached, ran = seen(now, executed), {(d.rpartition(".")[0], own) for d, own in executed}
     missing = changed - reached
     for name in changed & reached:
@@ -182,7 +190,8 @@ def decide(
         reasons.append("results differ")
     if not reasons:
         print(
-            f"{kind}: {len(changed)} definitions differ, all executed, results equal: generation {listed['generation']} stays"
+            f"{kind}: {len(changed)} definitions differ, all executed, results equal: generation "
+            f"{listed['generation']} stays"
         )
         return listed | {"digests": [*listed["digests"], digest]}
     print(f"{kind}: generation {listed['generation'] + 1}, because {'; '.join(reasons)}")

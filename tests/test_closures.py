@@ -1,4 +1,6 @@
-"""What changes the address of a map, a model, a table and a page, over the whole package: edits of every kind, in memory."""
+"""What changes the address of a map, a model, a table and a page, over the whole package: edits of every
+kind, in memory.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def edited(files: dict[str, bytes]) -> Package:
 
 
 def in_tree(module: str, change: Callable[[ast.AST], None]) -> bytes:
-    """The text of a module with every node changed, written anew: no comment is left, and lines break elsewhere."""
+    """The text of a module with every node changed, written anew: no comment is left, and lines break
+    elsewhere.
+    """
     tree = ast.parse(installed().files[modules()[module]])
     for node in ast.walk(tree):
         change(node)
@@ -243,7 +247,9 @@ async def make(a, /, b: int = 1, *c, d=-1.5e300, **e):
 
 
 def test_the_digest_of_every_form_of_syntax_is_this_one():
-    """Pinned, so that a Python that is not on this machine is held to the same digest where the tests run on it."""
+    """Pinned, so that a Python that is not on this machine is held to the same digest where the tests run on
+    it.
+    """
     package = Package({"__init__.py": b"", "forms.py": FORMS.encode()})
     assert (
         package.fact("cocal.forms.make").digest

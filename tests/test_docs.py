@@ -161,7 +161,8 @@ def test_the_drawing_of_the_house_has_every_room() -> None:
     assert set(re.findall(r"^      ([a-z_]+(?:/|\.py)) ", text, re.MULTILINE)) == rooms
 
 
-@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"],
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md",
+    ROOT / "CHANGELOG.md"],
                          ids=lambda page: page.name)  # fmt: skip
 def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text(encoding="utf-8"))

@@ -58,7 +58,8 @@ def test_a_constant_or_a_kernel_is_run_by_a_function_that_names_it():
 
 def raster(path: Path, values: np.ndarray) -> None:
     path.parent.mkdir(parents=True)
-    with rasterio.open(path, "w", driver="GTiff", dtype=values.dtype, count=1, width=2, height=1, crs="EPSG:32718",
+    with rasterio.open(path, "w", driver="GTiff", dtype=values.dtype, count=1, width=2, height=1,
+        crs="EPSG:32718",
                        transform=rasterio.Affine(10, 0, 0, 0, -10, 0)) as target:  # fmt: skip
         target.write(values[None, None])
 

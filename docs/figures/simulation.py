@@ -131,7 +131,8 @@ def draw_year(settings: SimulateSettings, scenes: list[Scene]) -> None:
     axes = figure.subplots()
     for k, line in enumerate(ndvi(course[..., nir], course[..., red]).T):
         axes.plot(days, line, color="#d95f02" if k == 0 else "#bbbbbb", linewidth=2 if k == 0 else 0.9,
-                  label=("one coca plot, every day", "three neighbours")[min(k, 1)] if k < 2 else None)  # fmt: skip
+                  label=("one coca plot, every day", "three neighbours")[min(k,
+                      1)] if k < 2 else None)  # fmt: skip
     column, row = (
         int((table.x[which] - settings.window.left) // 10),
         int((settings.window.top - table.y[which]) // 10),
@@ -213,7 +214,8 @@ def truth_text(land: Path) -> str:
     ]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for region, row in wide.iterrows():
-        cells = [str(region), f"{row['coca']:.1f}", f"{100 * row['coca'] / row.sum():.2f}", f"{cover[region]:.1f}",
+        cells = [str(region), f"{row['coca']:.1f}", f"{100 * row['coca'] / row.sum():.2f}",
+            f"{cover[region]:.1f}",
                  ", ".join(f"{v:.0f}" for v in years.loc[region].iloc[:-1]),
                  *(f"{row[c]:.0f}" for c in classes), f"{row.sum():.1f}"]  # fmt: skip
         rows.append("| " + " | ".join(cells) + " |")

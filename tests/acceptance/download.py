@@ -45,7 +45,8 @@ CLASSES = ("coca", "forest", "pasture", "bare")
 @contextmanager
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="cocal-issue-5-") as name:
-        os.environ |= {"SH_CLIENT_ID": CLIENT_ID, "SH_CLIENT_SECRET": SECRET, "OAUTHLIB_INSECURE_TRANSPORT": "1",
+        os.environ |= {"SH_CLIENT_ID": CLIENT_ID, "SH_CLIENT_SECRET": SECRET,
+            "OAUTHLIB_INSECURE_TRANSPORT": "1",
                        "XDG_CONFIG_HOME": f"{name}/profile"}  # fmt: skip
         yield Path(name)
 
@@ -164,7 +165,10 @@ def the_whole_run_from_each_source_gives_identical_hectares() -> str:
         assert tables[0] == tables[1] == tables[2], "hectares.csv differ"
         lines = tables[0].decode().splitlines()
         assert len(lines) > 7
-    return f"hectares.csv of a run from the archive, from Sentinel Hub and from STAC identical: {len(lines) - 1} rows, {len(granules)} dates"
+    return (
+        "hectares.csv of a run from the archive, from Sentinel Hub and from STAC identical: "
+        f"{len(lines) - 1} rows, {len(granules)} dates"
+    )
 
 
 def every_fault_ends_as_stated_with_the_number_of_requests_it_takes() -> str:
@@ -172,7 +176,8 @@ def every_fault_ends_as_stated_with_the_number_of_requests_it_takes() -> str:
     tests = HERE.parent / "scenes" / "download"
     names = ("test_faults.py", "test_stac.py", "test_surroundings.py", "test_secrets.py")
     outcome = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(tests / name) for name in names)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+            *(str(tests / name) for name in names)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     print(outcome.stdout[-1500:])
@@ -184,7 +189,10 @@ def every_fault_ends_as_stated_with_the_number_of_requests_it_takes() -> str:
     count = sum(int(n) for n in re.findall(r"^\S+\.py: (\d+)$", listed.stdout, re.MULTILINE))
     assert count > 90, listed.stdout[-500:]
     skipped = re.findall(r"^SKIPPED \[(\d+)\] (.*)$", outcome.stdout, re.MULTILINE)
-    return f"{count} cases, {sum(int(n) for n, _ in skipped)} skipped ({'; '.join(why for _, why in skipped) or 'none'})"
+    return (
+        f"{count} cases, {sum(int(n) for n, _ in skipped)} skipped "
+        f"({'; '.join(why for _, why in skipped) or 'none'})"
+    )
 
 
 def fifty_kills_leave_the_archive_of_an_undisturbed_download() -> str:
@@ -241,7 +249,10 @@ def kills_of_dask_workers_are_survived_too() -> str:
         assert one == other, "archives differ"
         assert most <= 2 + 1, f"{most} requests at once"
     assert tokens == 4, f"{tokens} tokens for four downloads of two workers"
-    return f"3 kills of a download with 2 workers: {len(one)} files as without; at most {most} requests at once, {tokens} tokens for 4 downloads"
+    return (
+        f"3 kills of a download with 2 workers: {len(one)} files as without; at most {most} requests at "
+        f"once, {tokens} tokens for 4 downloads"
+    )
 
 
 def limits_hold_over_all_workers() -> str:
@@ -263,7 +274,10 @@ def limits_hold_over_all_workers() -> str:
     assert most <= 2, f"{most} at once"
     assert densest <= 40, f"{densest} within a minute"
     assert len(at) > 40
-    return f"{len(at)} requests of 3 workers: at most {most} at once (2 allowed), {densest} within any minute (40 allowed)"
+    return (
+        f"{len(at)} requests of 3 workers: at most {most} at once (2 allowed), {densest} within any minute "
+        "(40 allowed)"
+    )
 
 
 def secrets_are_found_nowhere() -> str:
@@ -290,7 +304,10 @@ def secrets_are_found_nowhere() -> str:
         assert not [t for t in texts if any(s in t for s in (*secrets, other))]
         held = [p for p in files if any(s.encode() in p.read_bytes() for s in (*secrets, other))]
         assert not held, held
-    return f"{len(secrets) + 1} secrets and tokens in none of {len(files)} files and {len(texts)} outputs with --verbose; a wrong one ends with exit code 1"
+    return (
+        f"{len(secrets) + 1} secrets and tokens in none of {len(files)} files and {len(texts)} outputs with "
+        "--verbose; a wrong one ends with exit code 1"
+    )
 
 
 def the_border_is_planned_without_a_network_below_one_gib() -> str:
@@ -372,7 +389,10 @@ def one_worker_stays_below_600_mib_on_a_full_tile_date() -> str:
                 assert count == 1
                 assert peak < WORKER_MIB, f"{name}: {peak:.0f} MiB"
                 figures.append(f"{name} {peak:.0f} MiB")
-    return f"peak of one worker on one tile-date of 1560 x 1560 px, libraries included: {', '.join(figures)} (bound {WORKER_MIB})"
+    return (
+        f"peak of one worker on one tile-date of 1560 x 1560 px, libraries included: {', '.join(figures)} "
+        f"(bound {WORKER_MIB})"
+    )
 
 
 REQUIREMENTS = (

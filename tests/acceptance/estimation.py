@@ -89,7 +89,8 @@ def published_examples_to_their_printed_digits() -> str:
     areas = {n: round(second["classes"][n]["area_ha"] / frame, 2) for n in "AC"}
     errors = {n: round(second["classes"][n]["standard_error_ha"] / frame, 3) for n in "AC"}
     b = second["classes"]["B"]
-    shown = (round(b["users_accuracy"], 3), round(b["users_accuracy_se"], 3), round(b["producers_accuracy"], 3),
+    shown = (round(b["users_accuracy"], 3), round(b["users_accuracy_se"], 3), round(b["producers_accuracy"],
+        3),
              round(b["producers_accuracy_se"], 4))  # fmt: skip
     assert areas == {"A": 0.35, "C": 0.2}, areas
     assert errors == {"A": 0.082, "C": 0.064}, errors
@@ -166,10 +167,13 @@ def _refusals() -> dict[str, tuple[Tables, tuple[str, ...], tuple[str, ...]]]:
             (simple, spread), ("--estimator", "poststratified"), ("'gain'", "--collapse A+B"),
         ),
         "strata that the weights do not match": ((unknown, strata), (), ("growth", "add the missing rows")),
-        "weights that do not match the strata": ((weights, strata), (), ("weights do not match", "use the strata table")),
-        "two class schemes in a column": ((twice, strata), (), ("mixes class schemes: A, B", "estimate each scheme by itself")),
+        "weights that do not match the strata": ((weights, strata), (), ("weights do not match",
+            "use the strata table")),
+        "two class schemes in a column": ((twice, strata), (), ("mixes class schemes: A, B",
+            "estimate each scheme by itself")),
         "two class schemes, map and reference": ((other, strata), (), ("two class schemes", "rename")),
-        "a stratified sample as a simple one": ((sample, strata), ("--estimator", "simple"), ("simple", "use `stratified`")),
+        "a stratified sample as a simple one": ((sample, strata), ("--estimator", "simple"), ("simple",
+            "use `stratified`")),
     }  # fmt: skip
 
 
@@ -206,7 +210,10 @@ def a_class_never_sampled_is_refused_by_name() -> str:
     coca = whole.classes.set_index("class").loc["coca"]
     assert np.isnan(coca["users_accuracy"])
     assert any("coca" in warning for warning in whole.warnings), whole.warnings
-    return f"a class outside the scheme is refused by name; one of the scheme without a point has a warning: {whole.warnings[0]}"
+    return (
+        "a class outside the scheme is refused by name; one of the scheme without a point has a warning: "
+        f"{whole.warnings[0]}"
+    )
 
 
 def a_design_reaches_the_half_width_that_it_promises() -> str:

@@ -68,7 +68,8 @@ def table(found: NDArray[np.float64]) -> str:
     """The means over the seeds, and in accuracy what is more than the plain forest of the same seed."""
     rows = [
         (
-            f"| model | sees | {' | '.join(MEASURES)} | accuracy beyond the plain forest (sd) | ahead, level, "
+            f"| model | sees | {' | '.join(MEASURES)} | accuracy beyond the plain forest (sd) | ahead, "
+            "level, "
             "behind |"
         ),
         "|---" * 7 + "|",
@@ -88,7 +89,10 @@ def table(found: NDArray[np.float64]) -> str:
 def what_each_ingredient_adds_on_real_samples_is_what_the_document_says() -> str:
     text = table(measured())
     assert text in DOCUMENT.read_text(encoding="utf-8"), f"docs/models.md has another table than\n{text}"
-    return f"{len(WAYS)} ways beside the plain forest, {len(SEEDS)} seeds: the table of docs/models.md to the digit"
+    return (
+        f"{len(WAYS)} ways beside the plain forest, {len(SEEDS)} seeds: the table of docs/models.md to the "
+        "digit"
+    )
 
 
 REQUIREMENTS = (what_each_ingredient_adds_on_real_samples_is_what_the_document_says,)

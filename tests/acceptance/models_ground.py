@@ -44,7 +44,8 @@ def small_model(folder: Path) -> None:
     table = pd.DataFrame({
         "epsg": 32719, "x": 500_005.0 + 250 * column, "y": 8_500_005.0 + 250 * row, "label": label,
         "sample_id": [f"s{i}" for i in range(144)],
-        **{name: (np.arange(144) % 3 + random.normal(0, 0.3, 144)).astype(np.float32) for name in ("NDVI.p10", "NDMI.p10")},
+        **{name: (np.arange(144) % 3 + random.normal(0, 0.3, 144)).astype(np.float32) for name in ("NDVI.p10",
+            "NDMI.p10")},
     })  # fmt: skip
     settings = TrainSettings.model_validate({
         "id": "small", "estimator": "random_forest", "parameters": {"n_estimators": 20}, "seed": 7,
@@ -96,7 +97,10 @@ def an_altered_model_a_card_without_a_feature_and_a_renamed_pickle_are_refused()
         card.write_text(edited, encoding="utf-8")
         assert edited != text
         refused(folder, "altered after training")
-    return f"{len(places)} bytes changed one at a time, a pickle, a card without a feature, a card reworded: each refused"
+    return (
+        f"{len(places)} bytes changed one at a time, a pickle, a card without a feature, a card reworded: "
+        "each refused"
+    )
 
 
 @cache
@@ -155,7 +159,10 @@ def applicability_costs_less_than_a_quarter_of_predict_proba() -> str:
     mine, theirs = cpu_seconds(lambda: area.steps(values)), cpu_seconds(lambda: forest.predict_proba(values))
     assert mine < QUARTER * theirs, (mine, theirs)
     per = 1e6 / len(values)
-    return f"{mine * per:.1f} us a pixel, predict_proba {theirs * per:.1f}: {mine / theirs:.2f} of it, {len(area.samples)} samples"
+    return (
+        f"{mine * per:.1f} us a pixel, predict_proba {theirs * per:.1f}: {mine / theirs:.2f} of it, "
+        f"{len(area.samples)} samples"
+    )
 
 
 def the_full_model_is_ahead_of_the_plain_forest_on_ten_lands_and_the_first_measured_again_agrees() -> str:
@@ -209,7 +216,10 @@ def the_minimum_unit_is_ahead_of_the_plain_forest_and_keeps_the_area_of_coca() -
     again = models.per_land(pd.concat(models.measured([unit], models.SEEDS[:1], ["region"])))["f1"].item()
     before = lands.loc[lands["variant"] == unit.name, "f1"]["region", models.SEEDS[0]]
     assert abs(again - before) <= SAME_LAND, (again, before)
-    return f"F1 {more.mean():+.3f}, ahead in {(more > 0).sum()} of {len(more)}; area apart by {apart.max()} pixels at most"
+    return (
+        f"F1 {more.mean():+.3f}, ahead in {(more > 0).sum()} of {len(more)}; area apart by {apart.max()} "
+        "pixels at most"
+    )
 
 
 REQUIREMENTS = [

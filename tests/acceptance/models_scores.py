@@ -164,7 +164,10 @@ def a_long_table_is_trained_from_a_short_configuration_as_well_as_the_best_usual
     text = ", ".join(f"{name} {a:.3f} / {m:.3f}" for name, (a, m) in {"ours": ours, **usual}.items())
     for measure, own in enumerate(ours):
         assert own >= max(row[measure] for row in usual.values()) - EQUAL, text
-    return f"accuracy / macro-F1 under 22 km blocks: {text}; chosen: {card.estimator}, {len(card.features)} features"
+    return (
+        f"accuracy / macro-F1 under 22 km blocks: {text}; chosen: {card.estimator}, {len(card.features)} "
+        "features"
+    )
 
 
 def two_trainings_with_one_seed_have_one_hash() -> str:

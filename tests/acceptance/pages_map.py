@@ -96,7 +96,10 @@ def drive(browser: Browser, url: str, size: tuple[int, int], name: str) -> str:
         page.wait_for_selector("#region tr.target")
         page.wait_for_selector("#pixel svg circle")
         assert view(page) == said
-    return f"{name}: coca {painted:.1%} of the stage, region {row[0]} {row[2]} ha ({row[3]}), link of {len(link)} characters restored"
+    return (
+        f"{name}: coca {painted:.1%} of the stage, region {row[0]} {row[2]} ha ({row[3]}), link of "
+        f"{len(link)} characters restored"
+    )
 
 
 def change_language_and_period(page: Page) -> None:
@@ -130,7 +133,10 @@ def a_region_named_like_a_script_does_nothing_on_the_map() -> str:
         assert page.locator("img").count() == 0
         assert page.locator("#pixel").is_hidden()
         keep(page, "acceptance-map-hostile-name")
-    return f"{HOSTILE} is a heading, a list entry and a label; no dialog, no img element; public profile, no pixel"
+    return (
+        f"{HOSTILE} is a heading, a list entry and a label; no dialog, no img element; public profile, no "
+        "pixel"
+    )
 
 
 def hostile_requests_get_nothing_from_the_command_itself() -> str:
@@ -148,7 +154,10 @@ def hostile_requests_get_nothing_from_the_command_itself() -> str:
     clean = {k: v for k, v in os.environ.items() if k != "COCAL_SERVE_TOKEN"}
     refused = subprocess.run(command, capture_output=True, text=True, env=clean, check=False, timeout=120)
     assert refused.returncode == 2, refused.stderr
-    return f"{len(TRAVERSALS)} paths answered 400 or 404; another Host 400; no token 401; 0.0.0.0 without a token exit code 2"
+    return (
+        f"{len(TRAVERSALS)} paths answered 400 or 404; another Host 400; no token 401; 0.0.0.0 without a "
+        "token exit code 2"
+    )
 
 
 def tile_latency_of_a_10980_px_class_map_under_8_clients() -> str:
@@ -159,7 +168,10 @@ def tile_latency_of_a_10980_px_class_map_under_8_clients() -> str:
     row = next(line for line in done.stdout.splitlines() if line.startswith("| 8 |"))
     median, p95 = (cell.strip() for cell in row.split("|")[3:5])
     assert "| 8 |" in (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
-    return f"median {median} ms, 95th percentile {p95} ms (now, on this machine); docs/serve.md holds the kept figures"
+    return (
+        f"median {median} ms, 95th percentile {p95} ms (now, on this machine); docs/serve.md holds the kept "
+        "figures"
+    )
 
 
 REQUIREMENTS = [

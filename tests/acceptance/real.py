@@ -127,7 +127,10 @@ def told(measure: str, scores: list[dict[str, float]]) -> str:
     """The means of both, and the mean and standard deviation of the paired differences."""
     ours, plain = (np.mean([row[f"{measure} {name}"] for row in scores]) for name in ("ours", "plain"))
     paired = differences(measure, scores)
-    return f"{measure} {ours:.4f}, plain {plain:.4f}, difference {paired.mean():+.4f} (sd {paired.std(ddof=1):.4f})"
+    return (
+        f"{measure} {ours:.4f}, plain {plain:.4f}, difference {paired.mean():+.4f} (sd "
+        f"{paired.std(ddof=1):.4f})"
+    )
 
 
 # Real imagery 1: one Sentinel-2 scene in Para, its offset still inside
@@ -281,7 +284,8 @@ def cube_settings(features: list[str], offset: float = 0) -> dict[str, Any]:
     return {
         "periods": [{"name": "2021", "start": "2020-11-01", "end": "2021-10-31"}],
         "imports": [
-            {"kind": "netcdf", "name": "cube", "path": str(CUBE / "worldcereal_s2_s1_dem_12m.nc"), "time": "t",
+            {"kind": "netcdf", "name": "cube", "path": str(CUBE / "worldcereal_s2_s1_dem_12m.nc"),
+                "time": "t",
              "bands": CUBE_BANDS, "scale": 1e-4, "offset": offset}
         ],
         "index": {"mask": "none", "windows": "monthly", "composite": "median", "fill": {"*": "none"},

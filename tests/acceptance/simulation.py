@@ -71,7 +71,10 @@ def the_page_says_where_each_assumption_comes_from() -> str:
     assert len(pictures) == 3, pictures
     assert max(sizes) < 150_000, sizes
     assert "## What it does not simulate" in text
-    return f"{len(rows)} assumptions, each with a source or the word; {len(pictures)} pictures of at most {max(sizes) // 1000} kB"
+    return (
+        f"{len(rows)} assumptions, each with a source or the word; {len(pictures)} pictures of at most "
+        f"{max(sizes) // 1000} kB"
+    )
 
 
 def the_table_of_truth_is_that_of_the_land() -> str:
@@ -107,7 +110,10 @@ def truth_adds_up_to_the_owned_area_exactly() -> str:
         rasterio.open(land / "truth" / "class.tif") as code,
     ):
         assert np.array_equal(percent.read(1) >= 50, code.read(1) == 1)
-    return f"{len(regions)} regions: {truth['class'].nunique()} classes and {kinds['kind'].nunique()} kinds add up to 1e-10 ha"
+    return (
+        f"{len(regions)} regions: {truth['class'].nunique()} classes and {kinds['kind'].nunique()} kinds add "
+        "up to 1e-10 ha"
+    )
 
 
 def contents(folder: Path) -> dict[str, object]:
@@ -133,7 +139,10 @@ def the_same_seed_gives_the_same_bytes_on_one_and_four_workers() -> str:
     other = contents(folder / "other")
     same = [n for n in one if n.endswith(".tif") and other.get(n) == one[n]]
     assert not same, f"another seed, the same bytes: {same[:5]}"
-    return f"{len(one)} files with the same bytes on 1 and 4 workers; none of {sum(n.endswith('.tif') for n in one)} rasters with another seed"
+    return (
+        f"{len(one)} files with the same bytes on 1 and 4 workers; none of "
+        f"{sum(n.endswith('.tif') for n in one)} rasters with another seed"
+    )
 
 
 def it_is_hard_by_realism() -> str:
@@ -167,7 +176,10 @@ def estimates_stand_beside_the_truth_on_the_page() -> str:
     )
     missing = [r for r in coca.index if f"| {r} | {coca.loc[r, 'mapped_ha']:.1f} |" not in page]
     assert not missing, f"the page tells other figures of {missing}"
-    return f"{held.sum()} of {len(held)} intervals hold the truth; {coca['estimated_ha'].sum():.0f} ha estimated, {truth.sum():.0f} true, {coca['mapped_ha'].sum():.0f} mapped"
+    return (
+        f"{held.sum()} of {len(held)} intervals hold the truth; {coca['estimated_ha'].sum():.0f} ha "
+        f"estimated, {truth.sum():.0f} true, {coca['mapped_ha'].sum():.0f} mapped"
+    )
 
 
 def intervals_hold_the_truth_as_often_as_they_promise() -> str:

@@ -206,7 +206,8 @@ def test_tables_that_cannot_be_used_are_refused(said: pd.DataFrame, seen: pd.Dat
 
 
 ROWS = st.lists(
-    st.tuples(st.sampled_from(["R1", "R2"]), st.sampled_from([2020, 2024]), st.integers(0, 500), st.sampled_from("ab")),
+    st.tuples(st.sampled_from(["R1", "R2"]), st.sampled_from([2020, 2024]), st.integers(0, 500),
+        st.sampled_from("ab")),
     max_size=8,
 )  # fmt: skip
 

@@ -123,7 +123,8 @@ def test_figures_that_were_not_read_are_not_shipped() -> None:
     """Those that the collection marks as remembered, derived or contradictory."""
     unread = [
         ("BO", 2017), ("BO", 2018), ("PE", 2010), ("PE", 2011), ("PE", 2016),
-        *((key, year) for key in ("BO-region-yungas", "BO-region-tropico-cochabamba", "BO-region-norte-la-paz")
+        *((key, year) for key in ("BO-region-yungas", "BO-region-tropico-cochabamba",
+            "BO-region-norte-la-paz")
           for year in (2010, 2011, 2013, 2017, 2018, 2020, 2021, 2022)),
     ]  # fmt: skip
     shipped = set(zip(COCA["region_id"], COCA["year"].astype(int), strict=True))

@@ -70,7 +70,8 @@ def settings(content):
         "zones": {"sliver_m": 0, "sources": [
             {"path": "zones.geojson", "id": "id", "name": "name", "country": "country"}]},
         "kinds": {"PA-*": "protected", "*": "authorised"},
-        "limits": [{"id": "limit of the west", "zones": ["AZ-*"], "limit_ha": 5.0, "source": "SIMULATED law"}],
+        "limits": [{"id": "limit of the west", "zones": ["AZ-*"], "limit_ha": 5.0,
+            "source": "SIMULATED law"}],
     }  # fmt: skip
     content["density"] = {"cell_m": 250, "min_plots": 2, "plot_ha": 0.02}
     content["publish"] = True

@@ -103,7 +103,8 @@ def test_an_earlier_map_moves_the_class_where_it_speaks_and_is_part_of_the_addre
     codes = np.where(np.arange(window.width) < window.width // 2, 1, 3)[None, :] * np.ones(
         (window.height - 9, 1)
     )
-    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "width": window.width, "height": window.height - 9,
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "width": window.width,
+        "height": window.height - 9,
                "crs": f"EPSG:{window.epsg}", "transform": window.transform}  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
         target.write(codes.astype(np.uint8), 1)

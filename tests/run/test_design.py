@@ -69,7 +69,8 @@ def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Ref], ...]
         home = folder / tile.id
         home.mkdir(parents=True)
         for name, values in zip(("class", "probability"), cover(tile.window), strict=True):
-            profile = {"driver": "GTiff", "dtype": values.dtype, "count": 1, "width": tile_px, "height": tile_px,
+            profile = {"driver": "GTiff", "dtype": values.dtype, "count": 1, "width": tile_px,
+                "height": tile_px,
                        "crs": f"EPSG:{tile.window.epsg}", "transform": tile.window.transform}  # fmt: skip
             with rasterio.open(home / f"{name}.tif", "w", **profile) as target:
                 target.write(values, 1)

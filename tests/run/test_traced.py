@@ -1,4 +1,6 @@
-"""What the making of each unit executes lies in its closure: real runs under a tracer, over settings that reach every rule."""
+"""What the making of each unit executes lies in its closure: real runs under a tracer, over settings that
+reach every rule.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, PHONE = (1280, 900), (390, 844)
 PATIENCE_MS = 120_000
 QUIET = (
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
     "--disable-dev-shm-usage", "--disable-gpu",
 )  # fmt: skip
 LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
@@ -43,7 +44,9 @@ def executable() -> str:
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
-    """A headless browser; `flags` are added to its command line (WebGL in software: `--use-angle=swiftshader`)."""
+    """A headless browser; `flags` are added to its command line (WebGL in software:
+    `--use-angle=swiftshader`).
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable(), args=[*QUIET, *flags], chromium_sandbox=False
@@ -63,7 +66,9 @@ def visit(
     script: bool = True,
     headers: dict[str, str] | None = None,
 ) -> Iterator[Page]:
-    """A page of its own context after `url` was loaded; narrow ones are phones. AssertionError as `faults` says."""
+    """A page of its own context after `url` was loaded; narrow ones are phones. AssertionError as `faults`
+    says.
+    """
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         has_touch=size[0] < 600,
@@ -83,7 +88,9 @@ def visit(
 
 
 def faults(page: Page, url: str) -> list[str]:
-    """Grows while the page lives: console errors, exceptions, dialogs, failed requests, requests to other hosts."""
+    """Grows while the page lives: console errors, exceptions, dialogs, failed requests, requests to other
+    hosts.
+    """
     home, found = urlsplit(url), []
 
     def on_console(message: ConsoleMessage) -> None:

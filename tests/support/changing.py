@@ -73,7 +73,8 @@ CHANGES = (
     Change("nothing", lambda _: None, (NONE, 0, NONE, 0, 0, 0)),
     Change("a model setting", _set("train", "model", "parameters", "max_depth", value=5), MODEL_ON),
     Change("the mask", _set("index", "mask", "dilate_px", value=4), MODEL_ON),
-    Change("the feature list", _set("index", "features", value=["NDVI.median", "red.median", "slope"]), MODEL_ON),
+    Change("the feature list", _set("index", "features", value=["NDVI.median", "red.median", "slope"]),
+        MODEL_ON),
     Change("the DEM", lambda w: write_dem(w.folder / "dem.tif", w.window, tilt=700.0), MODEL_ON),
     Change("the label file", lambda w: write_labels(
         w.folder / "labels.geojson", w.window, fields(w.window), first=9), MODEL_ON),
@@ -88,7 +89,9 @@ CHANGES = (
     Change("the block size", _set("grid", "block_px", value=32), (NONE, 0, NONE, 0, 0, 1)),
     Change("a remark in the configuration", _comment, (NONE, 0, NONE, 0, 0, 1)),
 )  # fmt: skip
-"""In the order of the pipeline. The page shows the configuration, so whatever is changed there makes it anew."""
+"""In the order of the pipeline. The page shows the configuration, so whatever is changed there makes it
+anew.
+"""
 
 
 def done(world: SmallWorld) -> dict[str, tuple[int, int]]:
@@ -153,4 +156,7 @@ def a_changed_input_reuses_exactly_what_does_not_depend_on_it() -> str:
         put_back(world, first)
         check_put_back(world, units)
     print("\n".join(["changed | " + " | ".join(f"{s} made/reused" for s in STAGES), *lines]))
-    return f"{len(lines)} changes, each made and reused what the table says ({units} units); tables as of a fresh run"
+    return (
+        f"{len(lines)} changes, each made and reused what the table says ({units} units); tables as of a "
+        "fresh run"
+    )

@@ -54,7 +54,9 @@ def facts(path: Path) -> Facts:
 
 
 def manifests(*roots: Path) -> Iterator[tuple[Path, Manifest, Path]]:
-    """(manifest's path, manifest, folder of its files) of every unit below `roots` that is committed whole."""
+    """(manifest's path, manifest, folder of its files) of every unit below `roots` that is committed
+    whole.
+    """
     for root in roots:
         for path in sorted([*root.rglob(MANIFEST), *root.glob("manifests/*.json")]):
             home = root if path.parent.name == "manifests" else path.parent

@@ -115,6 +115,7 @@ def killed_with_sigkill_in_every_stage_and_restarted() -> str:
         said = last.stdout.splitlines()[-2]
         assert f"{reused} reused" in said, said
     return (
-        f"{len(KILLS)} kills ({', '.join(stage for stage, _ in KILLS)}); {tables} tables and page byte-identical; "
+        f"{len(KILLS)} kills ({', '.join(stage for stage, _ in KILLS)}); {tables} tables and page "
+        "byte-identical; "
         f"{len(kept)} committed files, none rewritten; last run: {said.strip()}"
     )

@@ -270,7 +270,8 @@ def config_of(days: tuple[str, ...]) -> dict[str, Any]:
                       "validation": {"block_m": 300, "folds": 2, "buffer_m": 0}},
         },
         "classify": {"min_clear": 1, "missing": "unobserved"},
-        "records": {"path": "records.csv", "design": "probability", "matching": {"support": "pixel", "positional_error": "ignore"}, "strata": "strata.csv", "columns": {
+        "records": {"path": "records.csv", "design": "probability", "matching": {"support": "pixel",
+            "positional_error": "ignore"}, "strata": "strata.csv", "columns": {
             "record_id": "record_id", "lon": "lon", "lat": "lat", "observed_on": "observed_on",
             "class": "class", "stratum": "stratum", "inclusion_probability": "inclusion_probability"}},
         "estimate": {"estimator": "stratified", "interval": "gamma", "confidence": 0.95},

@@ -17,7 +17,8 @@ from cocal.code import NOT_FOLLOWED, closure_of, code_of, installed
 
 DAYS = ("20240105", "20240210", "20240315", "20240405", "20240520", "20240610", "20240705")
 STATISTICS = (
-    "mean", "std", "amplitude", "lowest_day", "min", "median", "max", "falls", "trend", "h1_cos", "h1_sin", "h2_cos",
+    "mean", "std", "amplitude", "lowest_day", "min", "median", "max", "falls", "trend", "h1_cos", "h1_sin",
+    "h2_cos",
     "h2_sin", "p10",
 )  # fmt: skip
 
@@ -48,7 +49,9 @@ def definition_of(code: CodeType) -> frozenset[str]:
 
 
 class Tracer:
-    """Notes which definitions run while the functions of a recipe do; their own address tells which functions those are."""
+    """Notes which definitions run while the functions of a recipe do; their own address tells which functions
+    those are.
+    """
 
     def __init__(self) -> None:
         self.closures: dict[CodeType, tuple[str, frozenset[str]]] = {}
@@ -63,7 +66,9 @@ class Tracer:
         return code_of(*functions)
 
     def __call__(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
-        """Called for every frame that begins, and for what happens in a frame for which it returned itself."""
+        """Called for every frame that begins, and for what happens in a frame for which it returned
+        itself.
+        """
         code, root = frame.f_code, self.within is None and frame.f_code in self.closures
         module = code.co_name == "<module>"
         if event == "call":
@@ -108,7 +113,8 @@ def everything(content: dict[str, Any]) -> None:
     """All statistics, fill rules and rules of the map."""
     content["index"] |= {
         "windows": "monthly", "composite": "p25",
-        "features": [*(f"NDVI.{name}" for name in STATISTICS), "red@*", "swir16.mean", "nir.trend", "elevation", "slope"],
+        "features": [*(f"NDVI.{name}" for name in STATISTICS), "red@*", "swir16.mean", "nir.trend",
+            "elevation", "slope"],
         "fill": {"red@*": "median", "swir16.*": "nearest", "nir.*": "linear", "*": "none"},
     }  # fmt: skip
     content["periods"][0]["end"] = "2024-07-31"
@@ -121,7 +127,8 @@ def everything(content: dict[str, Any]) -> None:
 def boosting(content: dict[str, Any]) -> None:
     content["index"] |= {"mask": "none", "composite": "mean"}
     content["train"]["model"] |= {
-        "estimator": "hist_gradient_boosting", "parameters": {"max_iter": 5}, "missing": "native", "null_index": "best",
+        "estimator": "hist_gradient_boosting", "parameters": {"max_iter": 5}, "missing": "native",
+        "null_index": "best",
     }  # fmt: skip
     content["classify"]["missing"] = "native"
 
@@ -138,7 +145,9 @@ def distilled(content: dict[str, Any]) -> None:
 
 
 def designed(content: dict[str, Any]) -> None:
-    """A sample to be drawn: strata by class and by nearness, sizes for an interval, points spread over the ground."""
+    """A sample to be drawn: strata by class and by nearness, sizes for an interval, points spread over the
+    ground.
+    """
     content["design"] = {
         "unobserved": "left_out", "by_region": True, "allocation": "rare", "minimum": 5, "draw": "balanced",
         "strata": [{"stratum": "coca", "classes": ["coca"]},

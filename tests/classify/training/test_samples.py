@@ -166,7 +166,8 @@ def test_every_problem_of_a_label_file_is_told_at_once(tmp_path: Path, scheme: C
     with pytest.raises(InputError) as caught:
         read_samples(rule, scheme)
     for words in (
-        "1 rows have no label", "labels without a class: maize", "not of polygons: 2", "an invalid geometry: 1",
+        "1 rows have no label", "labels without a class: maize", "not of polygons: 2",
+        "an invalid geometry: 1",
         "ids that occur twice: a",
     ):  # fmt: skip
         assert words in str(caught.value)

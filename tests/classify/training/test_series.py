@@ -16,7 +16,8 @@ from cocal.scheme import ClassScheme
 
 def rule(path: Path, **changes: object) -> SeriesSamples:
     values: dict[str, object] = {
-        "kind": "series", "path": path, "label_column": "class", "source": "t", "licence": "t", "id_column": "id",
+        "kind": "series", "path": path, "label_column": "class", "source": "t", "licence": "t",
+        "id_column": "id",
         "date_column": "day", "longitude_column": "lon", "latitude_column": "lat",
         "bands": {"red": "B04", "nir": "B08"}, "scale": 0.0001, "missing_value": -9999,
     }  # fmt: skip
@@ -85,8 +86,10 @@ def test_every_problem_of_a_table_is_told_at_once(tmp_path: Path, scheme: ClassS
     with pytest.raises(InputError) as caught:
         read_series(rule(tmp_path / "t.csv"), scheme)
     for words in (
-        "labels without a class: maize", "1 cells of column 'B04' are not numbers", "1 rows have no readable date",
-        "samples with two rows for one date: a", "samples with two labels: b", "samples with two places: a, b",
+        "labels without a class: maize", "1 cells of column 'B04' are not numbers",
+        "1 rows have no readable date",
+        "samples with two rows for one date: a", "samples with two labels: b",
+        "samples with two places: a, b",
         "samples whose place is not in degrees: b",
     ):  # fmt: skip
         assert words in str(caught.value)

@@ -123,8 +123,10 @@ FOREST_SCHEME = ClassScheme.model_validate(
         "id": "t20lkp-1", "target": "forest", "definition": {"counts": "forest"},
         "classes": [
             {"code": 1, "key": "forest", "name_es": "Bosque", "name_en": "Forest", "colour": "#1b7837"},
-            {"code": 2, "key": "non_forest", "name_es": "No bosque", "name_en": "Non-forest", "colour": "#d9d38c"},
-            {"code": 3, "key": "deforestation", "name_es": "Deforestación", "name_en": "Deforestation", "colour": "#d95f02"},
+            {"code": 2, "key": "non_forest", "name_es": "No bosque", "name_en": "Non-forest",
+                "colour": "#d9d38c"},
+            {"code": 3, "key": "deforestation", "name_es": "Deforestación", "name_en": "Deforestation",
+                "colour": "#d95f02"},
         ],
     }
 )  # fmt: skip
@@ -170,7 +172,8 @@ def test_a_model_of_real_series_beats_the_null_models_under_spatial_blocks(
     )
     model = train(
         table, settings, scheme=FOREST_SCHEME, feature_names=names, feature_settings={},
-        provenance={"source": "sits", "licence": "GPL-2", "period": "2018/19", "sample_sha256": "0", "simulated": False},
+        provenance={"source": "sits", "licence": "GPL-2", "period": "2018/19", "sample_sha256": "0",
+            "simulated": False},
     )  # fmt: skip
     validation = model.card.validation
     assert model.card.training.pixels == {"deforestation": 42, "forest": 144, "non_forest": 295}
@@ -196,7 +199,8 @@ def test_the_model_is_that_of_plain_scikit_learn_on_real_series(
     west = table["lon"] < table["lon"].median()
     model = train(
         table[west], settings, scheme=FOREST_SCHEME, feature_names=names, feature_settings={},
-        provenance={"source": "sits", "licence": "GPL-2", "period": "2018/19", "sample_sha256": "0", "simulated": False},
+        provenance={"source": "sits", "licence": "GPL-2", "period": "2018/19", "sample_sha256": "0",
+            "simulated": False},
     )  # fmt: skip
     tested = table[~west]
     truth = tested["label"].map(FOREST_SCHEME.codes)

@@ -189,7 +189,8 @@ def test_a_lasting_fault_of_the_token_end_point_ends_the_run(trouble, hub, one_d
 
 @pytest.mark.parametrize(
     "trouble",
-    [too_many("20"), Trouble(status=503), Trouble("html"), Trouble("short_without_length"), Trouble("drip", seconds=20)],
+    [too_many("20"), Trouble(status=503), Trouble("html"), Trouble("short_without_length"), Trouble("drip",
+        seconds=20)],
     ids=["429", "503", "HTML", "short", "drip"],
 )  # fmt: skip
 def test_a_passing_fault_of_the_catalogue_is_recovered_from_page_by_page(trouble, hub, one_day, download):

@@ -88,7 +88,8 @@ def feature(name, moment, baseline, strip=None):
     more = {"s2:datastrip_id": f"S2A_OPER_MSI_L2A_DS_2APS_20250101T000000_S{strip}_N05.00"} if strip else {}
     return {
         "id": name, "geometry": {"type": "Point", "coordinates": [0, 0]},
-        "properties": {"datetime": moment, "s2:processing_baseline": baseline, "grid:code": "MGRS-19LDF", **more},
+        "properties": {"datetime": moment, "s2:processing_baseline": baseline, "grid:code": "MGRS-19LDF",
+            **more},
     }  # fmt: skip
 
 

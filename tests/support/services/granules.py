@@ -21,14 +21,16 @@ from cocal.archive import Scene
 from cocal.grid import Window, windows_bounds
 
 NAMES = {
-    "blue": "B02", "green": "B03", "red": "B04", "rededge071": "B05", "rededge075": "B06", "rededge078": "B07",
+    "blue": "B02", "green": "B03", "red": "B04", "rededge071": "B05", "rededge075": "B06",
+    "rededge078": "B07",
     "nir": "B08", "nir08": "B8A", "swir16": "B11", "swir22": "B12",
 }  # fmt: skip
 EARTH_SEARCH = {
     "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge1", "B06": "rededge2", "B07": "rededge3",
     "B08": "nir", "B8A": "nir08", "B11": "swir16", "B12": "swir22", "SCL": "scl",
 }  # fmt: skip
-SIZES = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B06": 20, "B07": 20, "B8A": 20, "B11": 20, "B12": 20,
+SIZES = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B06": 20, "B07": 20, "B8A": 20, "B11": 20,
+    "B12": 20,
          "SCL": 20}  # fmt: skip
 
 
@@ -89,7 +91,8 @@ def write_granule(granule: RawGranule, values: dict[str, NDArray[Any]]) -> RawGr
     for band, array in values.items():
         window = granule.window.at(SIZES[band])
         profile = {
-            "driver": "GTiff", "dtype": array.dtype.name, "count": 1, "nodata": 0, "crs": f"EPSG:{window.epsg}",
+            "driver": "GTiff", "dtype": array.dtype.name, "count": 1, "nodata": 0,
+            "crs": f"EPSG:{window.epsg}",
             "height": window.height, "width": window.width, "transform": window.transform,
             "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2,
         }  # fmt: skip
@@ -144,7 +147,9 @@ def darken(granule: RawGranule, rows: slice, columns: slice, dn: int) -> None:
 
 
 def five_days(scenes: Sequence[Scene], folder: Path) -> list[RawGranule]:
-    """Five days: two baselines, same-day overlap, below zero, no data, and the clouds that the scenes have."""
+    """Five days: two baselines, same-day overlap, below zero, no data, and the clouds that the scenes
+    have.
+    """
     days = [scene.day for scene in scenes[:5]]
     made = [granule_from(scenes[n], folder, day, "05.10" if n % 2 else "03.01") for n, day in enumerate(days)]
     half = scenes[1].window.width // 4 * 2

@@ -1,4 +1,6 @@
-"""A stand-in of Sentinel Hub on loopback: token, catalogue, process; scripts run in V8, pixels cut from rasters."""
+"""A stand-in of Sentinel Hub on loopback: token, catalogue, process; scripts run in V8, pixels cut from
+rasters.
+"""
 
 from __future__ import annotations
 
@@ -221,8 +223,10 @@ def _run(
 def tiff(values: NDArray[Any], bbox: Sequence[float], epsg: int, compress: str | None = "deflate") -> bytes:
     """A GeoTIFF as the service sends it."""
     count, height, width = values.shape
-    profile = {"driver": "GTiff", "dtype": values.dtype.name, "count": count, "height": height, "width": width,
-               "crs": f"EPSG:{epsg}", "transform": from_bounds(*bbox, width, height), "compress": compress}  # fmt: skip
+    profile = {"driver": "GTiff", "dtype": values.dtype.name, "count": count, "height": height,
+        "width": width,
+               "crs": f"EPSG:{epsg}", "transform": from_bounds(*bbox, width, height),
+               "compress": compress}  # fmt: skip
     with MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(values)

@@ -119,7 +119,9 @@ def _running(process: int) -> bool:
 def _check(
     hub: HubStandIn, seen: int, kept: dict[Any, str], gate: Any, before: float, budget: float | None
 ) -> None:
-    """No request for what was committed before; the ledger knows all that was charged, and less than allowed."""
+    """No request for what was committed before; the ledger knows all that was charged, and less than
+    allowed.
+    """
     time.sleep(0.05)
     for asked in hub.log[seen:]:
         if asked.endpoint == PROCESS and asked.about is not None:

@@ -1,4 +1,6 @@
-"""A small SIMULATED land for downloads: granules of five days, one region, a configuration for each source."""
+"""A small SIMULATED land for downloads: granules of five days, one region, a configuration for each
+source.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from tests.support.services.granules import RawGranule, five_days
 
 SCHEME = Path(__file__).parents[3] / "configs" / "schemes" / "border-coca.yaml"
 QUICK = {
-    "attempts": 4, "first_wait": 0.05, "longest_wait": 2.0, "read_timeout": 3.0, "deadline": 4.0, "stop_after": 4,
+    "attempts": 4, "first_wait": 0.05, "longest_wait": 2.0, "read_timeout": 3.0, "deadline": 4.0,
+    "stop_after": 4,
 }  # fmt: skip
 """Waits for a service next door."""
 
@@ -73,8 +76,10 @@ def write_config(folder: Path, land: SmallLand, source: dict[str, Any], **downlo
         "grid": {"tile_px": 96, "block_px": 48},
         "source": source,
         "download": {
-            "state": "state", "name": "sim", "tile_px": 144, "margin_px": 6, "screen": "none", "simulated": True,
-            "budget": {"requests": 100_000}, "limits": {"in_flight": 4, "per_minute": 100_000}, "retry": QUICK,
+            "state": "state", "name": "sim", "tile_px": 144, "margin_px": 6, "screen": "none",
+            "simulated": True,
+            "budget": {"requests": 100_000}, "limits": {"in_flight": 4, "per_minute": 100_000},
+            "retry": QUICK,
             **download,
         },
         "index": {
