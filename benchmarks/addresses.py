@@ -20,7 +20,8 @@ COLD_SECONDS, WARM_SECONDS = 0.3, 0.05
 ONE = """
 import sys, time
 from importlib import import_module
-functions = [getattr(import_module(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in sys.argv[1:]]
+parts = (name.rpartition(".") for name in sys.argv[1:])
+functions = [getattr(import_module(module), name) for module, _, name in parts]
 import pyproj, rasterio  # a run has them anyway
 from cocal.code import code_of
 began = time.process_time()

@@ -224,7 +224,10 @@ def problems(found: pd.DataFrame) -> list[str]:
 def table(found: pd.DataFrame) -> str:
     """The scores as a table for people."""
     ids = [p.region_id.removeprefix("SIM-") for p in PLACES]
-    head = f"| land (seed, year) | coca, % of pixels | F1 one date | F1 year | F1 last year's census (true map) | counted / true: {', '.join(ids)} |"
+    head = (
+        "| land (seed, year) | coca, % of pixels | F1 one date | F1 year | F1 last year's census (true map) "
+        f"| counted / true: {', '.join(ids)} |"
+    )
     rows = [head, "|---|---|---|---|---|---|"]
     for (seed, year), part in found.groupby(["seed", "year"]):
         f1s, ratios = (

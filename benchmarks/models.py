@@ -42,7 +42,9 @@ def counted(variant: Variant, seed: int, split: Split) -> dict[str, object]:
         "variant": variant.name, "seed": seed, "kind": split.kind, "left_out": split.left_out,
         "pixels": coca.size,
         "coca": int(coca.sum()), "said": int(answer.said.sum()), "hits": int((answer.said & coca).sum()),
-        "average_precision": average_precision_score(coca, answer.probability) if known and coca.any() else np.nan,
+        "average_precision": average_precision_score(coca, answer.probability)
+        if known and coca.any()
+        else np.nan,
         "brier": float(((answer.probability - coca) ** 2).mean()) if known else np.nan,
     }  # fmt: skip
 

@@ -29,7 +29,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from cocal.simulate import SimulateSettings, simulate
-simulate(Path(sys.argv[1]), SimulateSettings(size_px=int(sys.argv[2]), acquisitions_per_month=int(sys.argv[3])))
+size_px, acquisitions = map(int, sys.argv[2:4])
+simulate(Path(sys.argv[1]), SimulateSettings(size_px=size_px, acquisitions_per_month=acquisitions))
 """
 
 

@@ -13,10 +13,11 @@ HEAD = """\
 # Indices
 
 {count} indices under the names of the Awesome Spectral Indices catalogue (Montero et al. 2023,
-[doi:10.1038/s41597-023-02096-0](https://doi.org/10.1038/s41597-023-02096-0)). Bands are surface reflectances (0 to 1) by their
-STAC common names. An index is computed from a window's composite and is missing where a band is missing or the
-formula has no finite value. Features of time are `NDVI.p10`
-([names](configuration.md#names-of-features)). Made by `python docs/make_indices.py` from `cocal.features.INDICES`.
+[doi:10.1038/s41597-023-02096-0](https://doi.org/10.1038/s41597-023-02096-0)). Bands are surface
+reflectances (0 to 1) by their STAC common names. An index is computed from a window's composite and is
+missing where a band is missing or the formula has no finite value. Features of time are `NDVI.p10`
+([names](configuration.md#names-of-features)). Made by `python docs/make_indices.py` from
+`cocal.features.INDICES`.
 
 | name | what | bands | formula | source |
 |---|---|---|---|---|

@@ -11,14 +11,15 @@ PAGE = Path(__file__).with_name("notes.md")
 HEAD = """\
 # Notes
 
-What the tables, the page and the command state in words is a code with values. The `notes` and `why_not_comparable` columns of
-the tables hold the English text. `notes.csv` and `comparison_notes.csv` of a run, and the Parquet files of these names in
-`files/`, hold the same notes for programs: `table` and `row` (the first is 0) of the table that they belong to, `keys` of
-that row, `code`, `level` and `values` as JSON. A share in `values` is from 0 to 1. A code is never used again for something
-else, so filter by codes and not by texts.
+What the tables, the page and the command state in words is a code with values. The `notes` and
+`why_not_comparable` columns of the tables hold the English text. `notes.csv` and `comparison_notes.csv` of
+a run, and the Parquet files of these names in `files/`, hold the same notes for programs: `table` and `row`
+(the first is 0) of the table that they belong to, `keys` of that row, `code`, `level` and `values` as JSON.
+A share in `values` is from 0 to 1. A code is never used again for something else, so filter by codes and
+not by texts.
 
-Level: `note` on a figure; `warning` of an estimate; `reason` why two figures are not comparable. {count} codes. Made by
-`python docs/make_notes.py` from `pipeline/cocal/notes/texts.yaml`.
+Level: `note` on a figure; `warning` of an estimate; `reason` why two figures are not comparable. {count}
+codes. Made by `python docs/make_notes.py` from `pipeline/cocal/notes/texts.yaml`.
 
 | code | level | values | English | Spanish |
 |---|---|---|---|---|

@@ -192,7 +192,8 @@ from cocal.code import installed
 package, digests = installed(), {}
 for path in sorted(package.files):
     if path.endswith(".py"):
-        module = package.module(".".join(("cocal", *path.removesuffix(".py").split("/"))).removesuffix(".__init__"))
+        name = ".".join(("cocal", *path.removesuffix(".py").split("/"))).removesuffix(".__init__")
+        module = package.module(name)
         for own in module.defined if module else ():
             digests[f"{module.name}.{own}"] = package.fact(f"{module.name}.{own}").digest
 print(json.dumps(digests))

@@ -141,7 +141,8 @@ def draw() -> None:
     )  # fmt: skip
     right.legend(
         handles=[
-            Patch(color=COLOURS["BO"], label=f"to Bolivia: overlap {ha['overlap']:.0f}, gap {ha['BO']:.0f} ha"),
+            Patch(color=COLOURS["BO"],
+                  label=f"to Bolivia: overlap {ha['overlap']:.0f}, gap {ha['BO']:.0f} ha"),
             Patch(color=COLOURS["PE"], label=f"to Peru: gap {ha['PE']:.0f} ha"),
             Patch(color=NOBODY, label=f"outside: wider than {SLIVER_M:,} m, {ha['left']:.0f} ha"),
         ],

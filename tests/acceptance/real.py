@@ -139,7 +139,10 @@ AMAZON_CLASSES = ("forest", "village", "water", "dryout")
 AMAZON_EPSG = 32721
 AMAZON_FOREST = {"n_estimators": FOREST, "min_samples_leaf": 2, "class_weight": "balanced_subsample"}
 """The forest of configs/demo.yaml: classes count alike, however large their polygons."""
-MADE_SCENES = "tests/scenes/test_real_scenes.py::test_the_amazon_scene_made_dark_wet_snowy_hazy_or_cloudy_passes_in_both_encodings"
+MADE_SCENES = (
+    "tests/scenes/test_real_scenes.py::"
+    "test_the_amazon_scene_made_dark_wet_snowy_hazy_or_cloudy_passes_in_both_encodings"
+)
 
 
 def amazon_settings(seed: int, *, offset: float | None) -> dict[str, Any]:
@@ -377,7 +380,10 @@ def check_missing_months(root: Path, raw: NDArray[np.uint16], bounds: tuple[floa
     calendar = [f"{(month + 10) % 12 + 1:02d}" for month in range(12)]
     wrong = [
         name for name in names
-        if (np.isnan(found[name]) != (~seen[calendar.index(name[-2:])] if "@" in name else ~seen.any(axis=0))).any()
+        if (
+            np.isnan(found[name])
+            != (~seen[calendar.index(name[-2:])] if "@" in name else ~seen.any(axis=0))
+        ).any()
     ]  # fmt: skip
     assert not wrong, f"missing where an image is, or present where none is: {wrong}"
     red, nir = (np.where(seen, raw[list(CUBE_BANDS).index(b)] / 10_000, np.nan) for b in ("red", "nir"))

@@ -1,7 +1,7 @@
 """A run that does not depend on how it was cut, killed, changed or fed: four requirements of issue 2.
 
     meridian   tiles, blocks and workers change nothing        changing   an input changed: what is made again
-    killing    SIGKILL inside every stage, then again          refusing   bad input: code, message, nothing left
+    killing    SIGKILL inside every stage, then again    refusing   bad input: code, message, nothing left
 
 The land that they run on, and the command as a process, are those of tests/run.
 """

@@ -30,7 +30,9 @@ _ANSWERS: dict[Any, Reply] = {}
 DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16}
 HARNESS = """
 function __setup() { return JSON.stringify(setup()); }
-function __run(text) { return JSON.stringify(JSON.parse(text).map(function (s) { return evaluatePixel(s); })); }
+function __run(text) {
+  return JSON.stringify(JSON.parse(text).map(function (s) { return evaluatePixel(s); }));
+}
 function __about(text) { var out = {}; if (typeof updateOutputMetadata === 'function') {
   updateOutputMetadata(JSON.parse(text), {}, out); } return JSON.stringify(out.userData || {}); }
 """
