@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from cocal.assets import PACKAGE
-from cocal.code import SAME_NUMBERS, Module, Package, installed
+from cocal.code import SAME_NUMBERS, Module, Package, code_of, installed, libraries_of
+from cocal.run.stages.train import block_samples, write_model
+from cocal.run.worker.tiles import block_map, write_features, write_map
 from tests.support.recipes import modules, recipes
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -256,3 +258,52 @@ def test_the_digest_of_every_form_of_syntax_is_this_one():
         package.fact("cocal.forms.make").digest
         == "bb904a82db22bc1b34a1aab0c4756c6376ca2c47f87a09b80fcc2aa62c846119"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reached"),
+    [
+        ("scene", "cocal.contracts."),
+        ("model", "cocal.regions."),
+        ("model", "cocal.grid."),
+        ("model", "cocal.run.stages.train."),
+        ("comparison", "cocal.store."),
+        ("page", "cocal.notes."),
+    ],
+)
+def test_code_that_hand_kept_lists_left_out_counts(kind: str, reached: str):
+    package = installed()
+    names = sorted(n for n in package.closure(NAMES[kind]).definitions if n.startswith(reached))
+    module, _, own = names[0].rpartition(".")
+    text = installed().files[modules()[module]] + f"\n{own} = {own}\n".encode()
+    assert kind in changed(edited({modules()[module]: text}), digests(package))
+
+
+@pytest.mark.parametrize(
+    ("function", "other", "libraries"),
+    [
+        (
+            write_model,
+            (block_samples,),
+            {"scikit-learn", "scipy", "numba", "pandas", "xarray", "gdal", "proj"},
+        ),
+        (write_map, (block_map,), {"numpy", "numba", "scipy", "xarray", "gdal", "proj"}),
+        (write_features, (), {"numpy", "numba", "xarray", "gdal"}),
+    ],
+)
+def test_another_version_of_a_library_changes_the_address(
+    function: Callable[..., object],
+    other: tuple[Callable[..., object], ...],
+    libraries: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    functions = (function, *other)
+    found, before = libraries_of(*functions), code_of(*functions)
+    assert libraries <= set(found)
+    for name in set(found) - {"gdal", "proj"}:
+        monkeypatch.setattr("cocal.code.metadata.version", lambda n, new=name: "0" if n == new else found[n])
+        assert code_of(*functions) != before, name
+    monkeypatch.setattr("cocal.code.metadata.version", found.__getitem__)
+    assert code_of(*functions) == before
+    monkeypatch.setattr("rasterio.__gdal_version__", "0")
+    assert code_of(*functions) != before
