@@ -50,7 +50,7 @@ class Shade:
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """A decimated map: `codes` (y, x) uint8, first row north; `bounds` is (west, south, east, north), degrees.
+    """A decimated map: `codes` (y, x) uint8, first row north; `bounds` west, south, east, north, degrees.
 
     `shades`: what the codes mean where they are not the classes of the scheme but, by `kind`, the density
     of the target in squares of `square_m`, its probability, or the number of observations. `points`: x and
@@ -373,17 +373,16 @@ def compared_places(content: ReportContent) -> list[Place]:
 
     Empty where the comparison holds neither an official nor a field figure.
     """
-    table, nothing = content.comparison, dict.fromkeys(_COMPARED - {"official_source", "why_not_comparable"})
+    table = content.comparison
     if table is None or not (table["official_ha"].notna() | table["field_ha"].notna()).any():
         return []
-    blank: dict[str, Any] = nothing | {"official_source": "", "why_not_comparable": ()}
+    blank: dict[str, Any] = {f.name: f.default for f in fields(Place) if f.name in _COMPARED}
+    wanted = {"class": content.scheme.target}
     return [
         replace(place, **blank | _cells(row, _COMPARED))
         for period in content.periods
         for place in content.places[period.name]
-        for row in rows_of(
-            table, {"period": period.name, "class": content.scheme.target, "region_id": place.key}
-        )
+        for row in rows_of(table, wanted | {"period": period.name, "region_id": place.key})
     ]
 
 
