@@ -217,7 +217,7 @@ class LocalStore:
     def __init__(self, root: str | Path, timed: bool = True) -> None:
         self.root = Path(root)
         self.timed = timed
-        """Whether manifests tell the seconds it took; without, the same inputs leave the same bytes."""
+        """Whether manifests hold the seconds of work; without, the same inputs leave the same bytes."""
 
     def home(self, unit: str) -> Path:
         """The folder that holds the unit's files."""

@@ -228,7 +228,7 @@ def code_facts() -> dict[str, str]:
 
 
 def check_code(client: Any, scheduler: str) -> None:
-    """Refuse workers that would work with other code than the addresses of their outputs tell."""
+    """Raise if workers run other code than the addresses of their outputs are made from."""
     here = code_facts()
     different = [
         f"{worker}: {', '.join(name for name in here if facts.get(name) != here[name])}"

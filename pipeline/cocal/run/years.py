@@ -29,7 +29,7 @@ def own_days(series: xr.Dataset) -> list[NDArray[np.datetime64]]:
 def in_one_year(series: xr.Dataset) -> xr.Dataset:
     """Series of several years side by side, each moved by whole years to the earliest; others as they are.
 
-    A table whose samples together span half as long again as the longest of them tells of several years, each
+    Where all samples together span half as long again as the longest of them, they are of several years, each
     sample of its own.
     """
     own = own_days(series)

@@ -101,7 +101,7 @@ class Download:
 
 def _down(count: int, last: Outcome) -> DownloadStoppedError:
     return DownloadStoppedError(
-        f"{count} units failed one after the other: the service is taken to be down",
+        f"{count} units failed one after the other: the service is assumed to be down",
         "answers", last.reason.splitlines()[-1] if last.reason else "",
         "look at the service's status page and run again later; what is fetched is kept",
     )  # fmt: skip
@@ -198,7 +198,7 @@ def _fetch_missing(
 
 
 def dry_run(config: RunConfig) -> list[MonthEstimate]:
-    """What `cocal download` would take, per month. Asks the catalogue, and nothing else.
+    """What `cocal download` would take, per month. Requests go to the catalogue only.
 
     Raises
     ------
@@ -231,5 +231,5 @@ def dry_run(config: RunConfig) -> list[MonthEstimate]:
 
 
 def spent_this_month(config: RunConfig) -> Cost:
-    """What the ledger of the configuration's account tells for the current month."""
+    """What the ledger of the configuration's account holds for the current month."""
     return make_gate(config.download).ledger.spent() if config.download else Cost()

@@ -130,12 +130,12 @@ def write_unit_map(folder: Path, _: Sequence[Any], task: UnitTask) -> None:
     cut = np.array([*task.levels, NEVER], dtype=np.int16)[owner]
     codes = np.where(kept >= cut, np.uint8(target), tile.codes(ALTERNATIVE_TIF))
     codes = np.where((owner < 0) | (draft == NO_DATA), draft, codes)
-    told = (
+    text = (
         f"Patches of {task.scheme.target} of fewer than {task.pixels} pixels and holes in it were taken "
         "away; each region "
         "kept its area."
     )
-    write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, lineage={"minimum_unit": told})
+    write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, lineage={"minimum_unit": text})
 
 
 def minimum_unit(run: Run) -> Stage:
