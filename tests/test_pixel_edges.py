@@ -20,7 +20,7 @@ from cocal.archive import band_writer
 from cocal.classify.settings import PointSamples, PriorSettings
 from cocal.classify.training.samples import read_samples, sample_pixels
 from cocal.content import Ref
-from cocal.contracts import CLASS_TIF, RECORD_COLUMNS, Period
+from cocal.contracts import CLASS_TIF, RECORD_COLUMNS
 from cocal.fieldwork import MatchSettings, match
 from cocal.grid import Tile, Window, owned_by_zone, pixel_zones, transformer
 from cocal.regions import Regions, owners, owners_at
@@ -44,7 +44,6 @@ SCHEME = ClassScheme(
         for c in CODES.tolist()
     ],
 )
-PERIOD = Period("p", pd.Timestamp(2024, 1, 1).date(), pd.Timestamp(2024, 12, 31).date())
 PIXEL = MatchSettings(support="pixel", positional_error="ignore")
 
 
@@ -125,7 +124,7 @@ def by_matching(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> l
     table = match(
         records,
         everywhere(),
-        lookup_of(SimpleNamespace(maps_of=lambda name: refs(maps)), PERIOD),
+        lookup_of(refs(maps)),
         scheme=SCHEME,
         settings=PIXEL,
         resolution=10,

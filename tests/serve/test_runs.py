@@ -120,8 +120,8 @@ def test_every_other_host_is_elsewhere(host):
 def test_a_tile_that_failed_is_told_as_ground_not_observed(land):
     path = land.root / "manifests" / "measure.json"
     manifest = json.loads(path.read_text())
-    first = next(name for name in manifest["inputs"]["maps"] if name.startswith("all/"))
-    manifest["inputs"]["maps"][first] = "failed"
+    first = next(name for name in manifest["inputs"]["task"]["maps"] if name.startswith("all/"))
+    manifest["inputs"]["task"]["maps"][first] = "failed"
     path.write_text(json.dumps(manifest))
     with offered(land.root, restricted=True) as server:
         periods = server.ask("/data/house").json()["runs"][0]["periods"]

@@ -153,14 +153,18 @@ class FinishedRun:
     def measured(self) -> Measured:
         """The inputs of the committed hectares."""
         inputs = self._manifest("measure").inputs
+        if "task" not in inputs:
+            raise InputError(f"the run in {self.folder} was made by an earlier cocal", "", "", RUN_AGAIN)
+        task = inputs["task"]
         return Measured(
-            maps=inputs["maps"],
+            maps=task["maps"],
             periods=tuple(
-                Period(n, date.fromisoformat(a), date.fromisoformat(b)) for n, a, b in inputs["periods"]
+                Period(p["name"], date.fromisoformat(p["start"]), date.fromisoformat(p["end"]))
+                for p in task["periods"]
             ),
-            regions_sha256=inputs["regions"],
-            scheme_sha256=inputs["scheme"],
-            records_sha256=inputs["records"] and inputs["records"][0],
+            regions_sha256=task["regions"],
+            scheme_sha256=task["scheme_sha256"],
+            records_sha256=task["given"] and task["given"]["path"],
         )
 
     def maps(self) -> dict[str, Path]:

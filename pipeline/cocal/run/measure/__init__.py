@@ -1,12 +1,12 @@
 """The measure stage: maps and records -> hectares.
 
-stage      the tables of a run: regions, countries, groups; records; what the others below make
+counts     exact areas of all maps, one pass per tile: a unit that is kept
+stage      the tables of a run from counts and records          task      what they are made from
 sampling   records beside the map -> a sample of the frame -> estimates by domain
 domains    countries and groups as domains; what could change an estimate
-change     between two periods        legal     by zone of the law        density   by square
-counting   exact areas of all tiles   counts    of one tile, in a worker
+change     between two periods        legal     by zone of the law        applicability   where the model applies
 """
 
-from cocal.run.measure.stage import check_places, measure_inputs, measure_stage
+from cocal.run.measure.stage import check_places, measure_stage
 
-__all__ = ["check_places", "measure_inputs", "measure_stage"]
+__all__ = ["check_places", "measure_stage"]

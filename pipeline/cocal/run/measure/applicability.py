@@ -3,71 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.archive import read_raster
-from cocal.classify.applicability import STEPS, UNKNOWN
-from cocal.contracts import DISSIMILARITY_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF, UNOBSERVED
-from cocal.estimate import count_units
+from cocal.contracts import NO_DATA, UNOBSERVED
 from cocal.estimate.mapped import exact_ha
-from cocal.grid import Tile, cell_area_units
 from cocal.notes import Note, note_column
-from cocal.regions import owned
-from cocal.run.execute import Call
-from cocal.run.measure.counting import class_maps, counted, regions_source
-from cocal.run.measure.counts import class_codes
-from cocal.run.state import Run
-from cocal.run.worker.mosaic import Source, regions_of
 from cocal.scheme import ClassScheme
-
-_UNIT = 10_000
-"""Probability of 1 on disk."""
-
-
-def applicability_counts(
-    tile: Tile, class_map: Path | None, regions: Source, target: int
-) -> NDArray[np.int64]:
-    """(2, regions, 256) area in 1e-6 m2 by region and class: where the model does not apply; in doubt.
-
-    In doubt is the area times the probability that the pixel is on the other side of the line between target and
-    everything else, as the model has it.
-    """
-    own, window = regions_of(regions), tile.window
-    owner, units, codes = owned(own, window), cell_area_units(window), class_codes(tile, class_map)
-    found = np.zeros((2, len(own), 256), dtype=np.int64)
-    if class_map is None:
-        return found
-    unlike = read_raster(class_map.with_name(DISSIMILARITY_TIF), window, window.resolution, "uint8", UNKNOWN)
-    probability = read_raster(
-        class_map.with_name(PROBABILITY_TIF), window, window.resolution, "uint16", PROBABILITY_NO_DATA
-    ).astype(np.int64)
-    outside = np.where(unlike > STEPS, codes, NO_DATA).astype(np.uint8)
-    other = np.where(codes == target, _UNIT - probability, probability)
-    in_doubt = np.where(codes != NO_DATA, (units * other + _UNIT // 2) // _UNIT, 0)
-    found[0] = count_units(outside, owner, units, len(own))
-    found[1] = count_units(codes, owner, in_doubt, len(own))
-    found[:, :, NO_DATA] = 0
-    return found
-
-
-def applicability_stage(run: Run) -> dict[str, NDArray[np.int64]]:
-    """Period -> sums of `applicability_counts`; none where the configuration does not ask."""
-    if not run.config.classify.applicability:
-        return {}
-    target = run.base.scheme.codes[run.base.scheme.target]
-    calls = {
-        (period.name, tile.id): Call(applicability_counts, (tile, path, regions_source(run), target))
-        for period in run.periods
-        for tile, path in class_maps(run, period)
-    }
-    totals = {p.name: np.zeros((2, len(run.base.regions), 256), dtype=np.int64) for p in run.periods}
-    for (period, _), found in counted(run, "applicability", calls).items():
-        totals[period] += found
-    return totals
 
 
 def with_applicability(areas: pd.DataFrame, counts: NDArray[np.int64], scheme: ClassScheme) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,8 @@ from numpy.typing import NDArray
 from cocal.estimate import estimate_change, exact_ha
 from cocal.fieldwork import read_strata
 from cocal.notes import Note, note_column
-from cocal.run.execute import Call
-from cocal.run.measure.counting import class_maps, counted, regions_source
-from cocal.run.measure.counts import CHANGES, change_counts
-from cocal.run.state import Run
+from cocal.run.measure.counts import CHANGES, in_time
+from cocal.run.measure.task import HectaresTask
 
 _ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
 """Quantity of the maps -> quantity of `estimate_change`."""
@@ -28,29 +27,9 @@ CHANGE_COLUMNS = (
 )  # fmt: skip
 
 
-def change_stage(run: Run) -> NDArray[np.int64] | None:
-    """(pairs of periods, regions, CHANGES) areas in 1e-6 m2; None where there is one period only."""
-    periods = in_time(run)
-    if len(periods) < 2:
-        return None
-    maps = [dict(class_maps(run, period)) for period in periods]
-    target = run.base.scheme.codes[run.base.scheme.target]
-    calls = {
-        ("change", tile.id): Call(
-            change_counts, (tile, tuple(m[tile] for m in maps), regions_source(run), target)
-        )
-        for tile in run.base.tiles
-    }
-    found = counted(run, "change", calls)
-    return np.asarray(sum(found.values()))
-
-
-def in_time(run: Run) -> list[Any]:
-    """The periods by their first day."""
-    return sorted(run.periods, key=lambda p: (p.start, p.end))
-
-
-def change_table(run: Run, counts: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def change_table(
+    task: HectaresTask, counts: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
     """Hectares of the target cleared, new, replanted and net between successive periods, per region and in all.
 
     region_id ("" in all), region_name, country, from_period, to_period, quantity, mapped_ha,
@@ -58,15 +37,15 @@ def change_table(run: Run, counts: NDArray[np.int64], matched: Mapping[str, pd.D
     standard_error_ha, ci_low_ha, ci_high_ha, n, notes. `cleared` is ground that lost the target, not a
     difference of stocks. Estimates are from points of the sample that were visited in both periods.
     """
-    regions = run.base.regions.table
+    regions = task.regions.table
     names = regions[["region_id", "region_name", "country"]].astype(str)
     whole = pd.DataFrame([{"region_id": "", "region_name": "", "country": ""}])
     keys = pd.concat([names, whole], ignore_index=True)
-    parts = []
-    for k, (first, second) in enumerate(zip(in_time(run)[:-1], in_time(run)[1:], strict=True)):
+    parts, periods = [], [task.periods[i] for i in in_time(task.periods)]
+    for k, (first, second) in enumerate(pairwise(periods)):
         sums = np.vstack([counts[k], counts[k].sum(axis=0)])
         cleared, new, replanted, both = (sums[:, CHANGES.index(q)] for q in CHANGES)
-        estimated = _paired(run, matched.get(first.name), matched.get(second.name))
+        estimated = _paired(task, matched.get(first.name), matched.get(second.name))
         for quantity, units in (
             ("cleared", cleared),
             ("new", new),
@@ -108,9 +87,11 @@ def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | Note, quantity
     )
 
 
-def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -> pd.DataFrame | Note:
+def _paired(
+    task: HectaresTask, before: pd.DataFrame | None, after: pd.DataFrame | None
+) -> pd.DataFrame | Note:
     """Estimated change of the target by region, "" in all; or why there is none."""
-    settings, records = run.config.estimate, run.config.records
+    settings, records = task.estimate, task.records
     if settings is None or records is None or records.strata is None or before is None or after is None:
         return Note("no_probability_sample")
     if settings.estimator != "stratified":
@@ -137,13 +118,13 @@ def _paired(run: Run, before: pd.DataFrame | None, after: pd.DataFrame | None) -
     found = estimate_change(
         points,
         strata.drop(columns="region_id"),
-        classes=run.base.scheme.keys,
+        classes=task.scheme.keys,
         interval=settings.interval,
         confidence=settings.confidence,
         by_region=True,
         collapse=settings.collapse,
     )
-    return found[found["class"] == run.base.scheme.target].rename(columns={"area_ha": "estimated_ha"})
+    return found[found["class"] == task.scheme.target].rename(columns={"area_ha": "estimated_ha"})
 
 
 def _of_pairs(stratum: pd.Series[str]) -> list[str]:

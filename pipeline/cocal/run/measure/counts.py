@@ -1,12 +1,14 @@
-"""Exact areas of one tile's maps: by region, by legal zone, by change between periods, by square of the grid.
+"""Exact areas of a run's maps, one pass per tile: by region, country and zone, change, applicability, square.
 
-These functions run in workers; each returns sums or rows of its own ground, so that their order does not
-matter. No map: all of the tile is unobserved.
+A worker counts one tile of all periods (`count_tile`); the sums of all tiles are a unit that is kept, so that tables of
+other records or settings are made without reading a map. Ground of a map that failed is unobserved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,98 +16,245 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.archive import read_raster
-from cocal.contracts import CLASS_TIF, NO_DATA
+from cocal.classify.applicability import STEPS, UNKNOWN
+from cocal.content import Place, Ref
+from cocal.contracts import (
+    CLASS_TIF,
+    DISSIMILARITY_TIF,
+    NO_DATA,
+    PROBABILITY_NO_DATA,
+    PROBABILITY_TIF,
+    Period,
+)
 from cocal.estimate import count_units
 from cocal.estimate.density import CELL_COLUMNS, cell_rows
+from cocal.estimate.settings import DensitySettings
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
 from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
+from cocal.scheme import ClassScheme
+
+Ints = NDArray[np.int64]
 
 CHANGES = ("cleared", "new", "replanted", "seen_twice")
 """Of the target between two periods: there and then not; not and then there; new ground that had been cleared
 between the two periods before; ground that both maps show."""
 
+COUNTS = "counts.npz"
+_SQUARE_COLUMNS = ("epsg", "column", "row", *CELL_COLUMNS)
+_CERTAIN = 10_000
+"""Probability of 1 on disk."""
 
-def class_codes(tile: Tile, class_map: Path | None) -> NDArray[np.uint8]:
-    """(y, x) codes of a tile's class map."""
-    window = tile.window
-    if class_map is None:
+
+@dataclass(frozen=True)
+class CountsTask:
+    """What makes the counts. `maps`: `period/tile id` -> map; `zones` and `density` are None where not configured."""
+
+    periods: tuple[Period, ...]
+    maps: Mapping[str, Ref]
+    tiles: Place[tuple[Tile, ...]]
+    regions: Source
+    zones: Source | None
+    scheme: ClassScheme
+    applicability: bool
+    density: DensitySettings | None
+
+    @property
+    def target(self) -> int:
+        """The code of the target class."""
+        return self.scheme.codes[self.scheme.target]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tile with its map of each period. `squares`: (k, 2) column and row of those it counts; `near`: maps that touch them."""
+
+    tile: Tile
+    maps: tuple[Ref, ...]
+    squares: Ints
+    near: tuple[Maps, ...]
+
+
+def in_time(periods: Sequence[Period]) -> list[int]:
+    """Positions of the periods in the order of their first day."""
+    return sorted(range(len(periods)), key=lambda i: (periods[i].start, periods[i].end))
+
+
+def pieces(task: CountsTask) -> list[Piece]:
+    """The tiles that have maps, with what each counts."""
+    tiles = [t for t in task.tiles.value if f"{task.periods[0].name}/{t.id}" in task.maps]
+    maps = [tuple((t, task.maps[f"{p.name}/{t.id}"]) for t in tiles) for p in task.periods]
+    side = task.density.cell_m if task.density else 0
+    squares = squares_of(tiles, side) if side else {}
+    found = []
+    for i, tile in enumerate(tiles):
+        near = tuple(tuple(m for m in own if _within(m[0], tile, side)) for own in maps) if side else ()
+        own = tuple(of_period[i][1] for of_period in maps)
+        found.append(Piece(tile, own, squares.get(tile, np.empty((0, 2), np.int64)), near))
+    return found
+
+
+def squares_of(tiles: Sequence[Tile], cell_m: int) -> dict[Tile, Ints]:
+    """Tile -> (k, 2) column and row of the squares it counts: each square goes to the first tile it touches."""
+    taken: set[tuple[int, int, int]] = set()
+    found = {}
+    for tile in tiles:
+        w = tile.window
+        columns = range(w.left // cell_m, (w.right - 1) // cell_m + 1)
+        rows = range(w.bottom // cell_m, (w.top - 1) // cell_m + 1)
+        own = [(c, r) for c in columns for r in rows if (w.epsg, c, r) not in taken]
+        taken.update((w.epsg, c, r) for c, r in own)
+        if own:
+            found[tile] = np.array(own, dtype=np.int64)
+    return found
+
+
+def _within(one: Tile, other: Tile, reach_m: int) -> bool:
+    """True if the tiles are of one zone and less than `reach_m` apart."""
+    a, b = one.window, other.window
+    apart_x = max(a.left, b.left) - min(a.right, b.right)
+    apart_y = max(a.bottom, b.bottom) - min(a.top, b.top)
+    return a.epsg == b.epsg and max(apart_x, apart_y) < reach_m
+
+
+def count_tile(piece: Piece, task: CountsTask) -> dict[str, Ints]:
+    """Sums of one tile, areas in 1e-6 m2, by name; those that the task does not ask for are left out.
+
+    - `areas` (periods, regions, 256) by class code
+    - `change` (pairs of successive periods, regions, `CHANGES`)
+    - `zones` (periods, countries, 1 + zones, 256) of the regions' ground; zone 0 is ground in no zone
+    - `beyond` (periods, 2, regions, 256): where the model does not apply; in doubt
+    - `squares` (n, 1 + columns of `_SQUARE_COLUMNS`): position of the period, then a row per square
+    """
+    regions, window = regions_of(task.regions), piece.tile.window
+    owner, units, n = owned(regions, window), cell_area_units(window), len(regions)
+    codes = [_codes(ref, window) for ref in piece.maps]
+    found = {"areas": np.stack([count_units(c, owner, units, n) for c in codes])}
+    if len(codes) > 1:
+        ordered = [codes[i] for i in in_time(task.periods)]
+        found["change"] = _change(ordered, owner, units, n_regions=n, target=task.target)
+    if task.zones is not None:
+        found["zones"] = _zones(codes, owner, units, window, task)
+    if task.applicability:
+        pairs = zip(piece.maps, codes, strict=True)
+        found["beyond"] = np.stack([_beyond(ref, c, window, owner, n, task.target) for ref, c in pairs])
+    if task.density is not None:
+        found["squares"] = _squares(piece, task, task.density)
+    return found
+
+
+def _codes(ref: Ref, window: Window) -> NDArray[np.uint8]:
+    """(y, x) codes of a class map; not observed where it failed."""
+    if ref.folder is None:
         return np.zeros(window.shape, dtype=np.uint8)
-    codes: NDArray[np.uint8] = read_raster(class_map, window, window.resolution, "uint8")
+    codes: NDArray[np.uint8] = read_raster(ref.folder / CLASS_TIF, window, window.resolution, "uint8")
     return codes
 
 
-def tile_counts(tile: Tile, class_map: Path | None, regions: Source) -> NDArray[np.int64]:
-    """(regions, 256) area by region and class code, in 1e-6 m2."""
-    own = regions_of(regions)
-    codes = class_codes(tile, class_map)
-    return count_units(codes, owned(own, tile.window), cell_area_units(tile.window), len(own))
-
-
-def zone_counts(
-    tile: Tile, class_map: Path | None, regions: Source, zones: Source, country_of: tuple[int, ...]
-) -> NDArray[np.int64]:
-    """(countries * (1 + zones), 256) area of the regions' ground by country, legal zone and class code.
-
-    `country_of`: number of the country of each region. Zone 0 is ground in no zone.
-    """
-    legal = regions_of(zones)
-    owner = owned(regions_of(regions), tile.window)
-    country = np.where(owner >= 0, np.array([*country_of, 0])[owner], -1)
-    step = len(legal) + 1
-    place = np.where(country >= 0, country * step + owners(legal, tile.window) + 1, -1).astype(np.int32)
-    n = (max(country_of) + 1) * step
-    return count_units(class_codes(tile, class_map), place, cell_area_units(tile.window), n)
-
-
-def change_counts(
-    tile: Tile, class_maps: Sequence[Path | None], regions: Source, target: int
-) -> NDArray[np.int64]:
-    """(pairs of successive periods, regions, CHANGES) area in 1e-6 m2; `class_maps` in order of time."""
-    own = regions_of(regions)
-    owner, units = owned(own, tile.window), cell_area_units(tile.window)
-    seen, there = [], []
-    for path in class_maps:
-        codes = class_codes(tile, path)
-        seen.append(codes != NO_DATA)
-        there.append(codes == target)
-    totals = np.zeros((len(class_maps) - 1, len(own), len(CHANGES)), dtype=np.int64)
-    for k in range(len(class_maps) - 1):
-        both = seen[k] & seen[k + 1]
-        new = both & ~there[k] & there[k + 1]
-        before = there[k - 1] if k else np.zeros_like(new)
-        parts = (both & there[k] & ~there[k + 1], new, new & before, both)
+def _change(
+    codes: Sequence[NDArray[np.uint8]], owner: NDArray[np.int32], units: Ints, *, n_regions: int, target: int
+) -> Ints:
+    totals = np.zeros((len(codes) - 1, n_regions, len(CHANGES)), dtype=np.int64)
+    cleared = np.zeros(owner.shape, dtype=bool)
+    for k, (first, second) in enumerate(pairwise(codes)):
+        both = (first != NO_DATA) & (second != NO_DATA)
+        new = both & (first != target) & (second == target)
+        before = codes[k - 1] == target if k else cleared
+        parts = (both & (first == target) & (second != target), new, new & before, both)
         for q, part in enumerate(parts):
-            totals[k, :, q] = count_units(part.astype(np.uint8), owner, units, len(own))[:, 1]
+            totals[k, :, q] = count_units(part.astype(np.uint8), owner, units, n_regions)[:, 1]
     return totals
 
 
-def density_cells(
-    tile: Tile,
-    cells: NDArray[np.int64],
-    maps: Maps,
-    regions: Source,
-    cell_m: int,
-    target: int,
-    plot_units: int,
-) -> pd.DataFrame:
-    """One row per square of the grid that holds owned ground: see `cocal.estimate.density.cell_rows`.
+def _zones(
+    codes: Sequence[NDArray[np.uint8]],
+    owner: NDArray[np.int32],
+    units: Ints,
+    window: Window,
+    task: CountsTask,
+) -> Ints:
+    assert task.zones is not None
+    legal, table = regions_of(task.zones), regions_of(task.regions).table
+    countries, country_of = np.unique(table["country"].astype(str), return_inverse=True)
+    step = len(legal) + 1
+    country = np.where(owner >= 0, np.array([*country_of, 0])[owner], -1)
+    place = np.where(country >= 0, country * step + owners(legal, window) + 1, -1).astype(np.int32)
+    sums = np.stack([count_units(c, place, units, len(countries) * step) for c in codes])
+    return sums.reshape(len(codes), len(countries), step, -1)
 
-    `cells`: (k, 2) column and row of the squares that are this tile's to count; `maps`: tiles and folders
-    of the maps that touch them.
+
+def _beyond(
+    ref: Ref, codes: NDArray[np.uint8], window: Window, owner: NDArray[np.int32], n_regions: int, target: int
+) -> Ints:
+    """(2, regions, 256) area by region and class: where the model does not apply; in doubt.
+
+    In doubt is the area times the probability that the pixel is on the other side of the line between target and
+    everything else, as the model has it.
     """
-    own, w = regions_of(regions), tile.window
-    low, high = cells.min(axis=0) * cell_m, (cells.max(axis=0) + 1) * cell_m
+    found = np.zeros((2, n_regions, 256), dtype=np.int64)
+    if ref.folder is None:
+        return found
+    units = cell_area_units(window)
+    unlike = read_raster(ref.folder / DISSIMILARITY_TIF, window, window.resolution, "uint8", UNKNOWN)
+    probability = read_raster(
+        ref.folder / PROBABILITY_TIF, window, window.resolution, "uint16", PROBABILITY_NO_DATA
+    ).astype(np.int64)
+    outside = np.where(unlike > STEPS, codes, NO_DATA).astype(np.uint8)
+    other = np.where(codes == target, _CERTAIN - probability, probability)
+    in_doubt = np.where(codes != NO_DATA, (units * other + _CERTAIN // 2) // _CERTAIN, 0)
+    found[0] = count_units(outside, owner, units, n_regions)
+    found[1] = count_units(codes, owner, in_doubt, n_regions)
+    found[:, :, NO_DATA] = 0
+    return found
+
+
+def _squares(piece: Piece, task: CountsTask, density: DensitySettings) -> Ints:
+    """Rows of `cell_rows` of the tile's squares that hold owned ground, all periods."""
+    rows: list[tuple[int, ...]] = []
+    if len(piece.squares):
+        for k, near in enumerate(piece.near):
+            rows += [(k, *row) for row in _squares_of_map(piece, near, task, density)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 1 + len(_SQUARE_COLUMNS))
+
+
+def _squares_of_map(
+    piece: Piece, near: Maps, task: CountsTask, density: DensitySettings
+) -> Iterator[tuple[int, ...]]:
+    w, side = piece.tile.window, density.cell_m // piece.tile.window.resolution
+    low, high = piece.squares.min(axis=0) * density.cell_m, (piece.squares.max(axis=0) + 1) * density.cell_m
     width, height = ((high - low) // w.resolution).tolist()
     window = Window(w.epsg, int(low[0]), int(high[1]), width, height, w.resolution)
-    codes = mosaic(maps, window, CLASS_TIF, "uint8", NO_DATA)
-    owner, units, side = owned(own, window), cell_area_units(window), cell_m // w.resolution
-    rows = []
-    for column, row in cells.tolist():
-        left = (column * cell_m - window.left) // w.resolution
-        top = (window.top - (row + 1) * cell_m) // w.resolution
+    codes = mosaic(near, window, CLASS_TIF, "uint8", NO_DATA)
+    owner, units = owned(regions_of(task.regions), window), cell_area_units(window)
+    plot_units = round(density.plot_ha * 10**10)
+    for column, row in piece.squares.tolist():
+        left = (column * density.cell_m - window.left) // w.resolution
+        top = (window.top - (row + 1) * density.cell_m) // w.resolution
         cut = slice(top, top + side), slice(left, left + side)
-        found = cell_rows(codes[cut], owner[cut], units[cut], target=target, plot_units=plot_units)
+        found = cell_rows(codes[cut], owner[cut], units[cut], target=task.target, plot_units=plot_units)
         if found is not None:
-            rows.append((w.epsg, column, row, *found))
-    return pd.DataFrame(rows, columns=["epsg", "column", "row", *CELL_COLUMNS]).astype("int64")
+            yield (w.epsg, column, row, *found)
+
+
+def write_counts(folder: Path, results: Sequence[dict[str, Ints]], _: CountsTask) -> None:
+    """Write the sums over all tiles, and the squares of all, as `COUNTS`."""
+    totals = {
+        name: np.concatenate([found[name] for found in results])
+        if name == "squares"
+        else np.sum([found[name] for found in results], axis=0)
+        for name in results[0]
+    }
+    np.savez(folder / COUNTS, **totals)  # type: ignore[arg-type]
+
+
+def read_counts(ref: Ref) -> dict[str, Ints]:
+    """The sums of a committed unit of counts, as `count_tile` names them."""
+    assert ref.folder is not None
+    with np.load(ref.folder / COUNTS) as found:
+        return {name: found[name] for name in found.files}
+
+
+def squares_of_period(counts: Mapping[str, Ints], period: int) -> pd.DataFrame:
+    """The squares of the period at that position: epsg, column, row and `CELL_COLUMNS`."""
+    rows = counts["squares"]
+    return pd.DataFrame(rows[rows[:, 0] == period, 1:], columns=list(_SQUARE_COLUMNS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,24 +14,25 @@ from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
 from cocal.notes import note_column
+from cocal.regions import Regions
 from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
-from cocal.run.state import Run
+from cocal.run.measure.task import HectaresTask
 
 TOTAL = "total"
 """The name of the whole in the place of a country."""
 
 
-def members_of(run: Run) -> dict[str, list[str]]:
+def members_of(regions: Regions, groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Group of `groups:` -> ids of its regions, in their order.
 
     Raises
     ------
     InputError : patterns that no region fits, or a group called like a region.
     """
-    ids = run.base.regions.table["region_id"].astype(str).tolist()
+    ids = regions.table["region_id"].astype(str).tolist()
     found = {
         group: [i for i in ids if any(fnmatchcase(i, pattern) for pattern in patterns)]
-        for group, patterns in run.config.groups.items()
+        for group, patterns in groups.items()
     }
     problems = [f"{group}: no region fits" for group, inside in found.items() if not inside]
     problems += [f"{group}: that is the id of a region" for group in found if group in ids]
@@ -91,7 +92,7 @@ def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str,
     return pd.concat(parts, ignore_index=True) if parts else groups
 
 
-def caveats(run: Run, sample: Sample, found: Estimate, areas: pd.DataFrame) -> pd.DataFrame:
+def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataFrame) -> pd.DataFrame:
     """What else the target's hectares could be, per region and, region_id "", in all.
 
     - `missing_low_ha` to `missing_high_ha`: the estimate if no point that was not visited were the target,
@@ -99,7 +100,7 @@ def caveats(run: Run, sample: Sample, found: Estimate, areas: pd.DataFrame) -> p
     - `reference_low_ha`, `reference_high_ha`: the interval widened by errors of the observers within the
       ranges of `estimate.reference_error`; empty where none are stated
     """
-    target = run.base.scheme.target
+    target = task.scheme.target
     region = sample.matched["region_id"]
     low, high = (sample.estimate(region, sample.with_missing(target=t)) for t in (False, True))
     tables = [_of_target(e, target) for e in (found, low, high)]
@@ -111,7 +112,7 @@ def caveats(run: Run, sample: Sample, found: Estimate, areas: pd.DataFrame) -> p
     )
     frame = areas[areas["class"] != UNOBSERVED].groupby("region_id")["mapped_ha"].sum().astype(float)
     frame[""] = frame.sum()
-    bands = [_band(run, row, frame.get(key, np.nan)) for key, row in table.iterrows()]
+    bands = [_band(task, row, frame.get(key, np.nan)) for key, row in table.iterrows()]
     table[["reference_low_ha", "reference_high_ha"]] = np.array(bands, dtype=float).reshape(-1, 2)
     return table.rename_axis("region_id").reset_index()
 
@@ -125,9 +126,9 @@ def _of_target(estimate: Estimate, target: str) -> pd.DataFrame:
     return rows[["area_ha", "ci_low_ha", "ci_high_ha"]].rename(columns={"area_ha": "estimated_ha"})
 
 
-def _band(run: Run, row: pd.Series[Any], frame_ha: float) -> tuple[float, float]:
-    assert run.config.estimate is not None
-    error = run.config.estimate.reference_error
+def _band(task: HectaresTask, row: pd.Series[Any], frame_ha: float) -> tuple[float, float]:
+    assert task.estimate is not None
+    error = task.estimate.reference_error
     if error is None or pd.isna(row["ci_low_ha"]) or pd.isna(frame_ha):
         return np.nan, np.nan
     return sensitivity_band(

@@ -5,7 +5,7 @@ Every set of domains is estimated from the one design, so each table adds up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.archive import read_raster
+from cocal.content import Ref
 from cocal.contracts import CLASS_TIF, UNOBSERVED, Period
 from cocal.errors import InputError, UsageError
 from cocal.estimate import ASSISTED, Estimate, estimate_areas
@@ -32,14 +33,16 @@ from cocal.fieldwork import UNOBSERVED as DARK
 from cocal.fieldwork.columns import listed
 from cocal.grid import RESOLUTION_M, Tile
 from cocal.notes import Note
-from cocal.run.state import Run
+from cocal.run.measure.task import HectaresTask
 
 NO_MAP = 255
 ELSEWHERE = "(no region)"
 """The domain of points that were drawn outside all regions: part of the design, of no region's hectares."""
 
 
-def split_by_period(run: Run, records: gpd.GeoDataFrame) -> tuple[list[gpd.GeoDataFrame], gpd.GeoDataFrame]:
+def split_by_period(
+    task: HectaresTask, records: gpd.GeoDataFrame
+) -> tuple[list[gpd.GeoDataFrame], gpd.GeoDataFrame]:
     """The records observed within each period, and those in none.
 
     A point that was not visited and has no date belongs to the only period, if there is only one.
@@ -47,20 +50,20 @@ def split_by_period(run: Run, records: gpd.GeoDataFrame) -> tuple[list[gpd.GeoDa
     day = pd.to_datetime(records["observed_on"])
     undated = day.isna() & ~records["visited"].astype(bool)
     inside = [
-        day.between(pd.Timestamp(p.start), pd.Timestamp(p.end)) | (undated & (len(run.periods) == 1))
-        for p in run.periods
+        day.between(pd.Timestamp(p.start), pd.Timestamp(p.end)) | (undated & (len(task.periods) == 1))
+        for p in task.periods
     ]
     return [records[i] for i in inside], records[~np.logical_or.reduce(inside)]
 
 
-def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.DataFrame:
+def match_period(task: HectaresTask, records: gpd.GeoDataFrame, period: Period) -> pd.DataFrame:
     """One period's records beside the map's class there.
 
     Raises
     ------
     InputError : a point of a probability sample has two records in the period.
     """
-    settings = run.config.records
+    settings = task.records
     assert settings is not None
     twice = records["sample_id"][records["sample_id"].duplicated(keep=False)]
     if settings.design == "probability" and len(twice):
@@ -72,17 +75,16 @@ def match_period(run: Run, records: gpd.GeoDataFrame, period: Period) -> pd.Data
         )
     return match(
         records,
-        run.base.regions,
-        lookup_of(run, period),
-        scheme=run.base.scheme,
+        task.regions,
+        lookup_of(task.maps_of(period.name)),
+        scheme=task.scheme,
         settings=settings.matching,
         resolution=RESOLUTION_M,
     )
 
 
-def lookup_of(run: Run, period: Period) -> Callable[..., NDArray[np.uint8]]:
-    """A function (epsg, x, y) -> class codes of the period's map; 0 not observed, 255 outside the map."""
-    maps = run.maps_of(period.name)
+def lookup_of(maps: Mapping[Tile, Ref]) -> Callable[..., NDArray[np.uint8]]:
+    """A function (epsg, x, y) -> class codes of the maps; 0 not observed, 255 outside the map."""
 
     def lookup(epsg: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
         codes = np.full(len(x), NO_MAP, dtype=np.uint8)
@@ -103,12 +105,12 @@ def _classes(tile: Tile, folder: Path) -> NDArray[np.uint8]:
 class Sample:
     """One period's matched records as a sample of the design that the configuration states."""
 
-    def __init__(self, run: Run, matched: pd.DataFrame) -> None:
-        records, estimate = run.config.records, run.config.estimate
+    def __init__(self, task: HectaresTask, matched: pd.DataFrame) -> None:
+        records, estimate = task.records, task.estimate
         assert records is not None
         assert records.strata is not None
         assert estimate is not None
-        self.settings, self.scheme, self.matched = estimate, run.base.scheme, matched
+        self.settings, self.scheme, self.matched = estimate, task.scheme, matched
         strata = read_strata(records.strata, matched)
         if records.matching.support != "pixel":
             strata = strata.drop(columns=["pixels", "pixel_area_m2"], errors="ignore")

@@ -1,0 +1,66 @@
+"""What the hectares of a run are made from, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cocal.content import Place, Ref, Stated
+from cocal.contracts import Period
+from cocal.estimate.settings import DensitySettings, EstimateSettings, LegalSettings
+from cocal.fieldwork import RecordSettings
+from cocal.grid import Tile
+from cocal.regions import Regions
+from cocal.scheme import ClassScheme
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table as a value."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Rows:
+        return cls(tuple(map(str, table.columns)), tuple(table.itertuples(index=False, name=None)))
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+@dataclass(frozen=True)
+class HectaresTask:
+    """Counts, records and settings that the tables of hectares are made from.
+
+    `maps`: `period/tile id` -> map, for the class at records. `given`: settings and files of the records. `legal` is without
+    its files, which `zones` stand for. `minimum_unit`: what the minimum mapping unit changed.
+    """
+
+    counts: Ref
+    periods: tuple[Period, ...]
+    maps: Mapping[str, Ref]
+    tiles: Place[tuple[Tile, ...]]
+    regions: Regions
+    scheme: ClassScheme
+    scheme_sha256: str
+    groups: Mapping[str, tuple[str, ...]]
+    given: Stated[RecordSettings] | None
+    estimate: EstimateSettings | None
+    legal: LegalSettings | None
+    zones: Regions | None
+    density: DensitySettings | None
+    minimum_unit: Rows | None
+
+    @property
+    def records(self) -> RecordSettings | None:
+        """Settings of the records; None where the run has none."""
+        return None if self.given is None else self.given.settings
+
+    def maps_of(self, period: str) -> dict[Tile, Ref]:
+        """The maps of the period of that name, by tile."""
+        keys = {tile: f"{period}/{tile.id}" for tile in self.tiles.value}
+        return {tile: self.maps[key] for tile, key in keys.items() if key in self.maps}
