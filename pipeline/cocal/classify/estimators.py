@@ -1,7 +1,6 @@
 """The kinds of classifier, their parameters, and how they are fitted.
 
-A new kind is a name in `EstimatorName` and a class in `estimator_types`; `USUAL` and `SPACE` are for
-searches.
+A new kind is a name in `EstimatorName` and a class in `estimator_types`; `USUAL` and `SPACE` serve searches.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ ZONES = (
     Zone("SIM-AP-1", f"Parque Suchuwara {LABEL}", "protected", "SIM-BO-1", 0.22, 0.16, 0.15),
     Zone("SIM-AP-2", f"Reserva Ñanpallqa {LABEL}", "protected", "SIM-PE-3", -0.30, 0.84, 0.13),
 )
-"""`east` is from the border river, `south` from the northern edge. Authorised zones (Bolivian law) have coca on
-`legal_share` of their ground; the limit in hectares is rounded to 5."""
+"""`east` is from the border river, `south` from the northern edge. Authorised zones (Bolivian law) have coca
+on `legal_share` of their ground; the limit in hectares is rounded to 5."""
 
 
 def _wave(terrain: Terrain, stream: str, along: Array, side: float) -> Array:
