@@ -34,7 +34,9 @@ MODELS: dict[str, tuple[float, Callable[[], Any]]] = {
     ),
     "boosting 100 rounds x 6 classes": (15.0, lambda: HistGradientBoostingClassifier(random_state=0)),
 }
-"""Name -> least ratio, and the estimator; of forests the ratio for int16 features (the kernel takes float32)."""
+"""Name -> least ratio, and the estimator; of forests the ratio for int16 features (the kernel takes
+float32).
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""What docs/architecture.md says under "To add something" is done here, in a copy of the package, and used."""
+"""What docs/architecture.md says under "To add something" is done here, in a copy of the package, and
+used.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,8 @@ def test_a_setting_of_the_estimators(copy_for):
     )
     code = (
         "from cocal.content import content\nfrom cocal.estimate.settings import EstimateSettings as E\n"
-        "a, b = (E(estimator='stratified', interval='gamma', confidence=.9, finite=f) for f in (True, False))\n"
+        "a, b = (E(estimator='stratified', interval='gamma', confidence=.9, finite=f) for f in (True, "
+        "False))\n"
         "print(content(a) != content(b))"
     )
     assert copy.python(code).strip() == "True"
@@ -134,7 +137,8 @@ def test_a_null_model(copy_for):
         "def never(problem: Problem, _settings: TrainSettings) -> Predictor | str:\n"
         '    """Never the target."""\n'
         "    other = next(key for key in problem.keys if key != problem.target)\n"
-        "    return lambda train, test: Prediction(np.full(len(test), other, object), np.zeros(len(test)))\n\n\n"
+        "    return lambda train, test: Prediction(np.full(len(test), other, object), "
+        "np.zeros(len(test)))\n\n\n"
         "NULLS: Mapping[",
     )
     copy.edit(path, '    "majority": majority,\n', '    "majority": majority,\n    "never": never,\n')
@@ -148,10 +152,12 @@ def test_a_null_model(copy_for):
         "classes = [dict(code=1, key='coca', name_es='c', name_en='c', colour='#000000'),\n"
         "           dict(code=2, key='other', name_es='o', name_en='o', colour='#111111')]\n"
         "scheme = ClassScheme(id='s', target='coca', definition={'counts': 'c'}, classes=classes)\n"
-        "settings = TrainSettings(id='m', estimator='random_forest', parameters={'n_estimators': 3}, seed=1,\n"
+        "settings = TrainSettings(id='m', estimator='random_forest', parameters={'n_estimators': 3}, "
+        "seed=1,\n"
         "    missing='drop', null_index='a', validation=dict(block_m=1500, folds=3, buffer_m=0))\n"
         "facts = dict(source='s', licence='l', sample_sha256='0', period='p', simulated=True)\n"
-        "model = train(t, settings, scheme=scheme, feature_names=['a'], feature_settings={}, provenance=facts)\n"
+        "model = train(t, settings, scheme=scheme, feature_names=['a'], feature_settings={}, "
+        "provenance=facts)\n"
         "from cocal.classify import score_tables\n"
         "print(score_tables(model.card.validation))"
     )
