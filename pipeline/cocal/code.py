@@ -71,6 +71,9 @@ _NOT_HASHED = frozenset({"annotation", "returns", "type_comment", "type_params",
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NAMES = (ast.Name, ast.Attribute)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_NOT_OWN = (ast.Lambda, *_COMPREHENSIONS)
 
 Origin = tuple[str, str]
 """Where an imported name comes from: a module, and its attribute; "" for the module itself."""
@@ -356,11 +359,11 @@ class Facts:
 
     def _read(self, node: ast.AST, local: Mapping[str, Origin | None]) -> None:
         """Record all names in `node`; `local` are the names of the enclosing functions and their imports."""
-        if isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, _NAMES):
             self._refer(node, local)
         elif isinstance(node, ast.Call):
             self._call(node, local)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, _IMPORTS):
             for name, (module, attribute) in _origins(node).items():
                 self._note(
                     node, name, self.package.resolve(module, (attribute,) if attribute else ()), value=False
@@ -380,7 +383,8 @@ class Facts:
 
     def _read_all(self, nodes: Iterable[ast.AST], local: Mapping[str, Origin | None]) -> None:
         for node in nodes:
-            self._read(node, local)
+            if node._fields and type(node) is not ast.Constant:
+                self._read(node, local)
 
     def _call(self, node: ast.Call, local: Mapping[str, Origin | None]) -> None:
         called = self._meaning(node.func, local)
@@ -456,17 +460,17 @@ def _bound(nodes: Iterable[ast.AST]) -> tuple[set[str], dict[str, Origin]]:
         node = waiting.pop()
         if isinstance(node, _NAMED):
             names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, _IMPORTS):
             imported.update(_origins(node))
         elif isinstance(node, ast.Global | ast.Nonlocal):
             elsewhere.update(node.names)
         elif isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Store):
                 names.add(node.id)
-        elif not isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
+        elif not isinstance(node, _NOT_OWN):
             named = getattr(node, "name", None)  # `except ... as name`, `case ... as name`
             names |= {named} if isinstance(named, str) else set()
-            waiting += ast.iter_child_nodes(node)
+            waiting += [child for child in ast.iter_child_nodes(node) if child._fields]
     return names - elsewhere, imported
 
 
