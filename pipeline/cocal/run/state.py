@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,7 +18,7 @@ from cocal.features import halo_px
 from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
 from cocal.run.execute import Executor, SerialExecutor
-from cocal.run.observers import Ended, Made, Observe, Reused, Started, Summary
+from cocal.run.observers import Observe, Summary
 from cocal.run.worker.tiles import FeatureTask
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address
@@ -112,16 +110,3 @@ class Run:
     def maps_of(self, period: str) -> dict[Tile, Ref]:
         """The maps of the period of that name, by tile."""
         return {tile: ref for (name, tile), ref in self.maps.items() if name == period}
-
-    def one_unit(self, stage: str, inputs: dict[str, Any], write: Any) -> None:
-        """A stage of a single unit `:stage`: reuse it, or call `write(folder)` and commit."""
-        self.observe(Started(stage, 1))
-        own = address(inputs)
-        if self.store.find(f":{stage}", own):
-            self.observe(Reused(stage, own))
-        else:
-            began = time.monotonic()
-            with self.store.commit(f":{stage}", inputs) as folder:
-                write(folder)
-            self.observe(Made(stage, own, time.monotonic() - began))
-        self.observe(Ended(stage))
