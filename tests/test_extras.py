@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NEEDED_BY = {
     "download": ("cocal.scenes.download.hub", "cocal.scenes.download.stac", "cocal.scenes.download.tokens"),
-    "report": ("cocal.report", "cocal.run.results", "cocal.serve"),
+    "report": ("cocal.report.figures", "cocal.report", "cocal.run.results", "cocal.serve"),
     "serve": ("cocal.serve",),
 }
-"""Extra -> the packages and modules that cannot be imported without it; `cocal.run.results` in part."""
+"""Extra -> the modules that cannot be imported without it, and packages of which a part cannot."""
 
 
 def run_without(extra: str, code: str) -> subprocess.CompletedProcess[str]:

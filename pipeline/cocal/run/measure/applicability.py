@@ -15,7 +15,8 @@ from cocal.scheme import ClassScheme
 
 
 def with_applicability(areas: pd.DataFrame, counts: NDArray[np.int64], scheme: ClassScheme) -> pd.DataFrame:
-    """areas/1 of one period with `outside_ha` and `doubt_ha` (Decimal), rows where the model does not apply marked.
+    """areas/1 of one period with `outside_ha` and `doubt_ha` (Decimal), rows where the model does not apply
+    marked.
 
     `areas` has the rows of `mapped_table`, in their order.
     """
@@ -33,9 +34,11 @@ def with_applicability(areas: pd.DataFrame, counts: NDArray[np.int64], scheme: C
 
 
 def applicability_table(areas: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Per region and period: observed hectares, those where the model does not apply, and what it expects of the target.
+    """Per region and period: observed hectares, those where the model does not apply, and what it expects of
+    the target.
 
-    `expected_ha`: the mapped hectares of the target, less those in doubt, plus those that are in doubt elsewhere.
+    `expected_ha`: the mapped hectares of the target, less those in doubt, plus those that are in doubt
+    elsewhere.
     """
     rows = []
     keys = ["region_id", "region_name", "country", "period"]

@@ -22,7 +22,8 @@ _ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
 _FIGURES = ["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]
 MIN_PAIRS = 2
 CHANGE_COLUMNS = (
-    "region_id", "region_name", "country", "from_period", "to_period", "quantity", "mapped_ha", "seen_twice_ha",
+    "region_id", "region_name", "country", "from_period", "to_period", "quantity", "mapped_ha",
+    "seen_twice_ha",
     *_FIGURES, "n", "notes",
 )  # fmt: skip
 
@@ -30,7 +31,8 @@ CHANGE_COLUMNS = (
 def change_table(
     task: HectaresTask, counts: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Hectares of the target cleared, new, replanted and net between successive periods, per region and in all.
+    """Hectares of the target cleared, new, replanted and net between successive periods, per region and in
+    all.
 
     region_id ("" in all), region_name, country, from_period, to_period, quantity, mapped_ha,
     seen_twice_ha (ground that both maps show: only there change can be seen), estimated_ha,

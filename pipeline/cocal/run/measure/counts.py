@@ -1,7 +1,7 @@
 """Exact areas of a run's maps, one pass per tile: by region, country and zone, change, applicability, square.
 
-A worker counts one tile of all periods (`count_tile`); the sums of all tiles are a unit that is kept, so that tables of
-other records or settings are made without reading a map. Ground of a map that failed is unobserved.
+A worker counts one tile of all periods (`count_tile`); the sums of all tiles are a unit that is kept, so that
+tables of other records or settings are made without reading a map. Ground of a map that failed is unobserved.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CERTAIN = 10_000
 
 @dataclass(frozen=True)
 class CountsTask:
-    """What makes the counts. `maps`: `period/tile id` -> map; `zones` and `density` are None where not configured."""
+    """Inputs of the counts. `maps`: `period/tile id` -> map; `zones`, `density`: None if not configured."""
 
     periods: tuple[Period, ...]
     maps: Mapping[str, Ref]
@@ -67,7 +67,7 @@ class CountsTask:
 
 @dataclass(frozen=True)
 class Piece:
-    """A tile with its map of each period. `squares`: (k, 2) column and row of those it counts; `near`: maps that touch them."""
+    """A tile with its map of each period; `squares` (k, 2): column and row; `near`: the maps that touch them."""
 
     tile: Tile
     maps: tuple[Ref, ...]
@@ -95,7 +95,7 @@ def pieces(task: CountsTask) -> list[Piece]:
 
 
 def squares_of(tiles: Sequence[Tile], cell_m: int) -> dict[Tile, Ints]:
-    """Tile -> (k, 2) column and row of the squares it counts: each square goes to the first tile it touches."""
+    """Tile -> (k, 2) column and row of its squares: each belongs to the first tile that it touches."""
     taken: set[tuple[int, int, int]] = set()
     found = {}
     for tile in tiles:
@@ -188,7 +188,8 @@ def _beyond(
 ) -> Ints:
     """(2, regions, 256) area by region and class: where the model does not apply; in doubt.
 
-    In doubt is the area times the probability that the pixel is on the other side of the line between target and
+    In doubt is the area times the probability that the pixel is on the other side of the line between target
+    and
     everything else, as the model has it.
     """
     found = np.zeros((2, n_regions, 256), dtype=np.int64)

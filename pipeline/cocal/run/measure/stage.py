@@ -60,7 +60,7 @@ _NOTE_KEYS = {
 
 
 def measure_stage(run: Run) -> Stage:
-    """Areas of all maps, then hectares per region, country and group; records; change, legal zones, density."""
+    """Areas of all maps, hectares per region, country and group, records, change, legal zones, density."""
     config, base, zones = run.config, run.base, run.zones
     counts_task = CountsTask(
         periods=tuple(run.periods),

@@ -36,7 +36,8 @@ class Rows:
 class HectaresTask:
     """Counts, records and settings that the tables of hectares are made from.
 
-    `maps`: `period/tile id` -> map, for the class at records. `given`: settings and files of the records. `legal` is without
+    `maps`: `period/tile id` -> map, for the class at records. `given`: settings and files of the records.
+    `legal` is without
     its files, which `zones` stand for. `minimum_unit`: what the minimum mapping unit changed.
     """
 
