@@ -67,7 +67,7 @@ class CountsTask:
 
 @dataclass(frozen=True)
 class Piece:
-    """A tile with its map of each period; `squares` (k, 2): column and row; `near`: the maps that touch them."""
+    """A tile with its map of each period; `squares` (k, 2): column, row; `near`: maps that touch them."""
 
     tile: Tile
     maps: tuple[Ref, ...]
