@@ -94,11 +94,13 @@ def estimate_areas(
 
 
 def _figures(design: Design, domains: Domains, interval: str, confidence: float) -> pd.DataFrame:
-    cells, k, ends = design.cells, len(design.classes), INTERVALS[interval]
+    cells, k, interval_of = design.cells, len(design.classes), INTERVALS[interval]
     if design.estimator in ASSISTED:
-        areas = assisted_areas(design, domains, interval=ends, confidence=confidence)
+        areas = assisted_areas(design, domains, interval=interval_of, confidence=confidence)
     else:
-        areas = class_areas(cells, design.strata, domains, n_classes=k, interval=ends, confidence=confidence)
+        areas = class_areas(
+            cells, design.strata, domains, n_classes=k, interval=interval_of, confidence=confidence
+        )
     cells, strata = _for_accuracy(design)
     accuracies = class_accuracies(cells, strata, domains, n_classes=k)
     figures = pd.concat([areas, accuracies], axis=1)

@@ -3,7 +3,7 @@
 Two areas estimated from two maps and subtracted carry both maps' errors; the same points seen twice carry
 their own covariance, which makes the net change far more precise (Olofsson et al.
 2014). Gain and loss are areas of changed points, not differences of totals: a stock on two days
-does not tell what was cleared and planted again between them.
+does not show what was cleared and planted again between them.
 """
 
 from __future__ import annotations
@@ -128,11 +128,11 @@ def _changes(
     k, strata = len(design.classes), design.strata
     before, after, gain, loss = _tallies(design.cells, domains, k)
     scope = np.repeat(domains.region, k)
-    ends = {
+    bounds = {
         name: INTERVALS[interval](sums, strata, scope, confidence)
         for name, sums in zip(QUANTITIES, (before, after, gain, loss), strict=False)
     }
-    ends["net"] = net(INTERVALS[interval], gain, loss, strata=strata, scope=scope, confidence=confidence)
+    bounds["net"] = net(INTERVALS[interval], gain, loss, strata=strata, scope=scope, confidence=confidence)
     n = np.bincount(domains.of_cell, weights=design.cells.count, minlength=domains.n).astype(np.int64)
     rows = []
     for name, sums in zip(QUANTITIES, (before, after, gain, loss, subtract(gain, loss)), strict=True):
@@ -145,8 +145,8 @@ def _changes(
                     "n": np.repeat(n, k),
                     "area_ha": totals(sums, strata),
                     "standard_error_ha": np.sqrt(variances(sums, strata)),
-                    "ci_low_ha": ends[name][0],
-                    "ci_high_ha": ends[name][1],
+                    "ci_low_ha": bounds[name][0],
+                    "ci_high_ha": bounds[name][1],
                 }
             )
         )

@@ -1,4 +1,4 @@
-"""Merging strata, only as asked for and never without a word."""
+"""Merging of strata, only as the configuration states it, with a warning where rates differ."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def compare(
 
     Returns
     -------
-    `difference_ha` is the estimate (where there is none: the mapped area, and the reason says so) minus
+    `difference_ha` is the estimate (where there is none: the mapped area, with a reason that states it) minus
     the official figure; `within_interval` is NA without an interval or an official figure.
 
     Raises
@@ -115,9 +115,7 @@ def _official_table(official: pd.DataFrame | None) -> pd.DataFrame:
         official = pd.DataFrame(columns=[*_OFFICIAL, "year"])
     _check(official, "official", _OFFICIAL, "coca_ha", _wrong_optional(official))
     if not {"year", "period"} & set(official.columns):
-        raise InputError(
-            "the official table does not say when", "a column year or period", "neither", "add it"
-        )
+        raise InputError("the official table has no dates", "a column year or period", "neither", "add it")
     when = official["period"] if "period" in official.columns else official["year"]
     empty = pd.Series("", index=official.index)
     texts = {f"official_{name}": official.get(name, empty).fillna("").astype(str) for name in _TEXTS}

@@ -1,7 +1,7 @@
 """Mapped hectares per square of a grid, as the agencies publish them, and what of it may be published.
 
-A square kilometre that holds one plot tells whose it is. So a square is published only if it holds a stated
-number of plots or none at all, and never such that a withheld square follows from its region's total.
+A square kilometre that holds one plot identifies its owner. So a square is published only if it holds a
+stated number of plots or none at all, and never such that a withheld square follows from its region's total.
 """
 
 from __future__ import annotations

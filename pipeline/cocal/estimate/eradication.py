@@ -1,4 +1,4 @@
-"""What is said to have been cleared beside what was seen as cleared, and why the two may differ.
+"""Claims of eradication beside the clearings on the maps, and why the two may differ.
 
 The stock is what stands on one day; clearings add up over many. In 2019, 5,620 ha were cleared in Peru on the
 axis of San Gaban; the survey zone of that name held 1,640 ha at the end of 2018 and 1,195 ha at the end of
@@ -61,7 +61,8 @@ def eradication_table(
     Returns
     -------
     `claimed_minus_seen_ha` is the claim minus the estimated clearings (without an estimate: the mapped ones,
-    and the reason says so); `within_interval` says whether the claim is in their interval, NA without one.
+    with a reason that states it); `within_interval` states whether the claim is in their
+    interval, NA without one.
 
     Raises
     ------
@@ -70,9 +71,9 @@ def eradication_table(
     check_table(stock, AREAS)
     known = {period.name: period for period in periods}
     _check(claims, change, known)
-    said, seen = _claims(claims), _seen(change)
+    claimed_rows, seen = _claims(claims), _seen(change)
     seen["period"] = seen["to_period"]
-    rows = seen.merge(said, on=["region_id", "period"], how="outer", sort=True)
+    rows = seen.merge(claimed_rows, on=["region_id", "period"], how="outer", sort=True)
     rows["to_period"] = rows["to_period"].fillna(rows["period"])
     own = stock[stock["class"] == target]
     for when, period in (("before", "from_period"), ("after", "to_period")):

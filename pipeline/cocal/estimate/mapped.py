@@ -1,6 +1,6 @@
 """Hectares that the map shows: exact integer sums of true cell area per region and class.
 
-A mapped area is a count, not an estimate: see `stratified` for what can be said of the truth.
+A mapped area is a count, not an estimate: see `stratified` for estimates of the true area.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def mapped_table(
 
     Raises
     ------
-    ContractError : the map has class codes that the scheme does not know.
+    ContractError : the map has class codes that the scheme lacks.
     """
     codes = [*scheme.codes.values(), 0]
     unknown = sorted(set(np.flatnonzero(counts.sum(axis=0)).tolist()) - set(codes))

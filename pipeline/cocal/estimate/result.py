@@ -1,4 +1,4 @@
-"""What an estimate says, and how it is written: JSON, CSV, a table for a report."""
+"""An estimate as a value, and how it is written: JSON, CSV, a table for a report."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
     """areas/1 with the columns of the estimate filled, matched by region_id and class.
 
     Row `unobserved` stays empty: the estimate covers the observed frame only. A region without a sample
-    point has no estimate, and its notes say so.
+    point has no estimate, with a note that states it.
     """
     check_table(areas, AREAS)
     regions = estimate.regions

@@ -1,6 +1,6 @@
 """Areas and accuracies per domain and class from one stratified sample.
 
-One set of formulas serves all designs of this room: strata that are the map's classes (Card 1982; Olofsson
+One set of formulas serves all designs of this package: strata that are the map's classes (Card 1982; Olofsson
 et al. 2014, doi:10.1016/j.rse.2014.02.015), strata that are not (Stehman 2014,
 doi:10.1080/01431161.2014.930207), regions as domains, simple random samples (one stratum) and
 post-strata (another variance factor). Regions use the stratified expansion estimator, so they add up.

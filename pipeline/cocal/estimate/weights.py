@@ -32,7 +32,7 @@ def check_purposive(sample: pd.DataFrame) -> None:
             "a probability sample: every point with its inclusion probability, above 0 and at most 1",
             f"{missing} points without one (purposive: chosen for access), {wrong} outside (0, 1]",
             "leave purposive points out of the estimate: they may train a model, and may be compared with "
-            "the map point by point, but nobody knows what ground they stand for",
+            "the map point by point, but the ground that they stand for is not known",
         )
 
 
@@ -63,7 +63,7 @@ def check_weights(sample: pd.DataFrame, stratum: NDArray[np.int64], strata: Stra
     ]
     problems += [
         f"stratum {labels[i]!r}: {n[i]} points of probability {high[i]:.6g} stand for {n[i] / high[i]:.6g} "
-        f"units, the strata table says {size[i]:.6g}"
+        f"units, the strata table has {size[i]:.6g}"
         for i in np.flatnonzero(off)
     ]
     if problems:
