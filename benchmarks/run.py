@@ -114,7 +114,7 @@ SECTIONS = (
         "Addresses",
         "The code that a unit's address stands for, found from the source text (`cocal.code`): cold, and "
         "with the cache of closures. "
-        "At most 0.3 CPU s cold and 0.05 warm.",
+        "The aim for maps is 0.3 CPU s cold and 0.05 warm.",
         "addresses.py",
     ),
     Section(
