@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.hardness import DEMO, regions_of
 from cocal.archive import band_profile, list_scenes
+from cocal.code import installed
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.grid import Window
@@ -35,7 +36,7 @@ from cocal.simulate.land.places import PLACES
 from cocal.simulate.sensor.exposure import ground
 from cocal.simulate.sensor.scenes import write_archive
 from cocal.simulate.settings import reference_day
-from cocal.store import address, atomic_path, source_digest
+from cocal.store import address, atomic_path
 
 SIDE_PX, MARGIN_PX, EARLIER = 624, 2, 4
 MISSING = -9.0
@@ -101,7 +102,7 @@ class Land:
 
     @property
     def folder(self) -> Path:
-        made_by = source_digest("simulate", "archive", "grid")[:8]
+        made_by = installed().digest[:8]
         return KEPT / f"{self.seed}-{self.year}-{SIDE_PX}-{made_by}"
 
     @property
@@ -127,7 +128,7 @@ class Land:
 
     def features(self, wanted: FeatureSettings) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         """(names, (pixel, feature)) of all pixels of the land, row by row."""
-        key = address({"features": wanted.digest, "code": source_digest("features")})[:16]
+        key = address({"features": wanted.digest, "code": installed().digest})[:16]
         path = self.folder / f"features-{key}.npz"
         if not path.exists():
             found = block_features(self.window, replace(self.task, settings=wanted))

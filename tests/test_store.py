@@ -13,7 +13,6 @@ from cocal.store import (
     address,
     atomic_path,
     given_back,
-    source_digest,
     write_csv,
     write_json,
 )
@@ -122,11 +121,6 @@ def test_a_second_process_is_refused_while_a_folder_is_in_use(tmp_path):
         text = answer.get(timeout=30)
         other.join()
     assert "in use by another cocal process" in text
-
-
-def test_the_source_digest_tells_rooms_apart():
-    assert source_digest("grid") != source_digest("store")
-    assert len(source_digest("grid", "store")) == 64
 
 
 def test_texts_of_a_csv_are_no_formulas_and_come_back_as_they_were(tmp_path):

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 STAGING = ".staging"
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
-PACKAGE = Path(__file__).parent
 _STARTS = "=+-@\t\r'"
 _FORMULA = re.compile(r"[=+\-@\t\r']")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
@@ -59,19 +58,6 @@ def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-@lru_cache
-def source_digest(*rooms: str) -> str:
-    """SHA-256 of the source of these rooms (`"features"`, `"grid"`): the code that made an output."""
-    digest = hashlib.sha256()
-    for room in sorted(rooms):
-        path = PACKAGE / room
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        for file in files:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 @lru_cache

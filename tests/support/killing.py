@@ -17,7 +17,7 @@ from tests.support.command import COCAL, cocal, committed, files_below, manifest
 from tests.support.small_world import REGIONS, SmallWorld, make_world, write_csv
 
 KILLS = (
-    ("import", 1), ("import", 3), ("samples", 2), ("train", 0), ("classify", 1), ("classify", 3),
+    ("import", 1), ("import", 3), ("train", 0), ("train", 0), ("classify", 1), ("classify", 3),
     ("count", 0), ("measure", 0), ("compare", 0), ("report", 0),
 )  # fmt: skip
 """Stage, and how many of its units must be done first; then a part of one unit's time goes by."""
