@@ -5,9 +5,9 @@ import re
 import pandas as pd
 import pytest
 
+from cocal.assets import PACKAGE
 from cocal.errors import UsageError
 from cocal.store import (
-    PACKAGE,
     LocalStore,
     Manifest,
     address,
