@@ -1,7 +1,8 @@
 """The exceptions of cocal. A command ends with the exit code of the exception: 2 for UsageError, else 1.
 
 UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. Others: ContractError, SceneReadError,
-DownloadError with SceneRefusedError, DownloadStoppedError, WorkFailedError. All warnings are CocalWarning.
+NotWrittenError, DownloadError with SceneRefusedError, DownloadStoppedError, WorkFailedError. All warnings are
+CocalWarning.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class ContractError(CocalError):
 
 class SceneReadError(CocalError):
     """A raster of the archive cannot be read."""
+
+
+class NotWrittenError(CocalError):
+    """A file that was written cannot be read back; it is not committed."""
 
 
 class DownloadError(CocalError):

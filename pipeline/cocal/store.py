@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from cocal.errors import UsageError
+from cocal.errors import NotWrittenError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +82,46 @@ def _publish(temporary: Path, final: Path) -> None:
     _fsync(temporary)
     os.replace(temporary, final)
     _fsync(final.parent)
+
+
+def read_back(path: Path, name: str) -> None:
+    """Decode every block of a GeoTIFF that was written, with its overviews.
+
+    GDAL reports no error where a disk is full as a file is closed: the file is cut short, or blocks are
+    missing, which read as "no data".
+
+    Raises
+    ------
+    NotWrittenError
+        A block is missing or cannot be decoded.
+    """
+    from rasterio.errors import RasterioError
+
+    try:
+        missing = _decode(path)
+    except RasterioError as err:
+        missing = str(err)
+    if missing:
+        raise NotWrittenError(
+            f"{name} was not written whole", "every block of the raster, read back before it is committed",
+            f"{path.stat().st_size} bytes: {missing}",
+            "free space on the disk or raise the limit on the size of files (`ulimit -f`), then run again",
+        )  # fmt: skip
+
+
+def _decode(path: Path) -> str:
+    """Read every block of a raster and of its overviews; which one is missing, "" where none is."""
+    import rasterio
+
+    with rasterio.open(path) as source:
+        levels = range(len(source.overviews(1)))
+    for level in (None, *levels):
+        with rasterio.open(path, **({} if level is None else {"overview_level": level})) as source:
+            for (i, j), block in source.block_windows(1):
+                if source.get_tag_item(f"BLOCK_SIZE_{j}_{i}", "TIFF", bidx=1) is None:
+                    return f"block {i}, {j} is missing"
+                source.read(window=block)
+    return ""
 
 
 @contextmanager
@@ -238,6 +278,9 @@ class LocalStore:
             self.manifest_path(unit).unlink(missing_ok=True)
             for path in sorted(p for p in staging.rglob("*") if p.is_file()):
                 name = path.relative_to(staging).as_posix()
+                _fsync(path)
+                if path.suffix == ".tif":
+                    read_back(path, f"{unit}/{name}")
                 files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 (home / name).parent.mkdir(parents=True, exist_ok=True)
                 _publish(path, home / name)

@@ -19,6 +19,7 @@ from shapely.geometry import Polygon
 
 from cocal.content import File
 from cocal.errors import InputError, SceneReadError
+from cocal.store import read_back
 
 STRIP_PX = 1152
 """Rows read at a time: three tiles of the archive's rasters."""
@@ -203,6 +204,7 @@ def spool(source: BandSource, path: Path) -> BandSource:
             values = read(*strip)
             values = np.where((values == source.nodata) | (values != values), dtype.type(0), values)
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*strip))
+    read_back(path, path.name)
     return BandSource(source.band, path, grid, source.dtype, 0, 1)
 
 
