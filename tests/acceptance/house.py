@@ -44,7 +44,7 @@ MUTATIONS = (
     ("estimate/areas.py", "n < MIN_REGION_POINTS", "n <= MIN_REGION_POINTS", "tests/estimate/test_ten_points.py"),
     ("estimate/change.py", '["n"] < MIN_REGION_POINTS', '["n"] <= MIN_REGION_POINTS',
      "tests/estimate/test_ten_points.py"),
-    ("grid.py", 'side="right")', 'side="left")', "tests/test_pixel_edges.py"),
+    ("grid.py", 'side="right")', 'side="left")', "tests/test_grid.py"),
     ("grid.py", "np.floor(dx / t.a), np.floor(dy / t.e)", "np.ceil(dx / t.a) - 1, np.ceil(dy / t.e) - 1",
      "tests/test_pixel_edges.py"),
 )  # fmt: skip
@@ -140,7 +140,7 @@ def the_demo_has_the_bytes_of_before_apart_from_notes() -> str:
 def pytest_counts(*paths: str, package: Path = PACKAGE.parent) -> tuple[str, bool]:
     """The last line of pytest over `paths`, and whether all passed."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not network", *paths],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not network", *paths],
         env=environment(package), cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = done.stdout.strip().splitlines() or [done.stderr.strip()]
