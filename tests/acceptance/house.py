@@ -41,7 +41,8 @@ REMOVED = (
 """What the list of things not true or not used names, as regular expressions, and what took their place."""
 
 MUTATIONS = (
-    ("estimate/areas.py", "n < MIN_REGION_POINTS", "n <= MIN_REGION_POINTS", "tests/estimate/test_ten_points.py"),
+    ("estimate/areas.py", "n < MIN_REGION_POINTS", "n <= MIN_REGION_POINTS",
+     "tests/estimate/test_ten_points.py"),
     ("estimate/change.py", '["n"] < MIN_REGION_POINTS', '["n"] <= MIN_REGION_POINTS',
      "tests/estimate/test_ten_points.py"),
     ("grid.py", 'side="right")', 'side="left")', "tests/test_grid.py"),
@@ -58,8 +59,8 @@ def package_before() -> Path:
     archive = subprocess.run(["git", "archive", BEFORE, "pipeline", "configs"], cwd=ROOT, capture_output=True)
     if archive.returncode:
         raise RuntimeError(
-            f"commit {BEFORE} is not in this clone ({archive.stderr.decode().strip()}): fetch the whole history "
-            "with 'git fetch --unshallow'"
+            f"commit {BEFORE} is not in this clone ({archive.stderr.decode().strip()}): fetch the whole "
+            "history with 'git fetch --unshallow'"
         )
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as file:
         file.extractall(folder, filter="data")
@@ -132,8 +133,8 @@ def the_demo_has_the_bytes_of_before_apart_from_notes() -> str:
     differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     assert not differing, f"{len(differing)} differ: {', '.join(differing[:10])}"
     return (
-        f"{len(land)} rasters of the simulated land, {len(before)} files of maps, hectares.csv, comparison.csv "
-        f"and estimates.json are those of {BEFORE}"
+        f"{len(land)} rasters of the simulated land, {len(before)} files of maps, hectares.csv, "
+        f"comparison.csv and estimates.json are those of {BEFORE}"
     )
 
 
@@ -316,7 +317,8 @@ def pipeline_has_at_least_3000_lines_fewer() -> str:
     (before, code_before), (now, code_now) = count_lines(package_before()), count_lines(PACKAGE)
     figure = (
         f"{before:,} lines before, {now:,} now: {before - now:+,} fewer, asked {FEWER_LINES:,}; code without "
-        f"docstrings, comments and blank lines {code_before:,} before, {code_now:,} now: {code_before - code_now:+,} fewer"
+        f"docstrings, comments and blank lines {code_before:,} before, {code_now:,} now: "
+        f"{code_before - code_now:+,} fewer"
     )
     assert before - now >= FEWER_LINES, figure
     return figure
