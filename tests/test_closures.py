@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cocal.assets import PACKAGE
-from cocal.code import SAME_NUMBERS, Module, Package, code_of, installed, libraries_of
+from cocal.code import SAME_NUMBERS, Module, Package, _versions, code_of, installed, libraries_of
 from cocal.run.stages.train import block_samples, write_model
 from cocal.run.worker.tiles import block_map, write_features, write_map
 from tests.support.recipes import modules, recipes
@@ -302,8 +302,12 @@ def test_another_version_of_a_library_changes_the_address(
     assert libraries <= set(found)
     for name in set(found) - {"gdal", "proj"}:
         monkeypatch.setattr("cocal.code.metadata.version", lambda n, new=name: "0" if n == new else found[n])
+        _versions.cache_clear()
         assert code_of(*functions) != before, name
     monkeypatch.setattr("cocal.code.metadata.version", found.__getitem__)
+    _versions.cache_clear()
     assert code_of(*functions) == before
     monkeypatch.setattr("rasterio.__gdal_version__", "0")
+    _versions.cache_clear()
     assert code_of(*functions) != before
+    _versions.cache_clear()

@@ -115,7 +115,7 @@ def closure_of(*functions: Callable[..., Any]) -> frozenset[str]:
 
 def libraries_of(*functions: Callable[..., Any]) -> dict[str, str]:
     """Distribution -> version of the libraries that `functions` can reach, GDAL and PROJ included."""
-    return _versions(_closure(functions).libraries)
+    return dict(_versions(_closure(functions).libraries))
 
 
 def _code(closure: Closure) -> str:
@@ -136,7 +136,8 @@ def generations() -> dict[str, str]:
     }
 
 
-def _versions(libraries: Iterable[str]) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
     versions = dict.fromkeys(libraries, "not installed")
     for name in versions:
         with suppress(metadata.PackageNotFoundError):

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseModel)
-
-
-@runtime_checkable
-class HasContent(Protocol):
-    """A value that states itself what of it counts."""
-
-    def address_content(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -141,17 +134,48 @@ def content(value: Any, files: Mapping[Path, str] | None = None) -> Any:
     """
     if value is None or isinstance(value, bool | int | float | str | date | Decimal):
         return _scalar(value)
-    if isinstance(value, HasContent) and not isinstance(value, type):
+    if isinstance(value, BaseModel | Stated) and not files:
+        return _shared(_Same(value))
+    if hasattr(value, "address_content") and not isinstance(value, type):
         return content(value.address_content())
     if isinstance(value, Path) and files and value in files:
         return files[value]
     if isinstance(value, BaseModel):
-        return {name: content(getattr(value, name), files) for name in type(value).model_fields}
+        return {name: _setting(getattr(value, name), files) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: content(getattr(value, field.name), files) for field in fields(value)}
     if hasattr(value, "__array_interface__"):
         return _array(value)
     return _many(value, files)
+
+
+class _Same:
+    """A value that equals itself only."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=256)
+def _shared(same: _Same) -> Any:
+    """The content of settings, which are frozen: thousands of tasks hold the same ones."""
+    value = same.value
+    if hasattr(value, "address_content"):
+        return content(value.address_content())
+    return {name: _setting(getattr(value, name), None) for name in type(value).model_fields}
+
+
+def _setting(value: Any, files: Mapping[Path, str] | None) -> Any:
+    """A field of settings; the order of a mapping counts, as where the first pattern that fits wins."""
+    if isinstance(value, Mapping):
+        return [[content(key, files), content(part, files)] for key, part in value.items()]
+    return content(value, files)
 
 
 def _scalar(value: Any) -> Any:

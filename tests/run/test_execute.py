@@ -136,3 +136,18 @@ def test_jobs_are_begun_only_as_they_are_needed(where, local):
     ended.append(next(outcomes))
     ended.extend(outcomes)
     assert len(ended) == len(begun) <= 2 * chosen.workers + 1
+
+
+def test_jobs_that_are_a_finish_alone_are_begun_a_few_at_a_time_too(local):
+    begun, ahead = [], []
+
+    def jobs():
+        for n in range(40):
+            begun.append(n)
+            yield Job(f"j{n}", (), Call(total, (n,)))
+
+    for done, outcome in enumerate(local.outcomes(jobs()), 1):
+        assert outcome.error is None
+        ahead.append(len(begun) - done)
+    assert len(ahead) == 40
+    assert max(ahead) <= 2 * local.workers

@@ -59,6 +59,11 @@ class Job:
     progress: Callable[[int], None] | None = None
 
     @property
+    def calls(self) -> int:
+        """Number of calls that may run at the same time, at least one: a job may be its finish alone."""
+        return max(1, len(self.parts))
+
+    @property
     def shared(self) -> tuple[Any, ...]:
         """What every part is called with after its own arguments."""
         return () if self.task is None else (self.task,)
@@ -187,13 +192,13 @@ class DaskExecutor:
                     break
                 future = self._submit(job)
                 running[future.key] = (job, time.monotonic(), future)
-                tasks_in_flight += len(job.parts)
+                tasks_in_flight += job.calls
                 done.add(future)
             if not running:
                 return
             future = next(done)
             job, began, _ = running.pop(future.key)
-            tasks_in_flight -= len(job.parts)
+            tasks_in_flight -= job.calls
             lost = future.exception()
             result = Failure(WorkFailedError(repr(lost)), "") if lost else future.result()
             yield outcome_of(job.unit, result, began)

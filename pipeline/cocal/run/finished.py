@@ -243,7 +243,8 @@ class MapInputs:
             )
         features = task["features"]
         scenes = {scene["id"]: scene["digest"] for scene in features["scenes"]}
-        return cls(FeatureSettings.model_validate(features["settings"]), scenes)
+        settings = features["settings"] | {"fill": dict(features["settings"]["fill"])}
+        return cls(FeatureSettings.model_validate(settings), scenes)
 
 
 def _is_simulated(folder: Path) -> bool:

@@ -43,9 +43,12 @@ class Recipe:
     over: Sequence[Any] | Callable[[Any], Sequence[Any]] = ()
     where: Literal["worker", "client"] = "worker"
 
-    @cached_property
+    @property
     def inputs(self) -> dict[str, Any]:
-        """What the address is made of: the content of the task and the code of work and finish."""
+        """What the address is made of: the content of the task and the code of work and finish.
+
+        Not kept: a run has thousands of recipes, and needs the inputs of those that are made only.
+        """
         functions = (self.finish,) if self.work is None else (self.work, self.finish)
         return {"task": content(self.task), "code": code_of(*functions)}
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from cocal.archive import Scene, scenes_within
+from cocal.archive import Scene
 from cocal.config import RunConfig
 from cocal.content import File, Ref
 from cocal.contracts import Period
 from cocal.errors import InputError
-from cocal.features import halo_px
 from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
 from cocal.run.execute import Executor, SerialExecutor
@@ -98,14 +96,10 @@ class Run:
         """The elevation model, if the configuration names one."""
         return None if self.config.dem is None else File.of(self.config.dem, "dem")
 
-    def feature_task(self, period: Period, tile: Tile | None = None) -> FeatureTask:
-        """The features of a period by the configuration, of the scenes that a tile needs, or of all."""
-        scenes: Sequence[Scene] = [s for s in self.scenes if period.start <= s.day <= period.end]
-        if tile is not None:
-            outer = tile.window.expanded(halo_px(self.config.index))
-            found = scenes_within(self.scenes, outer, period.start, period.end)
-            scenes = sorted(found, key=lambda s: (s.acquired, s.id))
-        return FeatureTask(period, tuple(scenes), self.config.index, self.dem)
+    def feature_task(self, period: Period) -> FeatureTask:
+        """The features of a period by the configuration, of all scenes of the period."""
+        scenes = tuple(s for s in self.scenes if period.start <= s.day <= period.end)
+        return FeatureTask(period, scenes, self.config.index, self.dem)
 
     def maps_of(self, period: str) -> dict[Tile, Ref]:
         """The maps of the period of that name, by tile."""

@@ -82,7 +82,7 @@ def measure_stage(run: Run) -> Stage:
         regions=base.regions,
         scheme=base.scheme,
         scheme_sha256=base.scheme.sha256,
-        groups={group: tuple(patterns) for group, patterns in config.groups.items()},
+        groups=tuple(config.groups.items()),
         given=None if config.records is None else stated(config.records, "records"),
         estimate=config.estimate,
         legal=None if config.legal is None else config.legal.model_copy(update={"zones": None}),
@@ -154,7 +154,7 @@ def hectares_tables(
     matched : as from `matched_records`.
     """
     regions, scheme = task.regions.table, task.scheme
-    members = members_of(task.regions, task.groups)
+    members = members_of(task.regions, dict(task.groups))
     country = regions.set_index("region_id")["country"]
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in _PER_PERIOD}
     estimates = {}

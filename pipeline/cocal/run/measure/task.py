@@ -48,7 +48,7 @@ class HectaresTask:
     regions: Regions
     scheme: ClassScheme
     scheme_sha256: str
-    groups: Mapping[str, tuple[str, ...]]
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
     given: Stated[RecordSettings] | None
     estimate: EstimateSettings | None
     legal: LegalSettings | None

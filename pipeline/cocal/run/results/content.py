@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from cocal import accuracy
-from cocal.classify.card import CARD
 from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
 from cocal.fieldwork import MATCHED, RecordSettings
@@ -109,7 +108,7 @@ def page_content(task: PageTask) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
     run, root, last = task.run, task.run.root.value, task.run.periods[-1].name
     estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
-    card = json.loads((run.model_folder / CARD).read_text(encoding="utf-8"))
+    card = json.loads(run.card.path.read_text(encoding="utf-8"))
     records, path = task.records.settings if task.records else None, run.path("records.csv")
     matched = read_own_csv(path) if records and path else None
     own = points = weighted = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from cocal.classify.card import CARD
 from cocal.content import FAILED, File, Place, Ref
 from cocal.contracts import Period
 from cocal.estimate.settings import EstimateSettings
@@ -43,16 +44,20 @@ class PeriodMaps:
 class RunFacts:
     """A run with its maps and tables, the files in its folder `root` by their names.
 
-    `platforms` and `days` are those of its scenes; a run is `simulated` if any scene is.
+    `definitions` of the target in both languages are shown, and the Spanish ones are no part of the scheme's
+    identity: stated here, they count, and so does what the `card` shows besides the model. `platforms`
+    and `days` are those of its scenes; a run is `simulated` if any scene is.
     """
 
     name: str
     root: Place[Path]
     scheme: ClassScheme
+    definitions: tuple[tuple[str, str], ...]
     regions: Regions
     region_files: tuple[str, ...]
     maps: tuple[PeriodMaps, ...]
     model: Ref
+    card: File
     platforms: tuple[str, ...]
     days: tuple[date, ...]
     simulated: bool
@@ -92,17 +97,18 @@ class RunFacts:
 
 def run_facts(run: Run) -> RunFacts:
     """The facts of a run that has measured and compared."""
-    config, root = run.config, run.store.root
-    run.require_model()
+    config, root, model = run.config, run.store.root, run.require_model()
     names = [*(f"{name}.csv" for name in (*TABLES, *NOTE_TABLES)), *RESTRICTED]
     return RunFacts(
         name=config.name,
         root=Place(root),
         scheme=run.base.scheme,
+        definitions=(*run.base.scheme.definition.items(), *run.base.scheme.definition_es.items()),
         regions=run.base.regions,
         region_files=tuple(source.path.name for source in config.regions.sources),
         maps=tuple(PeriodMaps(period, run.maps_of(period.name)) for period in run.periods),
         model=run.model or FAILED,
+        card=File.of(model / CARD),
         platforms=tuple(sorted({str(s.properties.get("platform", "?")) for s in run.scenes})),
         days=tuple(sorted(s.day for s in run.scenes)),
         simulated=run.simulated,

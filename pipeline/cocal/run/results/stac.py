@@ -11,7 +11,6 @@ from typing import Any
 import pystac
 import shapely
 
-from cocal.classify.card import CARD
 from cocal.run.results.facts import RunFacts
 from cocal.store import MANIFEST
 
@@ -64,7 +63,7 @@ def _model(run: RunFacts) -> pystac.Item:
     The machine learning model extension requires the file. A model of another folder is identified by its id,
     file name and checksums, and the item does not declare the extension.
     """
-    card = json.loads((run.model_folder / CARD).read_text(encoding="utf-8"))
+    card = json.loads(run.card.path.read_text(encoding="utf-8"))
     area, own = run.regions.area.envelope, run.model_folder.is_relative_to(run.root.value)
     properties = {
         "title": run.marked(f"model {card['id']}"), "cocal:sha256": card["sha256"],

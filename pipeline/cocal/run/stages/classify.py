@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from cocal.archive import scenes_within
 from cocal.classify import check_model, stored_model
 from cocal.content import Place, Ref, stated
 from cocal.errors import WorkFailedError
-from cocal.features import feature_names
+from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.stages.minimum import minimum_unit
@@ -43,9 +45,14 @@ def classify(run: Run) -> Stage:
 
 
 def _tiles(run: Run) -> Iterator[tuple[Tile, FeatureTask]]:
+    """Every tile and period, with the features of the scenes that the tile needs, halo included."""
+    halo = halo_px(run.config.index)
     for period in run.periods:
+        task = run.feature_task(period)
         for tile in run.base.tiles:
-            yield tile, run.feature_task(period, tile)
+            outer = tile.window.expanded(halo)
+            scenes = scenes_within(task.scenes, outer, period.start, period.end)
+            yield tile, replace(task, scenes=tuple(sorted(scenes, key=lambda s: (s.acquired, s.id))))
 
 
 def map_tasks(run: Run) -> Iterator[MapTask]:
