@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
+import tokenize
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,14 @@ ALLOWED_TYPES = frozenset(
 """Types in models of cocal besides those that skops itself trusts."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_BROKEN = (BadZipFile, zlib.error, ValueError, OSError)
+_BROKEN = (
+    BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError, ValueError, OSError, EOFError,
+    KeyError, IndexError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError,
+)  # fmt: skip
+"""What readers of altered archives raise; NotImplementedError and RecursionError are RuntimeErrors."""
+
+MOST_MEMBERS, MOST_BYTES, MOST_RATIO = 200_000, 4 << 30, 100
+"""Limits of an archive: members, bytes when unpacked, and these bytes per byte of the file."""
 
 
 def pack(estimator: Any, contract: Mapping[str, Any], area: NDArray[np.float32] | None = None) -> bytes:
@@ -114,18 +123,44 @@ def member(data: bytes, name: str) -> bytes | None:
 def _opened(data: bytes) -> Iterator[ZipFile]:
     try:
         with ZipFile(io.BytesIO(data)) as archive:
+            _check_limits(archive, len(data))
             yield archive
-    except (*_BROKEN, EOFError, NotImplementedError, RuntimeError) as err:
+    except _BROKEN as err:
         raise ModelMismatchError(
             "model.skops is not a skops archive", "a zip archive written by `cocal train`", str(err),
             "restore the file, or train again",
         ) from err  # fmt: skip
 
 
+def _check_limits(archive: ZipFile, size: int) -> None:
+    members = archive.infolist()
+    unpacked, names = sum(m.file_size for m in members), {m.filename for m in members}
+    problems = {
+        f"{len(members)} members, at most {MOST_MEMBERS}": len(members) > MOST_MEMBERS,
+        f"{size} bytes unpack to {unpacked}, at most {MOST_BYTES} and {MOST_RATIO} times as many":
+            unpacked > min(MOST_BYTES, MOST_RATIO * size + (1 << 20)),
+        "two members of one name": len(names) < len(members),
+        "a compression other than deflate": any(
+            m.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for m in members
+        ),
+    }  # fmt: skip
+    if any(problems.values()):
+        raise ValueError("; ".join(problem for problem, holds in problems.items() if holds))
+
+
 def unpack_area(data: bytes) -> NDArray[np.float32] | None:
     """The array that was packed as `area`; None if there is none."""
+    from cocal.classify.kernel.checks import need_array, read_array
+
     content = member(data, AREA)
-    return None if content is None else np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+    if content is None:
+        return None
+    try:
+        area = read_array(content, AREA)
+        need_array(AREA, area, np.float32, (None, None))
+    except _BROKEN as err:
+        raise _unreadable(err) from err
+    return area
 
 
 def unpack_contract(data: bytes) -> dict[str, Any]:
@@ -139,7 +174,10 @@ def unpack_contract(data: bytes) -> dict[str, Any]:
     content = member(data, CONTRACT)
     if content is None:
         raise _unreadable(KeyError(CONTRACT))
-    return dict(json.loads(content))
+    try:
+        return dict(json.loads(content))
+    except _BROKEN as err:
+        raise _unreadable(err) from err
 
 
 def unpack_kernel(data: bytes) -> Classifier | None:
@@ -155,7 +193,7 @@ def unpack_kernel(data: bytes) -> Classifier | None:
     content = member(data, KERNEL)
     try:
         return None if content is None else read_kernel(content)
-    except (*_BROKEN, KeyError, TypeError) as err:
+    except _BROKEN as err:
         raise _unreadable(err) from err
 
 
@@ -176,6 +214,10 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
     """
     import skops.io
 
+    from cocal.classify.kernel import kernel_of
+
+    with _opened(data):
+        pass
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
         if unknown:
@@ -187,7 +229,9 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
-    except (*_BROKEN, KeyError, TypeError, AttributeError, ImportError) as err:
+            if type(estimator) in estimator_types().values():
+                kernel_of(estimator)  # checks the trees, which scikit-learn would walk as they are
+    except (*_BROKEN, ImportError) as err:
         raise _unreadable(err) from err
     if type(estimator) not in estimator_types().values():
         raise ModelMismatchError(

@@ -198,6 +198,8 @@ def verify_model(folder: str | Path) -> Model:
     InputError, ModelMismatchError
         As `load_model`; or estimator and kernel differ.
     """
+    from cocal.classify.kernel import kernel_of
+
     model = load_model(folder)
     found = _members(model, Path(folder))
     if found != model.card.sha256:
@@ -205,12 +207,20 @@ def verify_model(folder: str | Path) -> Model:
     inputs = np.array(model.card.self_test.inputs, dtype=np.float32)
     with one_thread():
         apart = model.classifier.predict_proba(inputs) - model.predictor.predict_proba(inputs)
-    if not np.abs(apart).max() <= (ROUNDING if model.card.estimator == PERCEPTRON else 0.0):
+    same = np.abs(apart).max() <= (ROUNDING if model.card.estimator == PERCEPTRON else 0.0)
+    if not (same and _bytes_of(kernel_of(model.classifier)) == _bytes_of(model.kernel)):
         raise ModelMismatchError(
             f"the model {model.card.id} in {folder} holds two different models",
-            "an estimator and its kernel with equal probabilities", "different ones", "train again",
+            "an estimator, and the kernel that it gives, byte for byte", "different ones", "train again",
         )  # fmt: skip
     return model
+
+
+def _bytes_of(kernel: Any) -> dict[str, tuple[str, tuple[int, ...], bytes]] | None:
+    """Type, shape and bytes of each array of a kernel."""
+    if kernel is None:
+        return None
+    return {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in kernel.arrays.items()}
 
 
 def _sha256(model: Model) -> str:

@@ -3,6 +3,7 @@
 forests     forests and boosted trees      perceptron   products of matrices
 trees       scikit-learn's trees as flat arrays
 walk        the compiled part              prefetch     an instruction that fetches memory ahead
+checks      what arrays from a file must be
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cocal.classify.estimators import PERCEPTRON, Classifier, estimator_types
+from cocal.classify.kernel.checks import check_classes, read_arrays
 from cocal.classify.kernel.forests import BoostingKernel, ForestKernel
 from cocal.classify.kernel.perceptron import RELU, PerceptronKernel
 from cocal.errors import CocalWarning
@@ -54,11 +56,11 @@ def read_kernel(data: bytes) -> Kernel:
 
     Raises
     ------
-    KeyError, ValueError
-        `data` is not such content.
+    KeyError, ValueError, BadZipFile
+        `data` is not such content, or compiled code could not walk it.
     """
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = dict(file)
+    arrays = read_arrays(data)
+    check_classes(arrays["classes_"])
     if "weights0" in arrays:
         return PerceptronKernel.read(arrays)
     return BoostingKernel.read(arrays) if "baseline" in arrays else ForestKernel.read(arrays)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.classify.kernel.checks import check_tree, check_trees, need, need_array
 from cocal.classify.kernel.trees import LANES, Shrubs, Trees, boosted_trees, flatten, forest_trees
 from cocal.classify.kernel.walk import add_up
 
@@ -31,12 +32,17 @@ class ForestKernel:
     @classmethod
     def of(cls, estimator: Any) -> ForestKernel:
         """The kernel of a fitted forest with one output."""
-        return cls(estimator.classes_, flatten(list(forest_trees(estimator)), estimator.n_features_in_))
+        trees = list(forest_trees(estimator))
+        for tree in trees:
+            check_tree(tree, estimator.n_features_in_)
+        return cls(estimator.classes_, flatten(trees, estimator.n_features_in_))
 
     @classmethod
     def read(cls, arrays: Arrays) -> ForestKernel:
         """The kernel with these `arrays`."""
-        return cls(arrays["classes_"], _trees_of(arrays))
+        trees = _trees_of(arrays, {"classes_"})
+        check_trees(trees, len(arrays["classes_"]), shared=True)
+        return cls(arrays["classes_"], trees)
 
     @property
     def arrays(self) -> Arrays:
@@ -62,13 +68,20 @@ class BoostingKernel:
     @classmethod
     def of(cls, estimator: Any) -> BoostingKernel:
         """The kernel of fitted boosted trees without a categorical feature."""
-        trees = flatten(list(boosted_trees(estimator)), estimator.n_features_in_)
+        found = list(boosted_trees(estimator))
+        for tree in found:
+            check_tree(tree, estimator.n_features_in_)
+        trees = flatten(found, estimator.n_features_in_)
         return cls(estimator.classes_, trees, np.asarray(estimator._baseline_prediction, dtype=np.float64))
 
     @classmethod
     def read(cls, arrays: Arrays) -> BoostingKernel:
         """The kernel with these `arrays`."""
-        return cls(arrays["classes_"], _trees_of(arrays), arrays["baseline"])
+        trees, classes = _trees_of(arrays, {"classes_", "baseline"}), len(arrays["classes_"])
+        columns = classes if classes > 2 else 1
+        need_array("baseline", arrays["baseline"], np.float64, (1, columns))
+        check_trees(trees, columns, shared=False)
+        return cls(arrays["classes_"], trees, arrays["baseline"])
 
     @property
     def arrays(self) -> Arrays:
@@ -96,6 +109,7 @@ class BoostingKernel:
 
 def _totals(trees: Trees | Shrubs, X: NDArray[np.float32], begin: NDArray[np.float64]) -> NDArray[np.float64]:
     """(pixel, column) `begin` plus every tree's value for X (pixel, feature); X by columns is quicker."""
+    need(X.shape[1] == trees.n_features, f"{X.shape[1]} features, the kernel has {trees.n_features}")
     short = -len(X) % LANES
     columns = np.pad(X.T, ((0, 0), (0, short))) if short else X.T
     total = np.zeros((columns.shape[1], max(len(begin), trees.width)))
@@ -108,7 +122,9 @@ def _arrays_of(trees: Trees | Shrubs) -> Arrays:
     return {field.name: np.asarray(getattr(trees, field.name)) for field in fields(trees)}
 
 
-def _trees_of(arrays: Arrays) -> Trees | Shrubs:
+def _trees_of(arrays: Arrays, others: set[str]) -> Trees | Shrubs:
     kind = Trees if "nodes" in arrays else Shrubs
+    need(arrays.keys() - others == {field.name for field in fields(kind)}, "arrays are missing or unknown")
+    need_array("n_features", arrays["n_features"], np.int64, ())
     own: dict[str, Any] = {field.name: arrays[field.name] for field in fields(kind)}
     return kind(**own | {"n_features": int(own["n_features"])})

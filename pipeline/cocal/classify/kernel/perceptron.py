@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.classify.kernel.checks import need, need_array
+
 RELU = "relu"
 """The only supported activation of hidden layers."""
 
@@ -35,7 +37,18 @@ class PerceptronKernel:
     def read(cls, arrays: dict[str, NDArray[Any]]) -> PerceptronKernel:
         """The kernel with these `arrays`."""
         layers = range(sum(name.startswith("weights") for name in arrays))
+        need(len(arrays) == 1 + 2 * len(layers), "arrays are missing or unknown")
         weights, offsets = (tuple(arrays[f"{name}{i}"] for i in layers) for name in ("weights", "offsets"))
+        width: int | None = None
+        dtype = np.dtype(np.float32 if arrays["weights0"].dtype == np.float32 else np.float64)
+        for i, (layer, offset) in enumerate(zip(weights, offsets, strict=True)):
+            need_array(f"weights{i}", layer, dtype, (width, None))
+            width = layer.shape[1]
+            need_array(f"offsets{i}", offset, dtype, (width,))
+        classes = len(arrays["classes_"])
+        need(
+            width == (classes if classes > 2 else 1) and len(weights[0]), "the layers do not fit the classes"
+        )
         return cls(arrays["classes_"], weights, offsets)
 
     @property

@@ -26,9 +26,9 @@ NODE = np.dtype([("key", "<u4"), ("column", "<u2"), ("child", "<u2")])
 """A node: the key of its threshold, the column of its feature times `LANES`, its left child."""
 WIDE_NODE = np.dtype([("key", "<u8"), ("column", "<u4"), ("child", "<u4")])
 """The same for trees of more nodes, or features, than 16 bits can count."""
-_NARROW = (1 << 16) - 1
+NARROW = (1 << 16) - 1
 
-_SURE = 32
+SURE = 32
 """Most levels that pixels descend without a check: most leave a tree with one long branch early."""
 
 KEY_BITS = 32
@@ -150,7 +150,7 @@ def flatten(trees: Sequence[Tree], n_features: int) -> Trees | Shrubs:
     most = max(len(tree.left) for tree in trees)
     if most < 2 * FEW_LEAVES:
         return _shrubs(trees, n_features)
-    node = NODE if max(most, 2 * n_features * LANES) <= _NARROW else WIDE_NODE
+    node = NODE if max(most, 2 * n_features * LANES) <= NARROW else WIDE_NODE
     orders = [np.argsort(_side_by_side(tree.left, tree.right)) for tree in trees]
     pairs = list(zip(trees, orders, strict=True))
     nodes = np.concatenate([_pack(tree, order, node) for tree, order in pairs])
@@ -240,7 +240,7 @@ def not_above(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @njit()
 def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
-    """The mean depth of the leaves, rounded down, at most `_SURE`; a parent comes before its children."""
+    """The mean depth of the leaves, rounded down, at most `SURE`; a parent comes before its children."""
     depth = np.zeros(left.size, dtype=np.int64)
     total, leaves = 0, 0
     for node in range(left.size):
@@ -248,7 +248,7 @@ def _mean_depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
             depth[left[node]] = depth[right[node]] = depth[node] + 1
         else:
             total, leaves = total + depth[node], leaves + 1
-    return min(total // leaves, _SURE)
+    return min(total // leaves, SURE)
 
 
 @njit()

@@ -1,0 +1,189 @@
+"""Altered kernels and archives: refused with an error, never walked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.neural_network import MLPClassifier
+
+from cocal.classify import artefact
+from cocal.classify.kernel import kernel_of, read_kernel, write_kernel
+from cocal.classify.model import Model
+from cocal.errors import ModelMismatchError
+
+ESTIMATORS = {
+    "walked": RandomForestClassifier(5, random_state=0),
+    "shrubs": RandomForestClassifier(5, max_leaf_nodes=20, random_state=0),
+    "boosted": HistGradientBoostingClassifier(
+        max_iter=3, max_leaf_nodes=50, min_samples_leaf=2, random_state=0
+    ),
+    "perceptron": MLPClassifier([5, 4], max_iter=20, tol=1, random_state=0),
+}
+
+
+@pytest.fixture(scope="module")
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(400, 6)).astype(np.float32), rng.integers(0, 3, 400)
+
+
+def archive_of(kernel: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr(artefact.KERNEL, kernel)
+    return buffer.getvalue()
+
+
+def altered(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The arrays with one change: values, type, shape, order, or a missing or foreign array."""
+    out = {name: values.copy() for name, values in arrays.items()}
+    name = str(rng.choice(sorted(out)))
+    values, how = out[name], rng.integers(0, 8)
+    if how == 0:
+        del out[name]
+    elif how == 1:
+        out["more"] = values
+    elif how == 2:
+        out[name] = values.astype(">f4") if values.dtype.kind != "V" else values["key"]
+    elif how == 3:
+        out[name] = np.concatenate([values.ravel(), values.ravel()[:1]])
+    elif how == 4:
+        out[name] = values.ravel()[: values.size // 2]
+    else:
+        flat = out[name] = values.copy()
+        raw = flat.reshape(-1).view(np.uint8) if flat.ndim else flat.reshape(1).view(np.uint8)
+        at = rng.integers(0, raw.size, 1 + (how - 5) * 20)
+        raw[at] = rng.integers(0, 256, at.size) if how != 6 else 255
+        if flat.dtype == np.bool_:
+            out[name] = raw.astype(bool).reshape(flat.shape)
+        elif flat.ndim == 0:
+            out[name] = raw.view(flat.dtype).reshape(())
+    return out
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_an_altered_kernel_is_refused_or_stays_within_its_arrays(
+    kind: str, samples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    x, y = samples
+    estimator = ESTIMATORS[kind].fit(x, y)
+    kernel = kernel_of(estimator)
+    sound = kernel.predict_proba(x)
+    assert (
+        artefact.unpack_kernel(archive_of(write_kernel(kernel))).predict_proba(x).tobytes() == sound.tobytes()
+    )
+    rng, refused, differ = np.random.default_rng(1), 0, 0
+    for _ in range(125):
+        arrays = altered(kernel.arrays, rng)
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        try:
+            other = artefact.unpack_kernel(archive_of(buffer.getvalue()))
+        except ModelMismatchError:
+            refused += 1
+            continue
+        # Numbers in place of numbers: the walk holds; the checksums and `models verify` compare the bytes.
+        assert {n: (a.dtype, a.shape) for n, a in other.arrays.items()} == {
+            n: (a.dtype, a.shape) for n, a in kernel.arrays.items()
+        }
+        if other.n_features_in_ == x.shape[1]:
+            found = other.predict_proba(x)
+            assert found.shape == sound.shape
+            differ += found.tobytes() != sound.tobytes()
+    assert 70 <= refused < 125, (refused, differ)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_bytes_in_the_file_of_a_kernel_are_an_error_of_the_model(
+    seed: int, samples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    data = write_kernel(kernel_of(ESTIMATORS["walked"].fit(*samples)))
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        broken = bytearray(data)
+        for at in rng.integers(0, len(data), 3):
+            broken[at] ^= 1 << rng.integers(0, 8)
+        try:
+            same = artefact.unpack_kernel(archive_of(bytes(broken)))
+        except ModelMismatchError:
+            continue
+        assert (
+            same.predict_proba(samples[0]).tobytes() == read_kernel(data).predict_proba(samples[0]).tobytes()
+        )
+
+
+def with_nodes(arrays: dict[str, np.ndarray], field: str, change: object) -> dict[str, np.ndarray]:
+    nodes = arrays["nodes"].copy()
+    change(nodes[field])  # type: ignore[operator]
+    return arrays | {"nodes": nodes}
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "problem"),
+    [
+        ("child", lambda c: c.__setitem__(0, 0), "a leaf does not lead to itself"),
+        ("child", lambda c: c.__setitem__(0, 65_535), "child is outside its tree"),
+        ("child", lambda c: c.__setitem__(0, 3), "exactly one parent"),
+        ("child", lambda c: c.__setitem__(5, 1), "child is outside its tree|does not lead to itself"),
+        ("column", lambda c: c.__setitem__(0, 48), "column is no feature"),
+        ("column", lambda c: c.__setitem__(0, 3), "column is no feature"),
+        ("key", lambda c: c.__setitem__(0, 2**32 - 1), "a leaf does not lead to itself"),
+    ],
+)
+def test_each_bound_of_a_node_is_checked(
+    field: str, change: object, problem: str, samples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    kernel = kernel_of(ESTIMATORS["walked"].fit(*samples))
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **with_nodes(kernel.arrays, field, change))
+    with pytest.raises(ModelMismatchError, match=problem):
+        artefact.unpack_kernel(archive_of(buffer.getvalue()))
+
+
+def test_a_kernel_refuses_rows_of_another_number_of_features(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    kernel = kernel_of(ESTIMATORS["walked"].fit(*samples))
+    with pytest.raises(ValueError, match="5 features, the kernel has 6"):
+        kernel.predict_proba(samples[0][:, :5])
+
+
+def test_an_archive_that_unpacks_to_much_more_is_refused() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in "abcd":
+            target.writestr(name, bytes(16 << 20))
+    for read in (artefact.digest, artefact.unpack, artefact.unpack_contract):
+        with pytest.raises(ModelMismatchError, match=r"unpack to 67108864, at most"):
+            read(buffer.getvalue())
+
+
+def test_a_header_that_states_more_than_the_file_holds_allocates_nothing() -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "<f8", "fortran_order": False, "shape": (1 << 50,)}
+    )
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as target:
+        target.writestr("classes_.npy", buffer.getvalue())
+    with pytest.raises(ModelMismatchError, match="does not fit"):
+        artefact.unpack_kernel(archive_of(outer.getvalue()))
+
+
+@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
+def test_trees_of_an_altered_estimator_are_refused_before_they_predict(
+    model: Model, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    import skops.io
+
+    estimator, _ = artefact.unpack(model.artefact)
+    tree = estimator.estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"] = state["nodes"].copy()
+    state["nodes"][field][0] = 1_000_000
+    tree.__setstate__(state)
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: estimator)
+    with pytest.raises(ModelMismatchError, match=r"outside its tree|no feature"):
+        artefact.unpack(model.artefact)
