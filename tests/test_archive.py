@@ -222,3 +222,45 @@ def test_of_two_scenes_of_a_day_the_class_is_of_the_one_whose_bands_are_taken(tm
     found = read_scenes(archive.list_scenes(tmp_path), WINDOW, ("red", "scl"), WINDOW)
     assert (found["scl"].values == 4).all()
     assert (found["red"].values == 5).all()
+
+
+def test_one_flipped_bit_of_a_raster_is_an_error_that_names_the_file(tmp_path):
+    rng = np.random.default_rng(1)
+    noise = rng.integers(1, 9000, (48, 60)).astype(np.uint16)
+    write(tmp_path, "s1", date(2024, 1, 5), {"red": (10, noise), "scl": (20, noise[:24, :30].astype("u1"))})
+    scenes = archive.list_scenes(tmp_path)
+    for name in ("red", "scl"):
+        path = tmp_path / "scenes" / "s1" / f"{name}.tif"
+        whole = path.read_bytes()
+        for _ in range(25):
+            flipped = bytearray(whole)
+            flipped[rng.integers(0, len(whole))] ^= 1 << rng.integers(0, 8)
+            path.write_bytes(flipped)
+            with pytest.raises(SceneReadError, match=rf"{name}\.tif(.|\n)*SHA-256"):
+                read_scenes(scenes, WINDOW, ("red", "scl"))
+        path.write_bytes(whole)
+        assert read_scenes(scenes, WINDOW, ("red", "scl"))["red"].values[0].tolist() == noise.tolist()
+
+
+def test_a_second_scene_of_the_day_is_compared_with_its_checksum_too(tmp_path):
+    half = ramp(48, 60)
+    half[:, :30] = 0
+    write(tmp_path, "a", date(2024, 1, 5), {"red": (10, half)}, baseline="05.10")
+    write(tmp_path, "b", date(2024, 1, 5), {"red": (10, ramp(48, 60))}, baseline="05.09")
+    path = tmp_path / "scenes" / "b" / "red.tif"
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(SceneReadError, match=r"b/red\.tif"):
+        read_scenes(archive.list_scenes(tmp_path), WINDOW, ("red",))
+
+
+@pytest.mark.parametrize(("name", "at"), [("s1.json", b"2024-01-05"), ("manifest.json", b'"address"')])
+def test_a_flipped_bit_of_an_item_or_its_manifest_is_an_error_not_another_day_or_no_scene(tmp_path, name, at):
+    write(tmp_path, "s1", date(2024, 1, 5), {"red": (10, ramp(48, 60))})
+    path = tmp_path / "scenes" / "s1" / name
+    data = bytearray(path.read_bytes())
+    data[data.index(at)] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SceneReadError, match=r"scene s1 of the archive is damaged"):
+        archive.list_scenes(tmp_path)

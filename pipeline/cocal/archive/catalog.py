@@ -19,7 +19,7 @@ from cocal.content import digest
 from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
-from cocal.store import MANIFEST, LocalStore, Manifest, sweep_temporaries, write_json
+from cocal.store import MANIFEST, LocalStore, Manifest, sha256_bytes, sweep_temporaries, write_json
 
 COLLECTION = "scenes"
 SIMULATED = "cocal:simulated"
@@ -35,10 +35,11 @@ TILE_M = 3840
 
 @dataclass(frozen=True)
 class Band:
-    """One raster of a scene."""
+    """One raster of a scene, and the checksum of its file ("": it is not compared)."""
 
     path: Path
     resolution: int
+    sha256: str = ""
 
     def address_content(self) -> int:
         return self.resolution
@@ -160,20 +161,20 @@ def read_scene(folder: Path) -> Scene | None:
     Raises
     ------
     SceneReadError
-        A file is missing or its size changed. (Content is checked where pixels are read.)
+        The manifest or the item is damaged; a file is missing or its size changed. (The content of rasters
+        is compared with its checksum where pixels are read.)
     """
-    manifest = Manifest.read(folder / MANIFEST)
+    manifest, name = Manifest.read(folder / MANIFEST), f"{folder.name}.json"
     if manifest is None:
+        if (folder / MANIFEST).exists():
+            raise _damaged(folder, f"{MANIFEST} cannot be read")
         return None
-    lacking = manifest.lacking(folder)
-    if lacking:
-        raise SceneReadError(
-            f"scene {folder.name} of the archive is damaged",
-            "its files as they were committed",
-            f"missing or of another size: {', '.join(lacking)}",
-            f"delete the folder {folder} and run `cocal import` again",
-        )
-    item = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
+    if lacking := manifest.lacking(folder):
+        raise _damaged(folder, f"missing or of another size: {', '.join(lacking)}")
+    stored = (folder / name).read_bytes()
+    if sha256_bytes(stored) != manifest.files[name]["sha256"]:
+        raise _damaged(folder, f"{name} has another content")
+    item = json.loads(stored)
     properties = item["properties"]
     epsg = properties.get("proj:epsg") or int(properties["proj:code"].removeprefix("EPSG:"))
     return Scene(
@@ -181,12 +182,23 @@ def read_scene(folder: Path) -> Scene | None:
         datetime.fromisoformat(properties["datetime"]),
         Window(epsg, *properties["cocal:window"]),
         {
-            name: Band(folder / f"{name}.tif", int(asset["proj:transform"][0]))
+            name: Band(
+                folder / f"{name}.tif",
+                int(asset["proj:transform"][0]),
+                manifest.files[f"{name}.tif"]["sha256"],
+            )
             for name, asset in item["assets"].items()
         },
         properties,
         manifest.address,
     )
+
+
+def _damaged(folder: Path, found: str) -> SceneReadError:
+    return SceneReadError(
+        f"scene {folder.name} of the archive is damaged", "its files as they were committed", found,
+        f"delete the folder {folder} and run `cocal import`, or `cocal download`, again",
+    )  # fmt: skip
 
 
 def list_scenes(archive: str | Path) -> list[Scene]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from cocal.archive.catalog import DESCRIPTIONS, Scene
+from cocal.archive.catalog import DESCRIPTIONS, Band, Scene
 from cocal.archive.geotiff import open_tiled
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, locate, transformer
+from cocal.store import sha256_file
 
 
 def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
@@ -54,6 +56,32 @@ def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whol
         raise _damaged(path, err) from err
 
 
+def proven(band: Band) -> Path:
+    """The file of a band, if its bytes are those that were committed.
+
+    It is read as a whole and compared with its checksum once per process, and again when it has changed.
+
+    Raises
+    ------
+    SceneReadError
+        The file is missing, or its bytes are others.
+    """
+    if band.sha256:
+        try:
+            state = band.path.stat()
+            found = _sha256(band.path, state.st_ino, state.st_size, state.st_mtime_ns)
+        except OSError as err:
+            raise _damaged(band.path, err) from err
+        if found != band.sha256:
+            raise _damaged(band.path, f"SHA-256 {found}, in the manifest {band.sha256}")
+    return band.path
+
+
+@lru_cache(maxsize=1 << 16)
+def _sha256(path: Path, *_state: int) -> str:
+    return sha256_file(path)
+
+
 def values_at_centres(source: DatasetReader, window: Window, missing: int) -> NDArray[np.int64]:
     """(y, x) value of the first band at the centre of each pixel of a window, in whatever CRS the raster is.
 
@@ -73,10 +101,10 @@ def values_at_centres(source: DatasetReader, window: Window, missing: int) -> ND
     return out
 
 
-def _damaged(path: Path, err: Exception) -> SceneReadError:
+def _damaged(path: Path, err: object) -> SceneReadError:
     return SceneReadError(
         f"cannot read {path}", "a whole GeoTIFF as it was committed", str(err),
-        "delete the item's folder and run `cocal import` again",
+        "delete the item's folder and run `cocal import`, or `cocal download`, again",
     )  # fmt: skip
 
 
@@ -191,7 +219,7 @@ def _merge_day(
     out = {name: values[time] for name, values in stacks.items()}
     for name, plane in out.items():
         band = best_first[0].bands[name]
-        read_into(band.path, window if name in QUALITY else inner, band.resolution, plane, window)
+        read_into(proven(band), window if name in QUALITY else inner, band.resolution, plane, window)
     rows, columns = window.slices_of(inner)
     empty = ~keep_whole(stack, time, (rows.start, rows.stop, columns.start, columns.stop))
     for scene in best_first[1:]:
@@ -208,7 +236,7 @@ def _fill_empty(
     Returns the pixels (y, x) whose bands were copied.
     """
     values = {
-        name: read_raster(scene.bands[name].path, window, scene.bands[name].resolution, str(plane.dtype))
+        name: read_raster(proven(scene.bands[name]), window, scene.bands[name].resolution, str(plane.dtype))
         for name, plane in out.items()
     }
     whole: NDArray[np.bool_] = empty.copy()
