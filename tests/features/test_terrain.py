@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.errors import NotGeoreferencedWarning
 
 from cocal.errors import InputError
-from cocal.features import read_dem, slope_degrees
-from cocal.grid import Window, transformer
+from cocal.features import check_dem, read_dem, slope_degrees
+from cocal.grid import Window, project, transformer
 
 WINDOW = Window(32719, 600_000, 8_400_000, 40, 30)
 
@@ -112,3 +115,97 @@ def test_a_missing_file_or_reference_system_is_told_by_name(tmp_path: Path) -> N
     path = write_dem(tmp_path / "bare.tif", np.zeros((3, 3)), WINDOW.transform, None)
     with pytest.raises(InputError, match="a CRS"):
         read_dem(path, WINDOW)
+
+
+PLANE = np.tile(1000 + 2.0 * np.arange(40), (30, 1))
+"""2 m up in 10 m eastward: 1000 to 1078 m, a slope of atan(0.2)."""
+
+
+def tagged(path: Path, values: np.ndarray, **tags: object) -> Path:
+    """An int16 model on the window's own grid that declares no "no data", with tags of its band."""
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "int16",
+        "crs": "EPSG:32719",
+        "width": 40,
+        "height": 30,
+    }
+    with rasterio.open(path, "w", transform=WINDOW.transform, **profile) as target:
+        target.write(np.rint(values).astype(np.int16), 1)
+        for name, value in tags.items():
+            setattr(target, name, (value,))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("stored", "tags"),
+    [
+        (PLANE * 10, {"scales": 0.1}),
+        (PLANE - 1000, {"offsets": 1000.0}),
+        ((PLANE - 1000) * 2 - 300, {"scales": 0.5, "offsets": 1150.0}),
+        (PLANE * 10, {"units": "dm"}),
+        (PLANE / 0.3048 * 4, {"units": "ft", "scales": 0.25}),
+    ],
+    ids=["scale", "offset", "both", "decimetres", "feet"],
+)
+def test_elevations_are_metres_by_scale_offset_and_unit(
+    tmp_path: Path, stored: np.ndarray, tags: dict[str, object]
+) -> None:
+    heights = read_dem(tagged(tmp_path / "dem.tif", stored, **tags), WINDOW)
+    np.testing.assert_allclose(heights, PLANE, atol=0.04)  # feet: a quarter of a foot is a step of 0.076 m
+    assert np.nanmedian(slope_degrees(heights, 10)) == pytest.approx(math.degrees(math.atan(0.2)), abs=0.3)
+
+
+@pytest.mark.parametrize("void", [-32768, -9999, 32767, -501, 9001])
+def test_a_void_that_is_not_declared_is_missing(tmp_path: Path, void: int) -> None:
+    values = PLANE.copy()
+    values[10, 10] = void
+    found = read_dem(tagged(tmp_path / "dem.tif", values), WINDOW)
+    assert np.argwhere(np.isnan(found)).tolist() == [[10, 10]]
+    assert np.nanmax(found) == 1078
+
+
+def test_a_mask_beside_the_model_counts_where_gdal_lists_no_folder(tmp_path: Path) -> None:
+    path = tagged(tmp_path / "dem.tif", PLANE)
+    mask = np.full(WINDOW.shape, 255, np.uint8)
+    mask[3, 4] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as target:
+        target.write_mask(mask)
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        assert np.argwhere(np.isnan(read_dem(path, WINDOW))).tolist() == [[3, 4]]
+
+
+def test_longitudes_from_0_to_360_are_those_from_minus_180(rough: Path, tmp_path: Path) -> None:
+    with rasterio.open(rough) as source:
+        transform, values = source.transform, source.read(1)
+    path = write_dem(tmp_path / "east.tif", values, Affine.translation(360, 0) @ transform)
+    np.testing.assert_allclose(read_dem(path, WINDOW), read_dem(rough, WINDOW), atol=1e-3)
+
+
+def test_a_model_without_geotransform_or_of_another_unit_is_refused(tmp_path: Path) -> None:
+    with pytest.warns(NotGeoreferencedWarning):
+        bare = write_dem(tmp_path / "bare.tif", PLANE, Affine.identity(), "EPSG:32719")
+    with pytest.raises(InputError, match="a geotransform"):
+        read_dem(bare, WINDOW)
+    with pytest.raises(InputError, match="the unit 'fathom'"):
+        read_dem(tagged(tmp_path / "deep.tif", PLANE, units="fathom"), WINDOW)
+
+
+def area_of(window: Window) -> shapely.Geometry:
+    return project(shapely.box(*window.bounds), 32719, 4326)
+
+
+def test_a_model_is_checked_on_the_ground_that_it_must_cover(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tagged(tmp_path / "dem.tif", PLANE)
+    with caplog.at_level(logging.WARNING):
+        check_dem(path, area_of(WINDOW))
+    assert not caplog.records
+    check_dem(path, area_of(Window(32719, 600_200, 8_400_000, 40, 30)))  # half of it lies east of the model
+    assert "no elevation at 49.9 % of the regions' ground" in caplog.text  # 10 of 20 columns; 1 point more
+    with pytest.raises(InputError, match="elevations on the regions' ground"):
+        check_dem(path, area_of(Window(32719, 650_000, 8_400_000, 40, 30)))
+    with pytest.raises(InputError, match=r"10[0-9]{3} to 10[0-9]{3} at 100%"):
+        check_dem(tagged(tmp_path / "decimetres.tif", PLANE * 10), area_of(WINDOW))

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import shapely
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.grid import Window, transformer
+
+log = logging.getLogger(__name__)
+
+ELEVATION_M = (-500, 9000)
+"""No ground on Earth lies outside; the Dead Sea's shore is at -430 m, Everest at 8,849 m."""
+
+METRES_PER_UNIT = dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"), 1.0) | {
+    "dm": 0.1, "cm": 0.01, "mm": 0.001, "km": 1000.0, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048,
+    "us survey foot": 1200 / 3937, "us-ft": 1200 / 3937, "ftus": 1200 / 3937,
+}  # fmt: skip
+"""Units of a raster band by their names in GDAL; none stated are metres."""
+
+CHECKED_POINTS = 20
+"""Per side of the lattice at which a model is checked before it is used."""
+
+ABSURD_SHARE = 0.05
+"""Largest share of a model's values outside ELEVATION_M that are taken for voids."""
 
 
 def slope_degrees(dem: NDArray[Any], resolution: float) -> NDArray[np.float32]:
@@ -52,23 +75,113 @@ def read_dem(path: str | Path, window: Window) -> NDArray[np.float32]:
     has the same value in every window that holds it. (A raster warper approximates the projection over its
     chunks, and its values depend on them.) A model finer than the window is sampled, not averaged.
 
+    The band's scale, offset, unit, mask and no data count. A value outside ELEVATION_M is missing too: it is
+    a void that was not declared. Longitudes may run from 0 to 360.
+
     Raises
     ------
     InputError
-        The file cannot be read, or has no coordinate reference system.
+        The file cannot be read, has no coordinate reference system, no geotransform or an unknown unit.
     """
+    with _open_dem(path) as source:
+        return _bilinear(source, *_position(source, window.epsg, *np.meshgrid(window.x, window.y)))
+
+
+def check_dem(path: str | Path, area: BaseGeometry) -> None:
+    """Check a model at points spread evenly over `area` (degrees); warn of those that have no elevation.
+
+    Raises
+    ------
+    InputError
+        As `read_dem`; no point has an elevation; or too many values cannot be elevations in metres.
+    """
+    west, south, east, north = area.bounds
+    steps = (np.arange(CHECKED_POINTS) + 0.5) / CHECKED_POINTS
+    lattice = np.meshgrid(west + steps * (east - west), south + steps * (north - south))
+    x, y = (axis.ravel() for axis in lattice)
+    inside = shapely.contains_xy(area, x, y)
+    point = area.representative_point()
+    x, y = np.append(x[inside], point.x), np.append(y[inside], point.y)
+    with _open_dem(path) as source:
+        row, column = (np.floor(p + 0.5).astype(int) for p in _position(source, 4326, x, y))
+        stated = np.full(x.size, np.nan)
+        for i in np.flatnonzero((row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)):
+            part = (int(row[i]), int(row[i]) + 1), (int(column[i]), int(column[i]) + 1)
+            stated[i] = _stated_metres(source, *part)[0, 0]
+    absurd = _is_absurd(stated)
+    share, lacking = float(absurd.mean()), float((np.isnan(stated) | absurd).mean())
+    if share > ABSURD_SHARE:
+        raise InputError(
+            f"elevation model {path}",
+            f"metres above the sea, from {ELEVATION_M[0]} to {ELEVATION_M[1]}",
+            f"{stated[absurd].min():g} to {stated[absurd].max():g} at {share:.0%} of the regions' ground",
+            "give it its no data, unit, scale or offset, for instance with gdal_edit, or correct `dem:`",
+        )
+    if lacking == 1:
+        raise InputError(
+            f"elevation model {path}",
+            "elevations on the regions' ground",
+            f"none: it holds {', '.join(f'{v:.4f}' for v in area.bounds)} (degrees) nowhere",
+            "correct `dem:`, or the model's coordinate reference system",
+        )
+    if lacking:
+        log.warning(
+            "elevation model %s: no elevation at %.1f %% of the regions' ground; features are missing there",
+            path, 100 * lacking,
+        )  # fmt: skip
+
+
+@contextmanager
+def _open_dem(path: str | Path) -> Iterator[Any]:
+    """The open model; InputError if it cannot be read, or its place or unit is unknown."""
     try:
-        with rasterio.open(path) as source:
+        # a worker's GDAL looks for no files beside a raster; masks and tags of a model may stand in one
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            source = rasterio.open(path)
+        with source:
             if source.crs is None:
                 raise InputError(
                     f"elevation model {path}", "a CRS", "none", "give it one, for instance with gdal_edit"
                 )
-            x, y = transformer(window.epsg, source.crs.to_wkt()).transform(*np.meshgrid(window.x, window.y))
-            t = ~source.transform
-            row, column = t.d * x + t.e * y + t.f - 0.5, t.a * x + t.b * y + t.c - 0.5
-            return _bilinear(source, row, column)
+            if source.transform.is_identity:
+                raise InputError(
+                    f"elevation model {path}", "a geotransform", "none", "warp it, for instance with gdalwarp"
+                )
+            if _unit(source) not in METRES_PER_UNIT:
+                known = ", ".join(filter(None, METRES_PER_UNIT))
+                raise InputError(
+                    f"elevation model {path}", f"elevations in {known}", f"the unit {source.units[0]!r}",
+                    "correct its unit, for instance with gdal_edit",
+                )  # fmt: skip
+            yield source
     except RasterioError as err:
         raise InputError(f"elevation model {path}", "a readable raster", str(err), "correct `dem:`") from err
+
+
+def _unit(source: Any) -> str:
+    return (source.units[0] or "").strip().lower()
+
+
+def _position(source: Any, epsg: int, x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(row, column) of positions, counted from the centre of the source's first pixel."""
+    x, y = transformer(epsg, source.crs.to_wkt()).transform(x, y)
+    if source.crs.is_geographic:
+        x = np.where(x < source.bounds.left, x + 360.0, np.where(x > source.bounds.right, x - 360.0, x))
+    t = ~source.transform
+    return t.d * x + t.e * y + t.f - 0.5, t.a * x + t.b * y + t.c - 0.5
+
+
+def _is_absurd(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (metres < ELEVATION_M[0]) | (metres > ELEVATION_M[1])
+
+
+def _stated_metres(source: Any, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float64]:
+    """(y, x) elevations of a part as the file states them, m; NaN where it declares no data."""
+    raw = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns), masked=True)
+    values = raw.astype(np.float64).filled(np.nan)
+    metres = (values * source.scales[0] + source.offsets[0]) * METRES_PER_UNIT[_unit(source)]
+    return np.asarray(metres)
 
 
 def _bilinear(source: Any, row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -79,8 +192,8 @@ def _bilinear(source: Any, row: NDArray[np.float64], column: NDArray[np.float64]
     c0, c1 = max(0, int(left.min())), min(source.width, int(left.max()) + 2)
     if r0 >= r1 or c0 >= c1:
         return out
-    part = rasterio.windows.Window.from_slices((r0, r1), (c0, c1))
-    z = source.read(1, window=part, masked=True).astype(np.float64).filled(np.nan)
+    z = _stated_metres(source, (r0, r1), (c0, c1))
+    z = np.where(_is_absurd(z), np.nan, z)
     down, right = row - top, column - left
     total = np.zeros(row.shape)
     for i, weight_y in ((0, 1 - down), (1, down)):

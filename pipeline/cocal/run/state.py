@@ -13,6 +13,7 @@ from cocal.config import RunConfig
 from cocal.content import File, Ref
 from cocal.contracts import Period
 from cocal.errors import InputError
+from cocal.features import check_dem, needs_dem
 from cocal.grid import Tile, tiles
 from cocal.regions import Regions, read_regions
 from cocal.run.execute import Executor, SerialExecutor
@@ -93,8 +94,12 @@ class Run:
 
     @cached_property
     def dem(self) -> File | None:
-        """The elevation model, if the configuration names one."""
-        return None if self.config.dem is None else File.of(self.config.dem, "dem")
+        """The elevation model, if the configuration names one; checked on the regions if features need it."""
+        if self.config.dem is None:
+            return None
+        if needs_dem(self.config.index):
+            check_dem(self.config.dem, self.base.regions.area)
+        return File.of(self.config.dem, "dem")
 
     def feature_task(self, period: Period) -> FeatureTask:
         """The features of a period by the configuration, of all scenes of the period."""
