@@ -111,6 +111,7 @@ def test_all_that_is_read_of_a_source_is_in_the_address_and_its_folder_is_not(
     changes = {
         "band": "coastal", "path": write_raster(tmp_path / "other.tif", dn), "dtype": "int16", "nodata": 7,
         "grid": replace(source.grid, width=29), "index": 2, "variable": "B2", "turned_yx": (True, False),
+        "masked": True, "invalid": (3.0,), "valid": (0.0, 9.0),
     }  # fmt: skip
     assert set(changes) == {field.name for field in fields(source)}
     for name, value in changes.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -275,6 +276,13 @@ def write_catalog(archive: str | Path) -> None:
     catalog = pystac.Catalog("cocal-archive", f"Scene archive of cocal ({label})")
     links = {"root": "./catalog.json", "child": f"./{COLLECTION}/collection.json"}
     write_json(archive / "catalog.json", _stac_dict(catalog, **links))
+
+
+def baseline_rank(baseline: object) -> tuple[int, int]:
+    """Newer baselines are greater; below all is a user's own processing (99.xx), and below it none."""
+    match = re.fullmatch(r"(\d{1,2})\.(\d{1,2})", str(baseline))
+    major, minor = (int(part) for part in match.groups()) if match else (-2, 0)
+    return (-1, minor) if major == 99 else (major, minor)
 
 
 def scenes_within(scenes: Iterable[Scene], window: Window, start: date, end: date) -> list[Scene]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from cocal.archive.catalog import DESCRIPTIONS, Band, Scene
+from cocal.archive.catalog import DESCRIPTIONS, Band, Scene, baseline_rank
 from cocal.archive.geotiff import open_tiled
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import InputError, SceneReadError
@@ -215,7 +215,7 @@ def _merge_day(
     if len(scenes) > 1:
         inner = window
     best_first = sorted(scenes, key=lambda s: s.id)
-    best_first.sort(key=lambda s: str(s.properties.get("s2:processing_baseline", "")), reverse=True)
+    best_first.sort(key=lambda s: baseline_rank(s.properties.get("s2:processing_baseline")), reverse=True)
     out = {name: values[time] for name, values in stacks.items()}
     for name, plane in out.items():
         band = best_first[0].bands[name]

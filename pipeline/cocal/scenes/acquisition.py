@@ -15,17 +15,19 @@ import pandas as pd
 import xarray as xr
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from rasterio.enums import ColorInterp, MaskFlags
 
 from cocal.contracts import BANDS
 from cocal.errors import InputError
 from cocal.scenes.metadata import Facts, baseline_claim, gdal_claims, linear_claims, read_sidecars
-from cocal.scenes.radiometry import Claim
 from cocal.scenes.settings import FilesImport, ImportSettings, MultibandImport, NetcdfImport, SceneImport
 from cocal.scenes.source import (
     BandSource,
     SourceGrid,
     cube_dtype,
+    cube_invalid,
     cube_nodata,
+    cube_valid,
     has_valid_pixel,
     open_cube,
     open_raster,
@@ -33,6 +35,9 @@ from cocal.scenes.source import (
 )
 
 log = logging.getLogger(__name__)
+
+GEOTRANSFORM_PX = 0.05
+"""Largest difference between the coordinates of a cube and its GeoTransform, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,34 @@ def _raster_band(
 ) -> tuple[BandSource, Facts]:
     """Band `index` of an open raster, and its radiometry by GDAL's metadata."""
     dtype, nodata = dataset.dtypes[index - 1], dataset.nodatavals[index - 1]
-    source = BandSource(band, path, raster_grid(dataset), dtype, nodata, index)
+    masked = MaskFlags.per_dataset in dataset.mask_flag_enums[index - 1]
+    source = BandSource(band, path, raster_grid(dataset), dtype, nodata, index, masked=masked)
     if band not in BANDS:
         return source, Facts()
     tags, name = dataset.tags() | dataset.tags(index), f"{path.name} band {index}"
     scale, offset = dataset.scales[index - 1], dataset.offsets[index - 1]
-    return source, Facts(tuple(gdal_claims(name, scale, offset, tags, stated_scale)))
+    beside = tuple(Path(file) for file in dataset.files[1:] if file.endswith((".msk", ".aux.xml")))
+    return source, Facts(tuple(gdal_claims(name, scale, offset, tags, stated_scale)), None, beside)
+
+
+def _check_alike(path: Path, facts: Mapping[str, Facts]) -> None:
+    """Raise unless all reflectance bands of an acquisition state one scale and one offset, or none."""
+    stated = {
+        band: {(c.scale, c.offset or 0.0) for c in own.claims if c.about == "file"}
+        for band, own in facts.items()
+        if band in BANDS
+    }
+    if len({frozenset(pairs) for pairs in stated.values()}) > 1:
+        listed = (
+            f"{band} {' and '.join(f'{s or 1:g}, {o:g} DN' for s, o in sorted(pairs, key=str)) or 'none'}"
+            for band, pairs in stated.items()
+        )
+        raise InputError(
+            f"the bands of {path} contradict each other",
+            "one scale and one offset for all reflectance bands",
+            "; ".join(listed),
+            "write the file anew with one scale and offset, or import its bands from files of their own",
+        )
 
 
 def _stated_facts(settings: ImportSettings) -> Facts:
@@ -89,9 +116,13 @@ def _multiband(settings: MultibandImport) -> Acquisition:
                 "fix `bands:`: descriptions as in the file, or indexes from 1",
             )
         read = [_raster_band(dataset, path, band, i, settings.scale) for band, i in indexes.items()]
+        # GDAL takes the fourth of four bands for alpha: one that is imported is none
+        alpha = any(dataset.colorinterp[i - 1] == ColorInterp.alpha for i in indexes.values())
+    sources = tuple(replace(source, masked=source.masked and not alpha) for source, _ in read)
+    _check_alike(path, {source.band: facts for source, facts in read})
     facts = sum((facts for _, facts in read), _stated_facts(settings))
     facts += read_sidecars(path, path.parent, settings.scale)
-    return Acquisition(_utc(settings.date), (), tuple(source for source, _ in read), facts)
+    return Acquisition(_utc(settings.date), (), sources, facts)
 
 
 def _file_time(text: str, path: Path) -> datetime:
@@ -169,15 +200,17 @@ def _files(settings: FilesImport) -> Iterator[Acquisition]:
     if not settings.folder.is_dir():
         raise InputError(f"no folder {settings.folder}", "a folder", "nothing there", "fix `folder:`")
     for (date, tile, baseline), files in sorted(_file_groups(settings).items()):
-        bands, facts = [], _stated_facts(settings)
+        bands, facts, of_band = [], _stated_facts(settings), {}
         for band in settings.bands:
             path = _finest(band, files[band])
             with open_raster(path) as dataset:
                 source, own = _raster_band(dataset, path, band, 1, settings.scale)
             bands.append(source)
-            facts += own
             if band in BANDS:
-                facts += read_sidecars(path, settings.folder, settings.scale)
+                own += read_sidecars(path, settings.folder, settings.scale)
+            facts += own
+            of_band[band] = own
+        _check_alike(bands[0].path, of_band)
         if baseline:
             facts += Facts((baseline_claim(baseline, "file name"),))
         tags = tuple(filter(None, (tile, baseline)))
@@ -244,8 +277,35 @@ def _cube_source(settings: NetcdfImport, cube: xr.Dataset, band: str, variable: 
     transform = (dx, 0.0, west, 0.0, -dy, south + height * dy)
     grid = SourceGrid(_cube_crs(settings, cube, variable), transform, width, height)
     dtype, nodata = cube_dtype(variable).name, cube_nodata(variable)
+    _check_geotransform(settings.path, cube, variable, grid)
     turned = northward, not eastward
-    return BandSource(band, settings.path, grid, dtype, nodata, 0, str(variable.name), turned)
+    return BandSource(
+        band, settings.path, grid, dtype, nodata, 0, str(variable.name), turned,
+        invalid=cube_invalid(variable), valid=cube_valid(variable),
+    )  # fmt: skip
+
+
+def _check_geotransform(path: Path, cube: xr.Dataset, variable: xr.DataArray, grid: SourceGrid) -> None:
+    """Raise if the grid mapping's GeoTransform is not that of the coordinates."""
+    mapping = str(variable.attrs.get("grid_mapping", "spatial_ref")).split(":")[0]
+    text = cube[mapping].attrs.get("GeoTransform") if mapping in cube.variables else None
+    if text is None:
+        return
+    try:
+        left, dx, turned_x, top, turned_y, dy = (float(part) for part in str(text).split())
+    except ValueError:
+        left, dx, turned_x, top, turned_y, dy = (np.nan,) * 6
+    left, top = left + min(dx, 0) * grid.width, top + max(dy, 0) * grid.height
+    stated = np.array([abs(dx), turned_x, left, turned_y, -abs(dy), top])
+    pixel = np.array([grid.transform[0], 1, 1, 1, -grid.transform[4], 1])
+    limit = GEOTRANSFORM_PX * np.where(pixel == 1, grid.transform[0], pixel / max(grid.width, grid.height))
+    if not (np.abs(stated - np.array(grid.transform)) <= limit).all():
+        raise InputError(
+            f"the coordinates of {path} contradict the GeoTransform of {mapping}",
+            " ".join(f"{grid.transform[i]:.10g}" for i in (2, 0, 1, 5, 3, 4)) + ", if they are cell centres",
+            f"GeoTransform {text}",
+            "write the coordinates of cell centres, not corners, or drop the attribute that is wrong",
+        )
 
 
 def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
@@ -259,15 +319,16 @@ def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
 
 
 def _cube_facts(settings: NetcdfImport, variables: Mapping[str, xr.DataArray]) -> Facts:
-    claims: list[Claim] = []
-    for variable in (v for band, v in variables.items() if band in BANDS):
+    found: dict[str, Facts] = {}
+    for band, variable in ((band, v) for band, v in variables.items() if band in BANDS):
         source = f"scale_factor and add_offset of {variable.name} in {settings.path.name}"
         scale, offset = (
             float(variable.attrs[name]) if name in variable.attrs else None
             for name in ("scale_factor", "add_offset")
         )
-        claims += linear_claims(source, scale, offset, settings.scale)
-    return _stated_facts(settings) + Facts(tuple(claims))
+        found[band] = Facts(tuple(linear_claims(source, scale, offset, settings.scale)))
+    _check_alike(settings.path, found)
+    return sum(found.values(), _stated_facts(settings))
 
 
 def _netcdf(settings: NetcdfImport) -> Iterator[Acquisition]:

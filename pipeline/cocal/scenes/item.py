@@ -29,9 +29,6 @@ CACHE_BYTES = 128 << 20
 WARP_TOLERANCE_PX = 0.01
 """Largest error of the interpolated transformation, in source pixels."""
 
-NOT_OFFERED = {"cloud_probability": 255}
-"""No data of the quality bands where it is not 0."""
-
 ReadWindow = Callable[[Window], NDArray[Any]]
 
 
@@ -89,7 +86,7 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
     """A quality band as uint8, its no data as the archive writes it."""
     source = band.source
     missing = (dn == source.nodata) | (dn != dn)
-    values = np.where(missing, NOT_OFFERED.get(source.band, NO_DATA), dn)
+    values = np.where(missing, source.no_data, dn)
     if values.min() < 0 or values.max() > 255:
         raise InputError(
             f"{source.path} ({source.band}) is no {source.band} band",
@@ -109,7 +106,7 @@ def _reader(task: ImportTask, band: BandTask, folder: Path) -> Iterator[ReadWind
             yield lambda window: _copied(read, band, window)
         return
     spooled = folder / f"{source.band}-spool.tif"
-    plain = source.nodata in (None, NO_DATA) or source.band in QUALITY
+    plain = source.plain and (source.nodata in (None, NO_DATA) or source.band in QUALITY)
     raster = source if plain and source.variable is None else spool(source, spooled)
     try:
         with rasterio.open(raster.path) as dataset:
@@ -120,7 +117,7 @@ def _reader(task: ImportTask, band: BandTask, folder: Path) -> Iterator[ReadWind
 
 def _copied(read: Any, band: BandTask, window: Window) -> NDArray[Any]:
     source = band.source
-    out = np.full(window.shape, NOT_OFFERED.get(source.band, NO_DATA), dtype=source.dtype)
+    out = np.full(window.shape, source.no_data, dtype=source.dtype)
     left, top = round(source.grid.transform[2]), round(source.grid.transform[5])
     whole = Window(window.epsg, left, top, source.grid.width, source.grid.height, window.resolution)
     part = window.intersection(whole)
@@ -131,7 +128,7 @@ def _copied(read: Any, band: BandTask, window: Window) -> NDArray[Any]:
 
 def _warped(dataset: Any, index: int, task: ImportTask, band: BandTask, window: Window) -> NDArray[Any]:
     source = band.source
-    missing = NOT_OFFERED.get(source.band, NO_DATA)
+    missing = source.no_data
     out = np.full(window.shape, missing, dtype=source.dtype)
     how = "nearest" if source.band in QUALITY else str(task.resampling)
     nodata = dataset.nodatavals[index - 1]

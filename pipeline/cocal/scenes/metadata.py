@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from cocal.errors import InputError
 from cocal.scenes.radiometry import QUANTIFICATION, Claim, baseline_offset
 
@@ -44,8 +46,11 @@ def _unreadable(path: Path, err: object) -> InputError:
 
 
 def baseline_claim(text: str, source: str) -> Claim:
-    """The claim of a processing baseline written as `N0509`, `0509` or `05.09`."""
-    match = re.fullmatch(r"[Nn]?(\d{2})\.?(\d{2})", text.strip())
+    """The claim of a processing baseline written as `N0509`, `0509`, `05.09` or `5.09`.
+
+    A user's own processing (99.xx) states no offset: it depends on what was processed.
+    """
+    match = re.fullmatch(r"[Nn]?(\d{2})\.?(\d{2})|(\d)\.(\d{2})", text.strip())
     if match is None:
         raise InputError(
             f"processing baseline {text!r} ({source})",
@@ -53,9 +58,18 @@ def baseline_claim(text: str, source: str) -> Claim:
             repr(text),
             "fix `baseline:`, the group `baseline` of the pattern, or the metadata",
         )
-    baseline = ".".join(match.groups())
+    major, minor = filter(None, match.groups())
+    baseline = f"{int(major):02d}.{minor}"
     name = f"processing baseline {baseline} ({source})"
     return Claim(name, "product", baseline_offset(baseline), QUANTIFICATION, baseline)
+
+
+def _decimal(value: float | None) -> float | None:
+    """`value`, or where it is a float32 the shortest decimal of it: 0.0001, not 0.00009999999747."""
+    if value is None:
+        return None
+    short = np.float32(value)
+    return float(str(short)) if float(short) == value else float(value)
 
 
 def linear_claims(
@@ -65,6 +79,7 @@ def linear_claims(
 
     The offset becomes DN by this scale; without one by `stated_scale`, else 1.
     """
+    scale, offset = _decimal(scale), _decimal(offset)
     if scale is not None or offset is not None:
         per_dn = scale or stated_scale or 1.0
         yield Claim(source, "file", None if offset is None else round(offset / per_dn, 6) + 0.0, scale)

@@ -210,6 +210,13 @@ def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
         outline = grid.outline
         step = max(outline.bounds[2] - outline.bounds[0], outline.bounds[3] - outline.bounds[1]) / 64
         outlines.append(project(outline, grid.crs, 4326, densify=step))
+        if outlines[-1].bounds[2] > 180:
+            raise InputError(
+                f"the place of {sources[0].path}",
+                "longitudes from -180 to 180",
+                f"longitudes of {outlines[-1].bounds[0]:g} to {outlines[-1].bounds[2]:g}",
+                "subtract 360 degrees, for instance with gdal_edit -a_ullr",
+            )
     return shapely.union_all(outlines)
 
 
@@ -232,4 +239,11 @@ def item_windows(sources: Sequence[BandSource]) -> list[Window]:
         lower, upper = (math.floor(west), math.floor(south)), (math.ceil(east), math.ceil(north))
         left, bottom, right, top = (steps * SNAP_M for steps in (*lower, *upper))
         windows.append(Window.from_bounds(epsg, (left, bottom, right, top), resolution))
+    if not windows:
+        raise InputError(
+            f"{sources[0].path} lies on no ground of a UTM zone",
+            "a raster between 80 S and 84 N",
+            _grid_text(sources[0].grid),
+            "fix its coordinate reference system or its geotransform",
+        )
     return windows

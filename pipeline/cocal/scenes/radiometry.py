@@ -22,6 +22,9 @@ from cocal.errors import OffsetError
 OFFSET_BASELINE = (4, 0)
 """First baseline whose L2A products carry BOA_ADD_OFFSET = -1000 (Sentinel-2 Products Specification
 Document, S2-PDGS-TAS-DI-PSD issue 14.9, BOA_ADD_OFFSET; in force since 25 January 2022)."""
+OWN_PROCESSING = 99
+"""Major number of the baseline of a user's own Sen2Cor; with or without the offset, as its input was."""
+
 BASELINE_OFFSET_DN = -1000.0
 QUANTIFICATION = 1e-4
 """Reflectance per DN of every Sentinel-2 L2A product (BOA_QUANTIFICATION_VALUE 10000, same document)."""
@@ -56,9 +59,11 @@ class Claim:
     baseline: str | None = None
 
 
-def baseline_offset(baseline: str) -> float:
-    """The offset, DN, that products of a processing baseline (`"05.09"`) were delivered with."""
+def baseline_offset(baseline: str) -> float | None:
+    """The offset, DN, that products of a processing baseline (`"05.09"`) came with; None if unknown."""
     major, minor = baseline.split(".")
+    if int(major) == OWN_PROCESSING:
+        return None
     return BASELINE_OFFSET_DN if (int(major), int(minor)) >= OFFSET_BASELINE else 0.0
 
 

@@ -18,6 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry import Polygon
 
 from cocal.content import File
+from cocal.contracts import NO_DATA
 from cocal.errors import InputError, SceneReadError
 from cocal.store import read_back
 
@@ -26,6 +27,9 @@ STRIP_PX = 1152
 
 ReadRows = Callable[[slice, slice], NDArray[Any]]
 """(rows, columns) -> array (y, x), the northernmost row first."""
+
+NOT_OFFERED = {"cloud_probability": 255}
+"""No data of the quality bands where it is not 0."""
 
 NC_FILL_USHORT, NC_FILL_SHORT = 65535, -32767
 """Values of unwritten cells of a NetCDF variable (netCDF-C, netcdf.h, NC_FILL_*)."""
@@ -64,6 +68,25 @@ class BandSource:
     variable: str | None = None
     turned_yx: tuple[bool, bool] = (False, False)
     """Whether the variable runs northward in y, westward in x, and is turned when read."""
+
+    masked: bool = False
+    """Whether a mask or an alpha band, not a value, states where a raster has no data."""
+
+    invalid: tuple[float, ...] = ()
+    """Further values that are no data."""
+
+    valid: tuple[float, float] = (-np.inf, np.inf)
+    """Lowest and highest valid value; others are no data."""
+
+    @property
+    def no_data(self) -> int:
+        """The band's no data in the archive."""
+        return NOT_OFFERED.get(self.band, NO_DATA)
+
+    @property
+    def plain(self) -> bool:
+        """True if `nodata` alone states where there is no data."""
+        return not self.masked and not self.invalid and self.valid == (-np.inf, np.inf)
 
     def address_content(self) -> dict[str, Any]:
         """All fields; of the file its name and bytes, not its folder."""
@@ -106,8 +129,15 @@ def open_raster(path: Path) -> Iterator[Any]:
             raise InputError(
                 f"{path} has no coordinate reference system",
                 "a georeferenced raster",
-                "no CRS",
-                "assign the CRS the raster was made in (gdal_edit -a_srs EPSG:...)",
+                "ground control points alone" if dataset.gcps[0] else "no CRS",
+                "warp it with gdalwarp, or assign the CRS it was made in (gdal_edit -a_srs EPSG:...)",
+            )
+        if dataset.transform.is_identity:
+            raise InputError(
+                f"{path} has no geotransform",
+                "a georeferenced raster",
+                "a CRS without origin and pixel size",
+                "warp it with gdalwarp, or assign its corners (gdal_edit -a_ullr)",
             )
         yield dataset
 
@@ -160,6 +190,42 @@ def cube_nodata(variable: xr.DataArray) -> float | None:
     return defaults.get(dtype.name)
 
 
+def _stored_values(variable: xr.DataArray, name: str) -> NDArray[np.float64]:
+    """The values of an attribute that counts in stored values, as float64; empty if there is none."""
+    values = np.asarray(variable.attrs.get(name, ())).reshape(-1)
+    if values.dtype.kind not in "iuf":
+        return np.empty(0)
+    dtype = cube_dtype(variable)
+    if values.dtype.kind in "iu" and dtype != variable.dtype:
+        values = values.astype(variable.dtype).view(dtype)
+    return values.astype(np.float64)
+
+
+def cube_invalid(variable: xr.DataArray) -> tuple[float, ...]:
+    """Every value that a NetCDF variable declares as missing (CF 1.11, 2.5.1)."""
+    declared = [_stored_values(variable, name) for name in ("_FillValue", "missing_value")]
+    return tuple(np.unique(np.concatenate(declared)).tolist())
+
+
+def cube_valid(variable: xr.DataArray) -> tuple[float, float]:
+    """(lowest, highest) valid stored value of a NetCDF variable (NetCDF Users Guide, appendix A).
+
+    Limits are stored values; floats of a variable that is packed into integers are unpacked ones.
+    """
+    low, high = -np.inf, np.inf
+    for name in ("valid_range", "valid_min", "valid_max"):
+        limits = _stored_values(variable, name)
+        if np.asarray(variable.attrs.get(name, 0)).dtype.kind == "f" and variable.dtype.kind in "iu":
+            scale, offset = (
+                float(variable.attrs.get(n, d)) for n, d in (("scale_factor", 1), ("add_offset", 0))
+            )
+            limits = np.rint((limits - offset) / scale)
+        if limits.size:
+            low = max(low, limits[0]) if name != "valid_max" else low
+            high = min(high, limits[-1]) if name != "valid_min" else high
+    return float(low), float(high)
+
+
 def _cube_part(variable: Any, source: BandSource, rows: slice, columns: slice) -> NDArray[Any]:
     """A rectangle of one time step of an HDF5 variable (time, y, x), turned to north up and west left."""
     up, left = source.turned_yx
@@ -177,10 +243,18 @@ def open_rows(source: BandSource) -> Iterator[ReadRows]:
 
         def read(rows: slice, columns: slice) -> NDArray[Any]:
             with reading(source):
-                if source.variable is not None:
-                    return _cube_part(file[source.variable], source, rows, columns)
                 part = rasterio.windows.Window.from_slices(rows, columns)
-                return np.asarray(file.read(source.index, window=part))
+                if source.variable is not None:
+                    values = _cube_part(file[source.variable], source, rows, columns)
+                else:
+                    values = np.asarray(file.read(source.index, window=part))
+                if source.plain:
+                    return values
+                missing = np.isin(values, source.invalid)
+                missing |= (values < source.valid[0]) | (values > source.valid[1])
+                if source.masked:
+                    missing |= file.read_masks(source.index, window=part) == 0
+                return np.where(missing, values.dtype.type(source.no_data), values)
 
         yield read
 
@@ -192,20 +266,21 @@ def _strips(source: BandSource) -> Iterator[tuple[slice, slice]]:
 
 
 def spool(source: BandSource, path: Path) -> BandSource:
-    """The source copied strip by strip into a plain GeoTIFF at `path`, every kind of no data as 0."""
+    """The source copied strip by strip into a plain GeoTIFF at `path`, every kind of no data as one value."""
     grid = source.grid
     dtype = np.dtype(source.dtype)
     profile = {
         "driver": "GTiff", "dtype": dtype.name, "count": 1, "height": grid.height, "width": grid.width,
-        "crs": grid.crs, "transform": grid.affine, "nodata": 0,
+        "crs": grid.crs, "transform": grid.affine, "nodata": source.no_data,
     }  # fmt: skip
     with open_rows(source) as read, rasterio.open(path, "w", **profile) as target:
         for strip in _strips(source):
             values = read(*strip)
-            values = np.where((values == source.nodata) | (values != values), dtype.type(0), values)
+            missing = (values == source.nodata) | (values != values)
+            values = np.where(missing, dtype.type(source.no_data), values)
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*strip))
     read_back(path, path.name)
-    return BandSource(source.band, path, grid, source.dtype, 0, 1)
+    return BandSource(source.band, path, grid, source.dtype, source.no_data, 1)
 
 
 def has_valid_pixel(source: BandSource) -> bool:

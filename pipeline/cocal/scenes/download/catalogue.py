@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from cocal.archive import baseline_rank
 from cocal.errors import DownloadError
 from cocal.grid import Tile, Window, tiles, windows_bounds
 from cocal.scenes.download.settings import MAX_SIDE_PX, DownloadSettings
@@ -108,14 +109,15 @@ def _strip(properties: Mapping[str, Any], names: str, moment: datetime) -> str:
 def best_first(granules: Iterable[Granule]) -> tuple[Granule, ...]:
     """Granules of a day in the order in which their pixels are taken: most recent, newest baseline, id.
 
-    Of reprocessed copies of one product only those of the newest baseline stay. Two products of one tile and
+    Of reprocessed copies of one product only those of the newest baseline stay (compared as numbers; a user's
+    own processing, 99.xx, is older than all). Two products of one tile and
     time that complement each other (a datatake cut in two datastrips) are of one baseline, and both stay.
     """
     ordered = sorted(granules, key=lambda g: g.id)
     newest: dict[str, str] = {}
     for granule in ordered:
-        newest[granule.strip] = max(newest.get(granule.strip, ""), granule.baseline)
-    ordered.sort(key=lambda g: (g.acquired, g.baseline), reverse=True)
+        newest[granule.strip] = max(newest.get(granule.strip, ""), granule.baseline, key=baseline_rank)
+    ordered.sort(key=lambda g: (g.acquired, baseline_rank(g.baseline)), reverse=True)
     return tuple(g for g in ordered if g.baseline == newest[g.strip])
 
 
