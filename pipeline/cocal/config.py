@@ -12,12 +12,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
-from cocal.errors import ConfigError, InputError
+from cocal.errors import ConfigError
 from cocal.estimate.settings import ComparisonSettings, DensitySettings, EstimateSettings, LegalSettings
 from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
@@ -26,7 +25,10 @@ from cocal.fieldwork.settings import RecordSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.download.settings import DownloadSettings, Source
 from cocal.scenes.settings import SceneImport
-from cocal.settings import Settings
+from cocal.settings import Settings, read_yaml
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
+"""Days that a period can have."""
 
 
 class PeriodSettings(Settings):
@@ -40,6 +42,8 @@ class PeriodSettings(Settings):
     def _ordered(self) -> PeriodSettings:
         if self.end < self.start:
             raise ValueError(f"ends ({self.end}) before it starts ({self.start})")
+        if self.start < FIRST_DAY or self.end > LAST_DAY:
+            raise ValueError(f"{self.start} to {self.end} is not within {FIRST_DAY} to {LAST_DAY}")
         return self
 
     @property
@@ -236,16 +240,7 @@ def read_training(path: str | Path) -> RunConfig | SeriesConfig:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(
-            f"configuration {path}", "a readable YAML file", str(err), "name a file that exists"
-        ) from err
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as err:
-        raise ConfigError(f"configuration {path} is not YAML", "", str(err)) from err
+    content = read_yaml(path, "configuration", "name a YAML file; docs/configuration.md describes each key")
     if not isinstance(content, dict):
         raise ConfigError(f"configuration {path}", "keys and values", f"{type(content).__name__}")
     return content

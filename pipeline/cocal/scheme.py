@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from cocal.errors import ConfigError, InputError
-from cocal.settings import Settings
+from cocal.errors import ConfigError
+from cocal.settings import Settings, read_yaml
 from cocal.store import address
 
 
@@ -87,11 +86,8 @@ def read_scheme(path: str | Path) -> ClassScheme:
     >>> scheme.target, scheme.codes["coca"], scheme.keys[:3]
     ('coca', 1, ('coca', 'forest', 'regrowth'))
     """
+    content = read_yaml(Path(path), "class scheme", "fix `scheme:`")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as err:
-        raise InputError(f"class scheme {path}", "a readable YAML file", str(err), "fix `scheme:`") from err
-    try:
-        return ClassScheme.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as err:
+        return ClassScheme.model_validate(content)
+    except ValidationError as err:
         raise ConfigError(f"class scheme {path} cannot be used", "see configs/schemes", str(err)) from err

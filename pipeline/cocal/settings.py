@@ -1,9 +1,110 @@
-"""The base class of all settings that a user states."""
+"""The base class of all settings that a user states, and the reader of the YAML files that state them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
 from pydantic import BaseModel, ConfigDict
+
+from cocal.errors import ConfigError, InputError
+
+MOST_BYTES, MOST_NODES, MOST_LEVELS = 2_000_000, 100_000, 60
+"""Limits of a file, of its values with every alias written out, and of its nesting."""
 
 
 class Settings(BaseModel):
-    """Settings: frozen, unknown keys forbidden."""
+    """Settings: frozen, unknown keys forbidden, numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader; an impossible date or number stays text, for its key's check to refuse."""
+
+
+def _or_text(construct: Any) -> Any:
+    def constructed(loader: Any, node: Any) -> Any:
+        try:
+            return construct(loader, node)
+        except (ValueError, OverflowError):
+            return node.value
+
+    return constructed
+
+
+for _kind in ("int", "float", "timestamp"):
+    _tag = f"tag:yaml.org,2002:{_kind}"
+    _Loader.add_constructor(_tag, _or_text(yaml.SafeLoader.yaml_constructors[_tag]))
+
+
+def read_yaml(path: Path, what: str, remedy: str) -> Any:
+    """The content of a YAML file.
+
+    Parameters
+    ----------
+    path, what, remedy
+        The file; what it is and how to fix it, for messages.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as UTF-8 text, or is larger than `MOST_BYTES`.
+    ConfigError
+        It is not YAML; a key is given twice; a text holds a NUL; aliases or nesting exceed the limits.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError) as err:
+        raise InputError(f"{what} {path}", "a readable YAML file", str(err), remedy) from err
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{what} {path}", f"at most {MOST_BYTES} bytes of YAML", "more", remedy)
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        problems = [] if node is None else list(dict.fromkeys(_problems(node)))
+        content = None if node is None or problems else loader.construct_document(node)
+    except yaml.YAMLError as err:
+        raise ConfigError(f"{what} {path} is not YAML", "", str(err), remedy) from err
+    except RecursionError as err:
+        found = f"more than {MOST_LEVELS} levels of nesting"
+        raise ConfigError(f"{what} {path} cannot be used", "keys and values", found, remedy) from err
+    if problems:
+        raise ConfigError(
+            f"{what} {path} cannot be used", "keys and values", "; ".join(problems[:20]), remedy
+        )
+    return content
+
+
+def _problems(root: yaml.Node) -> Iterator[str]:
+    """Keys that are given twice, NULs, and what exceeds the limits, each with its path."""
+    stack, seen = [(root, "", 0)], 0
+    while stack:
+        node, key, level = stack.pop()
+        seen += 1
+        if seen > MOST_NODES or level > MOST_LEVELS:
+            limit = (
+                f"{MOST_LEVELS} levels"
+                if level > MOST_LEVELS
+                else f"{MOST_NODES} values, aliases written out"
+            )
+            yield f"{key or '(top)'}: more than {limit}"
+            return
+        if isinstance(node, yaml.MappingNode):
+            first: dict[tuple[str, str], int] = {}
+            for name, value in node.value:
+                own = f"{key}.{name.value if isinstance(name, yaml.ScalarNode) else '?'}".lstrip(".")
+                stack += [(value, own, level + 1), (name, own, level + 1)]
+                if isinstance(name, yaml.ScalarNode):
+                    line = name.start_mark.line + 1
+                    if (name.tag, name.value) in first:
+                        yield f"{own}: given twice, in lines {first[name.tag, name.value]} and {line}"
+                    first.setdefault((name.tag, name.value), line)
+        elif isinstance(node, yaml.SequenceNode):
+            stack += [(value, f"{key}.{i}".lstrip("."), level + 1) for i, value in enumerate(node.value)]
+        elif "\0" in node.value:
+            yield f"{key or '(top)'}: a NUL character"

@@ -168,7 +168,7 @@ class ClassifySettings(Settings):
     """How a model is applied."""
 
     model: Path | None = Field(None, description="folder of a model; left out: the run trains its own")
-    min_clear: int = Field(ge=1, description="clear dates a pixel needs to count as observed")
+    min_clear: int = Field(ge=1, le=65_535, description="clear dates a pixel needs to count as observed")
     missing: Missing = Field(description="unobserved or native: what a pixel with a missing feature is")
     prior: PriorSettings | None = Field(None, description="prior probability; left out: as among the samples")
     threshold: Share | None = Field(None, description="probability of the target; left out: likeliest class")

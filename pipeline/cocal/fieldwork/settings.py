@@ -17,7 +17,9 @@ class RecordColumns(BaseModel):
     none of them, the geometry of the file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
+    )
 
     record_id: str
     class_: Annotated[str, Field(alias="class", description="label, see `class_names`")]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -16,7 +15,7 @@ from pyproj.exceptions import CRSError
 from cocal.errors import ConfigError, InputError
 from cocal.fieldwork.checks.source import Source
 from cocal.fieldwork.checks.text import fold
-from cocal.settings import Settings
+from cocal.settings import Settings, read_yaml
 
 _NAMES = {
     "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id "
@@ -85,12 +84,10 @@ def read_mapping(path: Path | None) -> RecordMapping:
     """Read the mapping file; ConfigError with every problem. None: nothing is mapped."""
     if path is None:
         return RecordMapping()
+    content = read_yaml(path, "mapping", "correct --mapping")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = RecordMapping.model_validate(content or {})
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"mapping {path}", "a readable YAML file", str(err), "correct --mapping") from err
-    except (yaml.YAMLError, ValidationError) as err:
+    except ValidationError as err:
         raise ConfigError(f"mapping {path} cannot be used", "see docs/records.md", str(err)) from err
     unknown = sorted(set(found.columns) - set(_NAMES) - {"point"})
     if unknown:
