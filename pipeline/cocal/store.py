@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -223,14 +223,6 @@ class Manifest:
             for name, facts in self.files.items()
             if not (root / name).is_file() or (root / name).stat().st_size != facts["bytes"]
         ]
-
-
-class Store(Protocol):
-    """Where units of output live (a seam: tests use a fake)."""
-
-    def find(self, unit: str, wanted: str) -> Manifest | None: ...
-
-    def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Any: ...
 
 
 class LocalStore:
