@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -151,3 +152,22 @@ def test_jobs_that_are_a_finish_alone_are_begun_a_few_at_a_time_too(local):
         ahead.append(len(begun) - done)
     assert len(ahead) == 40
     assert max(ahead) <= 2 * local.workers
+
+
+def killed_once(piece, marker):
+    """The piece; the first call ends its worker as a full memory does."""
+    time.sleep(0.2)
+    if piece == 1 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return piece
+
+
+def test_a_killed_worker_costs_no_unit_and_not_the_task_that_the_cluster_holds(local, tmp_path):
+    parts = tuple(Call(killed_once, (n,)) for n in range(6))
+    done = []
+    job = Job("unit", parts, Call(total, (0,)), tmp_path / "marker", done.append)
+    (outcome,) = local.outcomes([job])
+    assert (tmp_path / "marker").exists()
+    assert (outcome.result, outcome.reason) == (15, "")
+    assert done == [1, 2, 3, 4, 5, 6]

@@ -10,6 +10,7 @@ import shapely
 from cocal.archive import list_scenes
 from cocal.config import RunConfig
 from cocal.content import Ref
+from cocal.errors import InputError
 from cocal.grid import Tile, Window, tiles
 from cocal.run.recipes import Stage, found
 from cocal.run.stages import begun
@@ -57,12 +58,14 @@ def plan(config: RunConfig) -> Plan:
     counts = _counts(config, base)
     pending, reused = counts.get("import", (0, 0))
     maps = len(cells) * len(config.periods)
-    maps_new, maps_reused = counts.get("classify", (maps, 0))
+    last = "minimum unit" if config.classify.minimum_unit else "classify"
+    maps_new, maps_reused = counts.get(last, (maps, 0))
     notes = [] if coarse is None else [coarse[1]]
     if "classify" not in counts and base is not None:
         notes.append(
-            "maps count as new: they depend on scenes still to be imported" if pending or config.train is None
-            else "maps count as new: this run trains its model first and reuses what then still fits"
+            "maps count as new: this run trains its model first and reuses what then still fits"
+            if "train" in counts
+            else "maps count as new: they depend on scenes still to be imported"
         )  # fmt: skip
     archived = list_scenes(config.archive) if not pending and (config.archive / "scenes").is_dir() else None
     tile = cells[0]
@@ -97,8 +100,13 @@ def _counts(config: RunConfig, base: Ground | None) -> dict[str, tuple[int, int]
     run, counts = Run(config, base, LocalStore(config.root)), dict[str, tuple[int, int]]()
     for name in ("import", "train", "classify"):
         stage = begun(name, run)
-        if stage is not None and not _driven(stage, run, counts):
-            break
+        try:
+            if stage is not None and not _driven(stage, run, counts):
+                break
+        except InputError:
+            if name != "import" or config.imports:
+                raise
+            break  # a period has no scene: they are still to be downloaded
     return counts
 
 

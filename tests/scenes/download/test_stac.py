@@ -78,10 +78,12 @@ def test_a_lasting_fault_is_listed_and_never_becomes_pixels(name, api, one_day, 
     assert download(one_day).failures == ()
 
 
-def test_a_catalogue_that_is_not_there_stops_the_download(land, tmp_path, download):
+def test_a_catalogue_that_is_not_there_stops_the_download(land, tmp_path, download, caplog):
+    caplog.set_level("INFO")
     config = write_config(tmp_path / "x", land, {"type": "stac", "catalogue": "http://127.0.0.1:9"})
     with pytest.raises(DownloadStoppedError, match="catalogue 2024-01"):
         download(config)
+    assert "end catalogue: 0 made, 0 reused, 0 failed" in caplog.messages
 
 
 def feature(name, moment, baseline, strip=None):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from cocal.estimate.settings import DensitySettings
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
 from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
+from cocal.run.worker.sums import Sums, added
 from cocal.scheme import ClassScheme
 
 Ints = NDArray[np.int64]
@@ -88,7 +90,8 @@ def pieces(task: CountsTask) -> list[Piece]:
     squares = squares_of(tiles, side) if side else {}
     found = []
     for i, tile in enumerate(tiles):
-        near = tuple(tuple(m for m in own if _within(m[0], tile, side)) for own in maps) if side else ()
+        touching = [j for j, other in enumerate(tiles) if side and _within(other, tile, side)]
+        near = tuple(tuple(own[j] for j in touching) for own in maps) if side else ()
         own = tuple(of_period[i][1] for of_period in maps)
         found.append(Piece(tile, own, squares.get(tile, np.empty((0, 2), np.int64)), near))
     return found
@@ -117,8 +120,10 @@ def _within(one: Tile, other: Tile, reach_m: int) -> bool:
     return a.epsg == b.epsg and max(apart_x, apart_y) < reach_m
 
 
-def count_tile(piece: Piece, task: CountsTask) -> dict[str, Ints]:
+def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
     """Sums of one tile, areas in 1e-6 m2, by name; those that the task does not ask for are left out.
+
+    All but the squares are `Sums` of:
 
     - `areas` (periods, regions, 256) by class code
     - `change` (pairs of successive periods, regions, `CHANGES`)
@@ -140,7 +145,7 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Ints]:
         found["beyond"] = np.stack([_beyond(ref, c, window, owner, n, task.target) for ref, c in pairs])
     if task.density is not None:
         found["squares"] = _squares(piece, task, task.density)
-    return found
+    return {name: value if name == "squares" else Sums.of(value) for name, value in found.items()}
 
 
 def _codes(ref: Ref, window: Window) -> NDArray[np.uint8]:
@@ -237,12 +242,12 @@ def _squares_of_map(
             yield (w.epsg, column, row, *found)
 
 
-def write_counts(folder: Path, results: Sequence[dict[str, Ints]], _: CountsTask) -> None:
+def write_counts(folder: Path, results: Sequence[dict[str, Any]], _: CountsTask) -> None:
     """Write the sums over all tiles, and the squares of all, as `COUNTS`."""
     totals = {
         name: np.concatenate([found[name] for found in results])
         if name == "squares"
-        else np.sum([found[name] for found in results], axis=0)
+        else added([found[name] for found in results])
         for name in results[0]
     }
     np.savez(folder / COUNTS, **totals)  # type: ignore[arg-type]

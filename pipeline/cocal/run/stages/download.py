@@ -136,10 +136,12 @@ def download(run: Run) -> None:
 def _granules(download: Download) -> list[Granule]:
     run, found = download.run, []
     run.observe(Started("catalogue", len(months_within((p.start, p.end) for p in run.periods))))
-    for month, listed in listings(run.config, run.base, download.source, download.gate):
-        found += listed
-        run.observe(Made(f"{month} ({len(listed)} granules)", "", 0.0))
-    run.observe(Ended("catalogue"))
+    try:
+        for month, listed in listings(run.config, run.base, download.source, download.gate):
+            found += listed
+            run.observe(Made(f"{month} ({len(listed)} granules)", "", 0.0))
+    finally:
+        run.observe(Ended("catalogue"))
     return found
 
 

@@ -35,9 +35,10 @@ from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
 from cocal.run.tables import read_own_csv, write_own_csv
 from cocal.run.worker.mosaic import Maps, Source, maps_in_reach, mosaic, regions_of
+from cocal.run.worker.sums import Sums
 from cocal.scheme import ClassScheme
 
-Counts = dict[int, NDArray[np.int64]]
+Counts = dict[int, Sums]
 """Region (row of the table) -> (2, NEVER + 1) area in 1e-6 m2 by kept level: all ground, the target."""
 
 LEVELS = "levels.csv"
@@ -108,7 +109,7 @@ def count_levels(tile: TileDrafts, task: LevelsTask) -> Counts:
     present = np.unique(owner[owner >= 0])
     place = np.where(owner >= 0, np.searchsorted(present, owner), -1).astype(np.int32)
     areas = [areas_by_level(kept, own, units, len(present)) for own in (place, np.where(target, place, -1))]
-    return {k: np.stack([part[i] for part in areas]) for i, k in enumerate(present.tolist())}
+    return {k: Sums.of(np.stack([part[i] for part in areas])) for i, k in enumerate(present.tolist())}
 
 
 def write_levels(folder: Path, counts: Sequence[Counts], task: LevelsTask) -> None:
@@ -117,7 +118,7 @@ def write_levels(folder: Path, counts: Sequence[Counts], task: LevelsTask) -> No
     totals = {name: np.zeros((len(regions), 2, NEVER + 1), dtype=np.int64) for name in task.periods}
     for tile, found in zip(task.tiles, counts, strict=True):
         for region, areas in found.items():
-            totals[tile.period][region] += areas
+            areas.add_to(totals[tile.period][region])
     tables = [levels_table(regions, period, areas) for period, areas in totals.items()]
     write_own_csv(folder / LEVELS, pd.concat(tables))
 
