@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from pandas.errors import EmptyDataError, ParserError
 
 from cocal.errors import InputError
 from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
-from cocal.store import given_back
+from cocal.user_tables import read_csv_table
 
 _SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
 
@@ -95,13 +94,9 @@ def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFr
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A CSV file as text, only an empty field being missing; `columns` limits what is kept."""
     try:
-        kept = None if columns is None else lambda name: name in columns
-        return given_back(
-            pd.read_csv(
-                path, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=[""], usecols=kept
-            )
-        )
-    except (OSError, UnicodeDecodeError, EmptyDataError, ParserError) as err:
+        table = read_csv_table(path)
+        return table[[name for name in table.columns if columns is None or name in columns]]
+    except (OSError, ValueError) as err:
         raise InputError(
             f"table {path} cannot be read",
             "a CSV file in UTF-8 with commas and a header",

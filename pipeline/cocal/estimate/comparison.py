@@ -16,6 +16,7 @@ import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, COMPARISON_COLUMNS, Period, check_table
 from cocal.errors import InputError
+from cocal.estimate.strata import EARTH_HA
 from cocal.notes import Note, note_column
 
 _FIELD = ("region_id", "period", "class", "field_ha")
@@ -158,6 +159,10 @@ def _check(
     if not problems:
         wrong = pd.to_numeric(table[number], errors="coerce").isna() | (table[number].astype(str) == "")
         problems += [f"{number} of region {r} is not a number" for r in table.loc[wrong, "region_id"]]
+        value = pd.to_numeric(table[number], errors="coerce")
+        astray = ~wrong & ~value.between(0, EARTH_HA)
+        for region, found in table.loc[astray, ["region_id", number]].itertuples(index=False):
+            problems.append(f"{number} of region {region} is {found}, not between 0 and the Earth's surface")
     problems += further
     if problems:
         raise InputError(

@@ -15,6 +15,9 @@ from cocal.errors import InputError
 SIZE_TOLERANCE = 1e-3
 """Relative difference allowed between two statements of one size (`area_ha` and pixels, `weight`)."""
 
+EARTH_HA = 5.11e10
+"""More than the surface of the Earth, ha (510,065,622 km2): no stratum and no official figure is larger."""
+
 
 @dataclass(frozen=True)
 class Strata:
@@ -130,13 +133,16 @@ def strata_from_table(table: pd.DataFrame) -> Strata:
     strata = Strata(names, regions, area, pixels, np.zeros(len(names), np.int64), np.full(len(names), -1))
     labels = strata.labels
     problems = [f"stratum {labels[i]!r} has no positive area" for i in np.flatnonzero(~(area > 0))]
+    vast = np.flatnonzero(area > EARTH_HA)
+    problems += [f"stratum {labels[i]!r} is larger than the Earth, {area[i]:g} ha" for i in vast]
     problems += [f"stratum {label!r} has two rows" for label, k in Counter(labels).items() if k > 1]
     if table["stratum"].isna().any() or (crossed and table["region"].isna().any()):
         problems.append("rows without a stratum or region")
     apart = np.abs(counted - area) > SIZE_TOLERANCE * area
     problems += [f"area_ha and pixels of {labels[i]!r} contradict each other" for i in np.flatnonzero(apart)]
     weight = _numbers(table, "weight")
-    off = np.abs(weight / weight.sum() - area / area.sum()) > SIZE_TOLERANCE * area / area.sum()
+    with np.errstate(invalid="ignore", over="ignore"):  # areas of inf are a problem by now
+        off = np.abs(weight / weight.sum() - area / area.sum()) > SIZE_TOLERANCE * area / area.sum()
     problems += [
         f"weights do not match: weight of {labels[i]!r} is not its share" for i in np.flatnonzero(off)
     ]

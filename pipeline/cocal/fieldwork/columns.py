@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.user_tables import clean_text
+
 _SHOWN = 10
 _YES = {"1", "true", "t", "yes", "y", "si", "sí", "s"}
 _NO = {"0", "false", "f", "no", "n"}
@@ -42,7 +44,7 @@ class Columns:
         values = self.rows[column]
         if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
             values = values.astype("Int64")
-        found = values.astype("string").str.strip()
+        found = values.astype("string").str.normalize("NFC").str.strip()
         return found.mask(found == "", pd.NA)
 
     def ids(self, column: str) -> pd.Series[Any]:
@@ -70,7 +72,7 @@ class Columns:
     def dates(self, column: str | None) -> pd.Series[Any]:
         """Return days (datetime64[ms], as in GeoParquet) of ISO dates or times, as written."""
         text = self.text(column)
-        days = pd.to_datetime(text.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+        days = pd.to_datetime(text.str.slice(0, 10).str.replace("/", "-"), format="%Y-%m-%d", errors="coerce")
         found = days.astype("datetime64[ms]")
         self.problem(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
         return found
@@ -102,7 +104,7 @@ class Columns:
     ) -> pd.Series[Any]:
         """Return class keys, null where the cell is empty."""
         labels = self.text(column)
-        known = {key: key for key in keys} if names is None else names
+        known = {key: key for key in keys} if names is None else {clean_text(k): v for k, v in names.items()}
         unknown = labels.notna() & ~labels.isin(list(known))
         if unknown.any():
             seen = sorted(set(labels[unknown]))

@@ -10,7 +10,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from cocal.errors import InputError
-from cocal.store import given_back
+from cocal.user_tables import cleaned, read_csv_table
 
 _TEXT_TABLES = (".csv", ".txt")
 
@@ -18,9 +18,9 @@ _TEXT_TABLES = (".csv", ".txt")
 def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
     """Return the rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
 
-    CSV: every value is text and only an empty cell is null. Texts that points.csv, the crews' list, protects
-    from spreadsheets with a ' are restored. The index is the row as a spreadsheet counts it: the header of a
-    CSV is row 1, its first record row 2; elsewhere the first record is row 1.
+    CSV: every value is text and only an empty cell is null. Texts are clean as `user_tables.cleaned` states;
+    times are text, so that no offset from UTC moves a day. The index is the row as a spreadsheet counts it:
+    the header of a CSV is row 1, its first record row 2; elsewhere the first record is row 1.
 
     Raises
     ------
@@ -31,14 +31,11 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         raise InputError(f"table {path}", "a file", "no such file", "correct the path in the configuration")
     try:
         if path.suffix.lower() in _TEXT_TABLES:
-            rows = given_back(
-                pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-            )
-            return rows.set_axis(range(2, len(rows) + 2))
+            return read_csv_table(path)
         if path.suffix.lower() == ".parquet":
             rows = _read_parquet(path)
         else:
-            rows = pyogrio.read_dataframe(path, layer=layer or only_layer(path))
+            rows = pyogrio.read_dataframe(path, layer=layer or only_layer(path), datetime_as_string=True)
     except UnicodeDecodeError as err:
         raise InputError(
             f"table {path}",
@@ -50,7 +47,7 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
         raise InputError(
             f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "correct or export it again"
         ) from err
-    return given_back(rows).set_axis(range(1, len(rows) + 1))
+    return cleaned(rows).set_axis(range(1, len(rows) + 1))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

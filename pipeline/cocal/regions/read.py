@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -225,10 +226,11 @@ def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) 
     keep = np.ones(len(frame), dtype=bool)
     for column, values in source.where.items():
         texts = _texts(frame[column])
-        absent = [v for v in values if v not in set(texts)]
+        wanted = [unicodedata.normalize("NFC", v) for v in values]
+        absent = [v for v in wanted if v not in set(texts)]
         if absent:
             problems.append(f"`where`: no row has {_listed(absent)} in {column!r}")
-        keep &= texts.isin(values).to_numpy()
+        keep &= texts.isin(wanted).to_numpy()
     return frame[keep].reset_index(drop=True)
 
 
@@ -238,7 +240,8 @@ def _texts(values: pd.Series[Any]) -> pd.Series[str]:
     def text(value: Any) -> str:
         if pd.isna(value):
             return ""
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value)) if whole else unicodedata.normalize("NFC", str(value))
 
     return values.map(text).astype(object)
 

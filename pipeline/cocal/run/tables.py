@@ -12,9 +12,13 @@ from cocal.errors import InputError
 from cocal.notes import NOTE_COLUMNS, Note, note_from_json, notes_by_row, with_text
 from cocal.run.state import Run
 from cocal.store import given_back, sha256_file, write_csv
+from cocal.user_tables import read_csv_table
 
 NOTE_TABLES = ("notes", "comparison_notes")
 """Tables with the notes of the other tables, for programs."""
+
+_KEYS = ("region_id", "region", "stratum", "period", "year")
+"""Columns of given tables that are text whatever they hold."""
 
 
 def given_sha256(path: Path | None, key: str) -> str | None:
@@ -29,11 +33,8 @@ def given_sha256(path: Path | None, key: str) -> str | None:
 
 def read_given_csv(path: Path, key: str) -> pd.DataFrame:
     """A table that the user gave under the key `key`; only an empty cell is missing."""
-    keys = {"region_id": str, "region": str, "stratum": str, "period": str, "year": str}
     try:
-        return given_back(
-            pd.read_csv(path, dtype=keys, encoding="utf-8", keep_default_na=False, na_values=[""])
-        )
+        return read_csv_table(path, _KEYS).reset_index(drop=True)
     except (OSError, ValueError) as err:
         raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"fix `{key}:`") from err
 

@@ -19,6 +19,7 @@ from cocal.classify.training.train import Trained
 from cocal.classify.validation.validate import Fitted
 from cocal.contracts import Period
 from cocal.store import atomic_path, write_csv
+from cocal.user_tables import local_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +85,7 @@ def _clashes(samples: pd.DataFrame, same: list[str], rule: str, text: str) -> pd
 def _out_of_season(samples: pd.DataFrame, period: Period) -> pd.DataFrame:
     if "labelled_on" not in samples:
         return _found(samples.iloc[:0], "out_of_season", "")
-    days = pd.to_datetime(samples["labelled_on"], errors="coerce", format="ISO8601").dt.normalize()
+    days = local_times(samples["labelled_on"].astype("string").str.replace("/", "-")).dt.normalize()
     out = samples[~days.between(pd.Timestamp(period.start), pd.Timestamp(period.end))]
     return _found(
         out, "out_of_season", [f"{d}, not in {period.start} to {period.end}" for d in out["labelled_on"]]

@@ -28,6 +28,7 @@ from cocal.grid import (
 )
 from cocal.scheme import ClassScheme
 from cocal.store import sha256_file
+from cocal.user_tables import clean_text, cleaned
 
 EDGE_TOLERANCE_M = 0.01
 """A pixel may extend beyond its polygon by this much: polygons drawn along pixel edges keep their pixels."""
@@ -58,8 +59,9 @@ def map_labels(
     labels: pd.Series, settings: SampleSettings, scheme: ClassScheme
 ) -> tuple[pd.Series, list[str]]:
     """(class key of each label, problems): each label without a class of the scheme is a problem."""
-    text = labels.astype("string")
-    keys = text.map(settings.labels if settings.labels is not None else {key: key for key in scheme.keys})
+    text = labels.astype("string").str.normalize("NFC").str.strip()
+    given = settings.labels if settings.labels is not None else {key: key for key in scheme.keys}
+    keys = text.map({clean_text(label): key for label, key in given.items()})
     problems = []
     if text.isna().any():
         problems.append(f"{int(text.isna().sum())} rows have no label")
@@ -98,7 +100,7 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
     """
     try:
         layer = {} if settings.layer is None else {"layer": settings.layer}
-        table = gpd.read_file(settings.path, **layer)
+        table = cleaned(gpd.read_file(settings.path, **layer, datetime_as_string=True))
     except (OSError, ValueError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as err:
         raise InputError(
             f"cannot read labels from {settings.path}", "a vector file (GeoPackage, GeoJSON, Shapefile)",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,18 +11,28 @@ from numpy.typing import NDArray
 
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.samples import map_labels, refuse
+from cocal.contracts import BANDS
 from cocal.errors import InputError
 from cocal.grid import transformer, utm_zones
 from cocal.scheme import ClassScheme
-from cocal.store import given_back
+from cocal.user_tables import cleaned, local_times, read_csv_table
+
+REFLECTANCE = -0.2, 2.0
+"""Surface reflectance lies between; corrections and bright cloud exceed 0 and 1, not these bounds."""
+
+_IMPLAUSIBLE_SHARE = 0.01
+_DARKEST = 0.001
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(settings: SeriesSamples) -> pd.DataFrame:
+    text = (settings.id_column, settings.label_column, settings.date_column)
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else given_back(pd.read_csv(path))
+        if settings.path.suffix == ".parquet":
+            return cleaned(pd.read_parquet(settings.path))
+        return read_csv_table(settings.path, text, words=False).reset_index(drop=True)
     except (OSError, ValueError) as err:
         raise InputError(
-            f"cannot read the time series in {path}",
+            f"cannot read the time series in {settings.path}",
             "a table in CSV or Parquet",
             str(err),
             "fix `samples.path`",
@@ -38,7 +47,7 @@ def labels_in(settings: SeriesSamples) -> list[str]:
     InputError
         The table cannot be read, or has no column of labels; the message lists its columns.
     """
-    table = _read_table(settings.path)
+    table = _read_table(settings)
     if settings.label_column not in table:
         raise InputError(
             f"the table {settings.path} has no column {settings.label_column!r}", "a column of labels",
@@ -61,9 +70,10 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
     ------
     InputError
         A column is missing, a label has no class, a date or number cannot be read, a sample has two rows
-        for a date, two labels or two places; all of these at once.
+        for a date, two labels or two places; all of these at once. Then: a band whose values are no
+        reflectance (more than 1 % outside -0.2 to 2, or none above 0.001).
     """
-    table = _read_table(settings.path)
+    table = _read_table(settings)
     place = {settings.longitude_column: "lon", settings.latitude_column: "lat"}
     columns = [
         settings.id_column, settings.date_column, settings.label_column, *place, *settings.bands.values(),
@@ -75,7 +85,7 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
     long = pd.DataFrame(
         {
             "sample_id": table[settings.id_column].astype(str),
-            "time": pd.to_datetime(table[settings.date_column], errors="coerce", format="ISO8601"),
+            "time": local_times(table[settings.date_column]),
             "label": keys,
             **{own: table[column].to_numpy() for own, column in settings.carried.items()},
         }
@@ -86,7 +96,10 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
         broken = int((long[name].isna() & table[column].notna()).sum())
         if broken:
             problems.append(f"{broken} cells of column {column!r} are not numbers")
+    if table[settings.id_column].isna().any():
+        problems.append(f"{int(table[settings.id_column].isna().sum())} rows have no id")
     refuse(settings, scheme, problems + _series_problems(long, list(settings.carried)))
+    refuse(settings, scheme, _implausible(long, settings))
     return _cube(long, settings), _places(long, list(settings.carried))
 
 
@@ -107,6 +120,32 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     outside = ~(long["lon"].between(-180, 180) & long["lat"].between(-80, 84))
     if outside.any():
         problems.append(f"samples whose place is not in degrees: {_few(long['sample_id'][outside])}")
+    return problems
+
+
+def _implausible(long: pd.DataFrame, settings: SeriesSamples) -> list[str]:
+    """Bands whose values times `scale` are no reflectance: too many outside `REFLECTANCE`, or all dark."""
+    problems = []
+    for band, column in settings.bands.items():
+        if band not in BANDS:
+            continue
+        raw = long[band].dropna().to_numpy(np.float64)
+        raw = raw if settings.missing_value is None else raw[raw != settings.missing_value]
+        values = raw * settings.scale
+        outside = ~((values >= REFLECTANCE[0]) & (values <= REFLECTANCE[1]))
+        if outside.sum() > _IMPLAUSIBLE_SHARE * values.size:
+            common = pd.Series(raw[outside]).value_counts().index[0]
+            problems.append(
+                f"column {column!r}: {outside.sum()} of {values.size} values times `scale` "
+                f"{settings.scale:g} are outside {REFLECTANCE[0]} to {REFLECTANCE[1]}, which no reflectance "
+                f"is; the most frequent is {common:g}: state it as `missing_value` if it marks missing data, "
+                "or correct `scale`"
+            )
+        elif values.size and not (values > _DARKEST).any():
+            problems.append(
+                f"column {column!r}: no reflectance is above {_DARKEST}; the highest value is {raw.max():g}, "
+                f"times `scale` {settings.scale:g}: correct `scale`"
+            )
     return problems
 
 

@@ -26,6 +26,7 @@ from cocal.run.state import Run
 from cocal.run.tables import estimate_warnings, read_given_csv, read_own_csv, read_truth, with_notes
 from cocal.scheme import ClassScheme
 from cocal.store import library_versions, sha256_file
+from cocal.user_tables import local_times
 
 _CARD_KEYS = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256",
@@ -167,7 +168,7 @@ def official_series(path: Path | None) -> pd.DataFrame | None:
     end = pd.to_datetime(table["year"] + "-12-31", errors="coerce")
     day = end
     if "reference_date" in table.columns:
-        day = pd.to_datetime(table["reference_date"], errors="coerce", format="ISO8601").fillna(end)
+        day = local_times(table["reference_date"]).fillna(end)
     when = day.dt.year + day.dt.day_of_year / 366
     found = table.assign(when=when, official_ha=table["coca_ha"].astype(float))
     return found.dropna(subset=["when"])[["region_id", "when", "official_ha"]]

@@ -1,0 +1,141 @@
+"""Tables that users give: one reader for CSV, and the same cleaning for tables of every other format."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cocal.errors import InputError
+from cocal.store import given_back
+
+_SHOWN = 10
+_OFFSET = r"(?<=\d\d:\d\d)((?::\d\d(?:[.,]\d+)?)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""What follows hours and minutes: seconds, which stay, and the offset from UTC, which goes."""
+
+
+def clean_text(value: Any) -> Any:
+    """A text without spaces at its ends, in Unicode's composed form (NFC); any other value as it is."""
+    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+
+
+def cleaned(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with clean names of columns and texts, texts that are empty then being null.
+
+    Texts that cocal's own files protect from spreadsheets with a ' are restored.
+
+    Raises
+    ------
+    InputError : two columns have the same name.
+    """
+    names = [clean_text(name) for name in table.columns]
+    _refuse_doubled(names)
+    table = given_back(table.set_axis(names, axis=1))
+    texts = {
+        str(name): pd.Series([clean_text(v) for v in column], index=column.index, dtype=column.dtype)
+        for name, column in table.items()
+        if pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
+    }
+    return table.assign(**{name: column.mask(column == "") for name, column in texts.items()})
+
+
+def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bool = True) -> pd.DataFrame:
+    """A CSV file in UTF-8, cleaned; the index is the row as a spreadsheet counts it, the header being row 1.
+
+    Parameters
+    ----------
+    path : the file; a first line `sep=;` states another separator than the comma; it is no row.
+    text : the columns that stay text (`007` is not 7); None = all. The others become numbers where they are.
+    words : only an empty cell is missing; False: also NA, NaN, null and the like.
+
+    Raises
+    ------
+    InputError
+        Two columns of one name, or rows with more or fewer cells than the header, by row.
+    OSError, ValueError
+        The file is missing, not UTF-8, empty, or not CSV.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        stated = first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == 5
+        separator = first[4] if stated else ","
+        if not stated:
+            file.seek(0)
+        header, rows = _rows_of(path, csv.reader(file, delimiter=separator))
+    kept = None if text is None else set(text)
+    names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
+    table: pd.DataFrame = pd.read_csv(
+        path,
+        sep=separator,
+        header=0,
+        names=names,
+        index_col=False,
+        skiprows=1 if stated else 0,
+        dtype=str if kept is None else {name: str for name in names if name in kept},
+        keep_default_na=not words,
+        na_values=[""],
+        encoding="utf-8-sig",
+    )
+    table = cleaned(table)
+    return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
+
+
+def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[int]]:
+    """The clean header, and the number of each row that is not blank, after a check of all widths."""
+    ragged, rows = [], []
+    header: list[str] | None = None
+    try:
+        for number, cells in enumerate(reader, 1):
+            if len(cells) < 2 and not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = [clean_text(cell) for cell in cells]
+                continue
+            rows.append(number)
+            if len(cells) != len(header):
+                ragged.append((number, len(cells)))
+    except csv.Error as err:
+        raise ValueError(str(err)) from err
+    if header is None:
+        raise ValueError("the file is empty: it has no header")
+    _refuse_doubled(header, path)
+    if ragged:
+        shown = ", ".join(f"row {n}: {k} cells" for n, k in ragged[:_SHOWN])
+        more = f" and {len(ragged) - _SHOWN} more rows" if len(ragged) > _SHOWN else ""
+        raise InputError(
+            f"table {path}: rows with more cells or fewer cells than the header",
+            f"{len(header)} cells in every row, as in the header",
+            shown + more,
+            "correct these rows: remove a comma at the end of a row or add it to the header, put a text that "
+            "holds a comma in quotes",
+        )
+    return header, rows
+
+
+def _refuse_doubled(names: Collection[Any], path: Path | None = None) -> None:
+    doubled = [name for name, n in Counter(names).items() if n > 1 and name != ""]
+    if doubled:
+        raise InputError(
+            f"table {path or ''}: several columns have the same name".replace(" :", ":"),
+            "one column for each name in the header",
+            ", ".join(map(repr, doubled)),
+            "rename or remove the column that is not meant",
+        )
+
+
+def local_times(times: pd.Series) -> pd.Series:
+    """ISO dates and times as datetime64[ns], as they are written: an offset from UTC moves no day.
+
+    NaT where a text is no ISO date.
+    """
+    if pd.api.types.is_datetime64_any_dtype(times.dtype):
+        naive: pd.Series = times.dt.tz_localize(None).astype("datetime64[ns]")
+        return naive
+    written = times.astype("string").str.strip().str.replace(_OFFSET, r"\1", regex=True)
+    found: pd.Series = pd.to_datetime(written, errors="coerce", format="ISO8601").astype("datetime64[ns]")
+    return found

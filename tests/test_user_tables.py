@@ -1,0 +1,197 @@
+"""Tables of users: what reads like the right table and is not is refused, with its row."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.series import read_series
+from cocal.errors import InputError
+from cocal.estimate import estimate_files
+from cocal.fieldwork import RecordSettings, read_records, read_strata
+from cocal.run.tables import read_given_csv
+from cocal.scheme import ClassScheme
+from cocal.user_tables import local_times, read_csv_table
+
+SCHEME = ClassScheme(
+    id="test",
+    target="coca",
+    definition={"unit": "pixel"},
+    classes=[
+        {"code": 1, "key": "coca", "name_es": "coca", "name_en": "coca", "colour": "#ff0000"},
+        {"code": 2, "key": "other", "name_es": "otro", "name_en": "other", "colour": "#00ff00"},
+    ],
+)
+DESIGN = {"estimator": "stratified", "interval": "gamma", "confidence": 0.95, "by": None}
+POINTS = [
+    ("a", "coca", "coca", 50),
+    ("a", "coca", "other", 10),
+    ("b", "other", "coca", 2),
+    ("b", "other", "other", 58),
+]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def estimated(folder: Path, points: list[tuple[str, str, str, int]], strata: str) -> pd.DataFrame:
+    rows = "".join(f"{s},{m},{r}\n" * n for s, m, r, n in points)
+    sample = write(folder / "sample.csv", "stratum,map_class,reference_class\n" + rows)
+    return estimate_files(sample, write(folder / "strata.csv", strata), **DESIGN).classes.set_index("class")
+
+
+def records(path: Path, class_names: dict[str, str] | None = None, **columns: str) -> RecordSettings:
+    names = {"record_id": "id", "observed_on": "day", "class": "class"} | columns
+    matching = {"support": "pixel", "positional_error": "ignore"}
+    return RecordSettings(
+        path=path, columns=names, design="purposive", matching=matching, class_names=class_names
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n3,4,5\n", "a,b\n1,2\n3\n", "a,b\n1,2,\n3,4,\n", 'a,b\n\n"1\nx",2\n3,4,5\n'],
+    ids=["more", "fewer", "comma at the end", "after a blank line"],
+)
+def test_rows_with_more_or_fewer_cells_than_the_header_are_refused_by_row(tmp_path: Path, text: str) -> None:
+    row = {"a,b\n1,2,\n3,4,\n": 2, 'a,b\n\n"1\nx",2\n3,4,5\n': 4}.get(text, 3)
+    with pytest.raises(InputError, match=rf"(?s)than the header.*2 cells.*row {row}: [13] cells"):
+        read_csv_table(write(tmp_path / "t.csv", text))
+
+
+@pytest.mark.parametrize("header", ["a,b,a", "a,b, a", f"{'é'},b,{unicodedata.normalize('NFD', 'é')}"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(InputError, match="several columns have the same name"):
+        read_csv_table(write(tmp_path / "t.csv", header + "\n1,2,3\n"))
+
+
+def test_texts_are_clean_and_rows_are_those_of_a_spreadsheet(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "Almácigo")
+    text = f'\ufeffsep=;\r\nid; name\r\n007; {decomposed} \r\n\r\n8;"  "\r\n'
+    table = read_csv_table(write(tmp_path / "t.csv", text))
+    assert table.columns.tolist() == ["id", "name"]
+    assert table["id"].tolist() == ["007", "8"]
+    assert table["name"].tolist()[0] == "Almácigo"
+    assert table["name"].isna().tolist() == [False, True]
+    assert table.index.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", 'a,b\n"1,2\n' + "x" * 200_000], ids=["empty", "blank", "quote"])
+def test_what_is_no_table_is_refused_without_a_traceback(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"comparison.official"):
+        read_given_csv(write(tmp_path / "t.csv", text), "comparison.official")
+
+
+def test_a_space_after_a_class_makes_no_second_class(tmp_path: Path) -> None:
+    """100 * 50/60 + 900 * 2/60 = 113.33 ha, whatever stands after the word."""
+    points = [("a", "coca", "coca", 30), ("a", "coca", "coca ", 20), ("a ", "coca", "other", 10), *POINTS[2:]]
+    found = estimated(tmp_path, points, "stratum,area_ha\na,100\nb ,900\n")
+    assert found.index.tolist() == ["coca", "other"]
+    assert found.loc["coca", "area_ha"] == pytest.approx(100 * 50 / 60 + 900 * 2 / 60)
+
+
+@pytest.mark.parametrize(
+    ("strata", "words"),
+    [
+        ("stratum,area_ha\na,100,\nb,900,\n", "row 2: 3 cells"),
+        ("stratum,area_ha,stratum\na,100,b\nb,900,a\n", "same name"),
+        ("stratum,area_ha\na,inf\nb,900\n", "larger than the Earth"),
+        ("stratum,area_ha\na,1e308\nb,900\n", "larger than the Earth"),
+        ("stratum,area_ha\na,-100\nb,900\n", "no positive area"),
+    ],
+)
+def test_strata_that_cannot_be_are_refused(tmp_path: Path, strata: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        estimated(tmp_path, POINTS, strata)
+
+
+def test_a_day_stays_the_day_that_was_written(tmp_path: Path) -> None:
+    """20:30 of 31 December in Lima is 1 January in UTC: the visit stays one of December."""
+    times = ["2024-12-31T20:30:00-05:00", "2024-06-03T10:00:00-04:00", "2025-01-01T00:10:00+14:00"]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"id": f"r{i}", "day": time, "class": "coca"},
+            "geometry": {"type": "Point", "coordinates": [-69.0, -14.5]},
+        }
+        for i, time in enumerate(times)
+    ]
+    path = write(tmp_path / "r.geojson", json.dumps({"type": "FeatureCollection", "features": features}))
+    found = read_records(records(path), SCHEME)["observed_on"]
+    assert found.dt.strftime("%Y-%m-%d").tolist() == ["2024-12-31", "2024-06-03", "2025-01-01"]
+
+
+def test_an_offset_from_utc_is_no_part_of_a_time() -> None:
+    written = [
+        "2024-12-31T20:30:00-05:00",
+        "2024-12-31 20:30Z",
+        "2024-12-31T20:30:00.5+0530",
+        "2024-12-31",
+        "31/12",
+    ]
+    expected = ["2024-12-31T20:30", "2024-12-31T20:30", "2024-12-31T20:30:00.500", "2024-12-31", "NaT"]
+    np.testing.assert_array_equal(
+        local_times(pd.Series(written)).to_numpy(), np.array(expected, "datetime64[ns]")
+    )
+
+
+def test_a_class_name_in_another_unicode_form_is_the_same_class(tmp_path: Path) -> None:
+    forms = [unicodedata.normalize(form, "Almácigo") for form in ("NFC", "NFD")]
+    for i, (given, stated) in enumerate([forms, forms[::-1]]):
+        text = f"id,day,class,lon,lat\nr1,2024-06-01,{given} ,-69,-14\n"
+        path = write(tmp_path / f"{i}.csv", text)
+        found = read_records(records(path, {stated: "coca"}, lon="lon", lat="lat"), SCHEME)
+        assert found["class"].tolist() == ["coca"]
+
+
+def test_a_stratum_is_found_whatever_spaces_stand_after_it(tmp_path: Path) -> None:
+    strata = write(tmp_path / "s.csv", "stratum ,area_ha\nw ,46.5\n")
+    table = read_strata(strata, pd.DataFrame({"stratum": ["w"]}))
+    assert table[["stratum", "area_ha"]].to_numpy().tolist() == [["w", 46.5]]
+
+
+def series(path: Path, **changes: object) -> SeriesSamples:
+    values: dict[str, object] = {
+        "kind": "series", "path": path, "label_column": "class", "source": "t", "licence": "t",
+        "id_column": "id",
+        "date_column": "day", "longitude_column": "lon", "latitude_column": "lat",
+        "bands": {"red": "B04"}, "scale": 1e-4,
+    }  # fmt: skip
+    return SeriesSamples.model_validate(values | changes)
+
+
+def long_table(path: Path, values: list[float]) -> Path:
+    rows = [f"{i:03d},2024-01-01,coca,-69,-14,{v}\n" for i, v in enumerate(values)]
+    return write(path, "id,day,class,lon,lat,B04\n" + "".join(rows))
+
+
+def test_up_to_one_value_in_a_hundred_may_be_no_reflectance(tmp_path: Path) -> None:
+    path = long_table(tmp_path / "t.csv", [500.0] * 198 + [-9999] * 2)
+    cube, samples = read_series(series(path), SCHEME)
+    assert samples["sample_id"].tolist()[:2] == ["000", "001"]
+    assert float(cube["red"].max()) == pytest.approx(0.05)
+    path = long_table(tmp_path / "t.csv", [500.0] * 197 + [-9999] * 3)
+    with pytest.raises(InputError, match=r"'B04': 3 of 200 values.*-9999: state it as `missing_value`"):
+        read_series(series(path), SCHEME)
+    assert np.isnan(read_series(series(path, missing_value=-9999), SCHEME)[0]["red"].values).sum() == 3
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.3, "no reflectance is above 0.001"), (65535, "65535")])
+def test_series_of_a_wrong_scale_are_refused(tmp_path: Path, value: float, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_series(series(long_table(tmp_path / "t.csv", [value] * 50)), SCHEME)
+
+
+def test_series_of_two_offsets_keep_the_days_as_written(tmp_path: Path) -> None:
+    days = ("2024-12-31T20:00:00-05:00", "2024-12-30T20:00:00-04:00")
+    text = "id,day,class,lon,lat,B04\n" + "".join(f"a,{day},coca,-69,-14,500\n" for day in days)
+    cube, _ = read_series(series(write(tmp_path / "t.csv", text)), SCHEME)
+    assert cube["time"].values.astype("datetime64[D]").astype(str).tolist() == ["2024-12-30", "2024-12-31"]
