@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.neural_network import MLPClassifier
 
 from cocal.classify import artefact
+from cocal.classify import model as models
 from cocal.classify.kernel import kernel_of, read_kernel, write_kernel
 from cocal.classify.model import Model
 from cocal.errors import ModelMismatchError
@@ -187,3 +188,21 @@ def test_trees_of_an_altered_estimator_are_refused_before_they_predict(
     monkeypatch.setattr(skops.io, "loads", lambda *_, **__: estimator)
     with pytest.raises(ModelMismatchError, match=r"outside its tree|no feature"):
         artefact.unpack(model.artefact)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (9, 1), (9, 5)])
+def test_an_area_of_applicability_of_another_shape_is_refused(
+    model: Model, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    assert len(model.card.features) == 4
+    monkeypatch.setattr(models, "unpack_area", lambda _: np.zeros(shape, dtype=np.float32))
+    with pytest.raises(ModelMismatchError, match=r"an area of applicability of shape"):
+        models._check_card(model)
+
+
+@pytest.mark.parametrize(
+    "area", [np.zeros((3, 4)), np.full((3, 4), np.nan, np.float32), np.zeros(4, np.float32)]
+)
+def test_an_area_of_applicability_of_another_type_is_refused(model: Model, area: np.ndarray) -> None:
+    with pytest.raises(ModelMismatchError, match=r"applicability\.npy is"):
+        artefact.unpack_area(artefact.pack(model.classifier, {}, area))

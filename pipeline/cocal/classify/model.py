@@ -267,6 +267,9 @@ def _check_card(model: Model) -> None:
         problems.append(f"{classifier.n_features_in_} features trained, {len(card.features)} in the card")
     if classifier.classes_.tolist() != sorted(card.classes.values()):
         problems.append(f"classes {classifier.classes_.tolist()} trained, {card.classes} in the card")
+    area = unpack_area(model.artefact)
+    if area is not None and not (len(area) > 2 and area.shape[1] == len(card.features)):
+        problems.append(f"an area of applicability of shape {area.shape}")
     if problems:
         raise ModelMismatchError(
             f"the card of model {card.id} contradicts its artefact",
