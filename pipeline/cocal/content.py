@@ -25,7 +25,10 @@ S = TypeVar("S", bound=BaseModel)
 
 @dataclass(frozen=True)
 class File:
-    """A file that a result depends on: its bytes count, its path does not."""
+    """A file that a result depends on: its bytes count, its path does not.
+
+    So do the bytes of the files that belong to it: see `_parts`.
+    """
 
     path: Path
     sha256: str
@@ -43,11 +46,26 @@ class File:
             It cannot be read.
         """
         try:
-            facts = path.stat()
-            return cls(path, _sha256(path, facts.st_size, facts.st_mtime_ns))
+            states = [(part, part.stat()) for part in _parts(path)]
+            found = [_sha256(part, state.st_size, state.st_mtime_ns) for part, state in states]
+            return cls(path, found[0] if len(found) == 1 else address(found))
         except OSError as err:
             what = f"{key}: {path}" if key else str(path)
             raise InputError(f"cannot read {what}", "a readable file", str(err), "fix the path") from err
+
+
+def _parts(path: Path) -> list[Path]:
+    """The files that `path` stands for: of a shapefile those beside it, of a VRT its sources."""
+    if path.suffix.lower() == ".shp" and path.is_file():
+        beside = (path.with_suffix(suffix) for suffix in (".dbf", ".shx", ".prj", ".cpg"))
+        return [path, *(part for part in beside if part.is_file())]
+    if path.suffix.lower() == ".vrt":
+        import rasterio
+
+        with rasterio.open(path) as raster:
+            named = [Path(name) for name in raster.files if not name.endswith((".aux.xml", ".ovr"))]
+        return [path, *(part for part in named if part != path and part.is_file())]
+    return [path]
 
 
 @lru_cache(maxsize=4096)
