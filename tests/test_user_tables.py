@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.checks import warn_of_unseen
 from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.estimate import estimate_files
 from cocal.fieldwork import RecordSettings, read_records, read_strata
+from cocal.run.results.comparison import _check_unmatched
 from cocal.run.tables import read_given_csv
 from cocal.scheme import ClassScheme
 from cocal.user_tables import local_times, read_csv_table
@@ -195,3 +197,22 @@ def test_series_of_two_offsets_keep_the_days_as_written(tmp_path: Path) -> None:
     text = "id,day,class,lon,lat,B04\n" + "".join(f"a,{day},coca,-69,-14,500\n" for day in days)
     cube, _ = read_series(series(write(tmp_path / "t.csv", text)), SCHEME)
     assert cube["time"].values.astype("datetime64[D]").astype(str).tolist() == ["2024-12-30", "2024-12-31"]
+
+
+def test_official_ids_without_their_leading_zeros_are_refused() -> None:
+    with pytest.raises(InputError, match="'080101' for '80101'"):
+        _check_unmatched({"80101", "80102"}, ["080101"])
+
+
+def test_official_figures_of_other_places_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    _check_unmatched({"80101"}, ["XX"])
+    assert [(r.levelname, "'XX'" in r.getMessage()) for r in caplog.records] == [("WARNING", True)]
+
+
+def test_labels_that_no_image_shows_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    findings = pd.DataFrame({"sample_id": ["s1", "s2", "s3"], "rule": ["not_seen", "suspect", "not_seen"]})
+    warn_of_unseen(findings, 12)
+    warn_of_unseen(findings[findings["rule"] == "suspect"], 12)
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "2 of 12 samples" in told
+    assert told.endswith("s1, s3")

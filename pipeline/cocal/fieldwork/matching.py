@@ -30,6 +30,9 @@ STATUSES = (MATCHED, UNCERTAIN, UNOBSERVED, OUTSIDE_MAP, OUTSIDE_REGIONS, NOT_VI
 
 _UNOBSERVED_CODE, _OUTSIDE_CODE, _UNCERTAIN_CODE = 0, 255, -1
 
+_MOST_NORTHERN = 80.0
+"""Latitudes beyond, degrees, have no UTM zone."""
+
 _QUARTER_SEGMENTS = 16
 """Segments of a quarter circle: the polygon's area is 0.16 % below the circle's."""
 
@@ -79,7 +82,8 @@ def match(
     Raises
     ------
     InputError
-        A region that the records state is none of the run's.
+        A region that the records state is none of the run's; or records lie in a region only with longitude
+        and latitude exchanged.
     """
     check_table(records, RECORDS)
     n = len(records)
@@ -94,6 +98,7 @@ def match(
         shapes = np.array([project(s, 4326, epsg) for s in records.geometry[here]], dtype=object)
         ground = footprints(shapes, accuracy[here], settings, resolution=resolution)
         code[here], share[here] = _vote(ground, lookup(epsg, ground.x, ground.y), len(shapes), settings)
+    _check_exchanged(records["record_id"], points[owner < 0], regions, resolution)
     located = _values_or_null(regions.table["region_id"], owner)
     stated = records["region_id"].reset_index(drop=True).astype("string")
     _check_regions(stated, regions)
@@ -114,6 +119,12 @@ def match(
         log.warning(
             "%d records were drawn in one region and taken in another: they stay in the first", elsewhere
         )
+    homeless = records["record_id"][region.isna().to_numpy()].tolist()
+    if homeless:
+        log.warning(
+            "%d of %d records lie outside every region and count for none: %s; correct their positions "
+            "if they were drawn inside", len(homeless), n, listed(homeless),
+        )  # fmt: skip
     log.info("records matched: %s", ", ".join(f"{k} {v}" for k, v in status_counts(table).items()))
     return table
 
@@ -140,6 +151,24 @@ def _vote(
     share = votes.max(axis=1) / total
     needed = 0.0 if settings.majority is None else settings.majority
     return np.where(share > needed, best, _UNCERTAIN_CODE), share
+
+
+def _check_exchanged(ids: pd.Series, astray: gpd.GeoSeries, regions: Regions, resolution: int) -> None:
+    """Refuse records outside all regions that lie in one with longitude and latitude exchanged."""
+    astray = astray[astray.x.abs() < _MOST_NORTHERN]
+    lon, lat = astray.y.to_numpy(), astray.x.to_numpy()
+    zone, inside = pixel_zones(lon, lat, resolution), np.zeros(len(lon), dtype=bool)
+    for epsg in map(int, np.unique(zone)):
+        here = zone == epsg
+        x, y = transformer(4326, epsg).transform(lon[here], lat[here])
+        inside[here] = owners_at(regions, epsg, x, y, resolution=resolution) >= 0
+    if inside.any():
+        raise InputError(
+            "records with longitude and latitude exchanged: they lie outside every region",
+            "positions inside the regions, or outside them in either order",
+            f"record_id {listed(ids[astray.index[inside]].tolist(), repr)}",
+            "exchange the two in these rows (`cocal records check` proposes it)",
+        )
 
 
 def _check_regions(stated: pd.Series, regions: Regions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from cocal.user_tables import local_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
 
 TABLE, PAGE = "labels.csv", "labels.html"
 SHOWN = 12
@@ -131,7 +134,19 @@ def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period:
     """Write the model with its card, and the findings about the labels of all `samples` in `period`."""
     save_model(trained.model, folder)
     findings = check_labels(samples, trained.fitted, period)
+    warn_of_unseen(findings, samples["sample_id"].nunique())
     write_checks(folder, findings, trained.fitted, simulated=trained.model.card.simulated)
+
+
+def warn_of_unseen(findings: pd.DataFrame, n: int) -> None:
+    """Log which of the `n` samples no clear image shows, whole or in part: there they do not train."""
+    unseen = findings.loc[findings["rule"] == "not_seen", "sample_id"].astype(str).tolist()
+    if unseen:
+        names = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
+        log.warning(
+            "labels that no clear image shows, whole or in part: %d of %d samples do not train there: %s",
+            len(unseen), n, names,
+        )  # fmt: skip
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,13 +13,17 @@ import pandas as pd
 
 from cocal.content import File
 from cocal.contracts import Period
+from cocal.errors import InputError
 from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
 from cocal.estimate.eradication import QUANTITIES
+from cocal.fieldwork.columns import listed
 from cocal.notes import note_rows, with_text
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, write_own_csv
+
+log = logging.getLogger(__name__)
 
 _COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
 _CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
@@ -77,12 +82,30 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
     with_text(table).to_parquet(folder / "comparison.parquet", index=False)
     notes = [note_rows(table, "comparison", _COMPARISON_KEYS)]
     if official is not None:
-        write_own_csv(folder / "unmatched.csv", unmatched_official(areas, official))
+        unmatched = unmatched_official(areas, official)
+        _check_unmatched(set(areas["region_id"].astype(str)), sorted(set(unmatched["region_id"].astype(str))))
+        write_own_csv(folder / "unmatched.csv", unmatched)
     if claims is not None:
         judged = _eradication(task, claims, areas)
         write_own_csv(folder / "eradication.csv", judged)
         notes.append(note_rows(judged, "eradication", _CLAIM_KEYS))
     write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
+
+
+def _check_unmatched(known: set[str], ids: list[str]) -> None:
+    """Warn of official figures of other places; refuse ids that differ from a region's in leading zeros."""
+    bare = {name.lstrip("0"): name for name in known}
+    pairs = [f"{name!r} for {bare[name.lstrip('0')]!r}" for name in ids if name.lstrip("0") in bare]
+    if pairs:
+        raise InputError(
+            "official figures have ids that differ from the regions' in leading zeros",
+            "the region_id of the run's regions",
+            listed(pairs),
+            "write the ids of `comparison.official` as the regions have them, or keep the column of "
+            "`regions.sources.id` as text",
+        )
+    if ids:
+        log.warning("official figures of %d ids match no region or group: %s", len(ids), listed(ids, repr))
 
 
 def _areas(task: ComparisonTask) -> pd.DataFrame:
