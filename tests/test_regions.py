@@ -359,6 +359,43 @@ def test_an_invalid_polygon_is_made_valid_and_named_in_the_notes(write: Write) -
     assert Note("region_polygons_made_valid", file="a.gpkg", regions=("bow",)) in regions.notes
 
 
+def test_parts_that_overlap_are_united_and_the_change_is_warned_of(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    nested = shapely.MultiPolygon([box(0, -1000, 1000, 0), box(100, -500, 500, -100)])
+    crossing = shapely.MultiPolygon([box(2000, -1000, 3000, 0), box(2500, -1000, 3500, 0)])
+    holed = shapely.MultiPolygon([box(5000, -1000, 6000, 0) - box(5400, -600, 5600, -400)])
+    regions = read(write("a.gpkg", {"nested": nested, "crossing": crossing, "holed": holed}))
+    # 100 ha with 16 ha inside; 1,500 m x 1,000 m; 100 ha less 4 ha (a UTM scale of 0.9996 at the centre)
+    assert regions.table["polygon_ha"].tolist() == pytest.approx([100, 150, 96], rel=1e-3)
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warned) == 2
+    assert "region nested: invalid polygon repaired; area 116.0" in warned[0]
+    assert "region crossing: invalid polygon repaired; area 200.1" in warned[1]
+
+
+@pytest.mark.parametrize("stated", [None, "ISO-8859-1"])
+def test_a_shapefile_in_utf8_is_read_as_such_or_refused(tmp_path: Path, stated: str | None) -> None:
+    frame = gpd.GeoDataFrame({"n": ["Ñuñoa del Río"]}, geometry=[box(0, -9, 9, 0)], crs=ZONE)
+    frame.to_file(tmp_path / "n.shp", encoding="utf-8")
+    (tmp_path / "n.cpg").unlink()
+    source = RegionSource(path=tmp_path / "n.shp", id="n", name="n", country_code="BO")
+    if stated is None:
+        assert read(source).table["region_name"].tolist() == ["Ñuñoa del Río"]
+        return
+    (tmp_path / "n.cpg").write_text(stated)
+    with pytest.raises(InputError, match="UTF-8 read in another encoding"):
+        read(source)
+
+
+def test_a_shapefile_in_latin1_without_cpg_is_read_as_before(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"n": ["Ñuñoa del Río"]}, geometry=[box(0, -9, 9, 0)], crs=ZONE)
+    frame.to_file(tmp_path / "n.shp", encoding="ISO-8859-1")
+    (tmp_path / "n.cpg").unlink(missing_ok=True)
+    source = RegionSource(path=tmp_path / "n.shp", id="n", name="n", country_code="BO")
+    assert read(source).table["region_name"].tolist() == ["Ñuñoa del Río"]
+
+
 def test_the_direction_of_rings_does_not_change_an_area(write: Write) -> None:
     outer, inner, island = box(0, -1000, 1000, 0), box(0, -500, 500, 0), box(2000, -1000, 3000, 0)
     inner = shapely.affinity.translate(inner, 100, -100)

@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import geopandas
 import h5py
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import xarray as xr
 from affine import Affine
 from pyproj import CRS
@@ -14,8 +16,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from cocal.archive import baseline_rank, list_scenes, read_scenes
 from cocal.errors import InputError
-from cocal.run.stages.imports import import_scenes
-from cocal.scenes import NetcdfImport, plan_imports
+from cocal.regions import RegionSettings, read_regions
+from cocal.run.stages.imports import check_covered, import_scenes
+from cocal.scenes import FilesImport, NetcdfImport, plan_imports
 
 PLACE = slice(0, 30), slice(0, 30)
 """Rows and columns of a raster of 30 x 30 pixels in its item, whose window begins at the same corner."""
@@ -183,3 +186,47 @@ def test_of_two_scenes_of_a_day_the_pixels_of_the_newest_baseline_of_the_agency_
     scenes = list_scenes(tmp_path / "archive")
     found = read_scenes(scenes, scenes[0].window, ["red"])["red"].to_numpy()
     assert (found[0, :30, :30] == 300).all()
+
+
+def test_rasters_that_do_not_fit_the_pattern_are_counted_and_named(tmp_path, write_raster, landscape, caplog):
+    names = [
+        *(
+            "T19LEE_20240115T1_B04_10m",
+            "T19LEE_20240115T1_B04_20m",
+            "T19LEE_20240115T1_TCI_10m",
+        ),  # taken, and its copies
+        *("L2A_T19LEE_20240315T1_B04_10m", "L2A_T19LEE_20240515T1_B04_10m"),
+    ]
+    for name in names:
+        write_raster(tmp_path / f"{name}.tif", {"red": landscape(12, 12)["red"]})
+    settings = FilesImport(
+        kind="files", name="s2", folder=tmp_path, bands={"red": "B04"}, offset=0, scale=1e-4,
+        pattern=r"^T\d{2}[A-Z]{3}_(?P<date>\d{8})T\d_(?P<band>B\d\d)_10m\.tif$",
+    )  # fmt: skip
+    assert len(plan_imports([settings])) == 1
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    assert "2 rasters of wanted bands do not fit the pattern" in warning
+    assert "the first L2A_T19LEE_20240315T1_B04_10m.tif" in warning
+
+
+def test_regions_without_a_scene_are_refused_if_all_are_and_warned_of_if_some(
+    tmp_path, write_raster, landscape, multiband, caplog
+):
+    path = write_raster(tmp_path / "in.tif", landscape(30, 30), left=500_040)  # 69.0 W, 18.1 S
+    import_scenes([multiband(path)], tmp_path / "archive")
+    here, swapped = (-69.01, -18.11, -68.99, -18.07), (-18.11, -69.01, -18.07, -68.99)
+
+    def regions(*bounds):
+        file = tmp_path / "regions.gpkg"
+        shapes = [shapely.box(*b) for b in bounds]
+        geopandas.GeoDataFrame({"n": list("AB")[: len(bounds)]}, geometry=shapes, crs=4326).to_file(file)
+        source = {"path": file, "id": "n", "name": "n", "country_code": "PE"}
+        return read_regions(RegionSettings(sources=[source], sliver_m=0))
+
+    scenes = list_scenes(tmp_path / "archive")
+    check_covered(regions(here), scenes)
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+    check_covered(regions(here, swapped), scenes)
+    assert "no scene covers region B" in caplog.text
+    with pytest.raises(InputError, match=r"no scene covers a region \(A\)"):
+        check_covered(regions(swapped), scenes)

@@ -6,8 +6,10 @@ import hashlib
 import logging
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -27,6 +29,9 @@ from cocal.regions.settings import RegionSettings, RegionSource
 from cocal.store import canonical_json
 
 log = logging.getLogger(__name__)
+
+CHANGED_SHARE = 1e-4
+"""A repaired polygon whose area changes by more is warned of."""
 
 _SHOWN = 10
 _EDGE_M = 200
@@ -125,7 +130,8 @@ def read_regions(settings: RegionSettings) -> Regions:
     lost = table["polygon_ha"].sum() - table["exclusive_ha"].sum()
     notes.append(Note("regions_overlap", ha=lost))
     for note in notes:
-        log.info("regions: %s", render(note, "en"))
+        level = logging.WARNING if note.code == "region_area_repaired" else logging.INFO
+        log.log(level, "regions: %s", render(note, "en"))
     apart = settings.sliver_between == "sources" and table["source"].nunique() > 1
     groups = table["source"].to_numpy(np.int64) if apart else np.arange(len(table), dtype=np.int64)
     sha256 = _digest(table, raw, [settings.sliver_m, settings.sliver_between])
@@ -189,10 +195,34 @@ def _table(
         }
     )
     _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), problems)
+    _check_letters(table, problems)
     shapes, invalid = _polygons(frame, table["region_id"], problems)
     if invalid:
-        notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=invalid))
+        notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=list(invalid)))
+    for region, (before, after) in invalid.items():
+        if abs(after - before) > CHANGED_SHARE * after:
+            notes.append(Note("region_area_repaired", region=region, before_ha=before, after_ha=after))
     return table.assign(geometry=shapes)
+
+
+def _check_letters(table: pd.DataFrame, problems: list[str]) -> None:
+    """Add a problem for names that are UTF-8 read in another encoding: bytes that decode are no accident."""
+    for column in ("region_id", "region_name", "country"):
+        broken = [text for text in table[column] if _is_misread(text)]
+        if broken:
+            problems.append(
+                f"letters of {_listed(broken)}: UTF-8 read in another encoding; write the file in UTF-8, "
+                "a shapefile with a .cpg that says so"
+            )
+
+
+def _is_misread(text: str) -> bool:
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            return not text.isascii() and text.encode(encoding).decode("utf-8") != text
+        except UnicodeError:
+            continue
+    return False
 
 
 def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
@@ -207,7 +237,7 @@ def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
         if source.layer is not None and source.layer not in layers:
             problems.append(f"has no layer {source.layer!r}, only {_listed(layers)}")
             return None
-        frame = pyogrio.read_dataframe(source.path, layer=source.layer or layers[0])
+        frame = _read_letters(source.path, source.layer or layers[0])
     except DataSourceError as err:
         problems.append(f"cannot be read as a vector file: {err}")
         return None
@@ -219,6 +249,14 @@ def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
     if missing:
         problems.append(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
     return None if problems else frame
+
+
+def _read_letters(path: Path, layer: str) -> gpd.GeoDataFrame:
+    """The features of a file. A shapefile without .cpg is read as UTF-8 if all of its text is."""
+    if path.suffix.lower() == ".shp" and not any(path.with_suffix(s).exists() for s in (".cpg", ".CPG")):
+        with suppress(UnicodeDecodeError):
+            return pyogrio.read_dataframe(path, layer=layer, encoding="UTF-8")
+    return pyogrio.read_dataframe(path, layer=layer)
 
 
 def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame:
@@ -261,8 +299,8 @@ def _check_texts(table: pd.DataFrame, problems: list[str]) -> None:
 
 def _polygons(
     frame: gpd.GeoDataFrame, ids: pd.Series[str], problems: list[str]
-) -> tuple[NDArray[np.object_], list[str]]:
-    """Return (n,) valid polygons in degrees, and the ids of those that were made valid."""
+) -> tuple[NDArray[np.object_], dict[str, tuple[float, float]]]:
+    """Return (n,) valid polygons in degrees, and of those that were made valid: id -> ha before and after."""
     shapes: NDArray[np.object_] = shapely.force_2d(frame.geometry.to_numpy())
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     other = ~empty & ~np.isin(shapely.get_type_id(shapes), (3, 6))
@@ -272,8 +310,9 @@ def _polygons(
         kinds = sorted({g.geom_type for g in shapes[other]})
         problems.append(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
     if (empty | other).any():
-        return shapes, []
-    invalid = ids[~shapely.is_valid(shapes)].tolist()
+        return shapes, {}
+    repaired = np.flatnonzero(~shapely.is_valid(shapes))
+    before = [_ring_hectares(shapes[i], frame.crs) for i in repaired]
     shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
     west, south, east, north = shapely.bounds(shapes).T
@@ -285,7 +324,19 @@ def _polygons(
         problems.append(f"{words}: region {_listed(ids[astray])}")
     else:
         shapes = np.array([_valid(g) for g in shapes], dtype=object)
-    return shapes, invalid
+    after = [geodesic_hectares(shapes[i]) for i in repaired]
+    return shapes, {ids[i]: (old, new) for i, old, new in zip(repaired, before, after, strict=True)}
+
+
+def _ring_hectares(geometry: BaseGeometry, crs: CRS) -> float:
+    """Area of a polygon's outer rings less its inner ones, as they are given, ha; rings may cross."""
+
+    def area(ring: BaseGeometry) -> float:
+        return geodesic_hectares(shapely.Polygon(shapely.get_coordinates(_in_degrees(ring, crs))))
+
+    parts = shapely.get_parts(geometry)
+    inner = sum(area(ring) for part in parts for ring in part.interiors)
+    return sum(area(part.exterior) for part in parts) - inner
 
 
 def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
@@ -303,7 +354,9 @@ def _valid(geometry: BaseGeometry) -> BaseGeometry:
     loses parts of it (GEOS repairs the result with buffer(0)).
     """
     if not shapely.is_valid(geometry):
-        geometry = shapely.make_valid(geometry)
+        # parts on their own: where they overlap they are united, not taken for holes
+        sound = [shapely.make_valid(part) for part in shapely.get_parts(geometry)]
+        geometry = shapely.union_all(sound) if len(sound) > 1 else sound[0]
     if shapely.get_type_id(geometry) not in (3, 6):
         parts = shapely.get_parts(shapely.get_parts(geometry))
         geometry = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])

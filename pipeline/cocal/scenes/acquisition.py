@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,9 @@ from cocal.scenes.source import (
 )
 
 log = logging.getLogger(__name__)
+
+RASTERS = (".tif", ".tiff", ".jp2", ".img", ".vrt")
+"""Ends of names of rasters."""
 
 GEOTRANSFORM_PX = 0.05
 """Largest difference between the coordinates of a cube and its GeoTransform, in pixels."""
@@ -145,10 +148,12 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
     """Paths by (date, tile, baseline) and common band name, in order of the names."""
     pattern, common = re.compile(settings.pattern), {v: k for k, v in settings.bands.items()}
     groups: dict[tuple[str, str, str], dict[str, list[Path]]] = {}
+    left_out: list[Path] = []
     paths = sorted(p for p in settings.folder.rglob("*") if p.is_file())
     for path in paths:
         match = pattern.search(path.relative_to(settings.folder).as_posix())
         if match is None or match["band"] not in common:
+            left_out += [path] if match is None else []
             continue
         named = match.groupdict()
         key = (named["date"], named.get("tile") or "", named.get("baseline") or "")
@@ -161,6 +166,9 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             f"{len(paths)} files" + (f", the first {first}" if first else ""),
             "fix `folder:`, `pattern:` or `bands:`",
         )
+    _warn_left_out(
+        settings, left_out, [p for files in groups.values() for own in files.values() for p in own]
+    )
     lacking = [
         f"{' '.join(filter(None, key))} lacks {band}"
         for key, files in sorted(groups.items())
@@ -175,6 +183,30 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             "fetch the files, or fix `pattern:` and `bands:`",
         )
     return groups
+
+
+def _warn_left_out(settings: FilesImport, left_out: Sequence[Path], taken: Sequence[Path]) -> None:
+    """Warn of rasters of wanted bands that do not fit the pattern, of days and tiles that no taken file has.
+
+    Other files of a product that is taken (coarser copies, previews) are left out on purpose.
+    """
+    wanted = "|".join(re.escape(name) for name in settings.bands.values())
+    names_band = re.compile(rf"(?<![a-z0-9])(?:{wanted})(?![a-z0-9])", re.IGNORECASE)
+    rasters = [p for p in left_out if p.suffix.lower() in RASTERS and names_band.search(p.stem)]
+    known = {_day_and_tile(path) for path in taken}
+    lost = [path for path in rasters if _day_and_tile(path) not in known]
+    if lost:
+        log.warning(
+            "%s: %d rasters of wanted bands do not fit the pattern and are left out, the first %s",
+            settings.folder, len(lost), lost[0].relative_to(settings.folder).as_posix(),
+        )  # fmt: skip
+
+
+def _day_and_tile(path: Path) -> tuple[str, ...]:
+    found = (
+        re.search(form, path.stem) for form in (r"(?<!\d)(19|20)\d\d-?\d\d-?\d\d", r"\d{2}[C-X][A-Z]{2}")
+    )
+    return tuple(re.sub(r"\D*-", "", match[0]) if match else "" for match in found)
 
 
 def _finest(band: str, paths: list[Path]) -> Path:

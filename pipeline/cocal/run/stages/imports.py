@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from cocal.archive import list_scenes, scene_store, write_catalog
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.errors import InputError
+from cocal.grid import windows_bounds
+from cocal.regions import Regions
 from cocal.run.execute import SerialExecutor
 from cocal.run.observers import Log
 from cocal.run.recipes import Batch, Recipe, Stage, make
 from cocal.run.state import Run
 from cocal.scenes import SceneImport, plan_imports, write_scene
 from cocal.store import LocalStore
+
+log = logging.getLogger(__name__)
 
 
 def import_stage(run: Run) -> Stage:
@@ -31,6 +40,37 @@ def import_stage(run: Run) -> Stage:
                 + (f" from {run.scenes[0].day} to {run.scenes[-1].day}" if run.scenes else ""),
                 "import scenes of that period, or fix `periods:`",
             )
+    check_covered(run.base.regions, run.scenes)
+
+
+def check_covered(regions: Regions, scenes: Sequence[Scene]) -> None:
+    """Warn of regions that no scene covers.
+
+    Raises
+    ------
+    InputError
+        No region is covered.
+    """
+    outlines = [outline for _, outline in windows_bounds(dict.fromkeys(scene.window for scene in scenes))]
+    tree = shapely.STRtree(outlines)
+    seen = np.unique(tree.query(regions.geometries, predicate="intersects")[0])
+    missing = np.delete(regions.table["region_id"].to_numpy(), seen).tolist()
+    listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+    if len(missing) == len(regions):
+        ground, held = (shapely.total_bounds(shapes) for shapes in (regions.geometries, outlines))
+        raise InputError(
+            f"no scene covers a region ({listed})",
+            f"regions within the scenes: {_bounds_text(held)}",
+            f"regions within {_bounds_text(ground)}",
+            "fix the regions (are latitude and longitude exchanged?), or import scenes of their ground",
+        )
+    if missing:
+        log.warning("no scene covers region %s: its ground counts as unobserved", listed)
+
+
+def _bounds_text(bounds: NDArray[np.float64]) -> str:
+    west, south, east, north = bounds
+    return f"longitude {west:.3f} to {east:.3f}, latitude {south:.3f} to {north:.3f}"
 
 
 def import_batch(imports: Sequence[SceneImport], archive: Path) -> Batch:
