@@ -69,19 +69,20 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
         header, rows = _rows_of(path, csv.reader(file, delimiter=separator))
     kept = None if text is None else set(text)
     names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
-    table: pd.DataFrame = pd.read_csv(
-        path,
-        sep=separator,
-        header=0,
-        names=names,
-        index_col=False,
-        skiprows=1 if stated else 0,
-        dtype=str if kept is None else {name: str for name in names if name in kept},
-        keep_default_na=not words,
-        na_values=[""],
-        encoding="utf-8-sig",
+    table = cleaned(
+        pd.read_csv(
+            path,
+            sep=separator,
+            header=0,
+            names=names,
+            index_col=False,
+            skiprows=1 if stated else 0,
+            dtype=str if kept is None else {name: str for name in names if name in kept},
+            keep_default_na=not words,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
     )
-    table = cleaned(table)
     return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
 
 
