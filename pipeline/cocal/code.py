@@ -288,7 +288,7 @@ class Package:
         errors += [error for facts in reached.values() for error in facts.errors]
         if errors:
             raise CodeError(
-                "the code that makes an output cannot be told from its source",
+                "the code that makes an output cannot be followed in its source",
                 "names, imports and literal `asset` paths that can be followed in the text",
                 "; ".join(sorted(errors)),
                 "name functions and classes where they are used, in a table if there are many",

@@ -24,7 +24,7 @@ def tracer(monkeypatch: pytest.MonkeyPatch) -> Tracer:
     return tracer
 
 
-def traced(tracer: Tracer, world: SmallWorld, last: str) -> None:
+def check_traced(tracer: Tracer, world: SmallWorld, last: str) -> None:
     config = read_config(world.config)
     with tracing.tracing(tracer):
         summary = run(config, last=last, config_path=world.config)
@@ -48,8 +48,8 @@ def test_what_a_unit_executes_lies_in_its_closure(
 ):
     world = make_world(tmp_path / "world", 96, tracing.DAYS if change is tracing.everything else DAYS[:2])
     world.edit(change)
-    traced(tracer, world, last)
+    check_traced(tracer, world, last)
 
 
 def test_what_the_page_and_the_files_execute_lies_in_their_closures(finished: SmallWorld, tracer: Tracer):
-    traced(tracer, finished, "report")
+    check_traced(tracer, finished, "report")

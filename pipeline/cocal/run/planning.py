@@ -146,7 +146,7 @@ def _download_tiles(config: RunConfig, base: Ground | None) -> int:
 
 
 def _download_cost(config: RunConfig) -> Cost:
-    """What one tile-date takes at most, of one granule. Nothing is asked of the source."""
+    """What one tile-date of one granule costs at most. No request is sent."""
     if config.source is None or config.download is None:
         return Cost()
     side = config.download.side_px

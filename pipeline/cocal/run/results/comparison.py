@@ -121,7 +121,7 @@ def _areas(task: ComparisonTask) -> pd.DataFrame:
 def recorded_plots(records: pd.DataFrame) -> pd.DataFrame:
     """region_id, period, class, field_ha: the plots that crews drew, added up.
 
-    A sum of what was visited, not an estimate of what there is.
+    It is a sum over the visited plots, not an estimate of the region's area.
     """
     names = {"region_id": "region_id", "period": "period", "reference_class": "class"}
     rows = records.dropna(subset=list(names))

@@ -70,7 +70,7 @@ def _model(run: RunFacts) -> pystac.Item:
         "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
     }  # fmt: skip
     if not own:
-        text = f"The file {card['artefact']} is not part of this run; its checksum tells it from others."
+        text = f"The file {card['artefact']} is not part of this run; its checksum identifies it."
         properties["description"] = text
     start, end = _span(run)
     item = pystac.Item(
