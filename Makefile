@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUBJECT ?= house
 
-.PHONY: demo test lint bench notebooks acceptance clean
+.PHONY: demo test lint bench notebooks acceptance fuzz clean
 
 demo: $(READY)
 	$(BIN)/cocal simulate work/demo
@@ -29,6 +29,9 @@ notebooks: $(READY)
 
 acceptance: $(READY)
 	$(BIN)/python -m tests.acceptance $(SUBJECT)
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) work runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-SUBJECTS = ("house", "job", "estimation", "simulation", "download", "speed", "models", "pages")
+SUBJECTS = ("house", "proof", "job", "estimation", "simulation", "download", "speed", "models", "pages")
 
 
 def main(arguments: list[str]) -> int:
