@@ -29,7 +29,8 @@ import rasterio
 import yaml
 
 from cocal.assets import asset
-from cocal.code import Package, installed, serialise
+from cocal.code import Package, installed
+from cocal.definitions import serialise
 from tests.support import tracing
 from tests.support.small_world import DAYS, blank_pages, make_world
 

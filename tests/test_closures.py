@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from cocal.assets import PACKAGE
-from cocal.code import SAME_NUMBERS, Module, Package, _versions, code_of, installed, libraries_of
+from cocal.code import Package, _versions, code_of, installed, libraries_of
+from cocal.definitions import SAME_NUMBERS, Module
 from cocal.run.stages.train import block_samples, write_model
 from cocal.run.worker.tiles import block_map, write_features, write_map
 from tests.support.recipes import modules, recipes

@@ -13,7 +13,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from cocal.assets import PACKAGE
-from cocal.code import NOT_FOLLOWED, closure_of, code_of, installed
+from cocal.code import closure_of, code_of, installed
+from cocal.definitions import NOT_FOLLOWED
 
 DAYS = ("20240105", "20240210", "20240315", "20240405", "20240520", "20240610", "20240705")
 STATISTICS = (
