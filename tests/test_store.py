@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cocal.assets import PACKAGE
-from cocal.errors import UsageError
+from cocal.errors import BusyError
 from cocal.store import (
     LocalStore,
     Manifest,
@@ -109,7 +109,7 @@ def _try_lock(root, answer):
     try:
         with LocalStore(root).locked():
             answer.put("locked")
-    except UsageError as err:
+    except BusyError as err:
         answer.put(str(err))
 
 

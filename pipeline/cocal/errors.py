@@ -1,8 +1,8 @@
-"""The exceptions of cocal. A command ends with the exit code of the exception: 2 for UsageError, else 1.
+"""The exceptions of cocal. A command ends with the exit code of the exception.
 
-UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. Others: ContractError, SceneReadError,
-NotWrittenError, DownloadError with SceneRefusedError, DownloadStoppedError, WorkFailedError. All warnings are
-CocalWarning.
+2 for UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. 75 for BusyError. 1 for others:
+ContractError, SceneReadError, NotWrittenError, DownloadError with SceneRefusedError, DownloadStoppedError,
+WorkFailedError. All warnings are CocalWarning.
 """
 
 from __future__ import annotations
@@ -45,6 +45,13 @@ class OffsetError(UsageError):
 
 class ModelMismatchError(UsageError):
     """A model was made for other features, another class scheme or contract."""
+
+
+class BusyError(CocalError):
+    """Another process holds the lock of the folder; the same command works once that ends."""
+
+    exit_code = 75
+    """EX_TEMPFAIL of sysexits.h."""
 
 
 class CodeError(CocalError):

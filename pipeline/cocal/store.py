@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from cocal.errors import NotWrittenError, UsageError
+from cocal.errors import BusyError, NotWrittenError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -306,7 +306,7 @@ class LocalStore:
         try:
             lock.acquire(timeout=0)
         except Timeout as err:
-            raise UsageError(
+            raise BusyError(
                 f"{self.root} is in use by another cocal process",
                 "one writer at a time",
                 f"{lock.lock_file} is locked",

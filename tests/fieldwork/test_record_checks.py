@@ -555,6 +555,14 @@ def test_the_invented_records_are_a_function_of_the_seed_and_labelled(planted) -
     assert set(records.truth["fault"]) == {"", *PLANTED}
 
 
+def test_as_few_as_1000_records_hold_every_fault_and_fewer_are_refused() -> None:
+    fewer = simulate_records(11, n=1_000).truth["fault"].value_counts()
+    assert set(fewer.index) == {"", *PLANTED}
+    assert fewer[["swapped", "duplicate", "encoding"]].tolist() == [41, 41, 41]  # 1000 // 24
+    with pytest.raises(ValueError, match="999 records are too few"):
+        simulate_records(11, n=999)
+
+
 def test_the_command_ends_with_0_1_or_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 

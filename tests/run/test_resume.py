@@ -11,7 +11,7 @@ from tests.support.small_world import write_regions
 
 from cocal.archive import check_unchanged, list_scenes
 from cocal.config import read_config
-from cocal.errors import SceneReadError, UsageError
+from cocal.errors import BusyError, SceneReadError
 from cocal.run import run
 from cocal.run.stages import classify as stage
 from cocal.store import LocalStore
@@ -166,7 +166,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(finish
     assert entered.wait(10)
     before = committed(finished.root, finished.archive)
     try:
-        with pytest.raises(UsageError, match="in use by another cocal process"):
+        with pytest.raises(BusyError, match="in use by another cocal process"):
             run(read_config(finished.config))
     finally:
         leave.set()

@@ -12,15 +12,18 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from pydantic import ValidationError
 from rasterio.features import rasterize
 from rasterio.transform import rowcol
 
 from cocal.archive import list_scenes, read_scenes
+from cocal.errors import InputError
 from cocal.grid import Window, cell_area, cell_area_units, geodesic_hectares, project, transformer, utm_epsg
 from cocal.regions import RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate import SimulateSettings, simulate, simulate_scenes
 from cocal.simulate.field.official import DEFINITION
 from cocal.simulate.field.records import OBSERVER_ERROR
+from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import HALO_PX, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
@@ -44,6 +47,42 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world")
     simulate(out, SETTINGS)
     return out
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        ("records.csv", "found: records.csv"),
+        ("notes.txt", "found: notes.txt"),
+        ("SIMULATED.json", "other"),
+    ],
+)
+def test_a_folder_that_holds_what_is_not_its_own_is_refused_and_stays(
+    tmp_path: Path, theirs: str, words: str
+) -> None:
+    (tmp_path / theirs).write_text('{"settings": {"seed": 1}}')
+    if theirs == "notes.txt":
+        (tmp_path / "SIMULATED.json").write_text("{}")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(InputError, match=words):
+        simulate(tmp_path, SETTINGS)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_the_same_landscape_is_written_again_and_no_larger_one_than_a_granule(world: Path) -> None:
+    before = contents(world)
+    simulate(world, SETTINGS)
+    assert contents(world) == before
+    with pytest.raises(ValidationError, match="10980"):
+        SimulateSettings(size_px=10_992)
+
+
+def test_a_block_without_a_labelled_polygon_is_no_error() -> None:
+    """Of no rows, the lowest of each group are no rows (the default size with seed 11 has such a block)."""
+    table = pd.DataFrame({"class": pd.Series([], dtype="str"), "draw": [], "x": [], "y": []})
+    assert lowest([table], "class", {"coca": 3}).empty
+    full = pd.DataFrame({"class": ["coca"] * 3, "draw": [0.3, 0.1, 0.2], "x": 0.0, "y": 0.0})
+    assert lowest([full], "class", {"coca": 2})["draw"].tolist() == [0.1, 0.2]
 
 
 def contents(folder: Path) -> dict[str, object]:

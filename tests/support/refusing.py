@@ -17,7 +17,7 @@ import rasterio
 from tests.support.command import COCAL, cocal, committed, uncommitted
 from tests.support.small_world import SmallWorld, make_world, write_geojson
 
-USAGE, WORK = 2, 1
+USAGE, WORK, BUSY = 2, 1, 75
 PAGE = {"index.html", "report.json"}
 """The page lists what failed, so it is made anew, whole, where work failed and the rest went on."""
 
@@ -275,11 +275,11 @@ def refuse_two_at_once(land: SmallWorld, folder: Path) -> str:
     with _another_run(world):
         began = time.monotonic()
         answer = cocal("run", "--serial", world.config)
-        assert answer.returncode == USAGE, (answer.returncode, answer.stderr)
+        assert answer.returncode == BUSY, (answer.returncode, answer.stderr)
         assert "in use by another cocal process" in answer.stderr, answer.stderr
         assert "Traceback" not in answer.stderr, answer.stderr
         seconds = time.monotonic() - began
-    return f"2 | two runs at once | {answer.stderr.splitlines()[0]} ({seconds:.0f} s)".replace(
+    return f"{BUSY} | two runs at once | {answer.stderr.splitlines()[0]} ({seconds:.0f} s)".replace(
         str(world.folder), "."
     )
 

@@ -1,7 +1,8 @@
 """The command `cocal`: parses options, calls the library, prints, sets the exit code. Heavy imports are
 inside the commands.
 
-Exit codes: 0 done; 1 some work failed and is listed; 2 wrong usage or configuration.
+Exit codes: 0 done; 1 some work failed and is listed; 2 wrong usage or configuration; 75 another process holds
+the lock, try again later.
 """
 
 from __future__ import annotations

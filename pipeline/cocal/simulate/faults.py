@@ -6,7 +6,7 @@ and encoded by hand, datums shifted with PROJ's default operation. `truth` is hi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from cocal.simulate.output import write_vector
 
 Array = NDArray[np.float64]
 
-PER_FAULT, OFFICE, SHARED = 100, 25, 50
+PER_FAULT, OFFICE, SHARED, FEWEST = 100, 25, 50, 1_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,13 @@ class FaultyRecords:
 
 
 def simulate_records(seed: int, *, n: int = 5_000) -> FaultyRecords:
-    """`n` records with about `PER_FAULT` of each fault, one fault a record; same seed, same bytes."""
+    """`n` records, 1,000 or more, with about `PER_FAULT` of each fault, one fault a record; at most n/24.
+
+    The same seed gives the same bytes.
+    """
+    if n < FEWEST:
+        raise ValueError(f"{n} records are too few for every fault; give {FEWEST} or more")
+    per_fault = min(PER_FAULT, n // 24)
     rng = np.random.default_rng(seed)
     roads = crews.invent_roads(rng)
     plots = crews.invent_plots(rng, roads)
@@ -54,13 +60,13 @@ def simulate_records(seed: int, *, n: int = 5_000) -> FaultyRecords:
     free = free[~np.isin(free, _presence_only(rng, table, plots, fault))]
     world = _World(rng, table, plots, roads)
     for name, plant in _PLANTS.items():
-        rows = world.suited(name, free)[:PER_FAULT]
+        rows = world.suited(name, free)[:per_fault]
         fault[plant(world, rows)] = name
         free = free[~np.isin(free, rows)]
     _copy_points(table)
     table = table.drop(columns=TRUE_PLOT)
-    table, fault = _twins(rng, table, fault, free[: 2 * PER_FAULT])
-    lines, fault = _written(table, fault, free[2 * PER_FAULT :])
+    table, fault = _twins(rng, table, fault, free[: 2 * per_fault])
+    lines, fault = _written(table, fault, np.split(free[2 * per_fault :], [per_fault, 2 * per_fault])[:2])
     rows = np.arange(2, len(table) + 2)
     truth = pd.DataFrame({"row": rows, "record_id": table["_uuid"].to_numpy(), "fault": fault})
     return FaultyRecords(lines, truth, clean, plots, roads, crews.records_area())
@@ -113,7 +119,7 @@ class _World:
 
     def plot_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         place = {name: i for i, name in enumerate(self.plots["parcela_id"])}
-        return np.array([place[p] for p in self.table.loc[rows, TRUE_PLOT]])
+        return np.array([place[p] for p in self.table.loc[rows, TRUE_PLOT]], dtype=np.int64)
 
 
 Rows = NDArray[np.int64]
@@ -287,10 +293,13 @@ def _twins(
 
 
 def _written(
-    table: pd.DataFrame, fault: NDArray[np.object_], free: Rows
+    table: pd.DataFrame, fault: NDArray[np.object_], chosen: Sequence[Rows]
 ) -> tuple[tuple[bytes, ...], NDArray[np.object_]]:
-    """The lines of the file: some joined by semicolons, some in Latin-1, as when exports are put together."""
-    semicolons, latin = free[:PER_FAULT], free[PER_FAULT : 2 * PER_FAULT]
+    """The lines of the file, as when exports are put together.
+
+    Of `chosen`, the first rows are joined by semicolons, the second ones in Latin-1.
+    """
+    semicolons, latin = chosen
     fault[semicolons], fault[latin] = "separator", "encoding"
     joint = np.full(len(table), ",", dtype=object)
     joint[semicolons] = ";"

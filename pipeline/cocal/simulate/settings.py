@@ -31,7 +31,13 @@ class SimulateSettings(Settings):
     years: int = Field(
         5, ge=2, le=20, description="years of truth, official figures and claims, up to `year`"
     )
-    size_px: int = Field(1248, ge=144, multiple_of=12, description="side of the square, pixels of 10 m")
+    size_px: int = Field(
+        1248,
+        ge=144,
+        le=10_980,
+        multiple_of=12,
+        description="side of the square, pixels of 10 m; at most that of a granule of Sentinel-2",
+    )
     acquisitions_per_month: int = Field(3, ge=1, le=6)
     sample_sizes: dict[str, int] = Field(
         dict.fromkeys(STRATA, 300), description="points of the field sample per stratum"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -14,6 +16,7 @@ import rasterio
 import shapely
 
 from cocal.archive import band_profile
+from cocal.errors import InputError
 from cocal.grid import Window, project
 from cocal.regions import Regions, RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate.faults import simulate_records, write_records
@@ -30,6 +33,10 @@ from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
 from cocal.store import atomic_path, write_json
 
 RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/coca_percent": "uint8"}
+
+NOTICE = "SIMULATED.json"
+PLACES = ("regions", "provinces", "departments", "zones")
+TABLES = ("truth", "strata", "official", "eradication", "records", "missions")
 
 SUMS = ("truth", "coca", "cover", "found", "stratum_units", "stratum_pixels")
 """Fields of a survey that are summed over blocks."""
@@ -54,23 +61,55 @@ def simulate(
     - `dem.tif`: heights, m
     - `truth.csv`: hectares per region and class; `truth/`: rasters and tables of the truth
     - `SIMULATED.json`: a notice that all of this is invented, and the settings
+
+    Raises
+    ------
+    InputError
+        `out` holds anything else, or a landscape of other settings; nothing is written.
     """
+    notice = {
+        "notice": "SIMULATED. Every place, plot, scene, record and figure in this folder is invented.",
+        "scenario": SCENARIO,
+        "settings": settings.model_dump(mode="json"),
+        "images_of": [settings.year],
+        "truth_and_figures_of": settings.history,
+    }
+    _check_folder(out, notice)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        out / "SIMULATED.json",
-        {
-            "notice": "SIMULATED. Every place, plot, scene, record and figure in this folder is invented.",
-            "scenario": SCENARIO,
-            "settings": settings.model_dump(mode="json"),
-            "images_of": [settings.year],
-            "truth_and_figures_of": settings.history,
-        },
-    )
+    write_json(out / NOTICE, notice)
     regions = _write_places(out, settings)
     surveys = _survey_all(out, settings, regions, workers, report)
     _write_tables(out, reduce(partial(_joined, settings), surveys), settings)
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
     write_archive(out / "archive", settings, workers, partial(report, "scenes"))
+
+
+def _check_folder(out: Path, notice: dict[str, Any]) -> None:
+    """Refuse a folder that holds something else than this landscape, whole or in part."""
+    files = [*(f"{name}.gpkg" for name in (*PLACES, "training")), *(f"{name}.csv" for name in TABLES)]
+    own = {NOTICE, "archive", "crews", "truth", *files, *(f"{name}.tif" for name in RASTERS)}
+    if out.exists() and not out.is_dir():
+        raise InputError(f"simulate: {out}", "a folder", "a file", "choose another folder")
+    names = sorted(p.name for p in out.iterdir() if not p.name.startswith(".")) if out.exists() else []
+    other = names if names and NOTICE not in names else [name for name in names if name not in own]
+    if other:
+        found = ", ".join(other[:10]) + (f" and {len(other) - 10} more" if len(other) > 10 else "")
+    elif names and _settings_in(out / NOTICE) != notice["settings"]:
+        found = f"a landscape of other settings, see {NOTICE}"
+    else:
+        return
+    raise InputError(
+        f"simulate: {out} holds what would be replaced or mixed with the landscape",
+        "a new or empty folder, or one in which the same landscape was written", found,
+        "choose another folder, or move what this one holds",
+    )  # fmt: skip
+
+
+def _settings_in(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write_places(out: Path, settings: SimulateSettings) -> Regions:

@@ -90,4 +90,5 @@ def lowest(tables: Iterable[pd.DataFrame], by: str, sizes: Mapping[Any, int]) ->
     """The rows with the lowest `draw` of each group `by`, `sizes` many, in a fixed order."""
     whole = pd.concat(tables, ignore_index=True).sort_values([by, "draw", "x", "y"], kind="stable")
     rank = whole.groupby(by).cumcount()
-    return whole[rank < whole[by].map(sizes)].reset_index(drop=True)
+    most = whole[by].map(sizes).astype("float64")  # of no rows, pandas keeps the texts' dtype
+    return whole[rank < most].reset_index(drop=True)
