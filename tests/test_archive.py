@@ -1,4 +1,5 @@
 import json
+import math
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -13,6 +14,7 @@ from cocal.archive import read_raster, read_scenes
 from cocal.archive.geotiff import open_tiled
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window
+from tests.fuzz.alterations import layout_of, put
 from tests.support.stac_check import extension_errors
 
 WINDOW = Window(32719, 480_000, 8_430_000, 60, 48)
@@ -160,6 +162,76 @@ def test_pystac_and_odc_stac_read_the_archive_as_it_stands(tmp_path):
     red = loaded["red"].sel(x=slice(WINDOW.left, WINDOW.right), y=slice(WINDOW.top, WINDOW.bottom))
     np.testing.assert_array_equal(red.values[0], fine)
     assert set(np.unique(loaded["swir16"].values)) - {0} == set(coarse.ravel().tolist())
+
+
+def _altered(data, tag, part, form, value):
+    """`data` with another tag, type, count, place or value of one entry of its directory."""
+    (entry,) = (e for e in layout_of(data).entries if e.tag == tag)
+    at = {"tag": entry.at, "type": entry.at + 2, "count": entry.at + 4, "place": entry.at + 8}.get(part)
+    return put(data, entry.values + part if at is None else at, "<" + form, value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "part", "form", "value"),
+    [
+        (256, "count", "I", 0), (256, "count", "I", 2**31), (256, "type", "H", 12), (256, 0, "H", 0),
+        (257, "tag", "H", 60_000), (258, 0, "H", 32), (259, 0, "H", 8), (262, 0, "H", 0),
+        (277, 0, "H", 65_535), (277, "type", "H", 4), (284, 0, "H", 2), (317, 0, "H", 3), (322, 0, "H", 0),
+        (322, 0, "H", 65_520), (323, 0, "H", 192), (324, 0, "I", 2**31), (324, "count", "I", 2),
+        (325, 0, "I", 2**32 - 1), (339, 0, "H", 2), (33550, 0, "d", math.inf), (33550, 0, "d", 0.5),
+        (33550, "place", "I", 2**32 - 1), (33922, 0, "d", 0.5), (33922, 24, "d", 1e300),
+        (33922, 24, "d", math.nan), (33922, 24, "d", 480_000.5), (34735, 0, "H", 2), (34735, 12, "H", 9),
+        (34735, 14, "H", 2), (34735, 22, "H", 2), (34735, "count", "I", 30), (34737, 5, "B", 0),
+        (42112, "place", "I", 2**31), (42113, "type", "H", 16),
+    ],
+)  # fmt: skip
+def test_a_file_that_differs_in_one_field_is_left_to_gdal_and_never_read_otherwise(
+    tmp_path, tag, part, form, value
+):
+    values, path = ramp(48, 60), tmp_path / "a.tif"
+    with archive.band_writer(path, WINDOW, "uint16", SIMULATED="YES") as target:
+        target.write(values, 1)
+    assert open_tiled(path) is not None
+    path.write_bytes(_altered(path.read_bytes(), tag, part, form, value))
+    assert open_tiled(path) is None
+    try:
+        found = read_raster(path, WINDOW, 10, "uint16")
+    except SceneReadError:
+        return
+    np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    "other", [b"", b"MM", bytes(8), b"II*\0\xff\xff\xff\x7f", b"II+\0\x04\0\0\0" + bytes(8)]
+)
+def test_a_file_that_is_no_tiff_is_left_to_gdal(tmp_path, other):
+    (tmp_path / "a.tif").write_bytes(other)
+    assert open_tiled(tmp_path / "a.tif") is None
+    with pytest.raises(SceneReadError, match=r"a\.tif"):
+        read_raster(tmp_path / "a.tif", WINDOW, 10, "uint16")
+
+
+@pytest.mark.parametrize("compress", ["zstd", "deflate"], ids=["own reader", "GDAL"])
+@pytest.mark.parametrize(
+    ("wanted", "native", "dtype"),
+    [
+        (Window(32718, 480_000, 8_430_000, 60, 48), 10, "uint16"),
+        (WINDOW, 20, "uint16"),
+        (WINDOW, 10, "uint8"),
+        (Window(32719, 480_005, 8_430_000, 60, 48), 10, "uint16"),
+    ],
+    ids=["zone", "pixel size", "type", "half a pixel aside"],
+)
+def test_pixels_of_another_grid_or_type_are_refused_and_never_moved_or_cut(
+    tmp_path, compress, wanted, native, dtype
+):
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", **archive.band_profile(WINDOW, "uint16") | {"compress": compress}
+    ) as target:
+        target.write(ramp(48, 60), 1)
+    with pytest.raises(SceneReadError, match=r"a\.tif"):
+        read_raster(path, wanted, native, dtype)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

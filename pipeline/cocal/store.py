@@ -97,9 +97,11 @@ def read_back(path: Path, name: str) -> None:
     """
     from rasterio.errors import RasterioError
 
+    from cocal.rasters import LayoutError
+
     try:
         missing = _decode(path)
-    except RasterioError as err:
+    except (RasterioError, LayoutError) as err:
         missing = str(err)
     if missing:
         raise NotWrittenError(
@@ -113,7 +115,10 @@ def _decode(path: Path) -> str:
     """Read every block of a raster and of its overviews; which one is missing, "" where none is."""
     import rasterio
 
+    from cocal.rasters import check_layout
+
     with rasterio.open(path) as source:
+        check_layout(source)
         levels = range(len(source.overviews(1)))
     for level in (None, *levels):
         with rasterio.open(path, **({} if level is None else {"overview_level": level})) as source:

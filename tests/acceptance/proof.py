@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = ()
+from tests.acceptance import proof_fuzz
+
+REQUIREMENTS: tuple[Callable[[], str], ...] = (*proof_fuzz.REQUIREMENTS,)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-TARGETS: tuple[str, ...] = ()
+TARGETS: tuple[str, ...] = ("tiff",)
 LIMIT_S = 10
 
 

@@ -230,3 +230,11 @@ def test_regions_without_a_scene_are_refused_if_all_are_and_warned_of_if_some(
     assert "no scene covers region B" in caplog.text
     with pytest.raises(InputError, match=r"no scene covers a region \(A\)"):
         check_covered(regions(swapped), scenes)
+
+
+def test_pixels_of_kilometres_are_refused_by_name(tmp_path, write_raster, landscape, multiband):
+    path = write_raster(
+        tmp_path / "far.tif", landscape(12, 12), transform=Affine(1000, 0, 480_000, 0, -1000, 8_430_000)
+    )
+    with pytest.raises(InputError, match=r"far\.tif(.|\n)*pixels of 1000 m"):
+        plan_imports([multiband(path, resampling="nearest")])

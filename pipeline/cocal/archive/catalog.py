@@ -74,9 +74,14 @@ class Scene:
         return {"id": self.id, "digest": self.digest}
 
 
+def tile_side(resolution: int) -> int:
+    """Pixels along the side of a tile of rasters of this pixel size (m)."""
+    return max(16, TILE_M // resolution // 16 * 16)
+
+
 def band_profile(window: Window, dtype: str, nodata: int | None = NO_DATA) -> dict[str, Any]:
     """Rasterio profile of an archive raster: ZSTD level 1, predictor 2, tiles of the same ground."""
-    side = max(16, TILE_M // window.resolution // 16 * 16)
+    side = tile_side(window.resolution)
     return {
         "driver": "GTiff", "dtype": dtype, "count": 1, "height": window.height, "width": window.width,
         "crs": f"EPSG:{window.epsg}", "transform": window.transform, "nodata": nodata,

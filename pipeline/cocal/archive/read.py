@@ -15,10 +15,11 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from cocal.archive.catalog import DESCRIPTIONS, Band, Scene, baseline_rank
-from cocal.archive.geotiff import open_tiled
+from cocal.archive.geotiff import FAR_M, open_tiled
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import InputError, SceneReadError
 from cocal.grid import Window, locate, transformer
+from cocal.rasters import check_layout, check_part
 from cocal.store import sha256_file
 
 
@@ -96,6 +97,7 @@ def values_at_centres(source: DatasetReader, window: Window, missing: int) -> ND
         rows, columns = row[inside], column[inside]
         top, left = int(rows.min()), int(columns.min())
         part = ((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
+        check_part(*part)
         values = source.read(1, window=part, masked=True).astype(np.int64).filled(missing)
         out[inside] = values[rows - top, columns - left]
     return out
@@ -111,7 +113,7 @@ def _damaged(path: Path, err: object) -> SceneReadError:
 def _read_by_gdal(path: Path, window: Window, native: int, out: NDArray[Any]) -> None:
     step = native * window.resolution // np.gcd(native, window.resolution)
     with rasterio.open(path) as source:
-        left, top = round(source.transform.c), round(source.transform.f)
+        left, top = _checked_corner(source, window, native, str(out.dtype))
         whole = Window(window.epsg, left, top, source.width, source.height, native)
         part = window.snapped(int(step)).at(native).intersection(whole)
         if part is None:
@@ -123,6 +125,25 @@ def _read_by_gdal(path: Path, window: Window, native: int, out: NDArray[Any]) ->
     common = part.intersection(window)
     if common is not None:
         out[window.slices_of(common)] = read[part.slices_of(common)]
+
+
+def _checked_corner(source: DatasetReader, window: Window, native: int, dtype: str) -> tuple[int, int]:
+    """(left, top) of an open raster in metres; ValueError unless its pixels are whole pixels of `window`."""
+    check_layout(source)
+    t, crs = source.transform, source.crs
+    if crs is None or crs.to_epsg() != window.epsg or source.dtypes[0] != dtype:
+        raise ValueError(
+            f"{source.dtypes[0]} in {crs and crs.to_string()}, not {dtype} in EPSG:{window.epsg}"
+        )
+    apart = t.c - window.left, t.f - window.top, native
+    if (
+        (t.a, t.b, t.d, t.e) != (native, 0, 0, -native)
+        or not max(abs(t.c), abs(t.f)) < FAR_M
+        or t.c % native or t.f % native
+        or any(metres % window.resolution for metres in apart)
+    ):  # fmt: skip
+        raise ValueError(f"a grid of {tuple(t)[:6]}, not pixels of {native} m on the lattice of {window}")
+    return int(t.c), int(t.f)
 
 
 def read_scenes(

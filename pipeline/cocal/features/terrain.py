@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.grid import Window, transformer
+from cocal.rasters import check_part, open_raster
 
 log = logging.getLogger(__name__)
 
@@ -134,29 +133,14 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
 @contextmanager
 def _open_dem(path: str | Path) -> Iterator[Any]:
     """The open model; InputError if it cannot be read, or its place or unit is unknown."""
-    try:
-        # a worker's GDAL looks for no files beside a raster; masks and tags of a model may stand in one
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            source = rasterio.open(path)
-        with source:
-            if source.crs is None:
-                raise InputError(
-                    f"elevation model {path}", "a CRS", "none", "give it one, for instance with gdal_edit"
-                )
-            if source.transform.is_identity:
-                raise InputError(
-                    f"elevation model {path}", "a geotransform", "none", "warp it, for instance with gdalwarp"
-                )
-            if _unit(source) not in METRES_PER_UNIT:
-                known = ", ".join(filter(None, METRES_PER_UNIT))
-                raise InputError(
-                    f"elevation model {path}", f"elevations in {known}", f"the unit {source.units[0]!r}",
-                    "correct its unit, for instance with gdal_edit",
-                )  # fmt: skip
-            yield source
-    except RasterioError as err:
-        raise InputError(f"elevation model {path}", "a readable raster", str(err), "correct `dem:`") from err
+    with open_raster(path, f"elevation model {path}", "correct `dem:`") as source:
+        if _unit(source) not in METRES_PER_UNIT:
+            known = ", ".join(filter(None, METRES_PER_UNIT))
+            raise InputError(
+                f"elevation model {path}", f"elevations in {known}", f"the unit {source.units[0]!r}",
+                "correct its unit, for instance with gdal_edit",
+            )  # fmt: skip
+        yield source
 
 
 def _unit(source: Any) -> str:
@@ -178,6 +162,7 @@ def _is_absurd(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _stated_metres(source: Any, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float64]:
     """(y, x) elevations of a part as the file states them, m; NaN where it declares no data."""
+    check_part(rows, columns)
     raw = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns), masked=True)
     values = raw.astype(np.float64).filled(np.nan)
     metres = (values * source.scales[0] + source.offsets[0]) * METRES_PER_UNIT[_unit(source)]

@@ -32,6 +32,8 @@ SAME_M = 1e-3
 """Corners closer than this are the same."""
 
 PIXEL_SIZES_M = (60, 20, 10)
+COARSEST_M = 300
+"""Largest pixels of a source: those of 60 m made of larger ones would fill a disk with copies."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,13 @@ def _item_id(name: str, acquisition: Acquisition, epsg: int) -> str:
 
 
 def _band_tasks(settings: SceneImport, sources: Sequence[BandSource], epsg: int) -> tuple[BandTask, ...]:
+    for source in sources:
+        side = source_pixel_m(source.grid, epsg)
+        if not side <= COARSEST_M:
+            raise InputError(
+                f"{source.path} ({source.band})", f"pixels of 10 to 60 m, or at most {COARSEST_M} m",
+                f"pixels of {side:g} m", "correct its geotransform, or leave it out",
+            )  # fmt: skip
     sizes = [stored_pixel_m(source.grid, epsg) for source in sources]
     tasks = tuple(
         BandTask(source, size, not is_aligned(source.grid, epsg, size))
@@ -172,14 +181,16 @@ def _grid_text(grid: SourceGrid) -> str:
     return f"{grid.crs.split(',')[0].split('[')[-1]}, origin {c:g} {f:g}, pixel {a:g} x {-e:g}"
 
 
-def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
-    """The pixel size stored, m: the largest of 10, 20, 60 that is at most 1.05 source pixels, else 10.
-
-    A source pixel counts as the side of a square with the area of the pixel in the middle of the grid.
-    """
+def source_pixel_m(grid: SourceGrid, epsg: int) -> float:
+    """The side, m, of a square with the area of the pixel in the middle of the grid."""
     row, column = grid.height // 2, grid.width // 2
     corners = [grid.affine @ (column + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    limit = 1.05 * np.sqrt(project(shapely.Polygon(corners), grid.crs, epsg).area)
+    return float(np.sqrt(project(shapely.Polygon(corners), grid.crs, epsg).area))
+
+
+def stored_pixel_m(grid: SourceGrid, epsg: int) -> int:
+    """The pixel size stored, m: the largest of 10, 20, 60 that is at most 1.05 source pixels, else 10."""
+    limit = 1.05 * source_pixel_m(grid, epsg)
     return next((size for size in PIXEL_SIZES_M if size <= limit), 10)
 
 
@@ -208,6 +219,12 @@ def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
     outlines = []
     for grid in dict.fromkeys(source.grid for source in sources):
         outline = grid.outline
+        corners = transformer(grid.crs, 4326).transform(*shapely.get_coordinates(outline).T)
+        if not (np.isfinite(corners).all() and outline.is_valid and outline.area > 0):
+            raise InputError(
+                f"the place of {sources[0].path}", "corners on the ground", f"a grid of {_grid_text(grid)}",
+                "warp it with gdalwarp",
+            )  # fmt: skip
         step = max(outline.bounds[2] - outline.bounds[0], outline.bounds[3] - outline.bounds[1]) / 64
         outlines.append(project(outline, grid.crs, 4326, densify=step))
         if outlines[-1].bounds[2] > 180:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry import Polygon
 
+from cocal import rasters
 from cocal.content import File
 from cocal.contracts import NO_DATA
 from cocal.errors import InputError, SceneReadError
@@ -106,7 +105,7 @@ def reading(source: BandSource) -> Iterator[None]:
     """Raise failures to read pixels as SceneReadError with the name of the file."""
     try:
         yield
-    except (RasterioError, OSError) as err:
+    except (*rasters.GDAL_ERRORS, OSError) as err:
         raise SceneReadError(
             f"cannot read {source.path} ({source.band})",
             "a whole raster",
@@ -115,31 +114,9 @@ def reading(source: BandSource) -> Iterator[None]:
         ) from err
 
 
-@contextmanager
-def open_raster(path: Path) -> Iterator[Any]:
-    """An open rasterio dataset that has a CRS; InputError naming the file otherwise."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(path)
-    except RasterioError as err:
-        raise unreadable(path, err) from err
-    with dataset:
-        if dataset.crs is None:
-            raise InputError(
-                f"{path} has no coordinate reference system",
-                "a georeferenced raster",
-                "ground control points alone" if dataset.gcps[0] else "no CRS",
-                "warp it with gdalwarp, or assign the CRS it was made in (gdal_edit -a_srs EPSG:...)",
-            )
-        if dataset.transform.is_identity:
-            raise InputError(
-                f"{path} has no geotransform",
-                "a georeferenced raster",
-                "a CRS without origin and pixel size",
-                "warp it with gdalwarp, or assign its corners (gdal_edit -a_ullr)",
-            )
-        yield dataset
+def open_raster(path: Path) -> AbstractContextManager[Any]:
+    """An open raster of which all pixels may be read; InputError naming the file otherwise."""
+    return rasters.open_raster(path, str(path), "fetch the file again", whole=True)
 
 
 def raster_grid(dataset: Any) -> SourceGrid:

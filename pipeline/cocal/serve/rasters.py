@@ -29,6 +29,7 @@ from shapely.geometry.base import BaseGeometry
 from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.errors import SceneReadError
 from cocal.grid import Tile, Window, transformer, utm_zones, windows_bounds
+from cocal.rasters import LayoutError, check_layout
 from cocal.run.results.pictures import square_codes
 
 TILE_PX = 256
@@ -113,11 +114,12 @@ def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"
     """A GeoTIFF on `square`. No other format is opened, since such a file could reference other files."""
     try:
         with rasterio.open(path, driver="GTiff") as source:
+            check_layout(source)
             return part(
                 source, square.metres, height=TILE_PX, width=TILE_PX, dst_crs=_MERCATOR, bounds_crs=_MERCATOR,
                 resampling_method=resampling, reproject_method=resampling,
             )  # fmt: skip
-    except RasterioError as err:
+    except (RasterioError, LayoutError) as err:
         raise SceneReadError(f"cannot read {path}", "a GeoTIFF as it was committed", str(err)) from err
 
 

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
-import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
-from rasterio.errors import RasterioError
 from rasterio.features import rasterize
 
 from cocal.archive import values_at_centres
@@ -32,6 +30,7 @@ from cocal.fieldwork.design.settings import (
 )
 from cocal.fieldwork.tables import only_layer
 from cocal.grid import Window, project
+from cocal.rasters import open_raster
 from cocal.scheme import ClassScheme
 
 _CHUNK_PX = 1536
@@ -158,27 +157,14 @@ def read_class_raster(path: Path, window: Window) -> NDArray[np.int64]:
     InputError
         It cannot be read, has no CRS or has values that are not whole numbers.
     """
-    try:
-        with rasterio.open(path) as source:
-            _check_raster(path, source)
-            return values_at_centres(source, window, NO_VALUE)
-    except RasterioError as err:
-        raise InputError(
-            f"raster {path} of design.strata", "a readable raster", str(err), "correct the path or the file"
-        ) from err
-
-
-def _check_raster(path: Path, source: rasterio.io.DatasetReader) -> None:
-    problems = []
-    if source.crs is None:
-        problems.append("no CRS")
-    if np.dtype(source.dtypes[0]).kind not in "iu":
-        problems.append(f"values of type {source.dtypes[0]}")
-    if problems:
-        raise InputError(
-            f"raster {path} of design.strata", "whole numbers in a stated CRS", ", ".join(problems),
-            "export it again as a class raster",
-        )  # fmt: skip
+    what = f"raster {path} of design.strata"
+    with open_raster(path, what, "correct the path or the file") as source:
+        if np.dtype(source.dtypes[0]).kind not in "iu":
+            raise InputError(
+                what, "whole numbers", f"values of type {source.dtypes[0]}",
+                "export it again as a class raster",
+            )  # fmt: skip
+        return values_at_centres(source, window, NO_VALUE)
 
 
 def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:

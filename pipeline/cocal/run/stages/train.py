@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from cocal.archive import check_unchanged
 from cocal.classify import (
@@ -29,6 +27,7 @@ from cocal.content import File, Ref, Stated, stated
 from cocal.errors import InputError
 from cocal.features import feature_names, series_features
 from cocal.grid import RESOLUTION_M, locate, transformer, windows_holding
+from cocal.rasters import open_raster
 from cocal.regions import Regions, owned
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
@@ -189,21 +188,13 @@ def _owners(table: pd.DataFrame, regions: Regions) -> NDArray[np.int64]:
 def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
     """(row) class code of a map at each sample's place; 0 where the map does not show it."""
     codes = np.zeros(len(table), dtype=np.int64)
-    try:
-        with rasterio.open(path) as source:
-            epsg = source.crs.to_epsg()
-            for zone, rows in table.groupby("epsg").indices.items():
-                x, y = table.iloc[rows][["x", "y"]].to_numpy().T
-                if zone != epsg:
-                    x, y = transformer(int(str(zone)), epsg).transform(x, y)
-                row, column, _ = locate(source.transform, source.shape, x, y)
-                centres = zip(*source.xy(row, column), strict=True)
-                codes[rows] = [value[0] for value in source.sample(centres)]
-    except (RasterioError, AttributeError) as err:
-        raise InputError(
-            f"earlier map {path}",
-            "a raster of class codes with a CRS",
-            str(err),
-            "correct `train.previous_maps`",
-        ) from err
+    with open_raster(path, f"earlier map {path}", "correct `train.previous_maps`") as source:
+        epsg = source.crs.to_epsg()
+        for zone, rows in table.groupby("epsg").indices.items():
+            x, y = table.iloc[rows][["x", "y"]].to_numpy().T
+            if zone != epsg:
+                x, y = transformer(int(str(zone)), source.crs.to_wkt()).transform(x, y)
+            row, column, _ = locate(source.transform, source.shape, x, y)
+            centres = zip(*source.xy(row, column), strict=True)
+            codes[rows] = [value[0] for value in source.sample(centres)]
     return codes

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from cocal.archive import values_at_centres
 from cocal.classify.settings import PriorSettings
 from cocal.contracts import NO_DATA
-from cocal.errors import InputError
 from cocal.grid import Window
+from cocal.rasters import open_raster
 
 
 def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
@@ -24,21 +22,11 @@ def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
     """
     if settings.map is None:
         return np.full(window.shape, settings.elsewhere)
-    codes = _codes(window, settings)
+    what = f"earlier map {settings.map}"
+    with open_raster(settings.map, what, "correct `classify.prior.map`") as source:
+        codes = values_at_centres(source, window, NO_DATA)
     return np.select(
         [codes == NO_DATA, codes == settings.code],
         [float(settings.unseen or 0), float(settings.where_mapped or 0)],
         settings.elsewhere,
     )
-
-
-def _codes(window: Window, settings: PriorSettings) -> NDArray[np.int64]:
-    try:
-        with rasterio.open(settings.map) as source:
-            if source.crs is None:
-                raise InputError(f"earlier map {settings.map}", "a CRS", "none", "give it one")
-            return values_at_centres(source, window, NO_DATA)
-    except RasterioError as err:
-        raise InputError(
-            f"earlier map {settings.map}", "a readable raster", str(err), "correct `classify.prior.map`"
-        ) from err

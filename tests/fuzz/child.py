@@ -1,0 +1,78 @@
+"""A process that examines inputs for a target, so that a crash or a hang of a library is a finding."""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import multiprocessing
+import resource
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+LIMIT_S = 5
+"""Seconds for one input."""
+
+MEMORY = 4 << 30
+"""Bytes that the process may hold: an input that needs more is a finding."""
+
+START_S = 120
+
+
+class Child:
+    """Runs `examine(seed, folder) -> str` of a module in a process that is started again after its death."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._process: multiprocessing.process.BaseProcess | None = None
+        atexit.register(self.stop)
+
+    def ask(self, seed: int, folder: Path) -> str:
+        """What is wrong, "" where nothing is; a crash and a time above the limit are wrong."""
+        if self._process is None:
+            self._start()
+        process, pipe = self._process, self._pipe
+        pipe.send((seed, str(folder)))
+        try:
+            if pipe.poll(LIMIT_S):
+                return str(pipe.recv())
+            wrong = f"took more than {LIMIT_S} s"
+        except EOFError:
+            process.join(1)
+            wrong = f"the process ended with code {process.exitcode}"
+        self.stop()
+        return wrong
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(self.module, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self._process = process
+        if not self._pipe.poll(START_S):
+            raise RuntimeError(f"the process of {self.module} did not start within {START_S} s")
+        self._pipe.recv()
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+
+def _serve(module: str, pipe: Connection) -> None:
+    examine = importlib.import_module(module).examine
+    soft = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, soft))
+    pipe.send("ready")
+    while True:
+        try:
+            seed, folder = pipe.recv()
+        except EOFError:
+            return
+        try:
+            wrong = examine(seed, Path(folder))
+        except Exception as err:  # noqa: BLE001 - every uncaught exception is a finding
+            wrong = f"{type(err).__name__}: {err}"
+        pipe.send(wrong)
