@@ -308,7 +308,7 @@ def test_one_flipped_bit_of_a_raster_is_an_error_that_names_the_file(tmp_path):
             flipped = bytearray(whole)
             flipped[rng.integers(0, len(whole))] ^= 1 << rng.integers(0, 8)
             path.write_bytes(flipped)
-            with pytest.raises(SceneReadError, match=rf"{name}\.tif(.|\n)*SHA-256"):
+            with pytest.raises(SceneReadError, match=rf"{name}\.tif(.|\n)*xxh3"):
                 read_scenes(scenes, WINDOW, ("red", "scl"))
         path.write_bytes(whole)
         assert read_scenes(scenes, WINDOW, ("red", "scl"))["red"].values[0].tolist() == noise.tolist()

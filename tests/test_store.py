@@ -1,18 +1,22 @@
 import json
 import multiprocessing
+import pickle
 import re
 
 import pandas as pd
 import pytest
+import xxhash
 
 from cocal.assets import PACKAGE
-from cocal.errors import BusyError
+from cocal.checksums import difference, file_facts
+from cocal.errors import BusyError, DamagedError
 from cocal.store import (
     LocalStore,
     Manifest,
     address,
     atomic_path,
     given_back,
+    proven,
     write_csv,
     write_json,
 )
@@ -52,6 +56,76 @@ def test_a_damaged_unit_does_not_count_as_committed(tmp_path, damage):
     else:
         (tmp_path / "u" / "manifest.json").write_text('{"address": "')
     assert store.find("u", address({"x": 1})) is None
+
+
+def test_no_flipped_bit_of_a_manifest_leaves_another_manifest(tmp_path):
+    """Its seal is over all the rest: inputs, sizes and checksums, seconds and versions."""
+    store = LocalStore(tmp_path)
+    commit(store, "u", {"x": [1, 2.5], "ü": None}, data="0123456789")
+    path = store.manifest_path("u")
+    whole = path.read_bytes()
+    told = json.loads(whole)
+    for at in range(0, len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        found = Manifest.read(path)
+        assert (
+            found is None
+            or Manifest.read(path).to_text() == json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        )
+
+
+def test_a_manifest_of_an_earlier_version_has_no_seal_and_holds(tmp_path):
+    store = LocalStore(tmp_path)
+    commit(store, "u", {"x": 1}, data="0123456789")
+    path = store.manifest_path("u")
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "seal"}))
+    assert store.find("u", address({"x": 1})) is not None
+
+
+def test_a_file_is_proven_by_the_manifest_that_lists_it(tmp_path):
+    store = LocalStore(tmp_path)
+    commit(store, "a/b", {"x": 1}, data="0123456789")
+    commit(store, ":tables", {"x": 2}, **{"t.csv": "n\n1\n"})
+    unit, table = tmp_path / "a" / "b" / "data", tmp_path / "t.csv"
+    assert proven(unit, address({"x": 1})) == unit
+    assert proven(table) == table
+    with pytest.raises(DamagedError, match="found: the unit"):
+        proven(unit, address({"x": 2}))
+    table.write_text("n\n2\n")
+    with pytest.raises(DamagedError, match=r"t\.csv is not as it was committed(.|\n)*sha256") as err:
+        proven(table)
+    assert err.value.folder == str(tmp_path)
+    assert pickle.loads(pickle.dumps(err.value)).folder == str(tmp_path)
+    (tmp_path / "other.csv").write_text("n\n")
+    with pytest.raises(DamagedError, match="no manifest that lists it"):
+        proven(tmp_path / "other.csv")
+
+
+def test_a_raster_has_the_xxh3_of_its_bytes_and_an_earlier_sha256_still_counts(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"a\n")
+    assert file_facts(path) == {"bytes": 2, "xxh3": xxhash.xxh3_128_hexdigest(b"a\n")}
+    earlier = {"bytes": 2, "sha256": "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"}
+    assert difference(path, earlier) == ""
+    path.write_bytes(b"b\n")
+    assert difference(path, earlier).startswith("sha256 ")
+    assert difference(tmp_path / "none.tif", earlier) == "no such file"
+
+
+@pytest.mark.parametrize("unit", ["a/b", ":tables"])
+def test_a_damaged_unit_is_moved_aside_each_time_to_a_folder_of_its_own(tmp_path, unit):
+    store, wanted = LocalStore(tmp_path), address({"x": 1})
+    for number in (1, 2):
+        commit(store, unit, {"x": 1}, data="0123456789")
+        assert store.damage(unit, wanted) == ""
+        (store.home(unit) / "data").write_text("0123456788")
+        assert re.fullmatch(r"data: sha256 \w+, \w+ was committed", store.damage(unit, wanted))
+        aside = store.set_aside(unit)
+        assert aside == tmp_path / "damaged" / unit.lstrip(":") / str(number)
+        assert (aside / "data").read_text() == "0123456788"
+        assert not store.manifest_path(unit).exists()
+        assert store.find(unit, wanted) is None
+        assert len(list(aside.rglob("*.json"))) == 1
 
 
 def test_an_error_while_writing_publishes_nothing(tmp_path):

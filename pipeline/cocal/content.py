@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from cocal.checksums import sha256_bytes, sha256_file
 from cocal.errors import InputError
-from cocal.store import address, canonical_json, sha256_bytes, sha256_file
+from cocal.store import address, canonical_json, proven
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +80,18 @@ class Ref:
 
     folder: Path | None
     address: str
+
+    def file(self, name: str) -> Path:
+        """A file of the unit, which did not fail: see `proven`.
+
+        Raises
+        ------
+        DamagedError
+            It is not as it was committed.
+        """
+        if self.folder is None:
+            raise ValueError(f"{name} of a unit that failed")
+        return proven(self.folder / name, self.address)
 
     def address_content(self) -> str:
         return self.address

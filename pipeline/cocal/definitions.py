@@ -19,8 +19,10 @@ LOOSE = "<module>"
 NOT_FOLLOWED = (f"{ROOT}.code.", f"{ROOT}.definitions.", f"{ROOT}.assets.", f"{ROOT}.caches.")
 """Modules that name outputs, package data and caches, and make no number."""
 
-SAME_NUMBERS = frozenset({"filelock", "psutil", "pystac", "rich", "typer"})
-"""Libraries that change no number: they lock files, measure memory, print, and write items' metadata."""
+SAME_NUMBERS = frozenset({"filelock", "psutil", "pystac", "rich", "typer", "xxhash"})
+"""Libraries that change no number: they lock files, measure memory, print, compare checksums, and write
+items' metadata.
+"""
 
 DISTRIBUTIONS = {
     "PIL": "pillow",

@@ -1,8 +1,8 @@
 """The exceptions of cocal. A command ends with the exit code of the exception.
 
 2 for UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. 75 for BusyError. 1 for others:
-ContractError, SceneReadError, NotWrittenError, DownloadError with SceneRefusedError, DownloadStoppedError,
-WorkFailedError. All warnings are CocalWarning.
+ContractError, SceneReadError with DamagedError, NotWrittenError, DownloadError with SceneRefusedError,
+DownloadStoppedError, WorkFailedError. All warnings are CocalWarning.
 """
 
 from __future__ import annotations
@@ -64,6 +64,17 @@ class ContractError(CocalError):
 
 class SceneReadError(CocalError):
     """A raster of the archive cannot be read."""
+
+
+class DamagedError(SceneReadError):
+    """A file of a committed unit is not as it was committed. `folder` is the unit's, "" if it has none."""
+
+    def __init__(
+        self, what: str, expected: str = "", found: str = "", remedy: str = "", folder: str = ""
+    ) -> None:
+        super().__init__(what, expected, found, remedy)
+        self.folder = folder
+        self.args = (what, expected, found, remedy, folder)
 
 
 class NotWrittenError(CocalError):

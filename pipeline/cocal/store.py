@@ -1,13 +1,13 @@
 """Committed outputs: content addresses, atomic files, checksums, manifests, locks.
 
 A unit of output is a set of files with one manifest. The manifest is written last, so it is the
-commit mark: files without a manifest, or with a manifest whose checksums differ, do not exist for
-cocal and are made again. A unit is reused only if its manifest carries the address asked for.
+commit mark: files without a manifest do not exist for cocal. A unit is reused only if its manifest carries
+the address asked for and its files have their checksums; one that is damaged is moved aside, below `DAMAGED`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import json
 import os
 import re
@@ -24,13 +24,17 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from cocal.errors import BusyError, NotWrittenError
+from cocal.checksums import difference, file_facts, read_back, sha256_bytes
+from cocal.errors import BusyError, DamagedError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST = "manifest.json"
+MANIFEST, MANIFESTS = "manifest.json", "manifests"
 STAGING = ".staging"
+DAMAGED = "damaged"
+"""Folder of a store that holds the units which were found damaged; cocal reads and deletes none of it."""
+
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
 _STARTS = "=+-@\t\r'"
 _FORMULA = re.compile(r"[=+\-@\t\r']")
@@ -44,20 +48,9 @@ def canonical_json(value: Any) -> str:
     )
 
 
-def sha256_bytes(data: bytes) -> str:
-    """SHA-256 of `data`, in hex."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def address(value: Any) -> str:
     """SHA-256, in hex, of the canonical JSON of `value`: the name of what `value` produces."""
     return sha256_bytes(canonical_json(value).encode())
-
-
-def sha256_file(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @lru_cache
@@ -82,51 +75,6 @@ def _publish(temporary: Path, final: Path) -> None:
     _fsync(temporary)
     os.replace(temporary, final)
     _fsync(final.parent)
-
-
-def read_back(path: Path, name: str) -> None:
-    """Decode every block of a GeoTIFF that was written, with its overviews.
-
-    GDAL reports no error where a disk is full as a file is closed: the file is cut short, or blocks are
-    missing, which read as "no data".
-
-    Raises
-    ------
-    NotWrittenError
-        A block is missing or cannot be decoded.
-    """
-    from rasterio.errors import RasterioError
-
-    from cocal.rasters import LayoutError
-
-    try:
-        missing = _decode(path)
-    except (RasterioError, LayoutError) as err:
-        missing = str(err)
-    if missing:
-        raise NotWrittenError(
-            f"{name} was not written whole", "every block of the raster, read back before it is committed",
-            f"{path.stat().st_size} bytes: {missing}",
-            "free space on the disk or raise the limit on the size of files (`ulimit -f`), then run again",
-        )  # fmt: skip
-
-
-def _decode(path: Path) -> str:
-    """Read every block of a raster and of its overviews; which one is missing, "" where none is."""
-    import rasterio
-
-    from cocal.rasters import check_layout
-
-    with rasterio.open(path) as source:
-        check_layout(source)
-        levels = range(len(source.overviews(1)))
-    for level in (None, *levels):
-        with rasterio.open(path, **({} if level is None else {"overview_level": level})) as source:
-            for (i, j), block in source.block_windows(1):
-                if source.get_tag_item(f"BLOCK_SIZE_{j}_{i}", "TIFF", bidx=1) is None:
-                    return f"block {i}, {j} is missing"
-                source.read(window=block)
-    return ""
 
 
 @contextmanager
@@ -211,23 +159,78 @@ class Manifest:
     def read(cls, path: Path) -> Manifest | None:
         """The manifest at `path`; None where there is none or it is damaged (then: not committed)."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            state = path.stat()
+        except OSError:
             return None
+        return _read_manifest(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+    def to_text(self) -> str:
+        """The content of its file: JSON with a `seal`, the checksum of all the rest."""
+        content = json.loads(_json_text(asdict(self)))
+        return _json_text(content | {"seal": address(content)})
 
     def holds(self, root: Path) -> bool:
         """True if every file below `root` is there with the recorded size and checksum."""
-        return not self.lacking(root) and all(
-            sha256_file(root / name) == facts["sha256"] for name, facts in self.files.items()
-        )
+        return not self.lacking(root) and not self.damage(root)
 
     def lacking(self, root: Path) -> list[str]:
         """The files below `root` that are missing or have another size: a look that reads no content."""
         return [
             name
             for name, facts in self.files.items()
-            if not (root / name).is_file() or (root / name).stat().st_size != facts["bytes"]
+            if not (root / name).is_file() or (root / name).stat().st_size != facts.get("bytes")
         ]
+
+    def damage(self, root: Path) -> dict[str, str]:
+        """File -> how it differs from what was committed; each file is read once per process."""
+        found = {name: difference(root / name, facts) for name, facts in self.files.items()}
+        return {name: text for name, text in found.items() if text}
+
+
+@lru_cache(maxsize=64)
+def _read_manifest(path: Path, *_state: int) -> Manifest | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        seal = content.pop("seal", None)  # manifests of earlier versions have none
+        return Manifest(**content) if seal in (None, address(content)) else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def listing(path: Path) -> tuple[Manifest, str] | None:
+    """The manifest that lists a file of a unit, and its name there; None where none does."""
+    for home in path.parents[:4]:
+        name = path.relative_to(home).as_posix()
+        for mark in (home / MANIFEST, *sorted((home / MANIFESTS).glob("*.json"))):
+            manifest = Manifest.read(mark)
+            if manifest is not None and name in manifest.files:
+                return manifest, name
+    return None
+
+
+def proven(path: Path, made_by: str = "") -> Path:
+    """`path`, a file of a committed unit, if its bytes are those that were committed.
+
+    Compared once per process, and again when the file has changed. `made_by`: the address of the unit.
+
+    Raises
+    ------
+    DamagedError
+        It is missing, or differs from its manifest; no manifest lists it, or one of another unit does.
+    """
+    found = listing(path)
+    if found is None:
+        wrong = "no manifest that lists it"
+    elif made_by and found[0].address != made_by:
+        wrong = f"the unit {found[0].address[:12]}, not {made_by[:12]}"
+    else:
+        wrong = difference(path, found[0].files[found[1]])
+    if wrong:
+        raise DamagedError(
+            f"{path} is not as it was committed", "the file that its manifest lists", wrong,
+            "run `cocal run` with the configuration again: it makes anew what is damaged", str(path.parent),
+        )  # fmt: skip
+    return path
 
 
 class LocalStore:
@@ -249,7 +252,7 @@ class LocalStore:
     def manifest_path(self, unit: str) -> Path:
         """The unit's commit mark."""
         if unit.startswith(":"):
-            return self.root / "manifests" / f"{unit[1:]}.json"
+            return self.root / MANIFESTS / f"{unit[1:]}.json"
         return self.root / unit / MANIFEST
 
     def find(self, unit: str, wanted: str) -> Manifest | None:
@@ -258,6 +261,35 @@ class LocalStore:
         if manifest is None or manifest.address != wanted or not manifest.holds(self.home(unit)):
             return None
         return manifest
+
+    def damage(self, unit: str, wanted: str) -> str:
+        """How the unit made by `wanted` is damaged; "" where it is whole, or there is none."""
+        mark = self.manifest_path(unit)
+        manifest = Manifest.read(mark)
+        if manifest is None:
+            return f"{mark.name} cannot be read" if mark.exists() else ""
+        found = manifest.damage(self.home(unit)) if manifest.address == wanted else {}
+        return "; ".join(f"{name}: {text}" for name, text in found.items())
+
+    def set_aside(self, unit: str) -> Path:
+        """Move a damaged unit with its manifest below `DAMAGED`; the folder where it is now.
+
+        It is a folder of its own each time: nothing is overwritten.
+        """
+        mark, home = self.manifest_path(unit), self.home(unit)
+        manifest = Manifest.read(mark)
+        kept = self.root / DAMAGED / unit.lstrip(":")
+        to = next(path for n in itertools.count(1) if not (path := kept / str(n)).exists())
+        to.mkdir(parents=True)
+        if home != self.root:
+            os.replace(home, to)
+            return to
+        for path in [*(home / name for name in (manifest.files if manifest else ())), mark]:
+            if path.is_file():
+                target = to / path.relative_to(home)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+        return to
 
     @contextmanager
     def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Iterator[Path]:
@@ -278,7 +310,7 @@ class LocalStore:
                 _fsync(path)
                 if path.suffix == ".tif":
                     read_back(path, f"{unit}/{name}")
-                files[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+                files[name] = file_facts(path)
                 (home / name).parent.mkdir(parents=True, exist_ok=True)
                 _publish(path, home / name)
             for name in set(before.files if before else ()) - set(files):
@@ -292,7 +324,7 @@ class LocalStore:
                 note,
             )
             mark = staging / MANIFEST
-            mark.write_text(_json_text(asdict(manifest)), encoding="utf-8")
+            mark.write_text(manifest.to_text(), encoding="utf-8")
             self.manifest_path(unit).parent.mkdir(parents=True, exist_ok=True)
             _publish(mark, self.manifest_path(unit))
         finally:

@@ -29,6 +29,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
 from cocal.archive import list_scenes
+from cocal.checksums import sha256_file
 from cocal.classify import read_series, train
 from cocal.classify.settings import SeriesSamples, TrainSettings
 from cocal.config import read_config
@@ -36,7 +37,6 @@ from cocal.contracts import Period
 from cocal.features import FeatureSettings, feature_names, series_features
 from cocal.run import run
 from cocal.scheme import ClassScheme
-from cocal.store import sha256_file
 
 DATA = Path(os.environ.get("COCAL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 AMAZON, CUBE = DATA / "amazon_s2", DATA / "worldcereal_cube"

@@ -17,10 +17,10 @@ import pandas as pd
 import rasterio
 from benchmarks import hardness, redraws, simulation
 
+from cocal.checksums import sha256_file
 from cocal.grid import cell_area_units
 from cocal.regions import owned
 from cocal.simulate import SimulateSettings
-from cocal.store import sha256_file
 from tests.support.command import COCAL
 
 ROOT = Path(__file__).parents[2]

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from cocal.checksums import sha256_file
 from cocal.cli import app
 from cocal.errors import ConfigError, InputError, UsageError
 from cocal.fieldwork.checks import (
@@ -30,7 +31,6 @@ from cocal.fieldwork.checks import (
 from cocal.fieldwork.checks.source import read_source
 from cocal.simulate.crews import LAT, LON, PERIOD
 from cocal.simulate.faults import PLANTED, FaultyRecords, simulate_records, write_records
-from cocal.store import sha256_file
 
 AREA = "-69.2,-14.4,-68.8,-14.0"
 LAT0, LON0 = "-14.2034567", "-69.0512345"

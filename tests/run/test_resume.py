@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 from tests.support.changing import CHANGES, STAGES, expected
@@ -14,7 +15,7 @@ from cocal.config import read_config
 from cocal.errors import BusyError, SceneReadError
 from cocal.run import run
 from cocal.run.stages import classify as stage
-from cocal.store import LocalStore
+from cocal.store import LocalStore, Manifest
 
 TABLES = ("hectares.csv", "hectares.parquet", "comparison.csv", "regions.csv", "countries.csv")
 
@@ -133,7 +134,7 @@ def test_a_scene_that_another_run_imports_anew_under_way_is_noticed(finished):
     scenes = list_scenes(finished.archive)
     check_unchanged(scenes)
     path = finished.archive / "scenes" / scenes[0].id / "manifest.json"
-    path.write_text(path.read_text().replace(scenes[0].address, "0" * 64))
+    path.write_text(replace(Manifest.read(path), address="0" * 64).to_text())
     with pytest.raises(SceneReadError, match=rf"changed while they were read(.|\n)*{scenes[0].id}"):
         check_unchanged(scenes)
 
@@ -141,7 +142,8 @@ def test_a_scene_that_another_run_imports_anew_under_way_is_noticed(finished):
 def test_a_tile_is_not_committed_if_its_scenes_changed_under_way(finished, done, monkeypatch):
     def imported_anew(folder, blocks, task):
         path = finished.archive / "scenes" / list_scenes(finished.archive)[0].id / "manifest.json"
-        path.write_text(path.read_text().replace('"address": "', '"address": "0'))
+        found = Manifest.read(path)
+        path.write_text(replace(found, address="0" + found.address).to_text())
         return finish(folder, blocks, task)
 
     finish = stage.write_map

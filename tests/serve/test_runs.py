@@ -12,9 +12,13 @@ from tests.support.offering import offered
 from tests.support.stac_check import extension_errors
 
 from cocal import cli
-from cocal.errors import InputError, UsageError
+from cocal.checksums import file_facts
+from cocal.errors import DamagedError, InputError, UsageError
 from cocal.serve import make_app, open_run
 from cocal.serve.guard import check_binding
+from cocal.serve.rasters import MapRasters, Square
+from cocal.serve.tables import RunTables
+from cocal.store import Manifest
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -46,6 +50,34 @@ def test_a_run_whose_hectares_were_edited_is_refused(land):
         open_run(land.root, restricted=True)
 
 
+def test_figures_that_were_changed_to_the_same_size_are_refused(land):
+    path = land.root / "hectares.csv"
+    text = path.read_text()
+    path.write_text(text.replace("1", "2", 1) if "1" in text else "")
+    assert len(path.read_text()) == len(text)
+    with pytest.raises(InputError, match=r"altered(.|\n)*hectares\.csv: sha256 \w{64}, \w{64} was"):
+        open_run(land.root, restricted=True)
+
+
+def test_a_comparison_that_was_changed_to_the_same_size_is_refused_where_it_is_read(land):
+    path = land.root / "comparison.csv"
+    path.write_text(path.read_text().replace("0", "1", 1))
+    with pytest.raises(DamagedError, match=r"comparison\.csv is not as it was committed"):
+        RunTables(open_run(land.root, restricted=True))
+
+
+def test_a_map_with_one_flipped_bit_is_not_shown(land):
+    path = next(land.root.glob("maps/*/*/*/class.tif"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    maps = open_run(land.root, restricted=True).maps[path.parents[2].name]
+    (tile,) = (tile for tile, folder in maps.items() if folder == path.parent)
+    with pytest.raises(DamagedError, match=r"class\.tif is not as it was committed"):
+        MapRasters(maps).codes("class.tif", Square(0, 0, 0))
+    assert tile.id == path.parents[1].name
+
+
 def test_a_map_that_was_altered_is_refused(land):
     next(land.root.glob("maps/*/*/*/class.tif")).write_bytes(b"")
     with pytest.raises(InputError, match="missing or altered"):
@@ -70,6 +102,10 @@ def test_public_tables_of_an_earlier_run_are_refused(land):
     path = land.root / "public" / "hectares.csv"
     text = path.read_text()
     path.write_text(text.replace("1", "2", 1))
+    mark = land.root / "manifests" / "publish.json"
+    manifest = Manifest.read(mark)
+    manifest.files["public/hectares.csv"] = file_facts(path)
+    mark.write_text(manifest.to_text())
     with pytest.raises(InputError, match="earlier run"):
         open_run(land.root, restricted=False)
 
@@ -119,10 +155,10 @@ def test_every_other_host_is_elsewhere(host):
 
 def test_a_tile_that_failed_is_told_as_ground_not_observed(land):
     path = land.root / "manifests" / "measure.json"
-    manifest = json.loads(path.read_text())
-    first = next(name for name in manifest["inputs"]["task"]["maps"] if name.startswith("all/"))
-    manifest["inputs"]["task"]["maps"][first] = "failed"
-    path.write_text(json.dumps(manifest))
+    manifest = Manifest.read(path)
+    maps = manifest.inputs["task"]["maps"]
+    maps[next(name for name in maps if name.startswith("all/"))] = "failed"
+    path.write_text(manifest.to_text())
     with offered(land.root, restricted=True) as server:
         periods = server.ask("/data/house").json()["runs"][0]["periods"]
     assert {p["name"]: p["failed"] for p in periods} == {"january": 0, "all": 1}

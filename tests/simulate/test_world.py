@@ -17,6 +17,7 @@ from rasterio.features import rasterize
 from rasterio.transform import rowcol
 
 from cocal.archive import list_scenes, read_scenes
+from cocal.checksums import sha256_file
 from cocal.errors import InputError
 from cocal.grid import Window, cell_area, cell_area_units, geodesic_hectares, project, transformer, utm_epsg
 from cocal.regions import RegionSettings, RegionSource, owned, read_regions
@@ -31,7 +32,6 @@ from cocal.simulate.land.places import PLACES, outlines
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.settings import STRATA
 from cocal.simulate.world import RASTERS
-from cocal.store import sha256_file
 
 SETTINGS = SimulateSettings(
     seed=8,

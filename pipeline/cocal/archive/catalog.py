@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,12 @@ import numpy as np
 import rasterio
 import shapely
 
+from cocal.checksums import difference
 from cocal.content import digest
 from cocal.contracts import BANDS, NO_DATA, QUALITY, SCENES
-from cocal.errors import InputError, SceneReadError
+from cocal.errors import DamagedError, InputError, SceneReadError
 from cocal.grid import Window, windows_bounds
-from cocal.store import MANIFEST, LocalStore, Manifest, sha256_bytes, sweep_temporaries, write_json
+from cocal.store import MANIFEST, LocalStore, Manifest, sweep_temporaries, write_json
 
 COLLECTION = "scenes"
 SIMULATED = "cocal:simulated"
@@ -36,11 +37,11 @@ TILE_M = 3840
 
 @dataclass(frozen=True)
 class Band:
-    """One raster of a scene, and the checksum of its file ("": it is not compared)."""
+    """One raster of a scene, with the size and checksum of its file (none: they are not compared)."""
 
     path: Path
     resolution: int
-    sha256: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def address_content(self) -> int:
         return self.resolution
@@ -166,7 +167,7 @@ def read_scene(folder: Path) -> Scene | None:
 
     Raises
     ------
-    SceneReadError
+    DamagedError
         The manifest or the item is damaged; a file is missing or its size changed. (The content of rasters
         is compared with its checksum where pixels are read.)
     """
@@ -177,10 +178,11 @@ def read_scene(folder: Path) -> Scene | None:
         return None
     if lacking := manifest.lacking(folder):
         raise _damaged(folder, f"missing or of another size: {', '.join(lacking)}")
-    stored = (folder / name).read_bytes()
-    if sha256_bytes(stored) != manifest.files[name]["sha256"]:
+    if difference(folder / name, manifest.files.get(name, {})):
         raise _damaged(folder, f"{name} has another content")
-    item = json.loads(stored)
+    item = json.loads((folder / name).read_text(encoding="utf-8"))
+    if unlisted := {f"{band}.tif" for band in item["assets"]} - set(manifest.files):
+        raise _damaged(folder, f"the manifest lists no {', '.join(sorted(unlisted))}")
     properties = item["properties"]
     epsg = properties.get("proj:epsg") or int(properties["proj:code"].removeprefix("EPSG:"))
     return Scene(
@@ -191,7 +193,7 @@ def read_scene(folder: Path) -> Scene | None:
             name: Band(
                 folder / f"{name}.tif",
                 int(asset["proj:transform"][0]),
-                manifest.files[f"{name}.tif"]["sha256"],
+                manifest.files[f"{name}.tif"],
             )
             for name, asset in item["assets"].items()
         },
@@ -200,10 +202,10 @@ def read_scene(folder: Path) -> Scene | None:
     )
 
 
-def _damaged(folder: Path, found: str) -> SceneReadError:
-    return SceneReadError(
+def _damaged(folder: Path, found: str) -> DamagedError:
+    return DamagedError(
         f"scene {folder.name} of the archive is damaged", "its files as they were committed", found,
-        f"delete the folder {folder} and run `cocal import`, or `cocal download`, again",
+        "`cocal run` moves it aside and imports, or downloads, it again", str(folder),
     )  # fmt: skip
 
 
@@ -214,7 +216,7 @@ def list_scenes(archive: str | Path) -> list[Scene]:
     ------
     InputError
         There is no archive in this folder.
-    SceneReadError
+    DamagedError
         A file of a scene is missing or its size changed.
 
     Examples

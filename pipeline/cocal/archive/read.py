@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from rasterio.io import DatasetReader
 
 from cocal.archive.catalog import DESCRIPTIONS, Band, Scene, baseline_rank
 from cocal.archive.geotiff import FAR_M, open_tiled
+from cocal.checksums import difference
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
-from cocal.errors import InputError, SceneReadError
+from cocal.errors import DamagedError, InputError, SceneReadError
 from cocal.grid import Window, locate, transformer
 from cocal.rasters import check_layout, check_part
-from cocal.store import sha256_file
 
 
 def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
@@ -54,7 +53,7 @@ def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whol
         else:
             _read_by_gdal(path, window, native, plane[rows, columns])
     except (ValueError, OSError, RasterioError) as err:
-        raise _damaged(path, err) from err
+        raise _unreadable(path, err) from err
 
 
 def proven(band: Band) -> Path:
@@ -64,23 +63,19 @@ def proven(band: Band) -> Path:
 
     Raises
     ------
-    SceneReadError
+    DamagedError
         The file is missing, or its bytes are others.
     """
-    if band.sha256:
-        try:
-            state = band.path.stat()
-            found = _sha256(band.path, state.st_ino, state.st_size, state.st_mtime_ns)
-        except OSError as err:
-            raise _damaged(band.path, err) from err
-        if found != band.sha256:
-            raise _damaged(band.path, f"SHA-256 {found}, in the manifest {band.sha256}")
+    try:
+        wrong = difference(band.path, band.facts) if band.facts else ""
+    except OSError as err:
+        raise _unreadable(band.path, err) from err
+    if wrong:
+        raise DamagedError(
+            f"{band.path} is not as it was committed", "the bytes that its manifest states", wrong,
+            "`cocal run` moves the scene aside and imports, or downloads, it again", str(band.path.parent),
+        )  # fmt: skip
     return band.path
-
-
-@lru_cache(maxsize=1 << 16)
-def _sha256(path: Path, *_state: int) -> str:
-    return sha256_file(path)
 
 
 def values_at_centres(source: DatasetReader, window: Window, missing: int) -> NDArray[np.int64]:
@@ -103,10 +98,10 @@ def values_at_centres(source: DatasetReader, window: Window, missing: int) -> ND
     return out
 
 
-def _damaged(path: Path, err: object) -> SceneReadError:
+def _unreadable(path: Path, err: object) -> SceneReadError:
     return SceneReadError(
         f"cannot read {path}", "a whole GeoTIFF as it was committed", str(err),
-        "delete the item's folder and run `cocal import`, or `cocal download`, again",
+        "look whether the disk is at fault, then run again",
     )  # fmt: skip
 
 

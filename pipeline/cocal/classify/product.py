@@ -46,7 +46,7 @@ from cocal.contracts import (
 from cocal.errors import InputError, ModelMismatchError
 from cocal.grid import Window, windows_bounds
 from cocal.scheme import ClassScheme
-from cocal.store import MANIFEST, write_json
+from cocal.store import MANIFEST, proven, write_json
 
 UNOBSERVED_COLOUR = "#d9d9d9"
 _GDAL_TAGS = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG")
@@ -152,12 +152,12 @@ def write_revised_map(
     """
     for path in sorted(draft.iterdir()):
         if path.suffix in (".tif", ".xml") and path.name not in (CLASS_TIF, ALTERNATIVE_TIF):
-            shutil.copyfile(path, folder / path.name)
-    with rasterio.open(draft / CLASS_TIF) as source:
+            shutil.copyfile(proven(path), folder / path.name)
+    with rasterio.open(proven(draft / CLASS_TIF)) as source:
         tags = {k: v for k, v in source.tags().items() if k not in _GDAL_TAGS}
     _write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(lineage), colours=_colours(scheme))
     (item_path,) = (p for p in draft.glob("*.json") if p.name != MANIFEST)
-    item = json.loads(item_path.read_text(encoding="utf-8"))
+    item = json.loads(proven(item_path).read_text(encoding="utf-8"))
     properties = item["properties"]
     properties["processing:lineage"] = " ".join([properties["processing:lineage"], *lineage.values()])
     write_json(folder / item_path.name, item)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cocal.checksums import sha256_file
 from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import UsageError
@@ -31,8 +32,8 @@ from cocal.run.planning import Plan, plan
 from cocal.run.recipes import make
 from cocal.run.stages import STAGES, begun
 from cocal.run.state import Run, ground
-from cocal.run.tables import read_own_csv, truth_table
-from cocal.store import LocalStore, sha256_file
+from cocal.run.tables import read_own_csv, read_own_parquet, truth_table
+from cocal.store import LocalStore
 
 __all__ = [
     "Plan",
@@ -162,7 +163,7 @@ def _summary(state: Run, last: str) -> RunSummary:
     if last == "report":
         table = truth_table(state)
         truth = None if table is None else table[table["class"] == target].set_index("region_id")["truth_ha"]
-    areas = pd.read_parquet(root / "hectares.parquet") if measured else None
+    areas = read_own_parquet(root / "hectares.parquet") if measured else None
     return RunSummary(
         name=state.config.name,
         folder=root,

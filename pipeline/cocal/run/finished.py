@@ -19,8 +19,8 @@ from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.features import FeatureSettings
 from cocal.grid import Tile, Window
-from cocal.run.tables import read_own_csv
-from cocal.store import LocalStore, Manifest
+from cocal.run.tables import read_own_csv, read_own_parquet
+from cocal.store import LocalStore, Manifest, listing, proven
 
 RUN_AGAIN = "run `cocal run` with the configuration again: it makes only what is missing"
 _SHOWN = (
@@ -65,7 +65,7 @@ class FinishedRun:
     @cached_property
     def areas(self) -> pd.DataFrame:
         """The table areas/1, hectares as exact decimals."""
-        return pd.read_parquet(self.folder / "hectares.parquet")
+        return read_own_parquet(self.folder / "hectares.parquet")
 
     @cached_property
     def target(self) -> str:
@@ -80,7 +80,7 @@ class FinishedRun:
     @property
     def tables(self) -> tuple[str, ...]:
         """The names of the tables, for `table`."""
-        return tuple(sorted(path.stem for path in self.folder.glob("*.csv")))
+        return tuple(sorted(path.stem for path in self.folder.glob("*.csv") if listing(path)))
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the run by its name: comparison, countries, groups, change, legal, regions ...
@@ -129,15 +129,13 @@ class FinishedRun:
         Raises
         ------
         InputError
-            The stage is not committed, or files of it are missing or have another size.
+            The stage is not committed, or files of it are missing or altered.
         """
         manifest = self._manifest(stage)
-        lacking = manifest.lacking(self.folder)
-        if lacking:
+        if damage := manifest.damage(self.folder):
             raise InputError(
                 f"files of the run in {self.folder} are missing or altered", "as committed",
-                ", ".join(lacking),
-                RUN_AGAIN,
+                "; ".join(f"{name}: {text}" for name, text in damage.items()), RUN_AGAIN,
             )  # fmt: skip
         return manifest
 
@@ -182,7 +180,8 @@ class FinishedRun:
         Raises
         ------
         InputError
-            A map is missing or altered.
+            A map is missing or altered: the sizes of its files are compared here, their content as they are
+            read.
         """
         found: dict[str, dict[Tile, Path]] = {period.name: {} for period in self.measured.periods}
         for key, folder in self.maps().items():
@@ -249,7 +248,7 @@ class MapInputs:
 
 def _is_simulated(folder: Path) -> bool:
     """Whether the STAC item of a map states that it is of simulated scenes."""
-    item = folder / f"{folder.parents[1].name}-{folder.parent.name}.json"
+    item = proven(folder / f"{folder.parents[1].name}-{folder.parent.name}.json")
     return bool(json.loads(item.read_text(encoding="utf-8"))["properties"][SIMULATED])
 
 

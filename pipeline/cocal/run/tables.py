@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from cocal.checksums import sha256_file
 from cocal.errors import InputError
 from cocal.notes import NOTE_COLUMNS, Note, note_from_json, notes_by_row, with_text
 from cocal.run.state import Run
-from cocal.store import given_back, sha256_file, write_csv
+from cocal.store import given_back, proven, write_csv
 from cocal.user_tables import read_csv_table
 
 NOTE_TABLES = ("notes", "comparison_notes")
@@ -40,7 +41,13 @@ def read_given_csv(path: Path, key: str) -> pd.DataFrame:
 
 
 def read_own_csv(path: Path) -> pd.DataFrame:
-    """A table that the run wrote; only an empty cell is missing (`NA` may be a country)."""
+    """A table that the run committed, CSV; only an empty cell is missing (`NA` may be a country).
+
+    Raises
+    ------
+    DamagedError
+        It is not as it was committed.
+    """
     names = (
         "region_id",
         "region_name",
@@ -52,7 +59,12 @@ def read_own_csv(path: Path) -> pd.DataFrame:
         "to_period",
     )
     text = dict.fromkeys(names, str)
-    return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))
+    return given_back(pd.read_csv(proven(path), dtype=text, keep_default_na=False, na_values=[""]))
+
+
+def read_own_parquet(path: Path) -> pd.DataFrame:
+    """A table that the run committed, Parquet: decimals as they are; `DamagedError` as `read_own_csv`."""
+    return pd.read_parquet(proven(path))
 
 
 def with_notes(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:

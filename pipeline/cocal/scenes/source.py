@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from cocal import rasters
+from cocal.checksums import read_back
 from cocal.content import File
 from cocal.contracts import NO_DATA
 from cocal.errors import InputError, SceneReadError
-from cocal.store import read_back
 
 STRIP_PX = 1152
 """Rows read at a time: three tiles of the archive's rasters."""

@@ -31,6 +31,7 @@ from cocal.features import INDICES, FeatureSettings, bands_needed, clear_mask, c
 from cocal.grid import Tile, Window, pixel_zones, project, transformer
 from cocal.run.finished import MapInputs
 from cocal.serve.runs import ShownRun
+from cocal.store import proven
 
 REACH_PX = 64
 """Distance to which pixels contribute to the curve of a class."""
@@ -66,7 +67,7 @@ def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) ->
 def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
     """Class, probability and clear dates of the pixel on the map, and its year (`pixel_year`)."""
     code, probability, looks = (
-        int(read_raster(pixel.folder / name, pixel.window, pixel.window.resolution, dtype)[0, 0])
+        int(read_raster(proven(pixel.folder / name), pixel.window, pixel.window.resolution, dtype)[0, 0])
         for name, dtype in ((CLASS_TIF, "uint8"), (PROBABILITY_TIF, "uint16"), (N_CLEAR_TIF, "uint16"))
     )
     ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))

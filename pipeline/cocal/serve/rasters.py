@@ -31,6 +31,7 @@ from cocal.errors import SceneReadError
 from cocal.grid import Tile, Window, transformer, utm_zones, windows_bounds
 from cocal.rasters import LayoutError, check_layout
 from cocal.run.results.pictures import square_codes
+from cocal.store import proven
 
 TILE_PX = 256
 NOTHING = 255
@@ -105,7 +106,7 @@ class MapRasters:
         near = np.sort(self._tree.query(square.outline, predicate="intersects"))
         with rasterio.Env(**_GDAL):
             for number in near.tolist():
-                found = _read(self.folders[number] / name, name, square)
+                found = _read(proven(self.folders[number] / name), name, square)
                 np.copyto(out, found, where=found != NOTHING)
         return out
 

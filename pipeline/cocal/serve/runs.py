@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cocal.checksums import sha256_file
 from cocal.config import RunConfig, read_config
 from cocal.contracts import Period
 from cocal.errors import InputError, UsageError
@@ -13,7 +14,7 @@ from cocal.grid import Tile
 from cocal.regions import Regions, read_regions
 from cocal.run.finished import RUN_AGAIN, FinishedRun, Measured
 from cocal.scheme import ClassScheme, read_scheme
-from cocal.store import LocalStore, Manifest, sha256_file
+from cocal.store import LocalStore, Manifest
 
 PUBLIC = "public"
 

@@ -14,6 +14,7 @@ import shapely
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
+from cocal.checksums import sha256_file
 from cocal.classify.settings import PointSamples, PolygonSamples, SampleSettings
 from cocal.errors import CocalWarning, InputError
 from cocal.grid import (
@@ -27,7 +28,6 @@ from cocal.grid import (
     zones,
 )
 from cocal.scheme import ClassScheme
-from cocal.store import sha256_file
 from cocal.user_tables import clean_text, cleaned
 
 EDGE_TOLERANCE_M = 0.01

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from cocal.checksums import sha256_file
 from cocal.errors import InputError
 from cocal.fieldwork.checks.faults import NOTES, RULES, Fault
 from cocal.fieldwork.checks.ground import Ground, read_ground
@@ -16,7 +17,6 @@ from cocal.fieldwork.checks.reading import Reading, read_cells, text_faults
 from cocal.fieldwork.checks.sets import copies, disagreements, duplicates, one_sided
 from cocal.fieldwork.checks.source import Source, read_source
 from cocal.fieldwork.checks.values import class_names, default_names, gps_errors, visit_dates
-from cocal.store import sha256_file
 
 log = logging.getLogger(__name__)
 

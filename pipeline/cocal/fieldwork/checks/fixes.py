@@ -11,11 +11,12 @@ from pathlib import Path
 import pyogrio
 import shapely
 
+from cocal.checksums import sha256_file
 from cocal.errors import InputError, UsageError
 from cocal.fieldwork.checks.check import Checked
 from cocal.fieldwork.checks.faults import RULES, Change, Fault, Fix
 from cocal.fieldwork.checks.source import Line, Source
-from cocal.store import atomic_path, inert_text, sha256_file
+from cocal.store import atomic_path, inert_text
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
+from cocal.checksums import sha256_file
 from cocal.errors import InputError
 from cocal.fieldwork.checks.text import decode_line, encode_line, parse_number
-from cocal.store import sha256_file
 
 _SEPARATORS = ",;\t|"
 _TEXT_FILES = (".csv", ".txt", ".tsv")

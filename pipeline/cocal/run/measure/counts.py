@@ -152,7 +152,7 @@ def _codes(ref: Ref, window: Window) -> NDArray[np.uint8]:
     """(y, x) codes of a class map; not observed where it failed."""
     if ref.folder is None:
         return np.zeros(window.shape, dtype=np.uint8)
-    codes: NDArray[np.uint8] = read_raster(ref.folder / CLASS_TIF, window, window.resolution, "uint8")
+    codes: NDArray[np.uint8] = read_raster(ref.file(CLASS_TIF), window, window.resolution, "uint8")
     return codes
 
 
@@ -201,9 +201,9 @@ def _beyond(
     if ref.folder is None:
         return found
     units = cell_area_units(window)
-    unlike = read_raster(ref.folder / DISSIMILARITY_TIF, window, window.resolution, "uint8", UNKNOWN)
+    unlike = read_raster(ref.file(DISSIMILARITY_TIF), window, window.resolution, "uint8", UNKNOWN)
     probability = read_raster(
-        ref.folder / PROBABILITY_TIF, window, window.resolution, "uint16", PROBABILITY_NO_DATA
+        ref.file(PROBABILITY_TIF), window, window.resolution, "uint16", PROBABILITY_NO_DATA
     ).astype(np.int64)
     outside = np.where(unlike > STEPS, codes, NO_DATA).astype(np.uint8)
     other = np.where(codes == target, _CERTAIN - probability, probability)
@@ -255,8 +255,7 @@ def write_counts(folder: Path, results: Sequence[dict[str, Any]], _: CountsTask)
 
 def read_counts(ref: Ref) -> dict[str, Ints]:
     """The sums of a committed unit of counts, as `count_tile` names them."""
-    assert ref.folder is not None
-    with np.load(ref.folder / COUNTS) as found:
+    with np.load(ref.file(COUNTS)) as found:
         return {name: found[name] for name in found.files}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -91,15 +90,15 @@ def lookup_of(maps: Mapping[Tile, Ref]) -> Callable[..., NDArray[np.uint8]]:
         for tile, ref in maps.items():
             row, column, inside = tile.window.locate(x, y)
             if tile.window.epsg == epsg and inside.any():
-                classes = 0 if ref.folder is None else _classes(tile, ref.folder)[row[inside], column[inside]]
+                classes = 0 if ref.folder is None else _classes(tile, ref)[row[inside], column[inside]]
                 codes[inside] = classes
         return codes
 
     return lookup
 
 
-def _classes(tile: Tile, folder: Path) -> NDArray[np.uint8]:
-    return read_raster(folder / CLASS_TIF, tile.window, tile.window.resolution, "uint8")
+def _classes(tile: Tile, ref: Ref) -> NDArray[np.uint8]:
+    return read_raster(ref.file(CLASS_TIF), tile.window, tile.window.resolution, "uint8")
 
 
 class Sample:

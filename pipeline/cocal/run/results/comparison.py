@@ -21,7 +21,7 @@ from cocal.notes import note_rows, with_text
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
-from cocal.run.tables import read_given_csv, read_own_csv, write_own_csv
+from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, write_own_csv
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _check_unmatched(known: set[str], ids: list[str]) -> None:
 
 def _areas(task: ComparisonTask) -> pd.DataFrame:
     """areas/1 of the regions, then of the groups."""
-    areas = pd.read_parquet(task.measured["hectares"].path)
+    areas = read_own_parquet(task.measured["hectares"].path)
     if "groups" not in task.measured:
         return areas
     groups = read_own_csv(task.measured["groups"].path)

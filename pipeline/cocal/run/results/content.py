@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cocal import accuracy
+from cocal.checksums import sha256_file
 from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
 from cocal.fieldwork import MATCHED, RecordSettings
@@ -23,9 +24,16 @@ from cocal.run.results.evidence import calibration, confusion_shares, sample_poi
 from cocal.run.results.facts import RunFacts, run_facts
 from cocal.run.results.pictures import read_squares, restricted_overview
 from cocal.run.state import Run
-from cocal.run.tables import estimate_warnings, read_given_csv, read_own_csv, read_truth, with_notes
+from cocal.run.tables import (
+    estimate_warnings,
+    read_given_csv,
+    read_own_csv,
+    read_own_parquet,
+    read_truth,
+    with_notes,
+)
 from cocal.scheme import ClassScheme
-from cocal.store import library_versions, sha256_file
+from cocal.store import library_versions, proven
 from cocal.user_tables import local_times
 
 _CARD_KEYS = (
@@ -108,7 +116,7 @@ def how_to_reproduce(run: Run) -> Reproduce:
 def page_content(task: PageTask) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
     run, root, last = task.run, task.run.root.value, task.run.periods[-1].name
-    estimates = json.loads((root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
+    estimates = json.loads(proven(root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
     card = json.loads(run.card.path.read_text(encoding="utf-8"))
     records, path = task.records.settings if task.records else None, run.path("records.csv")
     matched = read_own_csv(path) if records and path else None
@@ -129,10 +137,10 @@ def page_content(task: PageTask) -> ReportContent:
         run_name=run.name,
         periods=run.periods,
         scheme=run.scheme,
-        areas=pd.read_parquet(root / "hectares.parquet"),
+        areas=read_own_parquet(root / "hectares.parquet"),
         region_areas=read_own_csv(root / "regions.csv"),
         countries=read_own_csv(root / "countries.csv"),
-        comparison=with_notes(pd.read_parquet(root / "comparison.parquet"), "comparison", root),
+        comparison=with_notes(read_own_parquet(root / "comparison.parquet"), "comparison", root),
         truth=None if task.truth is None else read_truth(task.truth.path),
         model_card={key: card[key] for key in _CARD_KEYS},
         map_overview=restricted_overview(run, squares, points),

@@ -39,6 +39,10 @@ class PeriodMaps:
         """Tile -> folder of its map, without tiles that failed."""
         return {tile: ref.folder for tile, ref in self.refs.items() if ref.folder is not None}
 
+    def rasters(self, name: str) -> dict[Tile, Path]:
+        """Tile -> the raster `name` of its map, as it was committed, without tiles that failed."""
+        return {tile: ref.file(name) for tile, ref in self.refs.items() if ref.folder is not None}
+
 
 @dataclass(frozen=True)
 class RunFacts:

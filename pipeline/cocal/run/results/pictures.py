@@ -84,8 +84,7 @@ def _sources(run: RunFacts) -> list[dict[str, str]]:
 
 def _values(run: RunFacts, maps: PeriodMaps, name: str, dtype: str, missing: int = 0) -> NDArray[Any]:
     """The raster `name` of the maps on the picture's grid; `missing` where there is no map."""
-    rasters = {tile: folder / name for tile, folder in maps.folders.items()}
-    return picture_values(rasters, run.bounds, dtype=dtype, missing=missing, longest_px=_MAP_PX)
+    return picture_values(maps.rasters(name), run.bounds, dtype=dtype, missing=missing, longest_px=_MAP_PX)
 
 
 def _picture(run: RunFacts, maps: PeriodMaps, codes: NDArray[Any], **how: Any) -> MapPicture:

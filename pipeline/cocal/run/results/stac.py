@@ -12,7 +12,7 @@ import pystac
 import shapely
 
 from cocal.run.results.facts import RunFacts
-from cocal.store import MANIFEST
+from cocal.store import MANIFEST, proven
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
@@ -49,7 +49,7 @@ def write_stac(folder: Path, run: RunFacts) -> None:
 def _item(home: Path, root: Path) -> pystac.Item:
     """The item of the map in `home`, its assets as paths from files/stac/items."""
     source = next(path for path in sorted(home.glob("*.json")) if path.name != MANIFEST)
-    item = pystac.Item.from_dict(json.loads(source.read_text(encoding="utf-8")), migrate=True)
+    item = pystac.Item.from_dict(json.loads(proven(source).read_text(encoding="utf-8")), migrate=True)
     item.clear_links()
     for asset in item.assets.values():
         where = home.relative_to(root) / asset.href.removeprefix("./")

@@ -162,8 +162,7 @@ def _planned(task: DesignTask) -> PlannedDesign:
 def design_frame(task: DesignTask) -> Frame:
     """The strata of the design with what is expected in each."""
     settings, regions = task.settings, regions_of(task.maps.regions)
-    assert task.cells.folder is not None
-    pixels, units, probability, observed = np.load(task.cells.folder / CELLS)
+    pixels, units, probability, observed = np.load(task.cells.file(CELLS))
     cells = Cells(tuple(regions.table["region_id"]), settings.names, pixels, units)
     expected = settings.expected
     share = (

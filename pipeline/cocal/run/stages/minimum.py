@@ -26,7 +26,7 @@ from cocal.classify.minimum import (
     reach_px,
 )
 from cocal.classify.product import write_revised_map
-from cocal.content import FAILED
+from cocal.content import FAILED, Ref
 from cocal.contracts import ALTERNATIVE_TIF, CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF
 from cocal.estimate import exact_ha
 from cocal.grid import Tile, cell_area_units
@@ -53,15 +53,15 @@ class TileDrafts:
     near: Maps
 
     @property
-    def draft(self) -> Path:
-        """Folder of the tile's own draft; it did not fail."""
-        (folder,) = (ref.folder for tile, ref in self.near if tile == self.tile and ref.folder is not None)
-        return folder
+    def draft(self) -> Ref:
+        """The tile's own draft; it did not fail."""
+        (own,) = (ref for tile, ref in self.near if tile == self.tile)
+        return own
 
     def codes(self, name: str) -> NDArray[np.uint8]:
         """(y, x) class codes of a raster of the tile's own draft."""
         window = self.tile.window
-        found: NDArray[np.uint8] = read_raster(self.draft / name, window, window.resolution, "uint8")
+        found: NDArray[np.uint8] = read_raster(self.draft.file(name), window, window.resolution, "uint8")
         return found
 
 
@@ -136,7 +136,9 @@ def write_unit_map(folder: Path, _: Sequence[Any], task: UnitTask) -> None:
         "away; each region "
         "kept its area."
     )
-    write_revised_map(folder, tile.draft, codes, window, scheme=task.scheme, lineage={"minimum_unit": text})
+    home, lineage = tile.draft.folder, {"minimum_unit": text}
+    assert home is not None
+    write_revised_map(folder, home, codes, window, scheme=task.scheme, lineage=lineage)
 
 
 def minimum_unit(run: Run) -> Stage:
@@ -149,8 +151,7 @@ def minimum_unit(run: Run) -> Stage:
     (ref,) = yield Batch(
         "patches", (Recipe("levels/{address}", task, write_levels, count_levels, tiles),), on_failure="stop"
     )
-    assert ref.folder is not None
-    table = run.minimum_unit = read_own_csv(ref.folder / LEVELS)
+    table = run.minimum_unit = read_own_csv(ref.file(LEVELS))
     levels = {period: tuple(rows["level"].tolist()) for period, rows in table.groupby("period", sort=False)}
     recipes = tuple(
         Recipe(

@@ -49,7 +49,7 @@ def mosaic(maps: Maps, window: Window, name: str, dtype: str, fill: int) -> Any:
     for tile, ref in maps:
         common = window.intersection(tile.window)
         if ref.folder is not None and common is not None:
-            part = read_raster(ref.folder / name, common, common.resolution, dtype, fill)
+            part = read_raster(ref.file(name), common, common.resolution, dtype, fill)
             out[window.slices_of(common)] = part
     if any(tile.window.epsg != window.epsg for tile, _ in maps):
         _fill_across(out, maps, window, name, fill)
@@ -69,7 +69,7 @@ def _fill_across(out: NDArray[Any], maps: Maps, window: Window, name: str, fill:
         x, y = transformer(window.epsg, there.epsg).transform(window.x[columns], window.y[rows])
         row, column, inside = there.locate(x, y)
         if inside.any():
-            values = read_raster(ref.folder / name, there, there.resolution, str(out.dtype), fill)
+            values = read_raster(ref.file(name), there, there.resolution, str(out.dtype), fill)
             out[rows[inside], columns[inside]] = values[row[inside], column[inside]]
 
 
