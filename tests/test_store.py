@@ -89,13 +89,13 @@ def test_a_file_is_proven_by_the_manifest_that_lists_it(tmp_path):
     unit, table = tmp_path / "a" / "b" / "data", tmp_path / "t.csv"
     assert proven(unit, address({"x": 1})) == unit
     assert proven(table) == table
-    with pytest.raises(DamagedError, match="found: the unit"):
+    with pytest.raises(DamagedError, match="found: a file of"):
         proven(unit, address({"x": 2}))
     table.write_text("n\n2\n")
     with pytest.raises(DamagedError, match=r"t\.csv is not as it was committed(.|\n)*sha256") as err:
         proven(table)
-    assert err.value.folder == str(tmp_path)
-    assert pickle.loads(pickle.dumps(err.value)).folder == str(tmp_path)
+    assert err.value.mark == str(store.manifest_path(":tables"))
+    assert pickle.loads(pickle.dumps(err.value)).mark == err.value.mark
     (tmp_path / "other.csv").write_text("n\n")
     with pytest.raises(DamagedError, match="no manifest that lists it"):
         proven(tmp_path / "other.csv")

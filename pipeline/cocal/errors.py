@@ -67,14 +67,12 @@ class SceneReadError(CocalError):
 
 
 class DamagedError(SceneReadError):
-    """A file of a committed unit is not as it was committed. `folder` is the unit's, "" if it has none."""
+    """A file of a committed unit is not as it was committed. `mark` is the path of the unit's manifest."""
 
-    def __init__(
-        self, what: str, expected: str = "", found: str = "", remedy: str = "", folder: str = ""
-    ) -> None:
+    def __init__(self, what: str, expected: str, found: str, remedy: str, mark: str) -> None:
         super().__init__(what, expected, found, remedy)
-        self.folder = folder
-        self.args = (what, expected, found, remedy, folder)
+        self.mark = mark
+        self.args = (what, expected, found, remedy, mark)
 
 
 class NotWrittenError(CocalError):

@@ -197,14 +197,14 @@ def _read_manifest(path: Path, *_state: int) -> Manifest | None:
         return None
 
 
-def listing(path: Path) -> tuple[Manifest, str] | None:
-    """The manifest that lists a file of a unit, and its name there; None where none does."""
+def listing(path: Path) -> tuple[Path, Manifest, str] | None:
+    """The manifest that lists a file of a unit, where it is, and the file's name in it; None if none does."""
     for home in path.parents[:4]:
         name = path.relative_to(home).as_posix()
         for mark in (home / MANIFEST, *sorted((home / MANIFESTS).glob("*.json"))):
             manifest = Manifest.read(mark)
             if manifest is not None and name in manifest.files:
-                return manifest, name
+                return mark, manifest, name
     return None
 
 
@@ -220,15 +220,15 @@ def proven(path: Path, made_by: str = "") -> Path:
     """
     found = listing(path)
     if found is None:
-        wrong = "no manifest that lists it"
-    elif made_by and found[0].address != made_by:
-        wrong = f"the unit {found[0].address[:12]}, not {made_by[:12]}"
+        mark, wrong = path.with_name(MANIFEST), "no manifest that lists it"
     else:
-        wrong = difference(path, found[0].files[found[1]])
+        mark, manifest, name = found
+        same = not made_by or manifest.address == made_by
+        wrong = difference(path, manifest.files[name]) if same else f"a file of {manifest.address[:12]}"
     if wrong:
         raise DamagedError(
             f"{path} is not as it was committed", "the file that its manifest lists", wrong,
-            "run `cocal run` with the configuration again: it makes anew what is damaged", str(path.parent),
+            "run `cocal run` with the configuration again: it makes anew what is damaged", str(mark),
         )  # fmt: skip
     return path
 

@@ -205,7 +205,7 @@ def read_scene(folder: Path) -> Scene | None:
 def _damaged(folder: Path, found: str) -> DamagedError:
     return DamagedError(
         f"scene {folder.name} of the archive is damaged", "its files as they were committed", found,
-        "`cocal run` moves it aside and imports, or downloads, it again", str(folder),
+        "`cocal run` moves it aside and imports, or downloads, it again", str(folder / MANIFEST),
     )  # fmt: skip
 
 

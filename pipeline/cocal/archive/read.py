@@ -20,6 +20,7 @@ from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import DamagedError, InputError, SceneReadError
 from cocal.grid import Window, locate, transformer
 from cocal.rasters import check_layout, check_part
+from cocal.store import MANIFEST
 
 
 def read_raster(path: Path, window: Window, native: int, dtype: str, fill: int = NO_DATA) -> NDArray[Any]:
@@ -73,7 +74,8 @@ def proven(band: Band) -> Path:
     if wrong:
         raise DamagedError(
             f"{band.path} is not as it was committed", "the bytes that its manifest states", wrong,
-            "`cocal run` moves the scene aside and imports, or downloads, it again", str(band.path.parent),
+            "`cocal run` moves the scene aside and imports, or downloads, it again",
+            str(band.path.with_name(MANIFEST)),
         )  # fmt: skip
     return band.path
 

@@ -13,7 +13,9 @@ tables    given and own tables
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +25,19 @@ import pandas as pd
 from cocal.checksums import sha256_file
 from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
-from cocal.errors import UsageError
+from cocal.errors import DamagedError, UsageError
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.finished import configuration_of
 from cocal.run.inputs import check_inputs
 from cocal.run.observers import Bar, Log, RunFile, Summary, observed_by
 from cocal.run.planning import Plan, plan
-from cocal.run.recipes import make
+from cocal.run.recipes import make, set_aside
 from cocal.run.stages import STAGES, begun
 from cocal.run.state import Run, ground
 from cocal.run.tables import read_own_csv, read_own_parquet, truth_table
 from cocal.store import LocalStore
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "Plan",
@@ -115,8 +119,7 @@ def run(
                 from cocal.run.measure import check_places
 
                 check_places(state)
-            for name in names:
-                _do(name, state)
+            _stages(names, state)
             status = "done with failures" if summary.failures else "done"
         finally:
             maps = {
@@ -125,6 +128,22 @@ def run(
             }
             file.write(status=status, summary=str(summary), simulated=state.simulated, maps=maps)
         return _summary(state, last)
+
+
+def _stages(names: Sequence[str], state: Run) -> None:
+    """Do the stages in turn; from the first again whenever a unit is damaged that they read.
+
+    It is set aside, so that it is imported, fetched or made anew, or listed where it cannot be.
+    """
+    while True:
+        try:
+            for name in names:
+                _do(name, state)
+        except DamagedError as err:
+            set_aside(err, state.store, state.observe)
+            log.warning("the run begins again, with what is whole")
+        else:
+            return
 
 
 def _do(name: str, state: Run) -> None:

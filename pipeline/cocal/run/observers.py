@@ -58,13 +58,22 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """A committed unit was found damaged and moved to `folder`."""
+
+    unit: str
+    reason: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Ended:
     """The stage is over."""
 
     stage: str
 
 
-Event = Started | Part | Reused | Made | Failed | Ended
+Event = Started | Part | Reused | Made | Failed | SetAside | Ended
 Observe = Callable[[Event], None]
 
 
@@ -85,6 +94,7 @@ class Summary:
 
     def __init__(self) -> None:
         self.stages: dict[str, StageRecord] = {}
+        self.damaged: list[dict[str, str]] = []
         self._began = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -97,6 +107,8 @@ class Summary:
             self._record.reused += isinstance(event, Reused)
         elif isinstance(event, Failed):
             self._record.failed.append({"unit": event.unit, "reason": event.reason})
+        elif isinstance(event, SetAside):
+            self.damaged.append({"unit": event.unit, "reason": event.reason, "folder": str(event.folder)})
         elif isinstance(event, Ended):
             self._record.seconds = round(time.monotonic() - self._began, 3)
 
@@ -126,7 +138,8 @@ class RunFile:
         """Bring run.json up to date, with further facts."""
         self.facts |= facts
         stages = {name: asdict(record) for name, record in self.summary.stages.items()}
-        write_json(self.path, self.facts | {"stages": stages})
+        damaged = {"damaged": self.summary.damaged} if self.summary.damaged else {}
+        write_json(self.path, self.facts | damaged | {"stages": stages})
 
 
 class Log:
@@ -152,6 +165,8 @@ class Log:
             case Failed(unit, reason):
                 self._failed += 1
                 log.error("failed %s: %s", unit, reason)
+            case SetAside(unit, reason, folder):
+                log.warning("%s is damaged (%s): moved to %s, to be made anew", unit, reason, folder)
             case Ended(stage):
                 made = len(self._seconds)
                 log.info("end %s: %d made, %d reused, %d failed", stage, made, self._reused, self._failed)

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from cocal.code import code_of
 from cocal.content import FAILED, Ref, content
-from cocal.errors import CocalError, UsageError
+from cocal.errors import CocalError, DamagedError, UsageError
 from cocal.run.execute import Call, Executor, Job, Outcome, attempt, gathered, outcome_of
-from cocal.run.observers import Ended, Failed, Made, Observe, Part, Reused, Started
-from cocal.store import LocalStore, address
+from cocal.run.observers import Ended, Failed, Made, Observe, Part, Reused, SetAside, Started
+from cocal.store import MANIFEST, LocalStore, address
 
 Finish = Callable[[Path, list[Any], Any], None]
 """(folder, results, task): writes the unit's files into `folder`. It never finds, commits or logs."""
@@ -99,12 +99,13 @@ def make(batch: Batch, home: LocalStore, executor: Executor, observe: Observe) -
         What the user must fix. What is under way then is finished and kept, no more is begun.
     CocalError
         A unit failed of a batch that stops at failures.
+    DamagedError
+        A unit that others were to be made from is damaged; what could be made is kept.
     """
     observe(Started(batch.stage, len(batch.recipes)))
-    store = batch.store or home
     try:
         with _held(batch.store):
-            refs = _made(batch, store, executor, observe)
+            refs = _made(batch, home, executor, observe)
             if batch.after is not None:
                 batch.after()
     finally:
@@ -123,16 +124,12 @@ def _held(store: LocalStore | None) -> Iterator[None]:
         yield
 
 
-def _made(batch: Batch, store: LocalStore, executor: Executor, observe: Observe) -> tuple[Ref, ...]:
-    refs, due = {}, {}
-    for recipe in batch.recipes:
-        ref = found(recipe, store)
-        if ref is None:
-            due[recipe.unit] = recipe
-        else:
-            refs[recipe.unit] = ref
-            observe(Reused(recipe.unit, ref.address))
+def _made(batch: Batch, home: LocalStore, executor: Executor, observe: Observe) -> tuple[Ref, ...]:
+    store = batch.store or home
+    refs = _reused(batch.recipes, store, observe)
+    due = {recipe.unit: recipe for recipe in batch.recipes if recipe.unit not in refs}
     refused: list[CocalError] = []
+    damaged: dict[str, DamagedError] = {}
 
     def begun() -> Iterator[Job]:
         for recipe in due.values():
@@ -148,12 +145,55 @@ def _made(batch: Batch, store: LocalStore, executor: Executor, observe: Observe)
             refs[recipe.unit] = Ref(store.home(recipe.unit), recipe.address)
             observe(Made(recipe.unit, recipe.address, ended.seconds))
             continue
+        if isinstance(error, DamagedError):
+            damaged[error.mark] = error
+            continue
         observe(Failed(recipe.unit, ended.reason))
         if isinstance(error, UsageError) or batch.on_failure == "stop":
             refused.append(error)
     if refused:
         raise refused[0]
+    if damaged:
+        first, *others = damaged.values()
+        for other in others:
+            set_aside(other, home, observe)
+        raise first
     return tuple(refs.get(recipe.unit, FAILED) for recipe in batch.recipes)
+
+
+def _reused(recipes: Sequence[Recipe], store: LocalStore, observe: Observe) -> dict[str, Ref]:
+    """The committed units; those of them that are damaged are set aside, to be made anew."""
+    refs = {}
+    for recipe in recipes:
+        ref = found(recipe, store)
+        if ref is not None:
+            refs[recipe.unit] = ref
+            observe(Reused(recipe.unit, ref.address))
+        elif damage := store.damage(recipe.unit, recipe.address):
+            observe(SetAside(recipe.unit, damage, store.set_aside(recipe.unit)))
+    return refs
+
+
+def set_aside(error: DamagedError, home: LocalStore, observe: Observe) -> None:
+    """Move the damaged unit aside: one of `home`, the store of the run, or a scene of the archive.
+
+    Raises
+    ------
+    DamagedError
+        It has no manifest any more, or cannot be moved.
+    """
+    mark = Path(error.mark)
+    own = mark.is_relative_to(home.root)
+    store = home if own else LocalStore(mark.parents[1])
+    unit = mark.parent.relative_to(store.root).as_posix() if mark.name == MANIFEST else f":{mark.stem}"
+    if not mark.exists():
+        raise error
+    try:
+        with _held(None if own else store):
+            folder = store.set_aside(unit)
+    except OSError as err:
+        raise error from err
+    observe(SetAside(unit, error.found, folder))
 
 
 def _job(recipe: Recipe, store: LocalStore, observe: Observe) -> Job:

@@ -17,11 +17,11 @@ from cocal.errors import InputError
 from cocal.grid import windows_bounds
 from cocal.regions import Regions
 from cocal.run.execute import SerialExecutor
-from cocal.run.observers import Log
+from cocal.run.observers import Ended, Failed, Log, Started
 from cocal.run.recipes import Batch, Recipe, Stage, make
 from cocal.run.state import Run
 from cocal.scenes import SceneImport, plan_imports, write_scene
-from cocal.store import LocalStore
+from cocal.store import DAMAGED, LocalStore
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ def import_stage(run: Run) -> Stage:
     if run.config.imports:
         yield import_batch(run.config.imports, run.config.archive)
     run.scenes = list_scenes(run.config.archive)
+    _list_lost(run)
     for period in run.periods:
         if not any(period.start <= s.day <= period.end for s in run.scenes):
             raise InputError(
@@ -41,6 +42,23 @@ def import_stage(run: Run) -> Stage:
                 "import scenes of that period, or fix `periods:`",
             )
     check_covered(run.base.regions, run.scenes)
+
+
+def _list_lost(run: Run) -> None:
+    """List the damaged scenes that were not imported or fetched anew as failed, run after run.
+
+    Whoever accepts to go on without one deletes its folder below `damaged`.
+    """
+    store, known = scene_store(run.config.archive), {unit for unit, _ in run.summary.failures}
+    lost = [path for path in sorted((store.root / DAMAGED).glob("*")) if path.name not in known]
+    lost = [path for path in lost if not store.manifest_path(path.name).exists()]
+    if not lost:
+        return
+    run.observe(Started("damaged scenes", len(lost)))
+    for path in lost:
+        reason = f"damaged, and no source to import or fetch it from: in {path}; delete that to go on without"
+        run.observe(Failed(path.name, reason))
+    run.observe(Ended("damaged scenes"))
 
 
 def check_covered(regions: Regions, scenes: Sequence[Scene]) -> None:
