@@ -2,10 +2,11 @@
 
 import json
 import logging
+import re
 import shutil
 
 import pytest
-from tests.support.command import stages_of
+from tests.support.command import cocal, files_below, stages_of
 
 from cocal.archive import list_scenes
 
@@ -110,3 +111,42 @@ def test_damaged_scenes_that_different_tiles_find_are_set_aside_in_one_go(finish
         flip(finished.archive / "scenes" / scene.id / "nir.tif")
     assert {unit for unit, _ in done(finished).failures} == {scene.id for scene in last}
     assert caplog.text.count("the run begins again") == 1
+
+
+def test_verify_reads_everything_names_what_is_damaged_and_what_makes_it_anew(finished, done):
+    ended = cocal("verify", finished.archive, finished.root)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.fullmatch(r"\d+ units, \d+ files, 0\.\d{3} GB read: 0 damaged\n", ended.stdout)
+    scene = list_scenes(finished.archive)[1].id
+    damaged = {
+        finished.archive / "scenes" / scene / "nir.tif": f"{finished.archive}/scenes/{scene}",
+        next(finished.root.glob("maps/*/*/*/probability.tif")): None,
+        finished.root / "countries.csv": f"{finished.root}/manifests/measure.json",
+    }
+    for path in damaged:
+        flip(path)
+    gone = next(
+        home for home in sorted(finished.root.glob("maps/*/*/*")) if home not in {p.parent for p in damaged}
+    )
+    shutil.rmtree(gone)
+    before = files_below(finished.folder)
+    ended = cocal("verify", finished.archive, finished.root)
+    assert ended.returncode == 1
+    assert files_below(finished.folder) == before
+    assert ended.stdout.count("DAMAGED") == 4
+    assert ended.stdout.endswith("4 damaged\n")
+    for path, unit in damaged.items():
+        assert f"DAMAGED {unit or path.parent}\n" in ended.stdout
+        assert f"  {path.name}: " in ended.stdout
+    assert (
+        f"DAMAGED {gone}\n  manifest.json: no such file\n  fix: cocal run {finished.root}\n" in ended.stdout
+    )
+    assert "  fix: cocal import CONFIG (from its source)\n" in ended.stdout
+    assert done(finished).failures == ()
+    assert cocal("verify", finished.archive, finished.root).returncode == 0
+
+
+def test_verify_of_a_folder_without_units_is_a_usage_error(tmp_path):
+    ended = cocal("verify", tmp_path)
+    assert ended.returncode == 2
+    assert "nothing to verify" in ended.stderr

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.commands import estimate, model_app, record_app, serve, simulate
+from cocal.cli.commands import estimate, model_app, record_app, serve, simulate, verify_files
 from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
 
@@ -46,6 +46,7 @@ for _name in ("run", "report"):
     app.command(_name)(stage_command("report", WHOLE))
 for _command in (download, warm, plan, simulate, serve, estimate):
     app.command()(_command)
+app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")
 app.add_typer(model_app, name="models")
 

@@ -84,6 +84,31 @@ def serve(
     serve_runs(runs, restricted=restricted, host=host, port=port, token=token, announce=announce)
 
 
+def verify_files(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="archives and runs, such as archive, runs/demo")
+    ],
+) -> None:
+    """Read every file of archives and runs and compare it with its checksum. Nothing is changed.
+
+    Exit code 0 all is as it was committed, 1 something is damaged.
+    """
+    from cocal.run.damage import check_units
+
+    units = files = size = 0
+    damaged = []
+    for folder in folders:
+        for unit in check_units(folder):
+            units, files, size = units + 1, files + unit.files, size + unit.bytes
+            if unit.faults:
+                damaged.append(unit)
+                lines = [f"  {name}: {text}" for name, text in unit.faults.items()]
+                print_content("\n".join([f"DAMAGED {unit.name}", *lines, f"  fix: {unit.remedy}"]))
+    print_content(f"{units} units, {files} files, {size / 1e9:.3f} GB read: {len(damaged)} damaged")
+    if damaged:
+        raise typer.Exit(1)
+
+
 def simulate(
     out: Annotated[Path, typer.Argument(help="folder to write; it must not hold other things")],
     seed: Annotated[int, typer.Option(min=0, help="same seed, same bytes")] = 7,

@@ -7,6 +7,7 @@ stages/   scenes, models, maps, samples              worker/    what a worker do
 measure/  maps and records -> hectares               results/   compare, report, files, publish
 
 series    a table of labelled time series -> a model, without area and images
+damage    what of an archive or a run is damaged
 finished  the reader of a finished run's folder     notebook    scenes, indices and figures for notebooks
 tables    given and own tables
 """

@@ -49,6 +49,28 @@ def archive_on(config, disk):
     return config
 
 
+def test_a_downloaded_scene_whose_bits_changed_is_fetched_again_and_nothing_else(
+    hub, hub_config, download, caplog
+):
+    config = hub_config()
+    download(config, "index")
+    asked = hub.count("process")
+    scenes = list_scenes(config.parent / "archive")
+    path = scenes[0].bands["red"].path
+    whole, state = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - 10**9))
+    assert download(config, "index").failures == ()
+    assert path.read_bytes() != whole, "features that are whole read no scene"
+    shutil.rmtree(next(config.parent.glob("runs/*/features")))
+    summary = download(config, "index")
+    assert summary.failures == ()
+    assert path.read_bytes() == whole
+    assert hub.count("process") == asked + 1
+    assert f"{scenes[0].id} is damaged" in caplog.text
+    assert {s.id for s in list_scenes(config.parent / "archive")} == {s.id for s in scenes}
+
+
 def test_a_disk_that_is_too_small_is_noticed_before_anything_is_asked_for(
     hub, hub_config, small_disk, download
 ):

@@ -15,7 +15,7 @@ from cocal.archive import scene_store, write_catalog
 from cocal.config import RunConfig
 from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneRefusedError, UsageError
 from cocal.run.execute import Call, Job, Outcome, SerialExecutor
-from cocal.run.observers import Ended, Failed, Made, Reused, Started
+from cocal.run.observers import Ended, Failed, Made, Reused, SetAside, Started
 from cocal.run.state import Ground, Run, ground
 from cocal.scenes.download import make_gate, make_source
 from cocal.scenes.download.catalogue import (
@@ -36,11 +36,12 @@ from cocal.scenes.download.fetch import (
     fetch_tile_date,
     is_committed,
     screen_store,
+    unit_inputs,
 )
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import DownloadSettings
 from cocal.scenes.download.units import Cost
-from cocal.store import LocalStore
+from cocal.store import LocalStore, address
 
 log = logging.getLogger(__name__)
 
@@ -192,8 +193,10 @@ def _fetch_missing(
         for request in requests:
             if is_committed(store, request, download.source):
                 observe(Reused(request.unit, ""))
-            else:
-                due.append(request)
+                continue
+            if damage := store.damage(request.unit, address(unit_inputs(request, download.source))):
+                observe(SetAside(request.unit, damage, store.set_aside(request.unit)))
+            due.append(request)
         return download.work(download.fetch(function, request) for request in due)
     finally:
         observe(Ended(stage))

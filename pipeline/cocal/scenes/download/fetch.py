@@ -26,7 +26,7 @@ from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
 from cocal.scenes.download.units import Cost
 from cocal.scenes.radiometry import QUANTIFICATION
-from cocal.store import LocalStore, Manifest, address, write_json
+from cocal.store import LocalStore, Manifest, address, proven, write_json
 
 SCREEN_FILE = "scl.tif"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -140,7 +140,7 @@ def fetch_screen(task: Fetch) -> None:
 def clear_shares(state: Path, screen: Screen, settings: ScreenSettings) -> dict[str, float]:
     """Unit of each tile-date of a committed screen: share of the tile's pixels, 60 m, that are clear."""
     table = np.isin(np.arange(256), [SCL_CLASSES.index(name) for name in settings.clear])
-    with rasterio.open(screen_store(state).home(screen.unit) / SCREEN_FILE) as dataset:
+    with rasterio.open(proven(screen_store(state).home(screen.unit) / SCREEN_FILE)) as dataset:
         clear = table[dataset.read(1)]
     window = screen.window
     return {
