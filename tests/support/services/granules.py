@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
+from rasterio.features import shapes
 
 from cocal.archive import Scene
-from cocal.grid import Window, windows_bounds
+from cocal.grid import Window, project
 
 NAMES = {
     "blue": "B02", "green": "B03", "red": "B04", "rededge071": "B05", "rededge075": "B06",
@@ -32,6 +34,14 @@ EARTH_SEARCH = {
 SIZES = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B06": 20, "B07": 20, "B8A": 20, "B11": 20,
     "B12": 20,
          "SCL": 20}  # fmt: skip
+
+
+@cache
+def _outline(path: Path, _modified_ns: int) -> Any:
+    with rasterio.open(path) as dataset:
+        seen = (dataset.read(1) > 0).astype(np.uint8)
+        found = [shapely.geometry.shape(g) for g, v in shapes(seen, transform=dataset.transform) if v]
+        return project(shapely.union_all(found).simplify(20), dataset.crs.to_epsg(), 4326, densify=1000)
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ class RawGranule:
 
     @property
     def outline(self) -> Any:
-        return next(windows_bounds([self.window]))[1]
+        """The ground with data, in degrees, as coarse as a catalogue states it."""
+        return _outline(self.path("B05"), self.path("B05").stat().st_mtime_ns)
 
     def path(self, band: str) -> Path:
         return self.folder / self.id / f"{band}.tif"

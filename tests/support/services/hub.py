@@ -25,6 +25,8 @@ from tests.support.services.granules import SIZES, RawGranule
 from tests.support.services.loopback import Reply, StandIn, Trouble
 
 CLIENT_ID, SECRET = "stand-in-client", "MARKER-s3cr3t-of-the-stand-in"
+EMPTIED = {"no_data": 1.0, "half_no_data": 0.5, "quarter_no_data": 0.25}
+"""Kinds of trouble: share of the ground with data that comes back without."""
 TOKEN, CATALOGUE, PROCESS = "token", "catalogue", "process"
 _ANSWERS: dict[Any, Reply] = {}
 DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16}
@@ -48,6 +50,8 @@ class HubStandIn(StandIn):
         self.tokens: set[str] = set()
         self.units = 0.0
         self.compress: str | None = "deflate"
+        self.endless = ""
+        """"repeat": every page is the first again; "invent": every page has new ids; neither ends."""
         super().__init__(certificate)
 
     def endpoint(self, method: str, path: str) -> str:
@@ -90,7 +94,13 @@ class HubStandIn(StandIn):
         context: dict[str, Any] = {"limit": asked["limit"], "returned": len(part)}
         if first + len(part) < len(found):
             context["next"] = first + len(part)
-        answer = {"type": "FeatureCollection", "features": [g.feature() for g in part], "context": context}
+        features = [g.feature() for g in part]
+        if self.endless:
+            features = [g.feature() for g in found[: self.page]]
+            context["next"] = first + 1
+            for feature in features if self.endless == "invent" else ():
+                feature["id"] += f"_{first}"
+        answer = {"type": "FeatureCollection", "features": features, "context": context}
         return Reply(200, json.dumps(answer).encode())
 
     def _remembered(self, asked: dict[str, Any]) -> Reply:
@@ -174,6 +184,8 @@ class HubStandIn(StandIn):
     def spoiled(self, trouble: Trouble, endpoint: str, body: bytes) -> bytes:
         if trouble.kind == "tar_cut":
             return body[: body.index(b"qa.tif\0")]
+        if trouble.kind in EMPTIED:
+            return emptied(body, EMPTIED[trouble.kind])
         with tarfile.open(fileobj=io.BytesIO(body)) as tar:
             files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
         with MemoryFile(files["bands.tif"]) as memory, memory.open() as dataset:
@@ -233,6 +245,19 @@ def tiff(values: NDArray[Any], bbox: Sequence[float], epsg: int, compress: str |
         with memory.open(**profile) as target:
             target.write(values)
         return bytes(memory.read())
+
+
+def emptied(body: bytes, share: float) -> bytes:
+    """A body whose rasters have no data in the westernmost columns that hold `share` of all data."""
+    if body[:2] in (b"II", b"MM"):
+        with MemoryFile(body) as memory, memory.open() as dataset:
+            values, box, epsg = dataset.read(), list(dataset.bounds), dataset.crs.to_epsg()
+        held = np.cumsum((values[-1] > 0).sum(axis=0))
+        values[:, :, held <= share * held[-1]] = 0
+        return tiff(values, box, epsg)
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+    return tarred({n: emptied(b, share) if n.endswith(".tif") else b for n, b in files.items()})
 
 
 def tarred(files: dict[str, bytes]) -> bytes:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cocal.archive import scene_store, write_catalog
+from cocal.archive import list_scenes, scene_store, write_catalog
 from cocal.config import RunConfig
+from cocal.contracts import Period
 from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneRefusedError, UsageError
 from cocal.run.execute import Call, Job, Outcome, SerialExecutor
 from cocal.run.observers import Ended, Failed, Made, Reused, SetAside, Started
@@ -103,7 +104,7 @@ class Download:
 def _down(count: int, last: Outcome) -> DownloadStoppedError:
     return DownloadStoppedError(
         f"{count} units failed one after the other: the service is assumed to be down",
-        "answers", last.reason.splitlines()[-1] if last.reason else "",
+        "answers", f"{last.unit}: {last.error.found or last.error.what}" if last.error else "",
         "look at the service's status page and run again later; what is fetched is kept",
     )  # fmt: skip
 
@@ -124,26 +125,43 @@ def download(run: Run) -> None:
         try:
             with make_source(config.source, config.download).opened(gate, share) as source:
                 own = Download(run, config.download, source, gate)
-                wanted = list(_clear_enough(own, tile_dates(config, run.base, _granules(own))))
+                wanted = list(_clear_enough(own, _listed(own)))
                 archive = download_store(config.archive)
                 _fetch_missing(own, "download", fetch_tile_date, archive, wanted)
         except DownloadStoppedError:
-            with suppress(OSError):  # a disk that is full has no room for it; the next run writes it
+            with suppress(OSError, CocalError):  # a full disk has no room for it; the next run writes it
                 write_catalog(config.archive)
+                run.scenes = list_scenes(config.archive)
             raise
         write_catalog(config.archive)
+        run.scenes = list_scenes(config.archive)
 
 
-def _granules(download: Download) -> list[Granule]:
-    run, found = download.run, []
+def _listed(download: Download) -> list[TileDate]:
+    """The tile-dates of the periods. A period without one is listed as failed, unless that is allowed."""
+    run, granules = download.run, []
     run.observe(Started("catalogue", len(months_within((p.start, p.end) for p in run.periods))))
     try:
         for month, listed in listings(run.config, run.base, download.source, download.gate):
-            found += listed
+            granules += listed
             run.observe(Made(f"{month} ({len(listed)} granules)", "", 0.0))
+        found = tile_dates(run.config, run.base, granules)
+        for period in run.periods:
+            if not any(period.start <= t.day <= period.end for t in found):
+                _nothing_listed(download, period)
     finally:
         run.observe(Ended("catalogue"))
     return found
+
+
+def _nothing_listed(download: Download, period: Period) -> None:
+    reason = DownloadError(
+        f"the catalogue lists nothing of the regions from {period.start} to {period.end}",
+        "granules that touch the regions", "none",
+        "fix `source:`, `periods:` or `regions:`; where nothing is right, state `download.allow_empty: true`",
+    )  # fmt: skip
+    if not download.settings.allow_empty:
+        download.run.observe(Failed(f"period {period.name}", str(reason)))
 
 
 def listings(

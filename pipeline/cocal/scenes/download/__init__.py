@@ -2,7 +2,8 @@
 
 settings   service, budget, limits               units      cost of a request
 catalogue  granules, tile-dates, screens         estimate   cost of a download
-fetch      one screen, one tile-date             gate       limits, budget, deadline, trying again
+fetch      one screen, one tile-date             coverage   pixels beside footprints
+gate        limits, budget, deadline, trying again
 hub, tokens, evalscript, body   Sentinel Hub     limiter, ledger   state that workers share
 stac       STAC APIs
 """
@@ -34,7 +35,9 @@ def make_source(source: Source, settings: DownloadSettings) -> SceneSource:
     if isinstance(source, SentinelHubSource):
         from cocal.scenes.download.hub import SentinelHub
 
-        return SentinelHub(source, settings.retry.read_timeout, settings.state / "quarantine")
+        return SentinelHub(
+            source, settings.retry.read_timeout, settings.state / "quarantine", settings.max_missing
+        )
     from cocal.scenes.download.stac import StacApi
 
-    return StacApi(source, settings.retry.read_timeout)
+    return StacApi(source, settings.retry.read_timeout, settings.max_missing)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -12,15 +13,24 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from cocal.archive import baseline_rank
+from cocal.archive import SIMULATED, baseline_rank
 from cocal.errors import DownloadError
 from cocal.grid import Tile, Window, tiles, windows_bounds
 from cocal.scenes.download.settings import MAX_SIDE_PX, DownloadSettings
 
+log = logging.getLogger(__name__)
+
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
+
+MAX_PAGES = 200
+"""Pages of a catalogue that are read for one month: 20,000 granules, those of 3 million km2."""
+
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, ShapelyError)
+"""What reading an entry of a catalogue raises where it is no STAC item."""
 
 SCREEN_M = 60
 """Pixel size of the screens, m."""
@@ -37,6 +47,9 @@ class Granule:
     platform: str | None = None
     strip: str = ""
     """Common to reprocessed copies of a product: MGRS tile and start of sensing of the datastrip."""
+    outlined: bool = True
+    """Whether the footprint is the catalogue's polygon, not its box."""
+    simulated: bool = False
     item: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -53,6 +66,11 @@ class SceneRequest:
     window: Window
     granules: tuple[Granule, ...]
 
+    @property
+    def ground(self) -> list[tuple[str, Window, tuple[Granule, ...]]]:
+        """Name, window and granules of the parts whose pixels are compared with the footprints."""
+        return [(self.unit, self.window, self.granules)]
+
 
 @dataclass(frozen=True)
 class TileDate(SceneRequest):
@@ -66,6 +84,11 @@ class Screen(SceneRequest):
     """The scene classification at 60 m of one day, over the tiles of some tile-dates."""
 
     tile_dates: tuple[TileDate, ...]
+
+    @property
+    def ground(self) -> list[tuple[str, Window, tuple[Granule, ...]]]:
+        size = self.window.resolution
+        return [(t.unit, t.tile.window.at(size), t.granules) for t in self.tile_dates]
 
 
 def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Granule:
@@ -82,17 +105,67 @@ def granule_of(feature: Mapping[str, Any], item: Mapping[str, Any] | None = None
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         outline = feature.get("geometry")
         footprint = shapely.geometry.shape(outline) if outline else shapely.box(*feature["bbox"])
-    except (KeyError, TypeError, ValueError) as err:
-        raise DownloadError(
-            "an entry of the catalogue cannot be read", "", f"{type(err).__name__}: {err}"
-        ) from err
+        if not np.isfinite(footprint.bounds).all():
+            raise ValueError(f"the geometry of {name} has no finite coordinates")
+    except UNREADABLE as err:
+        raise _entry_error(err) from err
     names = " ".join(str(properties.get(key, "")) for key in ("s2:product_uri", "s2:product_id")) + " " + name
     in_name = re.search(r"_N(\d\d)(\d\d)_", names)
     baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
     baseline = str(baseline or (".".join(in_name.groups()) if in_name else ""))
     platform = str(properties["platform"]).lower() if properties.get("platform") else None
     strip = _strip(properties, names, moment)
-    return Granule(name, moment, footprint, baseline, platform, strip, item or {})
+    simulated = bool(properties.get(SIMULATED, False))
+    return Granule(name, moment, footprint, baseline, platform, strip, bool(outline), simulated, item or {})
+
+
+def _entry_error(err: Exception) -> DownloadError:
+    return DownloadError(
+        "an entry of the catalogue cannot be read",
+        "a STAC item with id, datetime and geometry",
+        f"{type(err).__name__}: {err}",
+        "look at the service's status page and run again later",
+    )
+
+
+def granules_of(
+    pages: Iterable[Sequence[Mapping[str, Any]]],
+    trim: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> list[Granule]:
+    """The granules of a catalogue's pages, each once. The first page without a new one is the last one read.
+
+    Parameters
+    ----------
+    pages
+        The features of each page, in order.
+    trim
+        What is kept of a feature as `Granule.item`; nothing without it.
+
+    Raises
+    ------
+    DownloadError
+        A feature cannot be read, or there are more than `MAX_PAGES` pages.
+    """
+    found: dict[str, Granule] = {}
+    for number, features in enumerate(pages, start=1):
+        before = len(found)
+        for feature in features:
+            try:
+                granule = granule_of(feature, trim(feature) if trim else None)
+            except UNREADABLE as err:
+                raise _entry_error(err) from err
+            found[granule.id] = granule
+        if len(found) == before:
+            log.warning("page %d of the catalogue repeats earlier ones: no further page is requested", number)
+            break
+        if number >= MAX_PAGES:
+            raise DownloadError(
+                "the catalogue does not end",
+                f"at most {MAX_PAGES} pages for a month",
+                f"another page after {len(found)} granules",
+                "look at the service's status page, or make the regions smaller",
+            )
+    return list(found.values())
 
 
 def _strip(properties: Mapping[str, Any], names: str, moment: datetime) -> str:

@@ -175,7 +175,7 @@ def fetch_tile_date(task: Fetch) -> None:
             "cocal:service": source.facts["type"],
             "cocal:scale": QUANTIFICATION,
             "cocal:warped": False,
-            SIMULATED: task.simulated,
+            SIMULATED: task.simulated or any(granule.simulated for granule in request.granules),
             **radiometry,
             **({"cocal:empty": True} if empty else {}),
         }

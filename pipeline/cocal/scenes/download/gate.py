@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import math
 import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Generic, TypeVar
@@ -30,6 +29,9 @@ UNCHARGED = Cost(requests=1)
 
 MILLISECONDS_FROM = 60
 """A smaller whole number in `Retry-After` may be seconds: a pause of some milliseconds is unlikely."""
+
+LONGEST_PAUSE_S = 31 * 86400.0
+"""A longer pause than a month is a mistake of the service: the header is ignored."""
 
 GRACE_S = 1.0
 """Time that an overdue call gets to end."""
@@ -60,9 +62,11 @@ class Fault(Exception):  # noqa: N818 - internal to this package: the gate turns
     header
         `Retry-After`, as received.
     busy
-        Too many requests (429): every worker waits.
+        Too many requests (429): every worker waits, as it does where the service states how long.
     at_once
         The next try need not wait: the cause is fixed (a new token).
+    most
+        Largest number of tries, where it is less than `retry.attempts`.
     """
 
     def __init__(
@@ -74,38 +78,52 @@ class Fault(Exception):  # noqa: N818 - internal to this package: the gate turns
         header: str | None = None,
         busy: bool = False,
         at_once: bool = False,
+        most: int | None = None,
     ) -> None:
         super().__init__(reason)
-        self.reason, self.verdict, self.spent = reason, verdict, spent
+        self.reason, self.verdict, self.spent, self.most = reason, verdict, spent, most
         self.header, self.busy, self.at_once = header, busy, at_once
 
 
 def retry_after(
-    text: str | None, tried: str | None, longest: float, now: datetime | None = None
+    text: str | None, tried: str | None, longest: float, now: datetime | None = None, times: int = 2
 ) -> float | None:
-    """Seconds to wait by a `Retry-After` header; None where it is missing or not understood.
+    """Seconds to wait by a `Retry-After` header; None where it is missing, not understood or above a month.
 
     Sentinel Hub writes whole numbers of milliseconds, HTTP (RFC 9110, 10.2.3) whole seconds or a date. A
-    whole number is read as milliseconds at first; if a small one comes again after that wait (`tried` is the
-    header of the refusal before), it is read as seconds, at most `longest` of them, as this is a guess. A
-    fraction is always in seconds.
+    whole number is read as milliseconds at first; if the same one comes again after that wait (`tried` is the
+    header of the refusal before, `times` how often it came in a row), it is read as seconds: one below 60 the
+    second time, at most `longest` of them, as this is a guess; a larger one the third time. A fraction is
+    always in seconds.
     """
     if text is None:
         return None
     try:
-        value = float(text)
+        seconds = float(text)
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-    if not math.isfinite(value) or value < 0:
-        return None
-    if not text.strip().isdigit():
-        return value
-    return min(value, longest) if value < MILLISECONDS_FROM and tried == text else value / 1000
+        seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    else:
+        if text.strip().isdigit():
+            if tried == text and seconds < MILLISECONDS_FROM:
+                seconds = min(seconds, longest)
+            elif tried != text or times < 3:
+                seconds /= 1000
+    return seconds if 0 <= seconds <= LONGEST_PAUSE_S else None
+
+
+def not_fetched(what: str, reason: str) -> DownloadError:
+    """The error of a request that was given up."""
+    return DownloadError(
+        f"{what} was not fetched",
+        "a complete and valid answer",
+        reason,
+        "nothing: it counts as unobserved, and the next run tries again",
+    )
 
 
 class _Overdue(Exception):  # noqa: N818 - never leaves the thread it is raised in
@@ -179,30 +197,33 @@ class Gate:
         Raises
         ------
         DownloadError
-            The request was refused, or failed in every attempt.
+            The request was refused, or failed in every attempt; or the service requests a longer pause than
+            `retry.longest_wait`: then no worker begins another request.
         DownloadStoppedError
             Budget, quota or credentials: no request will succeed.
         """
-        fault, tried, pause = Fault(""), None, 0.0
+        fault, tried, times, reason = Fault(""), None, 0, ""
         for number in range(self.retry.attempts):
             try:
                 return self._once(what, cost, once)
             except Fault as err:
-                fault, tried = err, fault.header
+                fault, tried, reason = err, fault.header, err.reason
+            times = times + 1 if fault.header == tried else 1
             if fault.verdict is Verdict.STOP:
-                self.limiter.stop(f"{what}: {fault.reason}")
-                raise DownloadStoppedError(f"{what}: {fault.reason}") from None
-            pause = retry_after(fault.header, tried, self.retry.longest_wait) or 0.0
-            last = number + 1 == self.retry.attempts
-            if fault.verdict is Verdict.REFUSED or pause > self.retry.longest_wait or last:
+                self.limiter.stop(f"{what}: {reason}")
+                raise DownloadStoppedError(f"{what}: {reason}") from None
+            pause = retry_after(fault.header, tried, self.retry.longest_wait, times=times) or 0.0
+            if pause > self.retry.longest_wait:
+                until = (datetime.now(UTC) + timedelta(seconds=pause)).strftime("%Y-%m-%d %H:%M:%S UTC")
+                text = f"the service requests a pause of {pause:.0f} s: run again after {until}"
+                self.limiter.stop(text)
+                reason += f"; {text}"
+                break
+            tries = min(self.retry.attempts, fault.most or self.retry.attempts)
+            if fault.verdict is Verdict.REFUSED or number + 1 >= tries:
                 break
             self._wait(what, fault, pause, number)
-        raise DownloadError(
-            f"{what} was not fetched",
-            "a complete and valid answer",
-            fault.reason + (f"; the service requests a pause of {pause:g} s" if pause else ""),
-            "nothing: it counts as unobserved, and the next run tries again",
-        ) from None
+        raise not_fetched(what, reason) from None
 
     def _once(self, what: str, cost: Cost, once: Callable[[Deadline], Answer[T]]) -> T:
         deadline = Deadline(self.retry.deadline)
@@ -223,6 +244,6 @@ class Gate:
         log.info(
             "%s: %s; again in %.1f s, try %d of %d", what, fault.reason, wait, number + 2, self.retry.attempts
         )
-        if fault.busy:
+        if fault.busy or pause:
             self.limiter.pause(wait)
         time.sleep(wait)

@@ -42,7 +42,8 @@ from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import Window, geodesic_hectares
 from cocal.scenes.download import tokens
 from cocal.scenes.download.body import Pixels, check_radiometry, read_day, read_screen
-from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granules_of
+from cocal.scenes.download.coverage import check_coverage
 from cocal.scenes.download.evalscript import INPUT_BANDS, LAND_BANDS, ONE_DAY, SCREEN
 from cocal.scenes.download.gate import UNCHARGED, Answer, Deadline, Fault, Gate, Verdict
 from cocal.scenes.download.settings import SentinelHubSource
@@ -54,6 +55,8 @@ T = TypeVar("T")
 PAGE = 100
 """Features per page of the catalogue."""
 PAGE_BYTES = 500_000
+KEPT_BYTES = 2_000_000
+"""An invalid body is kept up to here."""
 
 _OUTPUTS = {
     SCREEN: {"default": MimeType.TIFF},
@@ -90,6 +93,8 @@ class SentinelHub:
     read_timeout: float
     quarantine: Path
     """Folder of invalid bodies: the last one of each unit, and the reason."""
+    max_missing: float
+    """Largest share without data of the ground that footprints cover."""
     shared: str | None = None
     """Name of the shared memory that holds the main process's token for the workers."""
 
@@ -111,19 +116,21 @@ class SentinelHub:
         area_km2 = geodesic_hectares(shapely.box(*bounds)) / 100
         cost = Cost(1, catalogue_units(area_km2, 1), PAGE_BYTES)
 
-        def page(deadline: Deadline) -> Answer[dict[str, Any] | None]:
+        def page(deadline: Deadline) -> Answer[list[Any]]:
             with self._one(deadline) as client:
-                search.client = client
-                return Answer(next(search, None), cost)
+                search.client, search.index = client, len(search.features)
+                next(search, None)
+                return Answer(search.features[max(0, search.index - 1) :], cost)
 
-        granules: dict[str, Granule] = {}
-        while search.index < len(search.features) or not search.finished:
-            waiting = search.index < len(search.features)
-            feature = next(search) if waiting else gate.send(f"catalogue {start[:7]}", cost, page)
-            if feature is not None:
-                granule = granule_of(feature)
-                granules[granule.id] = granule
-        return list(granules.values())
+        def pages() -> Iterator[list[Any]]:
+            while not search.finished:
+                if features := gate.send(f"catalogue {start[:7]}", cost, page):
+                    yield features
+
+        try:
+            return granules_of(pages())
+        except DownloadError as err:
+            raise DownloadError(*(tokens.scrub(str(text), self._config()) for text in err.args)) from None
 
     @contextmanager
     def opened(self, gate: Gate, share: bool) -> Iterator[SentinelHub]:
@@ -148,15 +155,25 @@ class SentinelHub:
         return Cost(1, process_units(width, height, INPUT_BANDS), width * height * (2 * len(LAND_BANDS) + 3))
 
     def screen(self, request: SceneRequest, gate: Gate) -> NDArray[np.uint8]:
-        return self._fetch(request, gate, SCREEN, self.screen_cost(request.window, 1), read_screen)
+        def read(body: bytes) -> NDArray[np.uint8]:
+            scl = read_screen(body, request.window)
+            check_coverage(request, scl != 0, self.max_missing)
+            return scl
+
+        return self._fetch(request, gate, SCREEN, self.screen_cost(request.window, 1), read)
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
-        day = self._fetch(request, gate, ONE_DAY, self.pixel_cost(request.window, 1), read_day)
+        def read(body: bytes) -> Pixels:
+            day = read_day(body, request.window)
+            check_coverage(request, day.bands["blue"] != 0, self.max_missing)
+            return day
+
+        day = self._fetch(request, gate, ONE_DAY, self.pixel_cost(request.window, 1), read)
         check_radiometry(request.unit, day.bands, 0.0)
         return day, {"cocal:offset_applied": 0.0, "cocal:offset_source": "harmonised by the service"}
 
     def _fetch(
-        self, request: SceneRequest, gate: Gate, script: str, cost: Cost, read: Callable[[bytes, Window], T]
+        self, request: SceneRequest, gate: Gate, script: str, cost: Cost, read: Callable[[bytes], T]
     ) -> T:
         """The response of a script, read and verified; an invalid body, charged too, is put in quarantine."""
 
@@ -164,14 +181,14 @@ class SentinelHub:
             response = self._process(request, script, deadline)
             spent = Cost(1, _units_spent(response, cost), len(response.content))
             try:
-                return Answer(read(response.content, request.window), spent)
+                return Answer(read(response.content), spent)
             except Fault as fault:
                 reason = tokens.scrub(fault.reason, self._config())
-                body = tokens.scrub(response.content.decode("latin-1"), self._config()).encode("latin-1")
+                body = tokens.scrub_body(response.content[: 2 * KEPT_BYTES], self._config())[:KEPT_BYTES]
                 for suffix, text in (("body", body), ("txt", f"{reason}\n".encode())):
                     with atomic_path(self.quarantine / f"{request.unit}.{suffix}") as path:
                         path.write_bytes(text)
-                raise Fault(reason, spent=spent) from None
+                raise Fault(reason, spent=spent, most=fault.most) from None
 
         return gate.send(request.unit, cost, once)
 

@@ -122,6 +122,10 @@ class DownloadSettings(Settings):
     budget: BudgetSettings
     limits: LimitSettings = LimitSettings()
     retry: RetrySettings = RetrySettings()
+    max_missing: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2, description="share without data of the ground that footprints cover; more is refused"
+    )
+    allow_empty: bool = Field(False, description="a period of which the catalogue lists nothing is accepted")
     simulated: bool = False
 
     @property

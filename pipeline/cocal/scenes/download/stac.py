@@ -25,9 +25,10 @@ from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
 from cocal.grid import Window
 from cocal.scenes.download.body import Pixels, check_radiometry
-from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granule_of
+from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granules_of
+from cocal.scenes.download.coverage import check_coverage
 from cocal.scenes.download.evalscript import LAND_BANDS
-from cocal.scenes.download.gate import Answer, Deadline, Fault, Gate, Verdict
+from cocal.scenes.download.gate import Answer, Deadline, Fault, Gate, Verdict, not_fetched
 from cocal.scenes.download.settings import StacSource
 from cocal.scenes.download.units import Cost
 from cocal.scenes.metadata import asset_claims, item_claims
@@ -114,6 +115,8 @@ class StacApi:
 
     source: StacSource
     read_timeout: float
+    max_missing: float
+    """Largest share without data of the ground that footprints cover."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -122,27 +125,33 @@ class StacApi:
     def granules(self, bounds: Bounds, span: tuple[date, date], gate: Gate) -> list[Granule]:
         start, end = span
 
-        def once(_: Deadline) -> Answer[list[dict[str, Any]]]:
-            items, pages = self._search(bounds, f"{start}T00:00:00Z/{end}T23:59:59Z")
-            return Answer(items, Cost(1 + pages, 0.0, PAGE_BYTES * pages))
+        def once(_: Deadline) -> Answer[list[Granule]]:
+            return self._search(bounds, f"{start}T00:00:00Z/{end}T23:59:59Z")
 
-        items = gate.send(f"catalogue {start:%Y-%m}", Cost(1, 0.0, PAGE_BYTES), once)
-        return [granule_of(item, trimmed(item)) for item in {i["id"]: i for i in items}.values()]
+        return gate.send(f"catalogue {start:%Y-%m}", Cost(1, 0.0, PAGE_BYTES), once)
 
-    def _search(self, bounds: Bounds, times: str) -> tuple[list[dict[str, Any]], int]:
-        """(items, number of pages) of a search; errors as Faults."""
+    def _search(self, bounds: Bounds, times: str) -> Answer[list[Granule]]:
+        """The granules of a search, all pages; errors as Faults."""
+        answers: list[tuple[str | None, int]] = []
+
+        def record(answer: requests.Response, *_: Any, **__: Any) -> None:
+            answers.append((answer.headers.get("Retry-After"), len(answer.content)))
+
         try:
             io = StacApiIO(timeout=self.read_timeout, max_retries=None)
+            io.session.hooks["response"] = [record]
             search = Client.open(self.source.url, stac_io=io).search(
                 collections=[self.source.collection], bbox=list(bounds), limit=PAGE, datetime=times
             )
-            pages = list(search.pages_as_dicts())
-            return [item for page in pages for item in page["features"]], len(pages)
+            found = granules_of((page["features"] for page in search.pages_as_dicts()), trimmed)
+            return Answer(found, Cost(len(answers), 0.0, sum(size for _, size in answers)))
         except APIError as err:
             status = int(getattr(err, "status_code", None) or 0)  # set only if there was an answer
             again = status == 0 or status == 429 or status >= 500
             reason = f"the catalogue answers {status}: {str(err)[:200]}"
-            raise Fault(reason, Verdict.AGAIN if again else Verdict.REFUSED, busy=status == 429) from None
+            verdict = Verdict.AGAIN if again else Verdict.REFUSED
+            header = answers[-1][0] if answers else None
+            raise Fault(reason, verdict, header=header, busy=status == 429) from None
         except requests.RequestException as err:
             raise Fault(f"no whole answer: {type(err).__name__}") from None
         except (KeyError, TypeError, ValueError, pystac.STACError) as err:
@@ -172,7 +181,9 @@ class StacApi:
             if out.all():
                 break
         step = request.window.resolution // SCL_M
-        return np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
+        scl = np.ascontiguousarray(out[step // 2 :: step, step // 2 :: step])
+        self._check(request, scl != 0)
+        return scl
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
         """A pixel is taken from the first granule in which every band has data there."""
@@ -199,7 +210,14 @@ class StacApi:
             np.copyto(cloud, values.get("cloud_probability", cloud), where=taken)
             empty &= ~taken
             offsets[granule.id], sources[granule.id] = offset, source
+        self._check(request, ~empty)
         return Pixels(out, scl, cloud), {"cocal:offset_applied": offsets, "cocal:offset_source": sources}
+
+    def _check(self, request: SceneRequest, has_data: NDArray[np.bool_]) -> None:
+        try:
+            check_coverage(request, has_data, self.max_missing)
+        except Fault as fault:
+            raise not_fetched(request.unit, fault.reason) from None
 
     def _offset(self, granule: Granule) -> tuple[float, str]:
         try:

@@ -25,6 +25,7 @@ from sentinelhub.exceptions import DownloadFailedException, SHUserWarning
 
 from cocal.errors import InputError
 from cocal.scenes.download.gate import Fault, Verdict
+from cocal.scenes.download.secrets import strike
 from cocal.scenes.download.settings import SentinelHubSource
 from cocal.scenes.download.units import Cost
 
@@ -39,6 +40,8 @@ RENEW_AGAIN_S = 2.0
 
 _WRONG = {"invalid_client", "unauthorized_client", "invalid_grant", "access_denied"}
 """Errors of RFC 6749, 5.2, that no repetition fixes."""
+_PASSING = (408, 425, 429)
+"""Refusals that may pass."""
 
 _LOCK = threading.RLock()
 _OWN: dict[tuple[str, str], _Session] = {}
@@ -73,10 +76,20 @@ def read_credentials(source: SentinelHubSource) -> tuple[str, str]:
 
 
 def scrub(text: str, config: SHConfig) -> str:
-    """`text` without the client secret and the tokens of this process: answers may repeat what was sent."""
-    for secret in {config.sh_client_secret} | _SEEN:
-        text = text.replace(secret, "[secret]") if secret else text
-    return text
+    """`text` without client id, secret and the tokens of this process; see `secrets.strike`."""
+    return strike(text.encode("utf-8", "surrogateescape"), _secrets(config)).decode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def scrub_body(body: bytes, config: SHConfig) -> bytes:
+    """A body of the service without client id, secret and tokens: answers may repeat what was sent."""
+    return strike(body, _secrets(config))
+
+
+def _secrets(config: SHConfig) -> frozenset[str]:
+    pair = f"{config.sh_client_id}:{config.sh_client_secret}"
+    return frozenset({config.sh_client_id, config.sh_client_secret, pair, *_SEEN})
 
 
 def session(config: SHConfig, shared: str | None = None) -> SentinelHubSession:
@@ -125,7 +138,8 @@ def _collected(name: str) -> SentinelHubSession | None:
 
 def _own(config: SHConfig) -> SentinelHubSession:
     key = config.sh_token_url, config.sh_client_id
-    logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # its DEBUG lines hold the secret
+    for name in ("requests_oauthlib", "oauthlib"):
+        logging.getLogger(name).setLevel(logging.INFO)  # their DEBUG lines hold the secret
     try:
         if key not in _OWN:
             _OWN[key] = _Session(config, refresh_before_expiry=0)
@@ -136,9 +150,11 @@ def _own(config: SHConfig) -> SentinelHubSession:
         raise _no_token(scrub(str(err.error), config)[:100], wrong=str(err.error) in _WRONG) from None
     except DownloadFailedException as err:
         response = getattr(err.request_exception, "response", None)
-        status = None if response is None else response.status_code
-        reason = type(err.request_exception).__name__ if status is None else str(status)
-        raise _no_token(reason, wrong=status is not None and status < 500) from None
+        if response is None:
+            raise _no_token(type(err.request_exception).__name__, wrong=False) from None
+        status, reason = response.status_code, scrub(_reason(response), config)
+        header = response.headers.get("Retry-After")
+        raise _no_token(reason, wrong=status < 500 and status not in _PASSING, header=header) from None
     except requests.RequestException as err:
         headers = {} if err.response is None else err.response.headers
         reason = type(err).__name__ if err.response is None else "429"
@@ -147,16 +163,31 @@ def _own(config: SHConfig) -> SentinelHubSession:
         raise _no_token(type(err).__name__, wrong=False) from None
 
 
-def _no_token(reason: str, wrong: bool) -> Fault:
+def _no_token(reason: str, wrong: bool, header: str | None = None) -> Fault:
     """The Fault of a token that was not obtained; `wrong`: id or secret are not valid."""
     if wrong:
         text = f"the service refuses client id or secret ({reason}); docs/download.md"
         return Fault(text, Verdict.STOP, spent=NOT_SENT)
-    return Fault(f"no token: {reason}", spent=NOT_SENT)
+    return Fault(f"no token: {reason}", spent=NOT_SENT, header=header)
+
+
+def _reason(response: requests.Response) -> str:
+    """Status of a refusal, and its error by RFC 6749 if it names one."""
+    try:
+        error = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        error = None
+    return f"{response.status_code} {error[:100]}" if isinstance(error, str) else str(response.status_code)
 
 
 class _Session(SentinelHubSession):
     """The client's session, renewed by a margin that fits the token's life."""
+
+    @staticmethod
+    def _compliance_hook(response: requests.Response) -> requests.Response:
+        """Raise for every error status: the client looks at the text of a 4xx first, which may be any."""
+        response.raise_for_status()
+        return response
 
     def renewed(self) -> SentinelHubSession:
         """This session, its token renewed if it expires soon."""
