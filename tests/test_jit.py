@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,24 @@ def test_a_changed_constant_of_another_module_changes_a_compiled_result(tmp_path
     assert set((tmp_path / "cache").rglob("*.nbc")) == compiled, "compiled twice"
     replaced(names, "DAYS_PER_YEAR = 365.25", "DAYS_PER_YEAR = 730.5")
     assert trend_in(tmp_path) == pytest.approx(7.305)
+
+
+def test_no_flipped_bit_of_a_compiled_kernel_or_its_index_is_loaded(tmp_path: Path):
+    """numba itself loads the altered constant 365.25 of the machine code, and answers 3.66."""
+    (tmp_path / "cocal").symlink_to(PACKAGE)
+    right = trend_in(tmp_path)
+    (code,) = (tmp_path / "cache").rglob("kernels.trend-*.nbc")
+    whole, constant = code.read_bytes(), struct.pack("<d", 365.25)
+    assert constant in whole
+    code.write_bytes(whole.replace(constant, struct.pack("<d", 366.25)))
+    assert trend_in(tmp_path) == right == pytest.approx(3.6525)
+    assert constant in code.read_bytes(), "it is compiled again, and kept"
+    (index,) = (tmp_path / "cache").rglob("kernels.trend-*.nbi")
+    data = bytearray(index.read_bytes())
+    for at in (len(data) // 3, len(data) - 20):
+        data[at] ^= 1
+        index.write_bytes(data)
+        assert trend_in(tmp_path) == right
 
 
 def test_every_kernel_is_kept_in_the_folder_of_this_code():
