@@ -18,8 +18,11 @@ a run, and the Parquet files of these names in `files/`, hold the same notes for
 A share in `values` is from 0 to 1. A code is never used again for something else, so filter by codes and
 not by texts.
 
-Level: `note` on a figure; `warning` of an estimate; `reason` why two figures are not comparable. {count}
-codes. Made by `python docs/make_notes.py` from `pipeline/cocal/notes/texts.yaml`.
+Level: `note` on a figure; `warning` of an estimate; `reason` why two figures are not comparable; `left_out`
+what a run did not use or repaired. Notes of the last level stand in no table: each run warns of them, lists
+them in `run.json` (`left_out`: code, unit, values, both texts) and shows them on the page. Where `share`
+exceeds the limit of that name in `left_out:` of the configuration, the run stops. {count} codes. Made by
+`python docs/make_notes.py` from `pipeline/cocal/notes/texts.yaml`.
 
 | code | level | values | English | Spanish |
 |---|---|---|---|---|
@@ -34,7 +37,8 @@ def page() -> str:
 
 def _row(code: str, declared: NoteType) -> str:
     values = ", ".join(f"`{name}` {kind}" for name, kind in declared.values.items())
-    return f"| `{code}` | {declared.level} | {values} | {declared.text['en']} | {declared.text['es']} |"
+    level = f"{declared.level}, limit `{declared.limit}`" if declared.limit else declared.level
+    return f"| `{code}` | {level} | {values} | {declared.text['en']} | {declared.text['es']} |"
 
 
 if __name__ == "__main__":

@@ -14,21 +14,24 @@ import pandas as pd
 import pytest
 
 import cocal
+from cocal.errors import InputError
 from cocal.notes import Note, joined, note_json, note_rows, note_types, notes_by_row, render, with_text
+from cocal.notes.account import part, record, recorded
+from cocal.notes.limits import LeftOutSettings, check_left_out
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(cocal.__file__).parent
 EXAMPLE = {"text": "Norte", "number": 0.25, "texts": ("a", "b"), "numbers": (1, 2.5)}
 
 
-def _calls() -> Iterator[tuple[str, ast.Call]]:
+def _calls(function: str) -> Iterator[tuple[str, ast.Call]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Note"
-            ):
-                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+            name = path.relative_to(PACKAGE).as_posix()
+            if name.startswith("notes/") or not isinstance(node, ast.Call):
+                continue
+            if getattr(node.func, "id", getattr(node.func, "attr", "")) == function:
+                yield f"{name}:{node.lineno}", node
 
 
 def _fields(text: str) -> set[str]:
@@ -37,20 +40,59 @@ def _fields(text: str) -> set[str]:
 
 def test_every_note_is_declared_with_the_values_that_it_is_made_of():
     wrong = []
-    for place, call in _calls():
-        if place.startswith("notes/"):
-            continue
+    for place, call in _calls("Note"):
         code = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
-        declared = note_types().get(code)
-        if declared is None or {k.arg for k in call.keywords} != set(declared.values):
+        declared, stated = note_types().get(code), {k.arg for k in call.keywords}
+        if stated == {None}:
+            continue  # a copy of a note
+        if declared is None or stated != set(declared.values):
             wrong.append((place, code))
     assert wrong == []
+
+
+def test_what_is_recorded_is_declared_as_left_out_and_its_limit_is_a_setting():
+    wrong = []
+    for place, call in _calls("record"):
+        code = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
+        declared = note_types().get(code)
+        stated = {k.arg for k in call.keywords if k.arg}
+        if code is not None and (
+            declared is None or declared.level != "left_out" or not stated <= set(declared.values)
+        ):
+            wrong.append((place, code))
+    assert wrong == []
+    limited = {code: declared for code, declared in note_types().items() if declared.limit}
+    assert {d.limit for d in limited.values()} <= set(LeftOutSettings.model_fields)
+    assert all(d.level == "left_out" and "share" in d.values for d in limited.values())
+
+
+def test_a_share_above_its_limit_stops_and_names_the_setting():
+    notes = [Note("labels_not_seen", **part(["a", "b"], 4)), Note("series_moved", years=["2023"], to="2023")]
+    check_left_out(notes, LeftOutSettings(labels=0.5))
+    with pytest.raises(InputError, match=r"(?s)left_out.labels at most 0.49.*2 of 4.*`left_out.labels:`"):
+        check_left_out(notes, LeftOutSettings(labels=0.49))
+
+
+def test_an_account_within_another_keeps_its_notes_and_each_note_is_kept_once():
+    with recorded() as outer:
+        record("scene_without_pixel", scene="a")
+        record("scene_without_pixel", scene="a")
+        with recorded() as inner:
+            record("scene_without_pixel", scene="b")
+    assert [[note.values["scene"] for note in notes] for notes in (outer, inner)] == [["a"], ["b"]]
+
+
+def test_what_is_recorded_without_an_account_is_a_warning_of_the_log(caplog):
+    record("scene_without_pixel", scene="a")
+    assert [(r.levelname, "scene_without_pixel" in r.getMessage()) for r in caplog.records] == [
+        ("WARNING", True)
+    ]
 
 
 @pytest.mark.parametrize("code", sorted(note_types()))
 def test_every_declared_note_renders_all_its_values_in_both_languages(code):
     declared = note_types()[code]
-    assert declared.level in ("note", "warning", "reason")
+    assert declared.level in ("note", "warning", "reason", "left_out")
     assert set(declared.values.values()) <= set(EXAMPLE)
     note = Note(code, **{name: EXAMPLE[kind] for name, kind in declared.values.items()})
     for language in ("es", "en"):
@@ -133,7 +175,8 @@ def test_the_page_of_notes_is_made_from_the_declarations():
 def test_no_declared_note_is_unused():
     made = {
         call.args[0].value
-        for place, call in _calls()
-        if not place.startswith("notes/") and call.args and isinstance(call.args[0], ast.Constant)
+        for function in ("Note", "record", "_record_some")
+        for _, call in _calls(function)
+        if call.args and isinstance(call.args[0], ast.Constant)
     }
     assert set(note_types()) - made == set()

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from cocal.errors import InputError
 from cocal.grid import Window, cell_area_units, hectares, project, tiles, transformer, zone_box
-from cocal.notes import Note
+from cocal.notes import render
 from cocal.regions import (
     Regions,
     RegionSettings,
@@ -351,27 +351,56 @@ def test_an_id_that_looks_like_a_path_or_markup_is_only_text(write: Write) -> No
     assert (owners(regions, window(3, 3)) == 0).all()
 
 
-def test_an_invalid_polygon_is_made_valid_and_named_in_the_notes(write: Write) -> None:
+def test_an_invalid_polygon_is_made_valid_and_noted(write: Write) -> None:
     bow = shapely.Polygon([(LEFT, TOP), (LEFT + 100, TOP), (LEFT, TOP - 100), (LEFT + 100, TOP - 100)])
     regions = read(write("a.gpkg", {"bow": bow}))
     # two triangles of 100 m x 50 m / 2 each: 5,000 m2
     assert regions.table["polygon_ha"][0] == pytest.approx(0.5, rel=1e-3)
-    assert Note("region_polygons_made_valid", file="a.gpkg", regions=("bow",)) in regions.notes
+    (note,) = regions.notes  # its ring runs round the two in opposite directions
+    assert (note.code, note.values["region"]) == ("region_area_repaired", "bow")
+    assert note.values["share"] > 0.1
+    assert note.values["after_ha"] == pytest.approx(0.5, rel=1e-3)
 
 
-def test_parts_that_overlap_are_united_and_the_change_is_warned_of(
-    write: Write, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_repair_that_changes_no_area_is_noted_with_its_hectares(write: Write) -> None:
+    path = [
+        (0, 0),
+        (1, 0),
+        (1, 1),
+        (2, 1),
+        (2, 2),
+        (1, 2),
+        (1, 1),
+        (0, 1),
+    ]
+    ring = shapely.Polygon([(LEFT + 100 * x, TOP - 300 + 100 * y) for x, y in path])
+    (note,) = read(write("a.gpkg", {"A": ring, "B": box(1000, -100, 1100, 0)})).notes
+    assert (note.code, note.values["n"], note.values["which"]) == ("region_polygons_repaired", 1, ("A",))
+    assert note.values["ha"] == pytest.approx(2, rel=1e-3)
+
+
+def test_parts_that_overlap_are_united_and_the_change_is_noted(write: Write) -> None:
     nested = shapely.MultiPolygon([box(0, -1000, 1000, 0), box(100, -500, 500, -100)])
     crossing = shapely.MultiPolygon([box(2000, -1000, 3000, 0), box(2500, -1000, 3500, 0)])
     holed = shapely.MultiPolygon([box(5000, -1000, 6000, 0) - box(5400, -600, 5600, -400)])
     regions = read(write("a.gpkg", {"nested": nested, "crossing": crossing, "holed": holed}))
     # 100 ha with 16 ha inside; 1,500 m x 1,000 m; 100 ha less 4 ha (a UTM scale of 0.9996 at the centre)
     assert regions.table["polygon_ha"].tolist() == pytest.approx([100, 150, 96], rel=1e-3)
-    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert len(warned) == 2
-    assert "region nested: invalid polygon repaired; area 116.0" in warned[0]
-    assert "region crossing: invalid polygon repaired; area 200.1" in warned[1]
+    nested_note, crossing_note = regions.notes
+    assert "region nested: invalid polygon repaired; area 116.0" in render(nested_note, "en")
+    assert nested_note.values["share"] == pytest.approx(0.16, rel=1e-3)
+    assert "region crossing: invalid polygon repaired; area 200.1" in render(crossing_note, "en")
+    assert crossing_note.values["share"] == pytest.approx(1 / 3, rel=1e-3)
+
+
+def test_the_overlap_of_regions_is_noted_and_common_edges_are_not(write: Write) -> None:
+    apart = read(write("a.gpkg", {"A": box(0, -1000, 1000, 0), "B": box(1000, -1000, 2000, 0)}))
+    assert apart.notes == ()
+    shared = read(write("b.gpkg", {"A": box(0, -1000, 1000, 0), "B": box(900, -1000, 1900, 0)}))
+    (note,) = shared.notes  # B loses 100 m x 1,000 m to A, of 200 ha in all
+    assert (note.code, note.values["n"], note.values["which"]) == ("regions_overlap", 1, ("B",))
+    assert note.values["ha"] == pytest.approx(10, rel=1e-2)
+    assert note.values["share"] == pytest.approx(0.05, rel=1e-2)
 
 
 @pytest.mark.parametrize("stated", [None, "ISO-8859-1"])

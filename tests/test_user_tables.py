@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.training.checks import warn_of_unseen
+from cocal.classify.training.checks import record_unseen
 from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.estimate import estimate_files
 from cocal.fieldwork import RecordSettings, read_records, read_strata
+from cocal.notes import Note
+from cocal.notes.account import recorded
 from cocal.run.results.comparison import _check_unmatched
 from cocal.run.tables import read_given_csv
 from cocal.scheme import ClassScheme
@@ -201,18 +203,19 @@ def test_series_of_two_offsets_keep_the_days_as_written(tmp_path: Path) -> None:
 
 def test_official_ids_without_their_leading_zeros_are_refused() -> None:
     with pytest.raises(InputError, match="'080101' for '80101'"):
-        _check_unmatched({"80101", "80102"}, ["080101"])
+        _check_unmatched({"80101", "80102"}, pd.DataFrame({"region_id": ["080101"]}), 1)
 
 
-def test_official_figures_of_other_places_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    _check_unmatched({"80101"}, ["XX"])
-    assert [(r.levelname, "'XX'" in r.getMessage()) for r in caplog.records] == [("WARNING", True)]
+def test_official_figures_of_other_places_are_recorded() -> None:
+    with recorded() as notes:
+        _check_unmatched({"80101"}, pd.DataFrame({"region_id": ["XX", "XX"]}), 8)
+    assert notes == [Note("official_unmatched", n=2, of=8, share=0.25, which=["XX"])]
 
 
-def test_labels_that_no_image_shows_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    findings = pd.DataFrame({"sample_id": ["s1", "s2", "s3"], "rule": ["not_seen", "suspect", "not_seen"]})
-    warn_of_unseen(findings, 12)
-    warn_of_unseen(findings[findings["rule"] == "suspect"], 12)
-    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert "2 of 12 samples" in told
-    assert told.endswith("s1, s3")
+def test_labels_that_no_image_shows_are_recorded() -> None:
+    samples = pd.DataFrame({"sample_id": [*"aaabbcd"]})  # a in part, d without a pixel that trains
+    findings = pd.DataFrame({"sample_id": ["a", "c"], "rule": ["not_seen", "suspect"]})
+    with recorded() as notes:
+        record_unseen(findings, samples, samples.iloc[1:6])
+        record_unseen(findings.iloc[1:], samples, samples)
+    assert notes == [Note("labels_not_seen", n=2, of=4, share=0.5, which=["a", "d"])]

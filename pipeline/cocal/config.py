@@ -22,6 +22,7 @@ from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
 from cocal.fieldwork.design.settings import DesignSettings
 from cocal.fieldwork.settings import RecordSettings
+from cocal.notes.limits import LeftOutSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.download.settings import DownloadSettings, Source
 from cocal.scenes.settings import SceneImport
@@ -128,6 +129,7 @@ class RunConfig(Settings):
     records: RecordSettings | None = None
     estimate: EstimateSettings | None = None
     comparison: ComparisonSettings | None = None
+    left_out: LeftOutSettings = LeftOutSettings()
     keep: tuple[Literal["features"], ...] = ()
     publish: bool = Field(False, description="write public/: the outputs that may be published")
     local: WorkerSettings = WorkerSettings()

@@ -26,6 +26,8 @@ from filelock import FileLock, Timeout
 
 from cocal.checksums import difference, file_facts, read_back, sha256_bytes
 from cocal.errors import BusyError, DamagedError
+from cocal.notes import Note
+from cocal.notes.account import recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +156,11 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     note: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the making of the unit left out or repaired."""
+        return tuple(Note(code, **values) for code, values in self.note.get("left_out", ()))
 
     @classmethod
     def read(cls, path: Path) -> Manifest | None:
@@ -291,17 +298,24 @@ class LocalStore:
                 os.replace(path, target)
         return to
 
+    def notes(self, unit: str) -> tuple[Note, ...]:
+        """What a committed unit left out or repaired."""
+        manifest = Manifest.read(self.manifest_path(unit))
+        return () if manifest is None else manifest.notes
+
     @contextmanager
-    def commit(self, unit: str, inputs: Mapping[str, Any], **note: Any) -> Iterator[Path]:
+    def commit(self, unit: str, inputs: Mapping[str, Any]) -> Iterator[Path]:
         """Yield a staging folder; what is written there is published whole, the manifest last.
 
-        Files of the unit as it was before that are not written again are removed.
+        The manifest keeps the notes that are recorded meanwhile (`cocal.notes.account`). Files of the unit
+        as it was before that are not written again are removed.
         """
         began = time.monotonic()
         staging = self.root / STAGING / uuid.uuid4().hex
         staging.mkdir(parents=True)
         try:
-            yield staging
+            with recorded() as notes:
+                yield staging
             home, files = self.home(unit), {}
             before = Manifest.read(self.manifest_path(unit))
             self.manifest_path(unit).unlink(missing_ok=True)
@@ -321,7 +335,7 @@ class LocalStore:
                 files,
                 library_versions(),
                 round(time.monotonic() - began, 3) if self.timed else 0.0,
-                note,
+                {"left_out": [[note.code, note.values] for note in notes]} if notes else {},
             )
             mark = staging / MANIFEST
             mark.write_text(manifest.to_text(), encoding="utf-8")

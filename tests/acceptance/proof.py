@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import proof_fuzz
+from tests.acceptance import proof_account, proof_fuzz
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*proof_fuzz.REQUIREMENTS,)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (*proof_account.REQUIREMENTS, *proof_fuzz.REQUIREMENTS)

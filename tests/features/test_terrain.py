@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import math
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from cocal.errors import InputError
 from cocal.features import check_dem, read_dem, slope_degrees
 from cocal.grid import Window, project, transformer
+from cocal.notes.account import recorded
 
 WINDOW = Window(32719, 600_000, 8_400_000, 40, 30)
 
@@ -196,15 +196,16 @@ def area_of(window: Window) -> shapely.Geometry:
     return project(shapely.box(*window.bounds), 32719, 4326)
 
 
-def test_a_model_is_checked_on_the_ground_that_it_must_cover(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_model_is_checked_on_the_ground_that_it_must_cover(tmp_path: Path) -> None:
     path = tagged(tmp_path / "dem.tif", PLANE)
-    with caplog.at_level(logging.WARNING):
+    with recorded() as notes:
         check_dem(path, area_of(WINDOW))
-    assert not caplog.records
-    check_dem(path, area_of(Window(32719, 600_200, 8_400_000, 40, 30)))  # half of it lies east of the model
-    assert "no elevation at 49.9 % of the regions' ground" in caplog.text  # 10 of 20 columns; 1 point more
+        assert not notes
+        check_dem(path, area_of(Window(32719, 600_200, 8_400_000, 40, 30)))  # half lies east of the model
+    ((code, values),) = [(note.code, note.values) for note in notes]
+    assert (code, values["file"]) == ("elevation_short", "dem.tif")
+    assert values["share"] == pytest.approx(200 / 401)  # 10 of 20 columns; 1 point more
+    assert values["ha"] == pytest.approx(6, rel=0.01)  # half of 400 m x 300 m
     with pytest.raises(InputError, match="elevations on the regions' ground"):
         check_dem(path, area_of(Window(32719, 650_000, 8_400_000, 40, 30)))
     with pytest.raises(InputError, match=r"10[0-9]{3} to 10[0-9]{3} at 100%"):

@@ -302,11 +302,3 @@ def test_records_with_longitude_and_latitude_exchanged_are_refused_by_id() -> No
     exchanged = records([lon[0], lat[1]], [lat[0], lon[1]], **{"class": ["coca"] * 2, "visited": [True] * 2})
     with pytest.raises(InputError, match=r"(?s)longitude and latitude exchanged.*record_id '[^',]+'\n"):
         match(exchanged, two_regions(), map_of_stripes, scheme=SCHEME, resolution=10)
-
-
-def test_records_outside_every_region_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    lon, lat = at((500_013, Y), (500_013, Y + 9000))
-    far = records(lon, lat, **{"class": ["coca"] * 2, "visited": [True] * 2})
-    match(far, two_regions(), map_of_stripes, scheme=SCHEME, resolution=10)
-    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert told.startswith(f"1 of 2 records lie outside every region and count for none: {far.record_id[1]};")

@@ -263,7 +263,7 @@ def build(
             (("archive", "24 scenes"), ("regions.gpkg", "cd" * 32)),
         ),
         simulated=simulated,
-        notes=({"es": "El paisaje es inventado.", "en": "The landscape is invented."},),
+        left_out=(Note("scenes_unused", n=2, of=8, share=0.25, which=["a", "b"]),),
         warnings=((periods[-1].name, Note("non_response", stratum="forest", share=0.12)),)
         if estimated
         else (),

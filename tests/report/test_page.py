@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from cocal.notes import Note
 from cocal.report.page import render, report
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</td><script>alert(2)</script>\u202e{{ 7*7 }}"
@@ -159,7 +160,7 @@ def test_hostile_text_is_text_wherever_it_comes_from(made_up):
         names=[("PE", HOSTILE), (HOSTILE, "b")],
         run_name=HOSTILE,
         failures=((HOSTILE, HOSTILE),),
-        notes=(HOSTILE,),
+        left_out=(Note("scene_without_pixel", scene=HOSTILE),),
         map_overview=None,
         model_card={"id": HOSTILE, "features": [HOSTILE]},
     )

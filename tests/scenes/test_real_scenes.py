@@ -125,7 +125,7 @@ def test_the_cube_is_copied_bit_by_bit_and_its_empty_months_make_no_item(tmp_pat
     units = import_scenes([cube(cube_path, 0)], tmp_path)
     months = [f"{2020 + (m < 11)}{m:02d}" for m in (11, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
     assert [unit[5:11] for unit in units] == months
-    assert "no valid pixel on 2020-12-01, 2021-01-01: no item" in caplog.text
+    assert "2 of 12 dates (16.7 %) have no valid pixel and make no scene: 2020-12-01, 2021-01" in caplog.text
     with xr.open_dataset(cube_path, engine="h5netcdf", decode_cf=False) as raw:
         red = raw["S2-L2A-B04"].values.view(np.uint16)
     for scene, index in zip(list_scenes(tmp_path), (0, *range(3, 12)), strict=True):

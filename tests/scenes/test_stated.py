@@ -16,6 +16,8 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from cocal.archive import baseline_rank, list_scenes, read_scenes
 from cocal.errors import InputError
+from cocal.notes import Note
+from cocal.notes.account import recorded
 from cocal.regions import RegionSettings, read_regions
 from cocal.run.stages.imports import check_covered, import_scenes
 from cocal.scenes import FilesImport, NetcdfImport, plan_imports
@@ -188,7 +190,7 @@ def test_of_two_scenes_of_a_day_the_pixels_of_the_newest_baseline_of_the_agency_
     assert (found[0, :30, :30] == 300).all()
 
 
-def test_rasters_that_do_not_fit_the_pattern_are_counted_and_named(tmp_path, write_raster, landscape, caplog):
+def test_rasters_that_do_not_fit_the_pattern_are_counted_and_named(tmp_path, write_raster, landscape):
     names = [
         *(
             "T19LEE_20240115T1_B04_10m",
@@ -203,14 +205,14 @@ def test_rasters_that_do_not_fit_the_pattern_are_counted_and_named(tmp_path, wri
         kind="files", name="s2", folder=tmp_path, bands={"red": "B04"}, offset=0, scale=1e-4,
         pattern=r"^T\d{2}[A-Z]{3}_(?P<date>\d{8})T\d_(?P<band>B\d\d)_10m\.tif$",
     )  # fmt: skip
-    assert len(plan_imports([settings])) == 1
-    (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
-    assert "2 rasters of wanted bands do not fit the pattern" in warning
-    assert "the first L2A_T19LEE_20240315T1_B04_10m.tif" in warning
+    with recorded() as notes:
+        assert len(plan_imports([settings])) == 1
+    lost = [f"{name}.tif" for name in names[3:]]
+    assert notes == [Note("files_without_pattern", source="s2", n=2, of=3, share=2 / 3, which=lost)]
 
 
-def test_regions_without_a_scene_are_refused_if_all_are_and_warned_of_if_some(
-    tmp_path, write_raster, landscape, multiband, caplog
+def test_regions_without_a_scene_are_refused_if_all_are_and_recorded_if_some(
+    tmp_path, write_raster, landscape, multiband
 ):
     path = write_raster(tmp_path / "in.tif", landscape(30, 30), left=500_040)  # 69.0 W, 18.1 S
     import_scenes([multiband(path)], tmp_path / "archive")
@@ -224,12 +226,17 @@ def test_regions_without_a_scene_are_refused_if_all_are_and_warned_of_if_some(
         return read_regions(RegionSettings(sources=[source], sliver_m=0))
 
     scenes = list_scenes(tmp_path / "archive")
-    check_covered(regions(here), scenes)
-    assert not [r for r in caplog.records if r.levelname == "WARNING"]
-    check_covered(regions(here, swapped), scenes)
-    assert "no scene covers region B" in caplog.text
-    with pytest.raises(InputError, match=r"no scene covers a region \(A\)"):
-        check_covered(regions(swapped), scenes)
+    with recorded() as notes:
+        check_covered(regions(here), scenes, "2024")
+        assert not notes
+        check_covered(regions(here, swapped), scenes, "2024")
+    ((code, values),) = [(note.code, note.values) for note in notes]
+    assert (code, values["period"], values["which"]) == ("regions_without_scene", "2024", ("B",))
+    own, other = (regions(b).table["polygon_ha"].sum() for b in (here, swapped))
+    assert values["ha"] == pytest.approx(other)
+    assert values["share"] == pytest.approx(other / (own + other))
+    with pytest.raises(InputError, match=r"no scene of 2024 covers a region \(A\)"):
+        check_covered(regions(swapped), scenes, "2024")
 
 
 def test_pixels_of_kilometres_are_refused_by_name(tmp_path, write_raster, landscape, multiband):

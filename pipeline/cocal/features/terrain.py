@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import Window, transformer
+from cocal.grid import Window, geodesic_hectares, transformer
+from cocal.notes.account import record
 from cocal.rasters import check_part, open_raster
-
-log = logging.getLogger(__name__)
 
 ELEVATION_M = (-500, 9000)
 """No ground on Earth lies outside; the Dead Sea's shore is at -430 m, Everest at 8,849 m."""
@@ -87,7 +85,7 @@ def read_dem(path: str | Path, window: Window) -> NDArray[np.float32]:
 
 
 def check_dem(path: str | Path, area: BaseGeometry) -> None:
-    """Check a model at points spread evenly over `area` (degrees); warn of those that have no elevation.
+    """Check a model at points spread evenly over `area` (degrees); record the share without elevation.
 
     Raises
     ------
@@ -124,10 +122,7 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
             "correct `dem:`, or the model's coordinate reference system",
         )
     if lacking:
-        log.warning(
-            "elevation model %s: no elevation at %.1f %% of the regions' ground; features are missing there",
-            path, 100 * lacking,
-        )  # fmt: skip
+        record("elevation_short", file=Path(path).name, share=lacking, ha=lacking * geodesic_hectares(area))
 
 
 @contextmanager

@@ -114,17 +114,6 @@ def match(
             "status": _status(code, region.isna().to_numpy(), records["visited"].to_numpy(dtype=bool)),
         }
     )
-    elsewhere = int((stated.notna() & located.notna() & (stated != located)).sum())
-    if elsewhere:
-        log.warning(
-            "%d records were drawn in one region and taken in another: they stay in the first", elsewhere
-        )
-    homeless = records["record_id"][region.isna().to_numpy()].tolist()
-    if homeless:
-        log.warning(
-            "%d of %d records lie outside every region and count for none: %s; correct their positions "
-            "if they were drawn inside", len(homeless), n, listed(homeless),
-        )  # fmt: skip
     log.info("records matched: %s", ", ".join(f"{k} {v}" for k, v in status_counts(table).items()))
     return table
 

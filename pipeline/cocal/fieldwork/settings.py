@@ -118,6 +118,10 @@ class RecordSettings(Settings):
         Field(description="probability: each point was drawn with a known chance; purposive: it was chosen"),
     ]
     matching: MatchSettings
+    outside: Annotated[
+        Literal["refused", "allowed"],
+        Field(description="allowed: points of a probability sample may lie in no region, and count for none"),
+    ] = "refused"
     strata: Annotated[
         Path | None, Field(description="CSV: stratum, area_ha[, pixels][, pixel_area_m2][, region_id]")
     ] = None

@@ -15,8 +15,10 @@ stage, both also in files/):
 | row | row of that table, the first is 0; also its index as the table is read by pandas |
 | keys | JSON object that names the row: {"region_id": ..., "period": ..., "class": ...} |
 | code | code of the note, see docs/notes.md |
-| level | note, warning (of an estimate) or reason (why two figures are not comparable) |
+| level | note, warning (of an estimate), reason (why two figures are not comparable) or left_out |
 | values | JSON object of the values: numbers as numbers, a share from 0 to 1, lists of texts as arrays |
+
+What was left out or repaired (level `left_out`) stands in run.json and on the page: see `account`, `limits`.
 
 Warnings of an estimate have the table `estimates`, row = number of the period, keys {"period": ...}. Read the
 notes of one table with `notes_by_row`.
@@ -38,7 +40,7 @@ import yaml
 from cocal.assets import asset
 
 Language = Literal["es", "en"]
-Level = Literal["note", "warning", "reason"]
+Level = Literal["note", "warning", "reason", "left_out"]
 Value = str | int | float | tuple[str, ...] | tuple[float, ...]
 """Of a note: text, a number, or several of one kind. A share is from 0 to 1, a day is text as 2024-12-31."""
 
@@ -71,23 +73,21 @@ class Note:
     def values(self) -> dict[str, Value]:
         return dict(self.items)
 
-    @property
-    def level(self) -> Level:
-        """The declared level; "note" for a code that is not declared."""
-        declared = note_types().get(self.code)
-        return "note" if declared is None else declared.level
-
     def __repr__(self) -> str:
         return f"Note({', '.join([repr(self.code), *(f'{k}={v!r}' for k, v in self.items)])})"
 
 
 @dataclass(frozen=True)
 class NoteType:
-    """Declaration of a code: level, types of its values (text, number, texts, numbers), text by language."""
+    """Declaration of a code: level, types of its values (text, number, texts, numbers), text by language.
+
+    `limit`: key of `left_out:` in a configuration that the value `share` may not exceed.
+    """
 
     level: Level
     values: dict[str, str]
     text: dict[str, str]
+    limit: str | None = None
 
 
 @cache
@@ -96,9 +96,20 @@ def note_types() -> dict[str, NoteType]:
     source = asset("notes/texts.yaml").read_text(encoding="utf-8")
     declared = yaml.safe_load(source)
     return {
-        code: NoteType(entry["level"], entry.get("values", {}), {k: entry[k] for k in get_args(Language)})
+        code: NoteType(
+            entry["level"],
+            entry.get("values", {}),
+            {k: entry[k] for k in get_args(Language)},
+            entry.get("limit"),
+        )
         for code, entry in declared.items()
     }
+
+
+def level_of(note: Note) -> Level:
+    """The declared level; "note" for a code that is not declared."""
+    declared = note_types().get(note.code)
+    return "note" if declared is None else declared.level
 
 
 def render(note: Note, language: Language) -> str:
@@ -143,7 +154,7 @@ def note_rows(table: pd.DataFrame, name: str, keys: Sequence[str]) -> pd.DataFra
         key = json.dumps({k: "" if pd.isna(row[k]) else str(row[k]) for k in keys}, ensure_ascii=False)
         for note in (note for column in columns for note in row[column]):
             rows.append(
-                (name, number, key, note.code, note.level, json.dumps(note.values, ensure_ascii=False))
+                (name, number, key, note.code, level_of(note), json.dumps(note.values, ensure_ascii=False))
             )
     return pd.DataFrame(rows, columns=list(NOTE_TABLE_COLUMNS)).astype({"row": "int64"})
 

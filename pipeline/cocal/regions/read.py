@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,14 +23,13 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.grid import geodesic_hectares, project
-from cocal.notes import Note, render
+from cocal.notes import Note
+from cocal.notes.account import first
 from cocal.regions.settings import RegionSettings, RegionSource
 from cocal.store import canonical_json
 
-log = logging.getLogger(__name__)
-
 CHANGED_SHARE = 1e-4
-"""A repaired polygon whose area changes by more is warned of."""
+"""Of a polygon's area; less is the noise of repairs and of common edges."""
 
 _SHOWN = 10
 _EDGE_M = 200
@@ -50,7 +48,7 @@ class Regions:
       with one file or `sliver_between="regions"`, any two regions.
     - `sliver_m`: width up to which a gap is given away, m.
     - `sha256`: of ids, names, countries, order, polygons as given, and the two settings of gaps.
-    - `notes`: repairs of polygons, and the overlap between regions.
+    - `notes`: repairs of polygons, and the overlap between regions (level `left_out`).
     """
 
     table: pd.DataFrame
@@ -127,15 +125,21 @@ def read_regions(settings: RegionSettings) -> Regions:
     covered = table.loc[table["exclusive_ha"] == 0, "region_id"]
     if len(covered):
         _refuse([f"wholly inside regions that come before: {_listed(covered)}; change the order"])
-    lost = table["polygon_ha"].sum() - table["exclusive_ha"].sum()
-    notes.append(Note("regions_overlap", ha=lost))
-    for note in notes:
-        level = logging.WARNING if note.code == "region_area_repaired" else logging.INFO
-        log.log(level, "regions: %s", render(note, "en"))
+    notes += _overlap(table)
     apart = settings.sliver_between == "sources" and table["source"].nunique() > 1
     groups = table["source"].to_numpy(np.int64) if apart else np.arange(len(table), dtype=np.int64)
     sha256 = _digest(table, raw, [settings.sliver_m, settings.sliver_between])
     return Regions(table, exclusive, raw, groups, settings.sliver_m, sha256, tuple(notes))
+
+
+def _overlap(table: pd.DataFrame) -> list[Note]:
+    """What later regions lose to earlier ones, where it is more than the noise of areas."""
+    lost = (table["polygon_ha"] - table["exclusive_ha"]).to_numpy()
+    share, losing = lost.sum() / table["polygon_ha"].sum(), lost > CHANGED_SHARE * table["polygon_ha"]
+    if not losing.any():
+        return []
+    names = first(table.loc[losing, "region_id"])
+    return [Note("regions_overlap", n=int(losing.sum()), ha=lost.sum(), share=share, which=names)]
 
 
 _NOTHING = pd.DataFrame({"region_id": [], "region_name": [], "country": [], "geometry": [], "source": []})
@@ -197,11 +201,15 @@ def _table(
     _check_texts(table.assign(region_id=ids.where((parts != "").all(axis=1), "")), problems)
     _check_letters(table, problems)
     shapes, invalid = _polygons(frame, table["region_id"], problems)
-    if invalid:
-        notes.append(Note("region_polygons_made_valid", file=source.path.name, regions=list(invalid)))
-    for region, (before, after) in invalid.items():
-        if abs(after - before) > CHANGED_SHARE * after:
-            notes.append(Note("region_area_repaired", region=region, before_ha=before, after_ha=after))
+    changed = {k: (old, new) for k, (old, new) in invalid.items() if abs(new - old) > CHANGED_SHARE * new}
+    for region, (before, after) in changed.items():
+        share = min(abs(after - before) / after, 1.0)
+        note = Note("region_area_repaired", region=region, before_ha=before, after_ha=after, share=share)
+        notes.append(note)
+    if same := [region for region in invalid if region not in changed]:
+        ha = sum(invalid[region][1] for region in same)
+        which = first(same)
+        notes.append(Note("region_polygons_repaired", file=source.path.name, n=len(same), ha=ha, which=which))
     return table.assign(geometry=shapes)
 
 

@@ -213,8 +213,8 @@ class ReportContent:
     change, legal, eradication, applicability, minimum_unit : the run's tables of these names; None where the
         run has none.
     official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
-    notes, warnings : of the regions; of the estimates, with their periods. In `comparison`, `change`, `legal`
-        and `eradication` the cells of notes are tuples of Note.
+    left_out, warnings : what the run left out or repaired; warnings of the estimates, with their periods. In
+        `comparison`, `change`, `legal` and `eradication` the cells of notes are tuples of Note.
     calibration : predicted, observed (fractions), n: the map's probability against the sample.
     profile : "public" pages hold PUBLIC_KINDS of pictures only.
     """
@@ -234,7 +234,7 @@ class ReportContent:
     failures: tuple[tuple[str, str], ...]
     reproduce: Reproduce
     simulated: bool
-    notes: tuple[Words, ...] = ()
+    left_out: tuple[Note, ...] = ()
     warnings: tuple[tuple[str, Note], ...] = ()
     caveats: pd.DataFrame | None = None
     observers: Mapping[str, float] | None = None

@@ -26,7 +26,8 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
     "headline": sections.headline, "figure": sections.figure, "map": sections.maps,
     "comparison": sections.comparison, "change": sections.change, "groups": sections.groups,
     "legal": sections.legal, "eradication": sections.eradication, "classes": sections.classes,
-    "unseen": quality.unseen, "accuracy": quality.accuracy, "model": quality.model, "method": quality.method,
+    "left_out": quality.left_out, "unseen": quality.unseen, "accuracy": quality.accuracy,
+    "model": quality.model, "method": quality.method,
     "reproduce": quality.reproduce,
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""

@@ -1,4 +1,4 @@
-"""Sections of the page: ground not observed, accuracy, the model, the method, how to reproduce."""
+"""Sections of the page: what was left out or not observed, accuracy, the model, the method, the repeat."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cocal.notes import Note
 from cocal.report.blocks import (
     Block,
     Column,
@@ -24,6 +25,11 @@ from cocal.report.numbers import DASH, decimals_for
 from cocal.report.sections import ha, has, interval, region
 from cocal.report.series import calibration_figure
 from cocal.report.texts import Wording, texts
+
+_NAMES_SAMPLES = (
+    "labels_not_seen", "labels_without_pixel", "records_elsewhere", "records_in_no_period", "records_outside",
+)  # fmt: skip
+"""Notes whose `which` are ids of labels and field records."""
 
 _CARD = "card."
 """Before the dotted path of a fact in the model's card: such keys of texts.yaml are its label."""
@@ -262,16 +268,25 @@ def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
     return found
 
 
+def left_out(content: ReportContent, t: Wording) -> list[Block]:
+    """What the run left out or repaired; empty where there is none. The public page names no sample."""
+    hidden = _NAMES_SAMPLES if content.profile == "public" else ()
+    notes = [
+        Note(note.code, **note.values | {"which": (DASH,)}) if note.code in hidden else note
+        for note in content.left_out
+    ]
+    bullets = Items("bullets", tuple(t.notes([note]) for note in notes))
+    return [Text(t("left_out_text")), bullets] if notes else []
+
+
 def method(content: ReportContent, t: Wording) -> list[Block]:
-    """The method, what counts as the target, and the notes of the run."""
-    found: list[Block] = [
+    """The method, and what counts as the target."""
+    return [
         Items("steps", tuple(t(f"method_{n}") for n in (1, 2, 3, 4))),
         Text(t("definition_title"), block="title"),
         Items("pairs", tuple((t.term("definition", k), v) for k, v in t.definition.items())),
         Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),
     ]
-    notes = tuple(t.words(note) for note in content.notes)
-    return [*found, Text(t("notes_title"), block="title"), Items("bullets", notes)] if notes else found
 
 
 def reproduce(content: ReportContent, t: Wording) -> list[Block]:

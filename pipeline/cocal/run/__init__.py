@@ -17,9 +17,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,10 +27,11 @@ from cocal.checksums import sha256_file
 from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
 from cocal.errors import DamagedError, UsageError
+from cocal.notes.account import recorded
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.finished import configuration_of
 from cocal.run.inputs import check_inputs
-from cocal.run.observers import Bar, Log, RunFile, Summary, observed_by
+from cocal.run.observers import Bar, Log, Noted, RunFile, Summary, observed_by
 from cocal.run.planning import Plan, plan
 from cocal.run.recipes import make, set_aside
 from cocal.run.stages import STAGES, begun
@@ -103,7 +104,8 @@ def run(
     store, names = LocalStore(config.root), _wanted(config, last)
     with store.locked():
         store.sweep()
-        base = ground(config)
+        with recorded() as notes:
+            base = ground(config)
         check_inputs(config, base.scheme, names)
         facts = {
             "run": config.name,
@@ -116,10 +118,13 @@ def run(
         state = Run(config, base, store, chosen, observe, config_path, summary=summary)
         status = "failed"
         try:
+            with state.noting():
+                observe(Noted(tuple(notes)))
             if "measure" in names:
                 from cocal.run.measure import check_places
 
-                check_places(state)
+                with state.noting():
+                    check_places(state)
             _stages(names, state)
             status = "done with failures" if summary.failures else "done"
         finally:
@@ -149,11 +154,16 @@ def _stages(names: Sequence[str], state: Run) -> None:
 
 def _do(name: str, state: Run) -> None:
     """Do the stage of that name: make its batches in turn."""
-    stage = begun(name, state)
-    refs = None
-    with suppress(StopIteration):
-        while stage is not None:
-            batch = next(stage) if refs is None else stage.send(refs)
+    with state.noting():
+        stage = begun(name, state)
+    refs: Any = None  # sent first, it begins the stage
+    while stage is not None:
+        with state.noting():
+            try:
+                batch = stage.send(refs)
+            except StopIteration:
+                return
+        with state.noting():
             refs = make(batch, state.store, state.executor, state.observe)
 
 

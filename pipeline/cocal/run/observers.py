@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from cocal.notes import Language, Note, render
 from cocal.progress import ProgressBars
 from cocal.store import library_versions, write_json
 
@@ -38,15 +39,24 @@ class Reused:
 
     unit: str
     address: str
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
 class Made:
-    """A unit was made and committed."""
+    """A unit was made and committed; `notes`: what was left out or repaired, as for `Reused`."""
 
     unit: str
     address: str
     seconds: float
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A stage left something out, or repaired it."""
+
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Ended:
     stage: str
 
 
-Event = Started | Part | Reused | Made | Failed | SetAside | Ended
+Event = Started | Part | Reused | Made | Noted | Failed | SetAside | Ended
 Observe = Callable[[Event], None]
 
 
@@ -90,14 +100,18 @@ class StageRecord:
 
 
 class Summary:
-    """Counts what was made, reused and failed, by stage."""
+    """Counts what was made, reused and failed, by stage; `left_out`: note -> its unit, "" of a stage."""
 
     def __init__(self) -> None:
         self.stages: dict[str, StageRecord] = {}
         self.damaged: list[dict[str, str]] = []
+        self.left_out: dict[Note, str] = {}
         self._began = 0.0
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Reused | Made | Noted):
+            for note in event.notes:
+                self.left_out.setdefault(note, getattr(event, "unit", ""))
         if isinstance(event, Started):
             self._began = time.monotonic()
             self._record = self.stages[event.stage] = StageRecord(event.planned)
@@ -131,7 +145,7 @@ class RunFile:
         self.facts = facts | {"status": "running", "versions": library_versions()}
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Started | Ended):
+        if isinstance(event, Started | Noted | Ended):
             self.write()
 
     def write(self, **facts: Any) -> None:
@@ -139,19 +153,30 @@ class RunFile:
         self.facts |= facts
         stages = {name: asdict(record) for name, record in self.summary.stages.items()}
         damaged = {"damaged": self.summary.damaged} if self.summary.damaged else {}
-        write_json(self.path, self.facts | damaged | {"stages": stages})
+        left_out = [
+            {"code": note.code, "unit": unit, "values": note.values}
+            | {language: render(note, language) for language in get_args(Language)}
+            for note, unit in self.summary.left_out.items()
+        ]
+        write_json(self.path, self.facts | damaged | {"left_out": left_out, "stages": stages})
 
 
 class Log:
-    """A line of the log for every unit: k of N, and the time left.
+    """A line of the log for every unit, k of N and the time left; a warning for what is left out.
 
     The time left is (units not yet done) x (mean seconds of those made) / workers.
     """
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
+        self._warned: set[Note] = set()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Reused | Made | Noted):
+            for note in event.notes:
+                if note not in self._warned:
+                    log.warning("%s", render(note, "en"))
+                self._warned.add(note)
         match event:
             case Started(stage, planned):
                 self._planned, self._seconds, self._reused, self._failed = planned, list[float](), 0, 0
@@ -159,7 +184,7 @@ class Log:
             case Reused(unit):
                 self._reused += 1
                 log.debug("reuse %s", unit)
-            case Made(unit, _, seconds):
+            case Made(unit, _, seconds, _):
                 self._seconds.append(seconds)
                 log.info("done %s in %.1f s (%s)", unit, seconds, self._progress())
             case Failed(unit, reason):

@@ -12,6 +12,8 @@ from cocal.config import RunConfig
 from cocal.content import Ref
 from cocal.errors import InputError
 from cocal.grid import Tile, Window, tiles
+from cocal.notes.account import recorded
+from cocal.run.observers import Log, Noted
 from cocal.run.recipes import Stage, found
 from cocal.run.stages import begun
 from cocal.run.state import Ground, Run, ground
@@ -53,9 +55,11 @@ def plan(config: RunConfig) -> Plan:
     See docs/api.md: `cocal.plan(configured)`.
     """
     coarse = _coarse(config)
-    base = None if coarse is not None else ground(config)
+    with recorded() as left_out:
+        base = None if coarse is not None else ground(config)
+        counts = _counts(config, base)
+    Log()(Noted(tuple(left_out)))
     cells = base.tiles if base else coarse[0] if coarse else ()
-    counts = _counts(config, base)
     pending, reused = counts.get("import", (0, 0))
     maps = len(cells) * len(config.periods)
     last = "minimum unit" if config.classify.minimum_unit else "classify"

@@ -143,7 +143,7 @@ def _made(batch: Batch, home: LocalStore, executor: Executor, observe: Observe) 
         error = ended.error
         if error is None:
             refs[recipe.unit] = Ref(store.home(recipe.unit), recipe.address)
-            observe(Made(recipe.unit, recipe.address, ended.seconds))
+            observe(Made(recipe.unit, recipe.address, ended.seconds, store.notes(recipe.unit)))
             continue
         if isinstance(error, DamagedError):
             damaged[error.mark] = error
@@ -168,7 +168,7 @@ def _reused(recipes: Sequence[Recipe], store: LocalStore, observe: Observe) -> d
         ref = found(recipe, store)
         if ref is not None:
             refs[recipe.unit] = ref
-            observe(Reused(recipe.unit, ref.address))
+            observe(Reused(recipe.unit, ref.address, store.notes(recipe.unit)))
         elif damage := store.damage(recipe.unit, recipe.address):
             observe(SetAside(recipe.unit, damage, store.set_aside(recipe.unit)))
     return refs

@@ -19,6 +19,7 @@ from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.features import FeatureSettings
 from cocal.features.indices import INDICES
+from cocal.notes.account import recorded
 from cocal.run.execute import SerialExecutor
 from cocal.run.observers import Log
 from cocal.run.recipes import Batch, make
@@ -44,7 +45,8 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     """
     scheme, samples = _scheme(config, config.train.samples)
     series, _ = read_series(samples, scheme)
-    series = series if config.period else in_one_year(series)
+    with recorded():  # the model's unit records it
+        series = series if config.period else in_one_year(series)
     period = config.period.period if config.period else _whole(series)
     task = ModelTask(
         samples=stated(samples, "train.samples"),

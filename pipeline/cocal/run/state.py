@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +17,11 @@ from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.features import check_dem, needs_dem
 from cocal.grid import Tile, tiles
-from cocal.regions import Regions, read_regions
+from cocal.notes.account import record, recorded
+from cocal.notes.limits import check_left_out
+from cocal.regions import Regions, RegionSettings, read_regions
 from cocal.run.execute import Executor, SerialExecutor
-from cocal.run.observers import Observe, Summary
+from cocal.run.observers import Noted, Observe, Summary
 from cocal.run.worker.tiles import FeatureTask
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address
@@ -33,18 +37,25 @@ class Ground:
 
 
 def ground(config: RunConfig) -> Ground:
-    """Regions, class scheme and tiles of a configuration.
+    """Regions, class scheme and tiles of a configuration; repairs of the regions are recorded.
 
     Raises
     ------
     InputError
         The regions cover no ground.
     """
-    regions = read_regions(config.regions)
+    regions = _read_noted(config.regions)
     cells = tuple(tiles(regions.area, config.grid.tile_px))
     if not cells:
         raise InputError("the regions cover no ground", "polygons with an area", "none", "fix `regions:`")
     return Ground(regions, read_scheme(config.scheme), cells)
+
+
+def _read_noted(settings: RegionSettings) -> Regions:
+    regions = read_regions(settings)
+    for note in regions.notes:
+        record(note.code, **note.values)
+    return regions
 
 
 @dataclass
@@ -66,12 +77,29 @@ class Run:
     """What the minimum mapping unit changed, by region and period; None where the run has none."""
 
     summary: Summary = field(default_factory=Summary)
-    """What was made, reused and failed so far."""
+    """What was made, reused, failed and left out so far."""
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Report what is recorded within as left out or repaired.
+
+        Raises
+        ------
+        InputError
+            More was left out so far than the configuration allows.
+        """
+        with recorded() as notes:
+            try:
+                yield
+            finally:
+                if notes:
+                    self.observe(Noted(tuple(notes)))
+        check_left_out(self.summary.left_out, self.config.left_out)
 
     @cached_property
     def zones(self) -> Regions | None:
         """The zones of the law, if the configuration has any."""
-        return read_regions(self.config.legal.zones) if self.config.legal else None
+        return _read_noted(self.config.legal.zones) if self.config.legal else None
 
     @property
     def periods(self) -> list[Period]:
@@ -101,10 +129,13 @@ class Run:
             check_dem(self.config.dem, self.base.regions.area)
         return File.of(self.config.dem, "dem")
 
+    def scenes_of(self, period: Period) -> tuple[Scene, ...]:
+        """The scenes of the archive whose day lies in the period."""
+        return tuple(s for s in self.scenes if period.start <= s.day <= period.end)
+
     def feature_task(self, period: Period) -> FeatureTask:
         """The features of a period by the configuration, of all scenes of the period."""
-        scenes = tuple(s for s in self.scenes if period.start <= s.day <= period.end)
-        return FeatureTask(period, scenes, self.config.index, self.dem)
+        return FeatureTask(period, self.scenes_of(period), self.config.index, self.dem)
 
     def maps_of(self, period: str) -> dict[Tile, Ref]:
         """The maps of the period of that name, by tile."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from cocal.errors import InputError
-
-log = logging.getLogger(__name__)
+from cocal.notes.account import record
 
 
 def own_days(series: xr.Dataset) -> list[NDArray[np.datetime64]]:
@@ -44,6 +41,6 @@ def in_one_year(series: xr.Dataset) -> xr.Dataset:
         part = series.isel(sample=np.flatnonzero(begun == year)).dropna("time", how="all")
         moved = pd.DatetimeIndex(part["time"].values) - pd.DateOffset(years=int(year - begun.min()))
         parts.append(part.assign_coords(time=moved.values.astype("datetime64[ns]")).drop_duplicates("time"))
-    log.warning("samples of %s years: each is moved by whole years to %s", len(parts), begun.min())
+    record("series_moved", years=[str(year) for year in np.unique(begun)], to=str(begun.min()))
     merged = xr.concat(parts, "sample", join="outer").sortby("time")
     return merged.sel(sample=series["sample"].values)

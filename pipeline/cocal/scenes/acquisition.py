@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from cocal.contracts import BANDS
 from cocal.errors import InputError
+from cocal.notes.account import part, record
 from cocal.scenes.metadata import Facts, baseline_claim, gdal_claims, linear_claims, read_sidecars
 from cocal.scenes.settings import FilesImport, ImportSettings, MultibandImport, NetcdfImport, SceneImport
 from cocal.scenes.source import (
@@ -33,8 +33,6 @@ from cocal.scenes.source import (
     open_raster,
     raster_grid,
 )
-
-log = logging.getLogger(__name__)
 
 RASTERS = (".tif", ".tiff", ".jp2", ".img", ".vrt")
 """Ends of names of rasters."""
@@ -166,7 +164,7 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
             f"{len(paths)} files" + (f", the first {first}" if first else ""),
             "fix `folder:`, `pattern:` or `bands:`",
         )
-    _warn_left_out(
+    _record_left_out(
         settings, left_out, [p for files in groups.values() for own in files.values() for p in own]
     )
     lacking = [
@@ -185,8 +183,8 @@ def _file_groups(settings: FilesImport) -> dict[tuple[str, str, str], dict[str, 
     return groups
 
 
-def _warn_left_out(settings: FilesImport, left_out: Sequence[Path], taken: Sequence[Path]) -> None:
-    """Warn of rasters of wanted bands that do not fit the pattern, of days and tiles that no taken file has.
+def _record_left_out(settings: FilesImport, left_out: Sequence[Path], taken: Sequence[Path]) -> None:
+    """Record rasters of wanted bands that do not fit the pattern, of days and tiles that no taken file has.
 
     Other files of a product that is taken (coarser copies, previews) are left out on purpose.
     """
@@ -196,10 +194,8 @@ def _warn_left_out(settings: FilesImport, left_out: Sequence[Path], taken: Seque
     known = {_day_and_tile(path) for path in taken}
     lost = [path for path in rasters if _day_and_tile(path) not in known]
     if lost:
-        log.warning(
-            "%s: %d rasters of wanted bands do not fit the pattern and are left out, the first %s",
-            settings.folder, len(lost), lost[0].relative_to(settings.folder).as_posix(),
-        )  # fmt: skip
+        names = (path.relative_to(settings.folder).as_posix() for path in lost)
+        record("files_without_pattern", source=settings.name, **part(names, len(lost) + len(taken)))
 
 
 def _day_and_tile(path: Path) -> tuple[str, ...]:
@@ -364,7 +360,7 @@ def _cube_facts(settings: NetcdfImport, variables: Mapping[str, xr.DataArray]) -
 
 
 def _netcdf(settings: NetcdfImport) -> Iterator[Acquisition]:
-    """The acquisitions of a cube. Times at which no band has a valid pixel make none, and are logged."""
+    """The acquisitions of a cube. Times at which no band has a valid pixel make none, and are recorded."""
     with open_cube(settings.path) as cube:
         variables = _cube_variables(settings, cube)
         times = _cube_times(settings, cube)
@@ -378,7 +374,7 @@ def _netcdf(settings: NetcdfImport) -> Iterator[Acquisition]:
         else:
             empty.append(f"{time:%Y-%m-%d}")
     if empty:
-        log.warning("%s: no valid pixel on %s: no item", settings.path.name, ", ".join(empty))
+        record("dates_without_pixel", source=settings.path.name, **part(empty, len(times)))
 
 
 def list_acquisitions(settings: SceneImport) -> list[Acquisition]:

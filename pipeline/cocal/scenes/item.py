@@ -18,6 +18,7 @@ from cocal.archive import band_writer, scene_item
 from cocal.contracts import NO_DATA, QUALITY
 from cocal.errors import InputError, OffsetError
 from cocal.grid import Window
+from cocal.notes.account import record
 from cocal.scenes.plan import BandTask, ImportTask
 from cocal.scenes.radiometry import check_offset, sample_step, stored_reflectance
 from cocal.scenes.source import STRIP_PX, open_rows, reading, spool
@@ -45,7 +46,10 @@ def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> No
         The data contradict the offset.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        samples = {band.source.band: _write_band(task, band, folder) for band in task.bands}
+        written = {band.source.band: _write_band(task, band, folder) for band in task.bands}
+    samples = {name: sample for name, (sample, _) in written.items()}
+    if not any(held for _, held in written.values()):
+        record("scene_without_pixel", scene=task.unit)
     try:
         check_offset(samples, task.offset, task.scale)
     except OffsetError as err:
@@ -61,12 +65,12 @@ def _strips(window: Window) -> Iterator[Window]:
         yield replace(window, top=window.top - row * window.resolution, height=height)
 
 
-def _write_band(task: ImportTask, band: BandTask, folder: Path) -> NDArray[Any]:
-    """Write one band of the item; returns a sample of its valid DN, for `check_offset`."""
+def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray[Any], bool]:
+    """Write one band of the item; a sample of its valid DN, for `check_offset`; True if it holds any."""
     source, window = band.source, task.window.at(band.resolution)
     quality = source.band in QUALITY
     sampled = (slice(None, None, sample_step(window.shape)),) * 2
-    samples = []
+    samples, held = [], False
     with (
         _reader(task, band, folder) as read,
         band_writer(folder / f"{source.band}.tif", window, "uint8" if quality else "uint16") as target,
@@ -78,8 +82,9 @@ def _write_band(task: ImportTask, band: BandTask, folder: Path) -> NDArray[Any]:
             else:
                 values = stored_reflectance(dn, source.nodata, offset=task.offset, scale=task.scale)
                 samples.append(dn[sampled][values[sampled] != NO_DATA])
+                held = held or samples[-1].size > 0 or bool((values != NO_DATA).any())
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*window.slices_of(strip)))
-    return np.concatenate(samples) if samples else np.empty(0)
+    return np.concatenate(samples) if samples else np.empty(0), held
 
 
 def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:

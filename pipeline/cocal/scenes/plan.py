@@ -93,7 +93,7 @@ def plan_imports(imports: Sequence[SceneImport]) -> list[ImportTask]:
     """The items that these imports make, in order of their ids.
 
     Reads headers, names and metadata; of a NetCDF cube also pixels, until the first valid one of each date. A
-    date without one makes no item, and is logged.
+    date without one makes no item, and is recorded (`cocal.notes.account`).
 
     Raises
     ------

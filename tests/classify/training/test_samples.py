@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cocal.classify.settings import PointSamples, PolygonSamples
-from cocal.classify.training.samples import Samples, SampleWarning, read_samples, sample_pixels
+from cocal.classify.training.samples import Samples, read_samples, sample_pixels
 from cocal.errors import InputError
 from cocal.grid import project, transformer, utm_epsg
+from cocal.notes import Note
+from cocal.notes.account import recorded
 from cocal.scheme import ClassScheme
 
 ZONE = 32719
@@ -46,12 +48,20 @@ def test_dropping_edge_pixels_leaves_those_that_lie_wholly_in_the_polygon() -> N
     assert len(sample_pixels(polygons([box], ["coca"], "drop"), 10)) == 4 * 2
 
 
-def test_a_polygon_without_a_whole_pixel_is_named_in_a_warning() -> None:
+def test_a_polygon_without_a_whole_pixel_is_recorded() -> None:
     big = shapely.box(500_000, 8_500_000, 500_030, 8_500_020)
     small = shapely.box(501_001, 8_500_001, 501_009, 8_500_009)
-    with pytest.warns(SampleWarning, match="1 samples of x hold no whole pixel of 10 m .* 1$"):
+    with recorded() as notes:
         pixels = sample_pixels(polygons([big, small], ["coca", "forest"]), 10)
+    assert notes == [Note("labels_without_pixel", n=1, of=2, share=0.5, which=["1"])]
     assert set(pixels["sample_id"]) == {"0"}
+
+
+def test_a_polygon_whose_pixels_all_belong_to_an_earlier_one_is_recorded() -> None:
+    big, inner = (shapely.box(500_000, 8_500_000, 500_000 + side, 8_500_000 + side) for side in (50, 30))
+    with recorded() as notes:
+        sample_pixels(polygons([big, inner], ["coca", "coca"]), 10)
+    assert [(note.code, note.values["which"]) for note in notes] == [("labels_without_pixel", ("1",))]
 
 
 def test_samples_without_any_pixel_are_an_error() -> None:

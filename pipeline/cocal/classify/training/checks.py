@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +18,12 @@ from cocal.classify.model import save_model
 from cocal.classify.training.train import Trained
 from cocal.classify.validation.validate import Fitted
 from cocal.contracts import Period
+from cocal.notes.account import part, record
 from cocal.store import atomic_path, write_csv
 from cocal.user_tables import local_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-log = logging.getLogger(__name__)
 
 TABLE, PAGE = "labels.csv", "labels.html"
 SHOWN = 12
@@ -134,19 +132,19 @@ def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period:
     """Write the model with its card, and the findings about the labels of all `samples` in `period`."""
     save_model(trained.model, folder)
     findings = check_labels(samples, trained.fitted, period)
-    warn_of_unseen(findings, samples["sample_id"].nunique())
+    record_unseen(findings, samples, trained.fitted.problem.table)
     write_checks(folder, findings, trained.fitted, simulated=trained.model.card.simulated)
 
 
-def warn_of_unseen(findings: pd.DataFrame, n: int) -> None:
-    """Log which of the `n` samples no clear image shows, whole or in part: there they do not train."""
-    unseen = findings.loc[findings["rule"] == "not_seen", "sample_id"].astype(str).tolist()
-    if unseen:
-        names = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
-        log.warning(
-            "labels that no clear image shows, whole or in part: %d of %d samples do not train there: %s",
-            len(unseen), n, names,
-        )  # fmt: skip
+def record_unseen(findings: pd.DataFrame, samples: pd.DataFrame, used: pd.DataFrame) -> None:
+    """Record the samples with a pixel that no clear image shows, and those without a row in `used`.
+
+    `used` are the rows of `samples` that train the model.
+    """
+    ids, blank = samples["sample_id"], findings.loc[findings["rule"] == "not_seen", "sample_id"]
+    lost = ids[ids.isin(blank) | ~ids.isin(used["sample_id"])].unique()
+    if len(lost):
+        record("labels_not_seen", **part(lost, ids.nunique()))
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.checksums import sha256_file
 from cocal.classify.settings import PointSamples, PolygonSamples, SampleSettings
-from cocal.errors import CocalWarning, InputError
+from cocal.errors import InputError
 from cocal.grid import (
     Window,
     lattice_cells,
@@ -27,6 +26,7 @@ from cocal.grid import (
     transformer,
     zones,
 )
+from cocal.notes.account import part, record
 from cocal.scheme import ClassScheme
 from cocal.user_tables import clean_text, cleaned
 
@@ -37,10 +37,6 @@ _CELL = ["epsg", "row", "col"]
 PIXEL_COLUMNS = ("epsg", "row", "col", "x", "y", "label", "sample_id")
 
 _GEOMETRIES = {"polygons": {"Polygon", "MultiPolygon"}, "points": {"Point"}}
-
-
-class SampleWarning(CocalWarning):
-    """Samples that label no pixel; their ids are in the message."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
 
     A polygon labels the pixels whose centre lies in it, or only those that lie wholly in it
     (`edge_pixels: drop`); a point labels the pixel that holds it. A pixel in two samples of one class
-    belongs to the first of them.
+    belongs to the first of them. Samples that label no pixel are recorded (`cocal.notes.account`).
 
     Parameters
     ----------
@@ -174,11 +170,6 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     ------
     InputError
         Samples of different classes hold the same pixel, or no sample holds any.
-
-    Warns
-    -----
-    SampleWarning
-        Names the samples that label no pixel.
 
     Examples
     --------
@@ -217,16 +208,18 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
             f"no sample of {settings.path} holds a pixel of {resolution} m", "polygons larger than a pixel",
             f"{len(bare)} polygons without a pixel", "give larger polygons, or `edge_pixels: keep`",
         )  # fmt: skip
-    if bare:
-        warnings.warn(
-            f"{len(bare)} samples of {settings.path} hold no whole pixel of {resolution} m and do not train: "
-            + ", ".join(bare[:20]),
-            SampleWarning,
-            stacklevel=2,
-        )
     _refuse_contradictions(pixels, settings)
     pixels = pixels.drop_duplicates(_CELL).reset_index(drop=True)[list(PIXEL_COLUMNS)]
+    record_bare(samples, pixels)
     return pixels.join(table.set_index("sample_id")[list(settings.carried)], on="sample_id")
+
+
+def record_bare(samples: Samples, pixels: pd.DataFrame) -> None:
+    """Record the samples that label no pixel: too small, or covered by samples that come before."""
+    ids = samples.table["sample_id"]
+    bare = ids[~ids.isin(pixels["sample_id"])]
+    if len(bare):
+        record("labels_without_pixel", **part(bare, len(ids)))
 
 
 def _joined(values: pd.Series) -> str:

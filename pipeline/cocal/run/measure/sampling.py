@@ -32,6 +32,7 @@ from cocal.fieldwork import UNOBSERVED as DARK
 from cocal.fieldwork.columns import listed
 from cocal.grid import RESOLUTION_M, Tile
 from cocal.notes import Note
+from cocal.notes.account import part, record
 from cocal.run.measure.task import HectaresTask
 
 NO_MAP = 255
@@ -72,7 +73,7 @@ def match_period(task: HectaresTask, records: gpd.GeoDataFrame, period: Period) 
             f"sample_id {listed(sorted(set(twice)), repr)}",
             "keep the record that counts; a second observer's label goes into `columns.second_class`",
         )
-    return match(
+    matched = match(
         records,
         task.regions,
         lookup_of(task.maps_of(period.name)),
@@ -80,6 +81,24 @@ def match_period(task: HectaresTask, records: gpd.GeoDataFrame, period: Period) 
         settings=settings.matching,
         resolution=RESOLUTION_M,
     )
+    region, located = matched["region_id"], matched["located_in"]
+    _record_some("records_elsewhere", matched, located.notna() & (region != located), period)
+    _record_some("records_outside", matched, region.isna(), period)
+    outside = matched.loc[region.isna(), "record_id"]
+    if len(outside) and settings.design == "probability" and settings.outside == "refused":
+        raise InputError(
+            f"points of the probability sample lie in no region, period {period.name}",
+            "every point in a region: its stratum counts the ground of the regions",
+            f"{len(outside)} of {len(matched)} outside: record_id {listed(outside.tolist(), repr)}",
+            "correct their positions or, where the strata were drawn from more than the regions, state "
+            "`records: {outside: allowed}`: then these points count for no region",
+        )
+    return matched
+
+
+def _record_some(code: str, matched: pd.DataFrame, rows: pd.Series[bool], period: Period) -> None:
+    if rows.any():
+        record(code, period=period.name, **part(matched.loc[rows, "record_id"], len(matched)))
 
 
 def lookup_of(maps: Mapping[Tile, Ref]) -> Callable[..., NDArray[np.uint8]]:

@@ -20,6 +20,7 @@ from cocal.estimate import (
 )
 from cocal.fieldwork import agreement, read_records, recorded_hectares, response_table
 from cocal.notes import note_rows
+from cocal.notes.account import part, record
 from cocal.run.measure.applicability import applicability_table, with_applicability
 from cocal.run.measure.change import change_table
 from cocal.run.measure.counts import (
@@ -199,6 +200,7 @@ def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:
         for period, own in zip(task.periods, inside, strict=True)
     }
     if len(rest):
+        record("records_in_no_period", **part(rest["record_id"], len(records)))
         names = ["record_id", "sample_id", "region_id", "stratum", "role", "split"]
         other = pd.DataFrame(rest[names]).assign(period="", status="outside_periods")
         found[""] = other.reindex(columns=next(iter(found.values())).columns)

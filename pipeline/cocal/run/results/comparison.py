@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,12 +17,11 @@ from cocal.estimate import compare, eradication_table, unmatched_official, write
 from cocal.estimate.eradication import QUANTITIES
 from cocal.fieldwork.columns import listed
 from cocal.notes import note_rows, with_text
+from cocal.notes.account import part, record
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, write_own_csv
-
-log = logging.getLogger(__name__)
 
 _COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
 _CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
@@ -83,7 +81,7 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
     notes = [note_rows(table, "comparison", _COMPARISON_KEYS)]
     if official is not None:
         unmatched = unmatched_official(areas, official)
-        _check_unmatched(set(areas["region_id"].astype(str)), sorted(set(unmatched["region_id"].astype(str))))
+        _check_unmatched(set(areas["region_id"].astype(str)), unmatched, len(official))
         write_own_csv(folder / "unmatched.csv", unmatched)
     if claims is not None:
         judged = _eradication(task, claims, areas)
@@ -92,8 +90,9 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
     write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
 
 
-def _check_unmatched(known: set[str], ids: list[str]) -> None:
-    """Warn of official figures of other places; refuse ids that differ from a region's in leading zeros."""
+def _check_unmatched(known: set[str], unmatched: pd.DataFrame, of: int) -> None:
+    """Record official figures of other places; refuse ids that differ from a region's in leading zeros."""
+    ids = sorted(set(unmatched["region_id"].astype(str)))
     bare = {name.lstrip("0"): name for name in known}
     pairs = [f"{name!r} for {bare[name.lstrip('0')]!r}" for name in ids if name.lstrip("0") in bare]
     if pairs:
@@ -105,7 +104,7 @@ def _check_unmatched(known: set[str], ids: list[str]) -> None:
             "`regions.sources.id` as text",
         )
     if ids:
-        log.warning("official figures of %d ids match no region or group: %s", len(ids), listed(ids, repr))
+        record("official_unmatched", **part(unmatched["region_id"], of))
 
 
 def _areas(task: ComparisonTask) -> pd.DataFrame:

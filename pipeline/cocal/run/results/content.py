@@ -16,7 +16,7 @@ from cocal.checksums import sha256_file
 from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
 from cocal.fieldwork import MATCHED, RecordSettings
-from cocal.notes import render
+from cocal.notes import Note
 from cocal.report.content import Accuracy, RecordsSummary, ReportContent, Reproduce
 from cocal.report.page import report
 from cocal.run.recipes import Batch, Recipe, Stage
@@ -57,6 +57,7 @@ class PageTask:
     official: File | None
     truth: File | None
     failures: tuple[tuple[str, str], ...]
+    left_out: tuple[Note, ...]
     reproduce: Reproduce
 
 
@@ -70,6 +71,7 @@ def page_task(run: Run) -> PageTask:
         None if official is None else File.of(official, "comparison.official"),
         File.of(truth, "comparison.truth") if truth and run.simulated else None,
         tuple(run.summary.failures),
+        tuple(run.summary.left_out),
         how_to_reproduce(run),
     )
 
@@ -149,7 +151,7 @@ def page_content(task: PageTask) -> ReportContent:
         failures=task.failures,
         reproduce=task.reproduce,
         simulated=run.simulated,
-        notes=tuple({"es": render(note, "es"), "en": render(note, "en")} for note in run.regions.notes),
+        left_out=task.left_out,
         warnings=estimate_warnings(root),
         observers=estimates.get("observers") or None,
         official=official_series(task.official.path if task.official else None),

@@ -49,7 +49,6 @@ def without_folders(content: ReportContent, home: Path | None, folders: Iterable
             content.reproduce, config_text=public_configuration(content.reproduce.config_text, home)
         ),
         failures=_each(content.failures, redacted),
-        notes=_each(content.notes, redacted),
         model_card=_each(content.model_card, redacted),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,27 +12,28 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, list_scenes, scene_store, write_catalog
+from cocal.content import Ref
 from cocal.errors import InputError
 from cocal.grid import windows_bounds
+from cocal.notes.account import first, part, record, recorded
 from cocal.regions import Regions
 from cocal.run.execute import SerialExecutor
-from cocal.run.observers import Ended, Failed, Log, Started
+from cocal.run.observers import Ended, Failed, Log, Noted, Started
 from cocal.run.recipes import Batch, Recipe, Stage, make
 from cocal.run.state import Run
 from cocal.scenes import SceneImport, plan_imports, write_scene
 from cocal.store import DAMAGED, LocalStore
 
-log = logging.getLogger(__name__)
-
 
 def import_stage(run: Run) -> Stage:
-    """Import the scenes that the archive lacks, then list what it holds."""
+    """Import the scenes that the archive lacks, then list what it holds; what no map can use is recorded."""
+    made: tuple[Ref, ...] = ()
     if run.config.imports:
-        yield import_batch(run.config.imports, run.config.archive)
+        made = yield import_batch(run.config.imports, run.config.archive)
     run.scenes = list_scenes(run.config.archive)
     _list_lost(run)
     for period in run.periods:
-        if not any(period.start <= s.day <= period.end for s in run.scenes):
+        if not run.scenes_of(period):
             raise InputError(
                 f"no scene of the archive {run.config.archive} lies in period {period.name}",
                 f"scenes from {period.start} to {period.end}",
@@ -41,7 +41,8 @@ def import_stage(run: Run) -> Stage:
                 + (f" from {run.scenes[0].day} to {run.scenes[-1].day}" if run.scenes else ""),
                 "import scenes of that period, or fix `periods:`",
             )
-    check_covered(run.base.regions, run.scenes)
+        check_covered(run.base.regions, run.scenes_of(period), period.name)
+    record_unused(run, [ref.folder.name for ref in made if ref.folder is not None])
 
 
 def _list_lost(run: Run) -> None:
@@ -61,8 +62,8 @@ def _list_lost(run: Run) -> None:
     run.observe(Ended("damaged scenes"))
 
 
-def check_covered(regions: Regions, scenes: Sequence[Scene]) -> None:
-    """Warn of regions that no scene covers.
+def check_covered(regions: Regions, scenes: Sequence[Scene], period: str) -> None:
+    """Record the regions that no scene of a period covers.
 
     Raises
     ------
@@ -72,18 +73,37 @@ def check_covered(regions: Regions, scenes: Sequence[Scene]) -> None:
     outlines = [outline for _, outline in windows_bounds(dict.fromkeys(scene.window for scene in scenes))]
     tree = shapely.STRtree(outlines)
     seen = np.unique(tree.query(regions.geometries, predicate="intersects")[0])
-    missing = np.delete(regions.table["region_id"].to_numpy(), seen).tolist()
-    listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+    missing = np.delete(np.arange(len(regions)), seen)
+    names = first(regions.table["region_id"].iloc[missing])
     if len(missing) == len(regions):
         ground, held = (shapely.total_bounds(shapes) for shapes in (regions.geometries, outlines))
         raise InputError(
-            f"no scene covers a region ({listed})",
+            f"no scene of {period} covers a region ({', '.join(names)})",
             f"regions within the scenes: {_bounds_text(held)}",
             f"regions within {_bounds_text(ground)}",
             "fix the regions (are latitude and longitude exchanged?), or import scenes of their ground",
         )
-    if missing:
-        log.warning("no scene covers region %s: its ground counts as unobserved", listed)
+    if len(missing):
+        ha = regions.table["exclusive_ha"]
+        lost = ha.iloc[missing].sum()
+        facts = part(regions.table["region_id"].iloc[missing], len(regions))
+        record("regions_without_scene", period=period, **facts | {"ha": lost, "share": lost / ha.sum()})
+
+
+def record_unused(run: Run, imported: Sequence[str]) -> None:
+    """Record the scenes of this configuration's imports that lie in no period, or on no region."""
+    scenes = {scene.id: scene for scene in run.scenes}
+    own = [scenes[name] for name in imported if name in scenes]
+    in_time = {scene.id for period in run.periods for scene in run.scenes_of(period)}
+    regions = shapely.STRtree(run.base.regions.geometries)
+    windows = dict.fromkeys(scene.window for scene in own)
+    here = {
+        window: len(regions.query(outline, predicate="intersects")) > 0
+        for window, (_, outline) in zip(windows, windows_bounds(windows), strict=True)
+    }
+    unused = [scene.id for scene in own if scene.id not in in_time or not here[scene.window]]
+    if unused:
+        record("scenes_unused", **part(unused, len(own)))
 
 
 def _bounds_text(bounds: NDArray[np.float64]) -> str:
@@ -143,6 +163,9 @@ def import_scenes(imports: Sequence[SceneImport], archive: str | Path) -> list[s
     >>> dict(dataset.sizes), int(dataset["red"].max())
     ({'time': 1, 'y': 6, 'x': 6}, 432)
     """
-    batch = replace(import_batch(imports, Path(archive)), on_failure="stop")
-    make(batch, LocalStore(archive), SerialExecutor(), Log())
+    observe = Log()
+    with recorded() as notes:
+        batch = replace(import_batch(imports, Path(archive)), on_failure="stop")
+    observe(Noted(tuple(notes)))
+    make(batch, LocalStore(archive), SerialExecutor(), observe)
     return [recipe.unit for recipe in batch.recipes]

@@ -22,11 +22,13 @@ from cocal.classify import (
     write_trained,
 )
 from cocal.classify.settings import SeriesSamples
+from cocal.classify.training.samples import record_bare
 from cocal.classify.validation.nulls import PREVIOUS
 from cocal.content import File, Ref, Stated, stated
 from cocal.errors import InputError
 from cocal.features import feature_names, series_features
 from cocal.grid import RESOLUTION_M, locate, transformer, windows_holding
+from cocal.notes.account import recorded
 from cocal.rasters import open_raster
 from cocal.regions import Regions, owned
 from cocal.run.recipes import Batch, Recipe, Stage
@@ -94,7 +96,8 @@ def model_recipe(task: ModelTask, block_px: int) -> Recipe:
 
 def _blocks(task: ModelTask, block_px: int) -> list[SampleBlock]:
     assert not isinstance(task.samples.settings, SeriesSamples)
-    pixels = sample_pixels(read_samples(task.samples.settings, task.scheme), RESOLUTION_M)
+    with recorded():  # the model's unit records it
+        pixels = sample_pixels(read_samples(task.samples.settings, task.scheme), RESOLUTION_M)
     return list(sample_blocks(pixels.reset_index(drop=True), block_px, RESOLUTION_M))
 
 
@@ -142,8 +145,10 @@ def _series(task: ModelTask) -> pd.DataFrame:
 
 def _pixels(blocks: Sequence[pd.DataFrame], task: ModelTask) -> pd.DataFrame:
     """Labelled pixels with their features, and whether they were `seen` clearly: the others do not train."""
+    assert not isinstance(task.samples.settings, SeriesSamples)
     check_unchanged(task.features.scenes)
     table = pd.concat(blocks).sort_index()
+    record_bare(read_samples(task.samples.settings, task.scheme), table)
     seen = table.pop(N_CLEAR) >= task.min_clear
     if not seen.any():
         raise InputError(

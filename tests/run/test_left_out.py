@@ -1,0 +1,83 @@
+"""What a run leaves out or repairs: in the log and run.json, also where everything is reused; its limits."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from tests.support.command import in_process
+from tests.support.leaving_out import EXPECTED, flawed_world, stated
+
+from cocal.config import read_config
+from cocal.errors import InputError
+from cocal.run import plan, run
+
+
+@pytest.fixture(scope="module")
+def _flawed(tmp_path_factory):
+    world = flawed_world(tmp_path_factory.mktemp("flawed") / "world")
+    run(read_config(world.config), last="compare", config_path=world.config)
+    return world
+
+
+@pytest.fixture
+def flawed(_flawed, tmp_path):
+    return _flawed.copied(tmp_path / "world")
+
+
+def compare(world):
+    return run(read_config(world.config), last="compare", config_path=world.config)
+
+
+def lines(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def test_a_run_states_what_it_left_out_and_states_it_again_where_all_is_reused(flawed, caplog):
+    first = stated(flawed)
+    again = compare(flawed)
+    assert "0 unit(s) made" in again.summary
+    assert stated(flawed) == first
+    assert sorted(lines(caplog)) == sorted(note["en"] for note in first)
+    assert {note["unit"].split("/")[0] for note in first} >= {"", "model", ":measure", ":compare"}
+
+
+def test_repairs_state_hectares_before_and_after(flawed):
+    notes = {note["code"]: note["values"] for note in stated(flawed)}
+    repaired = notes["region_area_repaired"]
+    assert repaired["before_ha"] - repaired["after_ha"] == pytest.approx(0.25, rel=0.01)  # 50 m x 50 m twice
+    assert notes["regions_overlap"]["ha"] == pytest.approx(10 * 435 / 10_000, rel=0.01)  # 10 m along BO-2
+    assert notes["regions_without_scene"]["ha"] == pytest.approx(9, rel=0.01)  # 300 m x 300 m
+    assert notes["elevation_short"]["share"] == pytest.approx(9 / 66.6, abs=0.06)  # by 20 x 20 points
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("files", "files_without_pattern"), ("scenes", "dates_without_pixel"), ("labels", "labels_not_seen"),
+     ("regions", "regions_without_scene"), ("elevation", "elevation_short"), ("records", "records_outside"),
+     ("official", "official_unmatched"), ("repaired", "region_area_repaired")],
+)  # fmt: skip
+def test_more_than_the_stated_share_stops_the_run_and_names_the_setting(key, code, flawed):
+    text = next(note["en"] for note in stated(flawed) if note["code"] == code)
+    flawed.edit(lambda config: config.update(left_out={key: 0.001}))
+    answer = in_process("compare", "--serial", flawed.config)
+    assert answer.returncode == 2
+    assert f"left_out.{key} at most 0.001" in answer.stderr
+    assert f"`left_out.{key}:`" in answer.stderr
+    assert text in answer.stderr
+
+
+def test_points_of_a_probability_sample_in_no_region_are_refused_unless_allowed(flawed):
+    flawed.edit(lambda config: config["records"].pop("outside"))
+    with pytest.raises(InputError, match=r"(?s)2 of 119 outside: record_id 'R0000', 'R0001'.*: allowed"):
+        compare(flawed)
+
+
+def test_a_plan_warns_of_what_its_stages_leave_out(flawed, caplog):
+    plan(read_config(flawed.config))
+    codes = {note["code"] for note in stated(flawed) if not note["unit"]}
+    assert codes == set(EXPECTED) - {
+        "scene_without_pixel", "labels_without_pixel", "labels_not_seen", "records_outside",
+        "records_elsewhere", "records_in_no_period", "official_unmatched",
+    }  # fmt: skip
+    assert sorted(lines(caplog)) == sorted(note["en"] for note in stated(flawed) if not note["unit"])
