@@ -24,13 +24,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import rasterio
 import rasterio.shutil
-import uvicorn
 from tests.support.shown_land import finished_land
 
 from benchmarks.marks import write_between
 from cocal.classify.product import _COG
 from cocal.grid import Tile, Window
-from cocal.serve import make_app, open_run
+from cocal.serve import make_app, make_server, open_run
 
 SIDE_PX = 10_980
 WINDOW = Window(32719, 399_960, 8_500_000, SIDE_PX, SIDE_PX)
@@ -66,8 +65,7 @@ def offer(land: Path, maps: Path) -> None:
     app = make_app([large], restricted=True, token=None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        make_server(app).run(sockets=[listener])
 
 
 def tiles(rng: np.random.Generator, count: int) -> list[str]:

@@ -10,7 +10,7 @@ REPORT = ("babel", "matplotlib", "openpyxl", "PIL")
 EXTRAS = {
     "download": ("oauthlib", "odc.geo", "odc.stac", "pystac_client", "requests", "sentinelhub", "urllib3"),
     "report": REPORT,
-    "serve": ("rio_tiler", "starlette", "uvicorn", *REPORT),
+    "serve": ("h11", "rio_tiler", "starlette", "uvicorn", *REPORT),
 }
 """Extra -> modules that it installs."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import socket
 from importlib import resources
 
 import numpy as np
@@ -12,12 +13,14 @@ import pandas as pd
 import pytest
 import rasterio
 from PIL import Image
-from tests.support.offering import offered
+from tests.support.offering import offered, served
 from tests.support.shown_land import HOSTILE
 
 from cocal.archive import list_scenes, read_scenes
+from cocal.errors import UsageError
 from cocal.grid import transformer, utm_epsg
-from cocal.serve import open_run
+from cocal.serve import Access, open_run
+from cocal.serve.guard import check_access
 from cocal.serve.pixel import LEAST_PIXELS, class_curve, find_pixel
 from cocal.serve.rasters import NOTHING, MapRasters, Square, terrarium
 
@@ -127,6 +130,70 @@ def test_the_form_gives_a_cookie_that_scripts_and_other_sites_cannot_use(shown):
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
         assert TOKEN not in cookie
         assert server.ask("/data/house", Cookie=cookie.split(";")[0]).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["x/login?", "127.0.0.1/login?", "x/assets/#", "127.0.0.1:1/assets/?", "x/login\\", "[::1]/login?"],
+)
+def test_a_host_header_that_alters_the_url_does_not_alter_what_needs_the_token(shown, host):
+    with served(str(shown.root), "--restricted", "--host", "0.0.0.0", COCAL_SERVE_TOKEN=TOKEN) as server:
+        for path in ("/data/house", "/data/small/all/points", tile_path("class", 14)):
+            assert server.ask(path, Host=host).status == 401
+            assert server.ask(path, Host=host, Authorization=f"Bearer {TOKEN}").status == 400
+
+
+def test_behind_a_proxy_the_stated_name_counts_and_the_cookie_is_for_tls_alone(shown):
+    proxied = ("--name", "Map.Example.org", "--proxy", "127.0.0.2")
+    form = b"POST /login HTTP/1.1\r\nHost: map.example.org\r\nX-Forwarded-Proto: %s\r\nConnection: close\r\n"
+    token = b"Content-Length: %d\r\n\r\ntoken=%s" % (len(TOKEN) + 6, TOKEN.encode())
+    with served(str(shown.root), *proxied, COCAL_SERVE_TOKEN=TOKEN) as server:
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert server.ask("/data/house", Host="map.example.org", **bearer).status == 200
+        assert server.ask("/data/house", Host="other.example.org", **bearer).status == 400
+        cookies = {
+            (scheme, source): b"; Secure" in server.send(form % scheme + token, source)
+            for scheme in (b"https", b"http", b"javascript")
+            for source in ("127.0.0.1", "127.0.0.2")
+        }
+    assert {key for key, secure in cookies.items() if secure} == {(b"https", "127.0.0.2")}
+
+
+def test_without_a_proxy_no_request_states_its_own_scheme_or_client(shown):
+    with served(str(shown.root), COCAL_SERVE_TOKEN=TOKEN, FORWARDED_ALLOW_IPS="*") as server:
+        forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.1.1.1"}
+        answer = server.ask("/login", "POST", f"token={TOKEN}", **forged)
+        assert "Secure" not in answer.headers["set-cookie"]
+        for number in range(30):
+            server.ask("/login", "POST", "token=wrong", **{"X-Forwarded-For": f"10.1.1.{number}"})
+        assert server.ask("/login", "POST", "token=wrong", **forged).status == 429
+
+
+def test_on_every_address_the_names_are_those_of_this_machine(shown):
+    hosts = Access("0.0.0.0", TOKEN, ("map.example.org",)).hosts
+    assert {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), "map.example.org"} <= set(hosts)
+    assert "*" not in hosts
+    assert Access("192.0.2.7").hosts == ("localhost", "127.0.0.1", "[::1]", "192.0.2.7")
+    assert Access("2001:db8::1").hosts[-1] == "[2001:db8::1]"
+
+
+@pytest.mark.parametrize(
+    ("access", "named"),
+    [
+        (Access("0.0.0.0"), "open to all"),
+        (Access(names=("map.example.org",)), "who reach the proxy"),
+        (Access(proxies=("10.0.0.2",)), "who reach the proxy"),
+        (Access(token="short"), "too short"),
+        (Access(token=TOKEN, names=("*.org",)), "--name"),
+        (Access(token=TOKEN, names=("https://map.example.org",)), "--name"),
+        (Access(token=TOKEN, names=("map.example.org:443",)), "--name"),
+        (Access(token=TOKEN, proxies=("*",)), "--proxy"),
+        (Access(token=TOKEN, proxies=("10.0.0.0/8",)), "--proxy"),
+    ],
+)
+def test_an_access_that_cannot_be_meant_is_refused(access, named):
+    with pytest.raises(UsageError, match=re.escape(named)):
+        check_access(access)
 
 
 def tile_path(layer: str, z: int, lon: float = -72.001, lat: float = -12.5) -> str:

@@ -14,8 +14,8 @@ from tests.support.stac_check import extension_errors
 from cocal import cli
 from cocal.checksums import file_facts
 from cocal.errors import DamagedError, InputError, UsageError
-from cocal.serve import make_app, open_run
-from cocal.serve.guard import check_binding
+from cocal.serve import Access, make_app, open_run
+from cocal.serve.guard import check_access
 from cocal.serve.rasters import MapRasters, Square
 from cocal.serve.tables import RunTables
 from cocal.store import Manifest
@@ -139,18 +139,18 @@ def test_elsewhere_than_loopback_a_token_is_needed_before_anything_is_read(tmp_p
 @pytest.mark.parametrize("token", ["short", "n" * 19, "ñ" * 20])
 def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token):
     with pytest.raises(UsageError, match="too short to be secret, or not ASCII"):
-        check_binding("0.0.0.0", token)
+        check_access(Access("0.0.0.0", token))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
 def test_on_loopback_no_token_is_needed(host):
-    check_binding(host, None)
+    check_access(Access(host))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", "127.0.0.1.example.org", ""])
 def test_every_other_host_is_elsewhere(host):
     with pytest.raises(UsageError, match="a token"):
-        check_binding(host, None)
+        check_access(Access(host))
 
 
 def test_a_tile_that_failed_is_told_as_ground_not_observed(land):

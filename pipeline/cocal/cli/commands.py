@@ -67,6 +67,12 @@ def serve(
     ] = False,
     host: Annotated[str, typer.Option(help="any host but loopback needs a token")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one")] = 8765,
+    name: Annotated[
+        list[str] | None, typer.Option(help="host name of the map behind a proxy; may be repeated")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None, typer.Option(help="address of a proxy with TLS; may be repeated")
+    ] = None,
 ) -> None:
     """Show finished runs on a map in the browser. If COCAL_SERVE_TOKEN is set, requests need that token."""
     import os
@@ -74,14 +80,15 @@ def serve(
     from cocal.extras import require
 
     require("serve", "`cocal serve`")
-    from cocal.serve import serve_runs
+    from cocal.serve import Access, serve_runs
 
     def announce(address: str) -> None:
         """On a line of its own, flushed: other programs wait for it."""
         print(f"map: {address} (stop it with Ctrl+C)", flush=True)  # noqa: T201 - the command's own output
 
     token = os.environ.get("COCAL_SERVE_TOKEN") or None
-    serve_runs(runs, restricted=restricted, host=host, port=port, token=token, announce=announce)
+    access = Access(host, token, tuple(name or ()), tuple(proxy or ()))
+    serve_runs(runs, restricted=restricted, port=port, access=access, announce=announce)
 
 
 def verify_files(

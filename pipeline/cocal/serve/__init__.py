@@ -4,11 +4,13 @@ runs       finished runs, checked                         tables   hectares, out
 rasters    map tiles: classes, probability, clear dates,  pixel    the year of a pixel beside its class
            squares of the density grid, relief            palettes colours and legends of the layers
 app        routes and handlers                            guard    Host, token, security headers
-server     the port                                       assets/  the page: ES modules, and MapLibre GL JS
+server     the port, the log                              connections  how many, how long each may wait
+assets/    the page: ES modules, and MapLibre GL JS
 """
 
 from cocal.serve.app import make_app
+from cocal.serve.guard import Access
 from cocal.serve.runs import ShownRun, open_run
-from cocal.serve.server import serve_runs
+from cocal.serve.server import make_server, serve_runs
 
-__all__ = ["ShownRun", "make_app", "open_run", "serve_runs"]
+__all__ = ["Access", "ShownRun", "make_app", "make_server", "open_run", "serve_runs"]

@@ -6,14 +6,17 @@ as are runs, periods, layers and regions; everything else is a number.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +27,7 @@ from cocal.assets import asset
 from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, PROBABILITY_TIF, Period
 from cocal.errors import CocalError, UsageError
 from cocal.run.tables import read_own_csv
-from cocal.serve.guard import guarded
+from cocal.serve.guard import TokenCheck, client_of, guarded
 from cocal.serve.palettes import Layer, class_layer, density_layer, looks_layer, picture, probability_layer
 from cocal.serve.pixel import find_pixel, pixel_facts
 from cocal.serve.rasters import (
@@ -44,6 +47,9 @@ TYPES = {
     "js": "text/javascript; charset=utf-8",
     "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
 }  # fmt: skip
+_AT_ONCE, _FOR_ONE = 8, 6
+"""Requests computed at once, in all and of one client: a browser keeps six connections to a host."""
+
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
@@ -57,6 +63,11 @@ class RunData:
     @cached_property
     def tables(self) -> RunTables:
         return RunTables(self.run)
+
+    @cached_property
+    def outlines(self) -> bytes:
+        """The regions as GeoJSON."""
+        return bytes(JSONResponse(self.tables.outlines()).body)
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -108,6 +119,26 @@ class RunData:
         }
 
 
+class Turns:
+    """Handlers that compute, in threads: `_AT_ONCE` in all, `_FOR_ONE` of one client, so that a client that
+    asks for many tiles does not keep others waiting.
+    """
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(_AT_ONCE)
+        self._own: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """`handler` for a route; it begins when it is the client's turn."""
+
+        async def answer(request: Request) -> Response:
+            client = client_of(request.client.host) if request.client else ""
+            async with self._own.setdefault(client, asyncio.Semaphore(_FOR_ONE)), self._all:
+                return await run_in_threadpool(handler, request)
+
+        return answer
+
+
 class Handlers:
     """The request handlers of all routes."""
 
@@ -132,7 +163,7 @@ class Handlers:
         return JSONResponse({"restricted": self.restricted, "runs": facts})
 
     def regions(self, request: Request) -> Response:
-        return JSONResponse(self._run(request).tables.outlines())
+        return Response(self._run(request).outlines, media_type="application/json")
 
     def figures(self, request: Request) -> Response:
         return JSONResponse(self._run(request).tables.figures(self._period(request).name))
@@ -191,24 +222,28 @@ def make_app(
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("two runs have the same name", "different names", ", ".join(names), "rename one")
-    handlers = Handlers(runs, restricted)
+    handlers, turn = Handlers(runs, restricted), Turns().of
+    check = None if token is None else TokenCheck(token)
     data = "/data/{run}/{period}"
     square = "{z}/{x}/{y}.png"
     routes = [
         Route("/", handlers.page),
         Route("/login", handlers.login),
         Route("/assets/{name:path}", handlers.asset),
-        Route("/data/house", handlers.description),
-        Route("/data/{run}/regions", handlers.regions),
-        Route(f"{data}/figures", handlers.figures),
-        Route(f"{data}/region", handlers.region),
-        Route(f"{data}/points", handlers.points),
-        Route(f"{data}/pixel", handlers.pixel),
-        Route(f"/relief/{{run}}/{square}", handlers.relief),
-        Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", handlers.tile),
+        Route("/data/house", turn(handlers.description)),
+        Route("/data/{run}/regions", turn(handlers.regions)),
+        Route(f"{data}/figures", turn(handlers.figures)),
+        Route(f"{data}/region", turn(handlers.region)),
+        Route(f"{data}/points", turn(handlers.points)),
+        Route(f"{data}/pixel", turn(handlers.pixel)),
+        Route(f"/relief/{{run}}/{square}", turn(handlers.relief)),
+        Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", turn(handlers.tile)),
     ]
+    if check:
+        routes.append(Route("/login", check.log_in, methods=["POST"]))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, CocalError: _fail})
-    return guarded(app, token, hosts)
+    app.router.redirect_slashes = False
+    return guarded(app, check, hosts)
 
 
 def _known(value: Any, kind: str) -> Any:
