@@ -1,3 +1,5 @@
+import os
+import re
 from datetime import date
 from pathlib import Path
 
@@ -100,3 +102,35 @@ def test_what_is_not_a_mapping_of_keys_is_refused(tmp_path, text):
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match="nowhere"):
         read_config(Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"groups": {"": ["PE-*"]}}, "groups"),
+        ({"groups": {" ": ["PE-*"]}}, "groups"),
+        ({"groups": {"north": []}}, "groups.north"),
+        ({"index": MINIMAL["index"] | {"windows": 10**30}}, "index.windows"),
+        ({"classify": MINIMAL["classify"] | {"min_clear": 1e20}}, "classify.min_clear"),
+        (
+            {"classify": MINIMAL["classify"] | {"min_clear": True}},
+            "min_clear: a number is needed, not yes or no",
+        ),
+        ({"runs": "run.yaml"}, "runs: .*run.yaml is a file, not a folder"),
+        ({"runs": "run.yaml/below"}, "runs: .*Not a directory"),
+        ({"scheme": "/dev/null"}, "scheme: /dev/null is neither a file nor a folder"),
+        ({"scheme": "pipe"}, "scheme: pipe is neither a file nor a folder"),
+        ({"scheme": "circle"}, "scheme: "),
+        ({"scheme": "x" * 5_000}, "scheme: .*name too long"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_key(tmp_path, changes, words):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert re.search(words, refusal(written(tmp_path, **changes)))
+
+
+def test_a_pipe_is_no_configuration(tmp_path):
+    os.mkfifo(tmp_path / "run.yaml")
+    with pytest.raises(InputError, match="not a file"):
+        read_config(tmp_path / "run.yaml")

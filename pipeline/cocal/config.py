@@ -7,6 +7,7 @@ of the file.
 from __future__ import annotations
 
 import difflib
+import stat
 import typing
 from datetime import date
 from pathlib import Path
@@ -108,9 +109,11 @@ class RunConfig(Settings):
     scheme: Path = Field(description="YAML file of the class scheme")
     periods: Annotated[tuple[PeriodSettings, ...], Field(min_length=1)]
     regions: RegionSettings
-    groups: dict[str, tuple[str, ...]] = Field(
-        {},
-        description="id -> region ids or patterns (PE-21*): departments, zones, which get figures too",
+    groups: dict[Annotated[str, Field(pattern=r"^\S")], Annotated[tuple[str, ...], Field(min_length=1)]] = (
+        Field(
+            {},
+            description="id -> region ids or patterns (PE-21*): departments, zones, which get figures too",
+        )
     )
     legal: LegalSettings | None = None
     density: DensitySettings | None = None
@@ -257,7 +260,13 @@ def _read(path: Path, content: dict[str, Any], model: type[_Config]) -> _Config:
             f"configuration {path} cannot be used; {err.error_count()} problem(s):\n{lines}",
             remedy="fix these keys; docs/configuration.md describes each",
         ) from err
-    absolute: _Config = _absolute(config, path.resolve().parent)
+    problems: list[str] = []
+    absolute: _Config = _absolute(config, path.resolve().parent, "", problems)
+    if problems:
+        raise ConfigError(
+            f"configuration {path} names paths that cannot be used", "files and folders", "; ".join(problems),
+            "fix these keys; paths are relative to the configuration",
+        )  # fmt: skip
     return absolute
 
 
@@ -303,12 +312,32 @@ def _tag(model: type[BaseModel]) -> Any:
     return typing.get_args(kind.annotation)[0] if kind and typing.get_args(kind.annotation) else None
 
 
-def _absolute(value: Any, base: Path) -> Any:
+_FOLDERS = ("runs", "archive", "download.state")
+
+
+def _absolute(value: Any, base: Path, key: str, problems: list[str]) -> Any:
+    """`value` with absolute paths; `problems` gets those that are no file or folder."""
     if isinstance(value, Path):
-        return value if value.is_absolute() else (base / value).resolve()
+        try:
+            whole = value if value.is_absolute() else (base / value).resolve()
+            mode = whole.stat().st_mode
+        except (FileNotFoundError, PermissionError):
+            return whole  # whoever reads it names it
+        except (OSError, ValueError, RuntimeError) as err:
+            problems.append(f"{key}: {str(err)[:200]}")
+            return value
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            problems.append(f"{key}: {value} is neither a file nor a folder")
+        elif key in _FOLDERS and not stat.S_ISDIR(mode):
+            problems.append(f"{key}: {value} is a file, not a folder")
+        return whole
     if isinstance(value, BaseModel):
-        fields = {name: _absolute(getattr(value, name), base) for name in type(value).model_fields}
-        return value.model_copy(update=fields)
+        items = {name: getattr(value, name) for name in type(value).model_fields}
+        return value.model_copy(update=_inside(items, base, key, problems))
     if isinstance(value, tuple):
-        return tuple(_absolute(item, base) for item in value)
+        return tuple(_inside(dict(enumerate(value)), base, key, problems).values())
     return value
+
+
+def _inside(items: dict[Any, Any], base: Path, key: str, problems: list[str]) -> dict[Any, Any]:
+    return {n: _absolute(v, base, f"{key}.{n}".lstrip("."), problems) for n, v in items.items()}

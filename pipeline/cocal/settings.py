@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from cocal.errors import ConfigError, InputError
 
@@ -20,6 +20,21 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, given: Any) -> Any:
+        """Refuse true and false for a number; pydantic reads them as 1 and 0."""
+        flags = [k for k, v in given.items() if isinstance(v, bool)] if isinstance(given, dict) else []
+        known = {k: _kinds(cls.model_fields[k].annotation) for k in flags if k in cls.model_fields}
+        wrong = [k for k, kinds in known.items() if kinds & {int, float} and bool not in kinds]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: a number is needed, not yes or no")
+        return given
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    return {annotation}.union(*map(_kinds, get_args(annotation))) if get_args(annotation) else {annotation}
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader; an impossible date or number stays text, for its key's check to refuse."""
@@ -29,13 +44,13 @@ def _or_text(construct: Any) -> Any:
     def constructed(loader: Any, node: Any) -> Any:
         try:
             return construct(loader, node)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, LookupError, AttributeError):
             return node.value
 
     return constructed
 
 
-for _kind in ("int", "float", "timestamp"):
+for _kind in ("int", "float", "bool", "timestamp"):
     _tag = f"tag:yaml.org,2002:{_kind}"
     _Loader.add_constructor(_tag, _or_text(yaml.SafeLoader.yaml_constructors[_tag]))
 
@@ -55,6 +70,8 @@ def read_yaml(path: Path, what: str, remedy: str) -> Any:
     ConfigError
         It is not YAML; a key is given twice; a text holds a NUL; aliases or nesting exceed the limits.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{what} {path}", "a readable YAML file", "not a file", remedy)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)

@@ -1,8 +1,9 @@
 """Altered inputs, many of them: `python -m tests.fuzz [TARGET ...] [--count N] [--seed S]`, `make fuzz`.
 
 A target is a module of this package with a function `one(seed, folder)`: it makes one altered input in an
-empty folder, gives it to cocal, and returns what is wrong, "" where nothing is. Seeds that once found a fault
-stand in the module's `SEEDS`, which the default tests run.
+empty folder, gives it to cocal, and returns what is wrong, "" where nothing is. What it needs once is made by
+its function `prepare()`, if it has one. Seeds that once found a fault stand in the module's `SEEDS`, which
+the default tests run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-TARGETS: tuple[str, ...] = ("tiff",)
+TARGETS: tuple[str, ...] = (
+    "configuration",
+    "tiff",
+)
 LIMIT_S = 10
 
 
@@ -24,7 +28,10 @@ class TooLong(BaseException):
 
 def faults(target: str, count: int, first: int = 0, limit_s: int = LIMIT_S) -> Iterator[tuple[int, str]]:
     """(seed, what is wrong) for the seeds `first` to `first + count` that find a fault of the target."""
-    one = importlib.import_module(f"tests.fuzz.{target}").one
+    module = importlib.import_module(f"tests.fuzz.{target}")
+    one, prepare = module.one, getattr(module, "prepare", None)
+    if prepare is not None:
+        prepare()
     previous = signal.signal(signal.SIGALRM, _stop)
     try:
         for seed in range(first, first + count):

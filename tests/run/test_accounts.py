@@ -315,8 +315,8 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
 
 def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):
     other = world.copied(tmp_path / "other")
-    other.edit(lambda c: c["groups"].update({"none": ["XX-*"], "PE-1": ["PE-1"]}))
-    with pytest.raises(InputError, match=r"none: no region fits; PE-1: that is the id of a region"):
+    other.edit(lambda c: c["groups"].update({"part": ["PE-*", "XX-*"], "PE-1": ["PE-1"]}))
+    with pytest.raises(InputError, match=r"part: no region fits 'XX-\*'; PE-1: that is the id of a region"):
         run(read_config(other.config), last="measure")
     other.edit(lambda c: (c.update(groups={}), c["legal"].update(kinds={"PA-*": "protected"})))
     with pytest.raises(InputError, match="zone 'AZ-1' has no kind"):

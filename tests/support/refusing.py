@@ -209,7 +209,7 @@ CASES = (
         lambda p: (p.parent / f"{p.parent.name}.json").unlink())),
     Case("no archive", USAGE, ("nothing",), lambda w: w.edit(
         lambda c: (c.pop("imports"), c.update(archive="nothing")))),
-    Case("runs is a file", WORK, ("labels.geojson",), _put("runs", value="labels.geojson")),
+    Case("runs is a file", USAGE, ("runs: ", "labels.geojson"), _put("runs", value="labels.geojson")),
     Case("truncated source, two workers", WORK, ("20240120", "truncated"), _of_source(_truncate),
          ("run", "--workers", "2")),
     Case("truncated DEM, two workers", USAGE, ("dem.tif",), lambda w: _truncate(w.folder / "dem.tif"),

@@ -35,7 +35,7 @@ class FeatureSettings(Settings):
     """
 
     mask: MaskSettings | None = Field(description="the word none: only missing values are masked")
-    windows: Literal["monthly", "quarterly", "season"] | Annotated[int, Field(ge=1)] = Field(
+    windows: Literal["monthly", "quarterly", "season"] | Annotated[int, Field(ge=1, le=3660)] = Field(
         description="calendar months, calendar quarters, the whole period, or a number of days"
     )
     composite: str = Field(description="median, mean, or a percentile such as p25, of a window's clear dates")

@@ -17,7 +17,7 @@ class RegionSource(Settings):
     layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
     id: Annotated[tuple[str, ...], Field(min_length=1, description="column, or columns to be joined")]
     name: str
-    country: Annotated[str | None, Field(description="column that holds the country")] = None
+    country: Annotated[str | None, Field(min_length=1, description="column that holds the country")] = None
     country_code: Annotated[str | None, Field(min_length=1, description="one country for all")] = None
     id_prefix: Annotated[str, Field(description="put before every id, to keep sources apart")] = ""
     where: dict[str, tuple[str, ...]] = Field(

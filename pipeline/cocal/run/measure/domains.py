@@ -34,7 +34,12 @@ def members_of(regions: Regions, groups: Mapping[str, Sequence[str]]) -> dict[st
         group: [i for i in ids if any(fnmatchcase(i, pattern) for pattern in patterns)]
         for group, patterns in groups.items()
     }
-    problems = [f"{group}: no region fits" for group, inside in found.items() if not inside]
+    problems = [
+        f"{group}: no region fits {pattern!r}"
+        for group, patterns in groups.items()
+        for pattern in patterns
+        if not any(fnmatchcase(i, pattern) for i in ids)
+    ]
     problems += [f"{group}: that is the id of a region" for group in found if group in ids]
     if problems:
         raise InputError(
