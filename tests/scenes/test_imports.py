@@ -383,3 +383,38 @@ def test_the_simulated_label_is_kept(tmp_path, write_raster, landscape, multiban
     path = write_raster(tmp_path / "in.tif", landscape(12, 12))
     import_scenes([multiband(path, simulated=True)], tmp_path / "archive")
     assert only_scene(tmp_path / "archive").simulated is True
+
+
+def test_several_files_of_one_acquisition_are_one_item(
+    tmp_path, write_raster, landscape, multiband, only_scene, stored
+):
+    """All bands in one file, the scene classification of 20 m in another, a band in a third."""
+    dn, rng = landscape(30, 30), np.random.default_rng(0)
+    scl = rng.choice(np.array([0, 4, 8], dtype=np.uint8), (15, 15))
+    image = write_raster(tmp_path / "image.tif", {n: dn[n] for n in ("blue", "red")})
+    nir = write_raster(tmp_path / "nir.tif", {"nir": dn["nir"]})
+    classes = write_raster(tmp_path / "scl.tif", {"SCL": scl}, pixel=20)
+    also = [{"path": nir, "bands": {"nir": "nir"}}, {"path": classes, "bands": {"scl": 1}}]
+    settings = multiband(image, bands={"blue": 1, "red": 2}, also=also)
+    assert len(import_scenes([settings], tmp_path / "archive")) == 1
+    scene = only_scene(tmp_path / "archive")
+    assert {name: band.resolution for name, band in scene.bands.items()} == {
+        "blue": 10, "red": 10, "nir": 10, "scl": 20,
+    }  # fmt: skip
+    assert scene.properties["cocal:source"] == ["image.tif", "nir.tif", "scl.tif"]
+    rows, columns = scene.window.slices_of(Window(32719, 500_000, 8_000_040, 30, 30))
+    for name, values in dn.items():
+        assert (stored(scene, name)[rows, columns] == values).all()
+    coarse = scene.window.at(20).slices_of(Window(32719, 500_000, 8_000_040, 15, 15, 20))
+    assert (stored(scene, "scl")[coarse] == scl).all()
+
+
+def test_a_band_of_two_files_is_refused_and_a_missing_one_names_its_file(
+    tmp_path, write_raster, landscape, multiband
+):
+    image = write_raster(tmp_path / "image.tif", landscape(12, 12))
+    with pytest.raises(ValueError, match="bands named in several files: red"):
+        multiband(image, also=[{"path": image, "bands": {"red": 1}}])
+    scl = write_raster(tmp_path / "scl.tif", {"x": np.zeros((12, 12), np.uint8)})
+    with pytest.raises(InputError, match=r"scl\.tif lacks bands"):
+        plan_imports([multiband(image, also=[{"path": scl, "bands": {"scl": 2}}])])

@@ -115,7 +115,7 @@ def run(
         summary, chosen = Summary(), executor or SerialExecutor()
         file = RunFile(store.root / "run.json", summary, facts)
         observe = observed_by(summary, file, Log(chosen.workers), Bar())
-        state = Run(config, base, store, chosen, observe, config_path, summary=summary)
+        state = Run(config, base, store, chosen, observe, config_path, summary=summary, last=last)
         status = "failed"
         try:
             with state.noting():

@@ -96,6 +96,9 @@ class Run:
                     self.observe(Noted(tuple(notes)))
         check_left_out(self.summary.left_out, self.config.left_out)
 
+    last: str = "report"
+    """The last stage of the run."""
+
     @cached_property
     def zones(self) -> Regions | None:
         """The zones of the law, if the configuration has any."""

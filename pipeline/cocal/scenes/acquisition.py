@@ -20,7 +20,14 @@ from cocal.contracts import BANDS
 from cocal.errors import InputError
 from cocal.notes.account import part, record
 from cocal.scenes.metadata import Facts, baseline_claim, gdal_claims, linear_claims, read_sidecars
-from cocal.scenes.settings import FilesImport, ImportSettings, MultibandImport, NetcdfImport, SceneImport
+from cocal.scenes.settings import (
+    FilesImport,
+    FurtherFile,
+    ImportSettings,
+    MultibandImport,
+    NetcdfImport,
+    SceneImport,
+)
 from cocal.scenes.source import (
     BandSource,
     SourceGrid,
@@ -98,16 +105,27 @@ def _stated_facts(settings: ImportSettings) -> Facts:
 
 
 def _multiband(settings: MultibandImport) -> Acquisition:
-    """The acquisition of one GeoTIFF; bands by description or 1-based index."""
-    path = settings.path
+    """The acquisition of one GeoTIFF and the files beside it."""
+    files: list[MultibandImport | FurtherFile] = [settings, *settings.also]
+    read = [band for file in files for band in _bands_of(file, settings.scale)]
+    _check_alike(settings.path, {source.band: facts for source, facts in read})
+    facts = sum((facts for _, facts in read), _stated_facts(settings))
+    for path in dict.fromkeys(source.path for source, _ in read if source.band in BANDS):
+        facts += read_sidecars(path, path.parent, settings.scale)
+    return Acquisition(_utc(settings.date), (), tuple(source for source, _ in read), facts)
+
+
+def _bands_of(file: MultibandImport | FurtherFile, scale: float | None) -> list[tuple[BandSource, Facts]]:
+    """The bands of one raster, by description or 1-based index, and their radiometry."""
+    path = file.path
     with open_raster(path) as dataset:
         names = {text: i for i, text in enumerate(dataset.descriptions, start=1) if text}
         indexes = {
             band: where if isinstance(where, int) else names.get(where, 0)
-            for band, where in settings.bands.items()
+            for band, where in file.bands.items()
         }
         missing = [
-            f"{band} = {settings.bands[band]!r}" for band, i in indexes.items() if i not in dataset.indexes
+            f"{band} = {file.bands[band]!r}" for band, i in indexes.items() if i not in dataset.indexes
         ]
         if missing:
             raise InputError(
@@ -116,14 +134,10 @@ def _multiband(settings: MultibandImport) -> Acquisition:
                 f"{dataset.count} bands, described {', '.join(names) or 'not at all'}",
                 "fix `bands:`: descriptions as in the file, or indexes from 1",
             )
-        read = [_raster_band(dataset, path, band, i, settings.scale) for band, i in indexes.items()]
+        read = [_raster_band(dataset, path, band, i, scale) for band, i in indexes.items()]
         # GDAL takes the fourth of four bands for alpha: one that is imported is none
         alpha = any(dataset.colorinterp[i - 1] == ColorInterp.alpha for i in indexes.values())
-    sources = tuple(replace(source, masked=source.masked and not alpha) for source, _ in read)
-    _check_alike(path, {source.band: facts for source, facts in read})
-    facts = sum((facts for _, facts in read), _stated_facts(settings))
-    facts += read_sidecars(path, path.parent, settings.scale)
-    return Acquisition(_utc(settings.date), (), sources, facts)
+    return [(replace(source, masked=source.masked and not alpha), facts) for source, facts in read]
 
 
 def _file_time(text: str, path: Path) -> datetime:

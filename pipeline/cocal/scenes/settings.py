@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from cocal.contracts import BANDS, QUALITY
 from cocal.settings import Settings
@@ -19,11 +20,15 @@ Resampling = Literal["nearest", "bilinear", "cubic"]
 BandNames = TypeVar("BandNames", bound=Mapping[str, object])
 
 
-def _check_names(bands: BandNames) -> BandNames:
+def _check_known(bands: BandNames) -> BandNames:
     unknown = sorted(set(bands) - {*BANDS, *QUALITY})
     if unknown:
         raise ValueError(f"unknown bands {', '.join(unknown)}; known are {', '.join((*BANDS, *QUALITY))}")
-    if not set(bands) & set(BANDS):
+    return bands
+
+
+def _check_names(bands: BandNames) -> BandNames:
+    if not set(_check_known(bands)) & set(BANDS):
         raise ValueError(f"no reflectance band; known are {', '.join(BANDS)}")
     return bands
 
@@ -40,8 +45,17 @@ class ImportSettings(Settings):
     simulated: bool = False
 
 
+class FurtherFile(Settings):
+    """Another raster of the same acquisition, such as a separate scene classification."""
+
+    path: Path
+    bands: Annotated[dict[str, str | int], Field(min_length=1), AfterValidator(_check_known)] = Field(
+        description="common name: band description or 1-based index"
+    )
+
+
 class MultibandImport(ImportSettings):
-    """One GeoTIFF with all bands of one acquisition."""
+    """One acquisition: a GeoTIFF with several bands, and further files where not all are in it."""
 
     kind: Literal["multiband"]
     path: Path
@@ -49,6 +63,14 @@ class MultibandImport(ImportSettings):
     bands: Annotated[dict[str, str | int], AfterValidator(_check_names)] = Field(
         description="common name: band description or 1-based index"
     )
+    also: tuple[FurtherFile, ...] = Field((), description="further files of the acquisition")
+
+    @model_validator(mode="after")
+    def _once(self) -> MultibandImport:
+        every = Counter([*self.bands, *(name for file in self.also for name in file.bands)])
+        if twice := [name for name, n in every.items() if n > 1]:
+            raise ValueError(f"bands named in several files: {', '.join(twice)}")
+        return self
 
 
 class FilesImport(ImportSettings):

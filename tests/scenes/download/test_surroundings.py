@@ -71,6 +71,38 @@ def test_a_downloaded_scene_whose_bits_changed_is_fetched_again_and_nothing_else
     assert {s.id for s in list_scenes(config.parent / "archive")} == {s.id for s in scenes}
 
 
+def test_cocal_download_finds_a_changed_bit_whatever_the_times_of_files_say(
+    hub, hub_config, download, caplog
+):
+    config = hub_config(tile_px=288)
+    download(config)
+    path = list_scenes(config.parent / "archive")[0].bands["red"].path
+    whole, state = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert download(config).failures == ()
+    assert path.read_bytes() == whole
+    assert hub.count("process") == 5 + 1
+    assert f"{path.parent.name} is damaged" in caplog.text
+
+
+def test_a_damaged_scene_waits_for_the_budget(hub, hub_config, download):
+    """Fetched again in the month that has room for it, listed until then."""
+    one = 300 * 300 / 512**2 * 12 / 3
+    config = hub_config(tile_px=288, budget={"processing_units": 5 * one + 5 * 0.02})
+    download(config)
+    path = list_scenes(config.parent / "archive")[0].bands["red"].path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
+    with pytest.raises(DownloadStoppedError, match="budget of processing units"):
+        download(config)
+    assert len(list_scenes(config.parent / "archive")) == 4
+    hub_config(tile_px=288, budget={"processing_units": 12 * one})
+    assert download(config).failures == ()
+    assert path.read_bytes() == whole
+    assert hub.count("process") == 5 + 1
+
+
 def test_a_disk_that_is_too_small_is_noticed_before_anything_is_asked_for(
     hub, hub_config, small_disk, download
 ):

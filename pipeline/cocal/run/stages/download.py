@@ -209,7 +209,7 @@ def _fetch_missing(
     observe(Started(stage, len(requests)))
     try:
         for request in requests:
-            if is_committed(store, request, download.source):
+            if is_committed(store, request, download.source, read=download.run.last == "download"):
                 observe(Reused(request.unit, ""))
                 continue
             if damage := store.damage(request.unit, address(unit_inputs(request, download.source))):

@@ -102,11 +102,13 @@ def download_store(archive: Path) -> LocalStore:
     return LocalStore(scene_store(archive).root, timed=False)
 
 
-def is_committed(store: LocalStore, request: SceneRequest, source: SceneSource) -> bool:
+def is_committed(
+    store: LocalStore, request: SceneRequest, source: SceneSource, *, read: bool = False
+) -> bool:
     """True if the unit is committed, whole, and of the granules that the catalogue lists now.
 
-    Files that were not modified since their manifest was written are judged by their sizes, others by their
-    content: an archive of a season is too large to be read through at every start.
+    Without `read`, files that were not modified since their manifest was written are judged by their sizes,
+    others by their content: an archive of a season is too large to be read through at every start.
     """
     mark, home = store.manifest_path(request.unit), store.home(request.unit)
     manifest = Manifest.read(mark)
@@ -117,7 +119,7 @@ def is_committed(store: LocalStore, request: SceneRequest, source: SceneSource) 
     ):
         return False
     modified = any((home / name).stat().st_mtime_ns > mark.stat().st_mtime_ns for name in manifest.files)
-    return manifest.holds(home) if modified else True
+    return manifest.holds(home) if modified or read else True
 
 
 def fetch_screen(task: Fetch) -> None:
