@@ -79,6 +79,9 @@ class Run:
     summary: Summary = field(default_factory=Summary)
     """What was made, reused, failed and left out so far."""
 
+    last: str = "report"
+    """The last stage of the run."""
+
     @contextmanager
     def noting(self) -> Iterator[None]:
         """Report what is recorded within as left out or repaired.
@@ -95,9 +98,6 @@ class Run:
                 if notes:
                     self.observe(Noted(tuple(notes)))
         check_left_out(self.summary.left_out, self.config.left_out)
-
-    last: str = "report"
-    """The last stage of the run."""
 
     @cached_property
     def zones(self) -> Regions | None:

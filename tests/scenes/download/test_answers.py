@@ -31,13 +31,15 @@ def stopped(download, config):
 
 
 def test_a_catalogue_that_repeats_its_pages_is_left_after_the_first_repeated_one(
-    hub, hub_config, download, caplog
+    hub, hub_config, tmp_path, download, caplog
 ):
     """Five months of one or two granules: each is read twice. Nothing is missing, so all is fetched."""
     hub.endless = "repeat"
     assert download(hub_config(tile_px=288)).failures == ()
     assert (hub.count("catalogue"), hub.count("process")) == (2 * 5, 5)
     assert "page 2 of the catalogue repeats earlier ones" in caplog.text
+    codes = [note["code"] for note in run_file(tmp_path)["left_out"]]
+    assert codes == ["catalogue_repeats"] * len(codes)
 
 
 def test_a_catalogue_that_invents_granules_without_end_stops_the_download(hub, hub_config, download):
@@ -97,14 +99,16 @@ def test_a_period_of_which_nothing_is_listed_is_a_failure(hub, hub_config, tmp_p
     assert "lists nothing of the regions from 2023-01-01 to 2023-02-28" in reason
     assert (hub.count("catalogue"), hub.count("process")) == (2, 0)
     assert run_file(tmp_path)["status"] == "done with failures"
+    assert [note["code"] for note in run_file(tmp_path)["left_out"]] == ["catalogue_empty"]
 
 
-def test_a_period_of_which_nothing_is_listed_may_be_allowed(hub, hub_config, download):
+def test_a_period_of_which_nothing_is_listed_may_be_allowed(hub, hub_config, tmp_path, download):
     config = hub_config(tile_px=288, allow_empty=True)
     config.write_text(
         config.read_text().replace("2024-01-01", "2023-01-01").replace("2024-05-31", "2023-02-28")
     )
     assert download(config).failures == ()
+    assert [note["code"] for note in run_file(tmp_path)["left_out"]] == ["catalogue_empty"]
 
 
 def in_ten_minutes():

@@ -1,5 +1,6 @@
 """What comes back without data is compared with the ground that the catalogue states."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from tests.support.services.small import hub_source, make_land, write_config
 from tests.support.services.stac import stac_api
 
 from cocal.archive import list_scenes
+from cocal.errors import InputError
 from cocal.grid import Window, project
 from cocal.scenes.download.catalogue import Granule
 from cocal.scenes.download.coverage import missing_share
@@ -118,10 +120,16 @@ def test_a_lasting_lack_of_data_is_listed_after_two_requests_and_fetched_by_the_
 
 
 def test_what_is_allowed_to_be_missing_is_stated(hub, hub_config, tmp_path, download):
+    """Two of five: below the limit of half of the granules; all five are above it."""
     config = hub_config(tile_px=288, max_missing=1.0)
-    hub.always["process"] = Trouble("no_data")
+    hub.troubles["process"].extend([Trouble("no_data")] * 2)
     assert download(config).failures == ()
     assert hub.count("process") == 5
+    left_out = json.loads((tmp_path / "hub" / "runs" / "small" / "run.json").read_text())["left_out"]
+    assert [(n["code"], n["values"]["n"], n["values"]["of"]) for n in left_out] == [("granules_empty", 2, 5)]
+    hub.always["process"] = Trouble("no_data")
+    with pytest.raises(InputError, match=r"left_out\.granules at most 0\.5"):
+        download(hub_config("other", tile_px=288, max_missing=1.0))
 
 
 def test_a_screen_without_data_does_not_pass_for_clouds(hub, hub_config, download):

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cocal.archive import list_scenes, scene_store, write_catalog
+from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.config import RunConfig
 from cocal.contracts import Period
 from cocal.errors import CocalError, DownloadError, DownloadStoppedError, SceneRefusedError, UsageError
+from cocal.notes.account import part, record
 from cocal.run.execute import Call, Job, Outcome, SerialExecutor
 from cocal.run.observers import Ended, Failed, Made, Reused, SetAside, Started
 from cocal.run.state import Ground, Run, ground
@@ -27,6 +28,7 @@ from cocal.scenes.download.catalogue import (
     list_tile_dates,
     months_within,
 )
+from cocal.scenes.download.coverage import MISSING
 from cocal.scenes.download.estimate import MonthEstimate, estimate_months, is_too_cloudy
 from cocal.scenes.download.fetch import (
     Fetch,
@@ -40,7 +42,7 @@ from cocal.scenes.download.fetch import (
     unit_inputs,
 )
 from cocal.scenes.download.gate import Gate
-from cocal.scenes.download.settings import DownloadSettings
+from cocal.scenes.download.settings import USUAL_SHARE, DownloadSettings
 from cocal.scenes.download.units import Cost
 from cocal.store import LocalStore, address
 
@@ -135,6 +137,7 @@ def download(run: Run) -> None:
             raise
         write_catalog(config.archive)
         run.scenes = list_scenes(config.archive)
+        _note_empty(run.scenes, wanted)
 
 
 def _listed(download: Download) -> list[TileDate]:
@@ -155,6 +158,7 @@ def _listed(download: Download) -> list[TileDate]:
 
 
 def _nothing_listed(download: Download, period: Period) -> None:
+    record("catalogue_empty", period=period.name, start=period.start, end=period.end)
     reason = DownloadError(
         f"the catalogue lists nothing of the regions from {period.start} to {period.end}",
         "granules that touch the regions", "none",
@@ -162,6 +166,14 @@ def _nothing_listed(download: Download, period: Period) -> None:
     )  # fmt: skip
     if not download.settings.allow_empty:
         download.run.observe(Failed(f"period {period.name}", str(reason)))
+
+
+def _note_empty(scenes: Sequence[Scene], wanted: Sequence[TileDate]) -> None:
+    """Note the scenes of this download that lack more data than is usual, as `max_missing` allows."""
+    units = {tile_date.unit for tile_date in wanted}
+    own = [scene for scene in scenes if scene.id in units]
+    if empty := [s.id for s in own if s.properties.get(MISSING, 0) > USUAL_SHARE]:
+        record("granules_empty", **part(empty, len(own)))
 
 
 def listings(

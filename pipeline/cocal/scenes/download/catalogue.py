@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,9 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from cocal.archive import SIMULATED, baseline_rank
 from cocal.errors import DownloadError
 from cocal.grid import Tile, Window, tiles, windows_bounds
+from cocal.notes.account import record
 from cocal.scenes.download.settings import MAX_SIDE_PX, DownloadSettings
-
-log = logging.getLogger(__name__)
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
@@ -156,7 +154,7 @@ def granules_of(
                 raise _entry_error(err) from err
             found[granule.id] = granule
         if len(found) == before:
-            log.warning("page %d of the catalogue repeats earlier ones: no further page is requested", number)
+            record("catalogue_repeats", page=number, n=before)
             break
         if number >= MAX_PAGES:
             raise DownloadError(

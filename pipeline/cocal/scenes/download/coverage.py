@@ -20,6 +20,8 @@ OUTLINE_SHARE, OUTLINE_MOST_M = 0.02, 2500.0
 """Largest error of a footprint, as a share of its extent (2.2 km of a granule's 110 km) and in metres."""
 LEAST_SHARE = 0.01
 """Less ground than this share of a window is not judged."""
+MISSING = "cocal:missing_share"
+"""Property of an item: `missing_share`, where it is above 0."""
 TRIES = 2
 """A body with too little data is requested once more: each try is charged."""
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from cocal.archive import SIMULATED, band_writer, scene_item, scene_store
-from cocal.contracts import SCL_CLASSES
+from cocal.contracts import NO_DATA, SCL_CLASSES
 from cocal.errors import DownloadStoppedError
 from cocal.grid import Window
 from cocal.scenes.download.body import NO_CACHE, Pixels
 from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, Screen
+from cocal.scenes.download.coverage import MISSING, missing_share
 from cocal.scenes.download.gate import Gate
 from cocal.scenes.download.settings import ScreenSettings
 from cocal.scenes.download.units import Cost
@@ -169,7 +170,8 @@ def fetch_tile_date(task: Fetch) -> None:
             "scl": pixels.scl,
             "cloud_probability": pixels.cloud_probability,
         }
-        empty = not any(band.any() for band in pixels.bands.values())
+        has_data = pixels.bands["blue"] != NO_DATA
+        missing = missing_share(request.window, request.granules, has_data)
         first = request.granules[0]
         known = {"platform": first.platform, "s2:processing_baseline": first.baseline or None}
         properties = {name: value for name, value in known.items() if value is not None} | {
@@ -179,7 +181,8 @@ def fetch_tile_date(task: Fetch) -> None:
             "cocal:warped": False,
             SIMULATED: task.simulated or any(granule.simulated for granule in request.granules),
             **radiometry,
-            **({"cocal:empty": True} if empty else {}),
+            **({} if has_data.any() else {"cocal:empty": True}),
+            **({MISSING: round(missing, 3)} if missing else {}),
         }
         with download_store(task.folder).commit(request.unit, unit_inputs(request, source)) as folder:
             for name, values in rasters.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import logging
 import random
@@ -149,11 +150,12 @@ class Deadline:
         """What `call` returns or raises; Fault if it does not end in time."""
         done = threading.Event()
         outcome: list[tuple[T | None, BaseException | None]] = []
+        context = contextvars.copy_context()  # notes that the call records belong to the caller's account
 
         def work() -> None:
             self.cover()
             try:
-                outcome.append((call(), None))
+                outcome.append((context.run(call), None))
             except BaseException as err:  # noqa: BLE001 - raised again in the caller's thread
                 outcome.append((None, err))
             finally:

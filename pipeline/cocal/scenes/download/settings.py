@@ -17,6 +17,9 @@ CATALOGUES = {
 }
 """STAC services by name. Searching needs no account; docs/download.md states what reading pixels needs."""
 
+USUAL_SHARE = 0.2
+"""`max_missing`, unless stated."""
+
 MAX_SIDE_PX = 2500
 """Largest side of a process request of Sentinel Hub, pixels (Process API reference, `output.width`)."""
 
@@ -123,7 +126,7 @@ class DownloadSettings(Settings):
     limits: LimitSettings = LimitSettings()
     retry: RetrySettings = RetrySettings()
     max_missing: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.2, description="share without data of the ground that footprints cover; more is refused"
+        USUAL_SHARE, description="share without data of the ground that footprints cover; more is refused"
     )
     allow_empty: bool = Field(False, description="a period of which the catalogue lists nothing is accepted")
     simulated: bool = False
