@@ -151,6 +151,8 @@ class RunConfig(Settings):
             problems.append(f"train.period: name the period of the labels, one of {', '.join(names)}")
         if self.estimate and (self.records is None or self.records.strata is None):
             problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
+        if self.publish and self.density is None:
+            problems.append("publish: needs `density:`, which states how many plots hide each other")
         problems += self._design_problems(names)
         problems += self._download_problems()
         if needs_dem(self.index) and self.dem is None:

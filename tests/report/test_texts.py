@@ -1,5 +1,6 @@
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -61,13 +62,23 @@ def test_every_text_of_the_dictionary_is_used():
     from_sections = set(re.findall(r'"(\w+)"', source))
     unused = [
         key
-        for key in texts()
+        for key in {key.removesuffix("~public") for key in texts()}
         if not key.startswith(LOOKED_UP)
         and key not in made
         and f'"{key}"' not in source
         and not (key.endswith("_title") and key.removesuffix("_title") in from_sections)
     ]
     assert unused == []
+
+
+def test_a_text_of_the_public_page_stands_in_the_place_of_another(voices):
+    replaced = [key.removesuffix("~public") for key in texts() if key.endswith("~public")]
+    assert replaced
+    for key in replaced:
+        assert _places(texts()[f"{key}~public"]["en"]) <= _places(texts()[key]["en"]) | {"target", "period"}
+    for voice in voices:
+        assert replace(voice, public=True)("mapped_short") != voice("mapped_short")
+        assert replace(voice, public=True)("region") == voice("region")
 
 
 def test_a_figure_and_its_unit_stay_on_one_line(voices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
@@ -16,11 +17,11 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from tests.support.small_world import EPSG, make_world, write_csv, write_geojson, write_regions
+from tests.support.small_world import EPSG, blank_pages, make_world, write_csv, write_geojson, write_regions
 
 from cocal.cli.runs import _print_summary
 from cocal.config import read_config
-from cocal.errors import InputError
+from cocal.errors import InputError, UsageError
 from cocal.grid import Window, cell_area_units, project
 from cocal.notes import joined, notes_by_row, render
 from cocal.regions import owned, read_regions
@@ -291,18 +292,17 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {
         "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv",
-        "comparison.csv",
-        "unmatched.csv", "caveats.csv", "change.csv", "legal.csv", "eradication.csv", "density.csv",
-        "hectares.gpkg", "hectares.xlsx", "notes.csv", "comparison_notes.csv",
+        "comparison.csv", "unmatched.csv", "legal.csv", "density.csv", "hectares.gpkg", "hectares.xlsx",
+        "notes.csv",
     }  # fmt: skip
     restricted = read_own_csv(world.root / "density.csv").set_index(["cell_id", "period"])
     shown = read_own_csv(public / "density.csv").set_index(["cell_id", "period"])
-    few = (restricted["plots"] < 2) & (restricted["mapped_ha"] > 0)
-    assert few.any()
-    assert shown.loc[few[few].index, "mapped_ha"].isna().all()
-    assert "plots" not in shown
+    few = (restricted["plots"] < 2) | (restricted["mapped_ha"] <= 0.5)
+    assert (few & (restricted["mapped_ha"] > 0)).any()
+    assert (few & (restricted["mapped_ha"] == 0)).any()
+    assert (shown["mapped_ha"].isna() == few).all()
     kept = shown["mapped_ha"].dropna()
-    assert (restricted.loc[kept.index, "mapped_ha"] == kept).all()
+    assert (restricted.loc[kept.index, "mapped_ha"].round() == kept).all()
     squares = pyogrio.read_dataframe(public / "hectares.gpkg", layer="density")
     assert squares["simulated"].all()
     assert len(squares) == len(shown)
@@ -311,6 +311,64 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     assert not any(record in page for record in records["record_id"])
     assert "-12.5" not in re.sub(r"data:image/[^\"]+", "", page)
     assert "SIMULATED" in (public / "README.txt").read_text(encoding="utf-8")
+
+
+def test_public_figures_of_the_map_are_sums_of_the_squares_that_are_shown(world):
+    public, of = (
+        world.root / "public",
+        lambda table, **keys: table.loc[(table[list(keys)] == keys).all(axis=1)],
+    )
+    squares = read_own_csv(public / "density.csv").dropna(subset=["mapped_ha"])
+    hectares, countries = (read_own_csv(public / f"{name}.csv") for name in ("hectares", "countries"))
+    for row in hectares.to_dict("records"):
+        own = of(squares, region_id=row["region_id"], period=row["period"])["mapped_ha"]
+        assert row["shown_ha"] == own.sum()
+    total = of(countries, country="total", period="b")["shown_ha"].item()
+    assert total == of(squares, period="b")["mapped_ha"].sum() == of(hectares, period="b")["shown_ha"].sum()
+    zones = read_own_csv(public / "legal.csv").query("level == 'zone'")
+    assert of(zones, period="b")["shown_ha"].sum() == total
+
+
+def test_public_estimates_are_those_of_the_run_to_a_step_above_their_standard_error(world):
+    exact = read_own_csv(world.root / "hectares.csv")
+    exact = exact[exact["class"] == "coca"].set_index(["region_id", "period"])
+    public = read_own_csv(world.root / "public" / "hectares.csv").set_index(["region_id", "period"])
+    known = public.dropna(subset=["estimated_ha"])
+    assert len(known) > 3
+    own = exact.loc[known.index]
+    assert ((known["estimated_ha"] - own["estimated_ha"]).abs() <= known["step_ha"] / 2 + 1e-9).all()
+    assert (known["step_ha"] >= own["standard_error_ha"]).all()
+    sure = known.dropna(subset=["ci_low_ha"])
+    assert (sure["ci_low_ha"] <= own.loc[sure.index, "ci_low_ha"]).all()
+    assert (sure["ci_high_ha"] >= own.loc[sure.index, "ci_high_ha"]).all()
+    compared = read_own_csv(world.root / "public" / "comparison.csv").dropna(subset=["difference_ha"])
+    assert (compared["difference_ha"] == compared["estimated_ha"] - compared["official_ha"]).all()
+
+
+def test_the_public_page_states_no_exact_figure_of_the_map_and_no_checksum_that_could_be_guessed(world):
+    page = html.unescape((world.root / "public" / "index.html").read_text(encoding="utf-8"))
+    restricted = (world.root / "report" / "index.html").read_text(encoding="utf-8")
+    digest = hashlib.sha256((world.folder / "strata.csv").read_bytes()).hexdigest()
+    assert digest in restricted
+    assert digest not in page
+    for words in ("Squares shown (ha)", "Cuadrados que se muestran (ha)"):
+        assert words in page
+        assert words not in restricted
+    assert "Mapped (ha)" in restricted
+    assert "Mapped (ha)" not in page
+
+
+def test_a_second_grid_of_the_same_run_is_not_published(world, tmp_path):
+    other = world.copied(tmp_path / "other")
+    other.edit(lambda content: content["density"].update(cell_m=500))
+    with blank_pages(), pytest.raises(UsageError, match="two grids of one map give differences"):
+        run(read_config(other.config), config_path=other.config)
+    left = other.root / "public" / "change.csv"
+    left.write_text("of an earlier rule", encoding="utf-8")
+    other.edit(lambda content: content["density"].update(cell_m=250))
+    with blank_pages():
+        run(read_config(other.config), config_path=other.config)
+    assert not left.exists()
 
 
 def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):

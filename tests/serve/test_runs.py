@@ -99,7 +99,7 @@ def test_a_run_without_a_public_folder_is_refused_to_the_public_only(land):
 
 
 def test_public_tables_of_an_earlier_run_are_refused(land):
-    path = land.root / "public" / "hectares.csv"
+    path = land.root / "countries.csv"
     text = path.read_text()
     path.write_text(text.replace("1", "2", 1))
     mark = land.root / "manifests" / "publish.json"
@@ -107,6 +107,14 @@ def test_public_tables_of_an_earlier_run_are_refused(land):
     manifest.files["public/hectares.csv"] = file_facts(path)
     mark.write_text(manifest.to_text())
     with pytest.raises(InputError, match="earlier run"):
+        open_run(land.root, restricted=False)
+
+
+def test_public_tables_that_were_altered_to_the_same_size_are_refused(land):
+    path = land.root / "public" / "hectares.csv"
+    text = path.read_text()
+    path.write_text(text.replace("1", "2", 1))
+    with pytest.raises(InputError, match="was altered"):
         open_run(land.root, restricted=False)
 
 

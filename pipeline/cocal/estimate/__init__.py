@@ -4,7 +4,8 @@ mapped        exact sums of cell area per region and class              -> areas
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 change        gain, loss and net from points observed twice
 comparison    estimates beside field records and official figures       -> comparison/1
-density       mapped hectares per square of a grid, and which squares may be published
+density       mapped hectares per square of a grid
+disclosure    which figures may be published, and the audit of those that are
 legal         hectares by legal zone beside legal limits
 eradication   claimed eradication beside observed loss
 expected      the interval to expect from a design
@@ -15,7 +16,8 @@ from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import estimate_change
 from cocal.estimate.command import change_files, estimate_files
 from cocal.estimate.comparison import compare, unmatched_official
-from cocal.estimate.density import density_table, public_density
+from cocal.estimate.density import density_table
+from cocal.estimate.disclosure import public_squares
 from cocal.estimate.eradication import ERADICATION_COLUMNS, eradication_table
 from cocal.estimate.expected import ExpectedInterval, expected_interval
 from cocal.estimate.intervals import DEFAULT_INTERVAL, INTERVALS
@@ -62,7 +64,7 @@ __all__ = [
     "legal_table",
     "mapped_table",
     "measure",
-    "public_density",
+    "public_squares",
     "region_areas",
     "sensitivity_band",
     "unmatched_official",

@@ -1,21 +1,16 @@
-"""Mapped hectares per square of a grid, as the agencies publish them, and what of it may be published.
+"""Mapped hectares per square of a grid, as the agencies publish them.
 
-A square kilometre that holds one plot identifies its owner. So a square is published only if it holds a
-stated number of plots or none at all, and never such that a withheld square follows from its region's total.
+`cocal.estimate.disclosure` has what of them may be published.
 """
 
 from __future__ import annotations
-
-import hashlib
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.contracts import NO_DATA
-from cocal.errors import UsageError
 from cocal.estimate.mapped import exact_ha
-from cocal.notes import Note, note_column
 
 CELL_COLUMNS = ("region", "owned_units", "unobserved_units", "target_units", "plots")
 
@@ -98,35 +93,3 @@ def density_table(cells: pd.DataFrame, regions: pd.DataFrame, *, cell_m: int, pe
             "plots": table["plots"],
         }
     )
-
-
-def public_density(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
-    """`density_table` as it may be published: without `plots`, with `notes`, some squares without hectares.
-
-    A square that holds the target and fewer than `min_plots` plots is withheld. Where that leaves one
-    withheld square in a region
-    and period, its hectares would follow from the region's total, so a second is withheld: that with the
-    least of the target, chosen among equals by the hash of its name.
-
-    Raises
-    ------
-    UsageError : `min_plots` below 2 protects nobody.
-    """
-    if min_plots < 2:
-        raise UsageError(
-            "density.min_plots", "2 or more", str(min_plots), "state how many plots hide each other"
-        )
-    few = (table["mapped_ha"] > 0) & (table["plots"] < min_plots)
-    notes: list[tuple[Note, ...]] = [(Note("withheld_few_plots"),) if own else () for own in few]
-    alone = few.groupby([table["region_id"], table["period"]]).transform("sum") == 1
-    for _, group in table[alone].groupby(["region_id", "period"]):
-        others = group[~few[group.index]]
-        if len(others):
-            order = [
-                (ha, hashlib.sha256(name.encode()).hexdigest())
-                for ha, name in zip(others["mapped_ha"], others["cell_id"], strict=True)
-            ]
-            least = others.index[min(range(len(order)), key=order.__getitem__)]
-            notes[list(table.index).index(least)] = (Note("withheld_would_follow"),)
-    shown = table["mapped_ha"].where(pd.Series([not own for own in notes], index=table.index), None)
-    return table.drop(columns="plots").assign(mapped_ha=shown, notes=note_column(notes, table.index))

@@ -32,6 +32,9 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""
 
+_LEFT_OUT = {"restricted": (), "public": ("change", "classes")}
+"""Sections that a profile does not have: change and other classes state more of the map than its squares."""
+
 
 def report(folder: str | Path, content: ReportContent) -> Path:
     """Write `folder/index.html`, one file that needs no other, and return its path.
@@ -55,12 +58,13 @@ def page_view(content: ReportContent, language: Language) -> PageView:
     """The page in one language."""
     shown = (*content.places[content.last], *country_places(content))
     decimals = decimals_for(v for p in shown for v in p.hectares)
-    t = Wording(language, content.scheme, decimals, content.last)
-    made = {key: make(content, t) for key, make in _SECTIONS.items()}
+    profile = content.profile
+    t = Wording(language, content.scheme, decimals, content.last, profile == "public")
+    kept = {key: make for key, make in _SECTIONS.items() if key not in _LEFT_OUT[profile]}
+    made = {key: make(content, t) for key, make in kept.items()}
     titles = {key: t("headline" if key == "headline" else f"{key}_title") for key in made}
     period = content.periods[-1]
     dates = t("dates", name=period.name, start=t.day(period.start), end=t.day(period.end))
-    profile = content.profile
     return PageView(
         t=t,
         title=t("document", run=content.run_name),

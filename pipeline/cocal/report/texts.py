@@ -35,19 +35,25 @@ def texts() -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Wording:
-    """Texts, numbers and names in one language, of the headline `period`, with `decimals` of hectares."""
+    """Texts, numbers and names in one language, of the headline `period`, with `decimals` of hectares.
+
+    A `public` page has the text `key~public` where texts.yaml has one.
+    """
 
     language: Language
     scheme: ClassScheme
     decimals: int = 0
     period: str = ""
+    public: bool = False
 
     def __call__(self, key: str, **values: object) -> str:
         """The text `key` with the target, the headline period and `values` filled in.
 
         KeyError if texts.yaml lacks the key, or `values` one of its `{places}`.
         """
-        return texts()[key][self.language].format(**{"target": self.target, "period": self.period} | values)
+        known = texts()
+        entry = known.get(f"{key}~public", known[key]) if self.public else known[key]
+        return entry[self.language].format(**{"target": self.target, "period": self.period} | values)
 
     def words(self, text: Words) -> str:
         """A text of the content in this language, or as it is where it has one form only."""

@@ -74,7 +74,7 @@ class RunData:
         """The layers that may be shown, by id."""
         run = self.run
         layers = [class_layer(run.scheme), probability_layer(), looks_layer()] if run.restricted else []
-        layers += [density_layer()] if run.has_density else []
+        layers += [density_layer(restricted=run.restricted)] if run.has_density else []
         return {layer.id: layer for layer in layers}
 
     @cached_property

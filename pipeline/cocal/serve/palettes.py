@@ -56,9 +56,9 @@ def looks_layer() -> Layer:
     return Layer("looks", _ramp(_COUNT, MOST_LOOKS), _marks(_COUNT, ends, "", ""))
 
 
-def density_layer() -> Layer:
-    """The hectares per square, in the shades of the page in public/."""
-    shades = square_shades()
+def density_layer(*, restricted: bool) -> Layer:
+    """The hectares per square, in the shades of the page: of all squares, or of those in public/."""
+    shades = square_shades(restricted=restricted)
     legend = tuple(Shade(s.colour, s.words["es"], s.words["en"]) for s in shades)  # type: ignore[index]
     return Layer("density", _colours({s.code: s.colour for s in shades}), legend)
 

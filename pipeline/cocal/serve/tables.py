@@ -38,7 +38,9 @@ class RunTables:
 
     def __init__(self, run: ShownRun) -> None:
         self.run = run
-        self._areas = with_notes(read_own_csv(run.tables / "hectares.csv"), "hectares", run.tables)
+        areas = with_notes(read_own_csv(run.tables / "hectares.csv"), "hectares", run.tables)
+        columns = dict.fromkeys([*areas.columns, *FIGURES])
+        self._areas = areas.rename(columns={"shown_ha": "mapped_ha"}).reindex(columns=list(columns))
         path = run.tables / "comparison.csv"
         self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None
         self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,27 +42,31 @@ def write_files(folder: Path, _: list[Any], run: RunFacts) -> None:
     """Write files/ into `folder`."""
     out, density = folder / FOLDER, run.path("density.csv")
     out.mkdir()
-    write_for_others(out, run, None if density is None else read_squares(density))
+    tables = {name: read_own_csv(path) for name, path in run.tables.items() if name in TABLES}
+    regions = regions_layer(run, _figures_of_regions(run, tables["hectares"]))
+    write_for_others(out, run, tables, regions, None if density is None else read_squares(density))
     for name, path in run.tables.items():
         with atomic_path(out / f"{name}.parquet") as temporary:
             read_own_csv(path).to_parquet(temporary, index=False)
     write_stac(out / "stac", run)
 
 
-def write_for_others(out: Path, run: RunFacts, squares: pd.DataFrame | None) -> None:
-    """hectares.xlsx and hectares.gpkg in `out`; `squares` are those that may be in it."""
-    tables = {name: read_own_csv(path) for name, path in run.tables.items() if name in TABLES}
-    write_workbook(out / "hectares.xlsx", tables, notes=_notes(run))
-    layers, styles = (
-        {"regions": _regions_layer(run, tables["hectares"])},
-        {"regions": Graduated("hectares", _STEPS, _COLOURS)},
-    )
+def write_for_others(
+    out: Path,
+    run: RunFacts,
+    tables: Mapping[str, pd.DataFrame],
+    regions: gpd.GeoDataFrame,
+    squares: pd.DataFrame | None,
+) -> None:
+    """hectares.xlsx and hectares.gpkg in `out`, of the tables, regions and squares that may be in them."""
+    write_workbook(out / "hectares.xlsx", tables, notes=_notes(run, "shown_ha" in tables["hectares"]))
+    layers, styles = {"regions": regions}, {"regions": Graduated("hectares", _STEPS, _COLOURS)}
     if squares is not None and len(squares):
         layers["density"], styles["density"] = squares_layer(squares, simulated=run.simulated), _DENSITY
     write_geopackage(out / "hectares.gpkg", layers, styles)
 
 
-def _notes(run: RunFacts) -> list[tuple[str, str]]:
+def _notes(run: RunFacts, public: bool) -> list[tuple[str, str]]:
     """(about, text) of the first sheet."""
     scheme, estimate = run.scheme, run.estimate
     mark = (
@@ -70,6 +75,18 @@ def _notes(run: RunFacts) -> list[tuple[str, str]]:
     how = "no estimate: mapped areas only" if estimate is None else (
         f"estimator {estimate.estimator}, interval {estimate.interval}, confidence {estimate.confidence:g}"
     )  # fmt: skip
+    figures = [
+        ("mapped_ha", "count of the map's pixels by their true area; not corrected for errors of the map"),
+        ("estimated_ha", "estimate from the probability sample, with standard error and interval"),
+        ("class unobserved", "ground without enough observations; it is never absence of the class"),
+        ("sums", "per region and period the classes and unobserved add up to owned_ha of the sheet regions"),
+    ]
+    if public:
+        figures = [
+            ("shown_ha", "sum of the squares shown, in whole hectares; not all that the map holds there"),
+            ("estimated_ha", "estimate from the probability sample, to the nearest step_ha"),
+            ("unobserved_ha", "ground without enough observations; it is never absence of the class"),
+        ]
     return [
         *([("SIMULATED", mark)] if run.simulated else []),
         ("run", run.name),
@@ -78,16 +95,13 @@ def _notes(run: RunFacts) -> list[tuple[str, str]]:
         *((f"{scheme.target}: {key}", text) for key, text in scheme.definition.items()),
         *((f"{scheme.target} (es): {key}", text) for key, text in scheme.definition_es.items()),
         ("estimates", how),
-        ("mapped_ha", "count of the map's pixels by their true area; not corrected for errors of the map"),
-        ("estimated_ha", "estimate from the probability sample, with standard error and interval"),
-        ("class unobserved", "ground without enough observations; it is never absence of the class"),
-        ("sums", "per region and period the classes and unobserved add up to owned_ha of the sheet regions"),
+        *figures,
         ("law", "presence of coca is not illegality; no sheet states the legal status of a plot"),
     ]
 
 
-def _regions_layer(run: RunFacts, table: pd.DataFrame) -> gpd.GeoDataFrame:
-    """The regions with the target's figures by period; `hectares` is the estimate or the map's count."""
+def _figures_of_regions(run: RunFacts, table: pd.DataFrame) -> pd.DataFrame:
+    """The target's figures by region and period; `hectares` is the estimate or the map's count."""
     own = table[table["class"] == run.scheme.target].copy()
     unseen = table[table["class"] == UNOBSERVED][["region_id", "period", "mapped_ha"]]
     own = own.merge(
@@ -95,6 +109,11 @@ def _regions_layer(run: RunFacts, table: pd.DataFrame) -> gpd.GeoDataFrame:
     )
     own["hectares"] = own["estimated_ha"].fillna(own["mapped_ha"])
     own["interval_width_ha"] = own["ci_high_ha"] - own["ci_low_ha"]
+    return own
+
+
+def regions_layer(run: RunFacts, own: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The regions with the figures of each row of `own`."""
     regions = run.regions
     shapes = dict(zip(regions.table["region_id"].astype(str), regions.geometries, strict=True))
     geometry = [shapely.multipolygons(list(shapely.get_parts(shapes[i]))) for i in own["region_id"]]

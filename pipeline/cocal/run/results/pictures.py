@@ -36,7 +36,7 @@ _STEPS = (0.0, 1.0, 5.0, 20.0)
 """Hectares of the target per km2 at which the shade changes."""
 
 _DENSITY_COLOURS = ("#f3efe6", "#fdd0a2", "#fd8d3c", "#d94801", "#7f2704")
-_WITHHELD, _NOT_SEEN = 6, 7
+_NOT_SHOWN, _NOT_SEEN = 6, 7
 _MAP_PX, _SQUARES_PX = 1100, 900
 
 
@@ -134,7 +134,7 @@ def read_squares(path: Path) -> pd.DataFrame:
 
 
 def density_picture(run: RunFacts, period: str, squares: pd.DataFrame) -> MapPicture:
-    """Hectares of the target per km2 in squares; NaN is withheld."""
+    """Hectares of the target per km2 in squares; NaN is not shown."""
     own, side = squares[squares["period"] == period], int(squares["side_m"].iloc[0])
     lon, lat = picture_cells(run.bounds, _SQUARES_PX)
     codes = np.full((lat.size, lon.size), OUTSIDE, dtype=np.uint8)
@@ -147,26 +147,27 @@ def density_picture(run: RunFacts, period: str, squares: pd.DataFrame) -> MapPic
         column, row = lattice_cells(x.ravel(), y.ravel(), side)
         keys = pd.MultiIndex.from_arrays([np.full(x.size, epsg), column * side, row * side])
         codes[:, columns] = known.reindex(keys, fill_value=OUTSIDE).to_numpy().reshape(x.shape)
-    return MapPicture(period, codes, run.bounds, shades=square_shades(), kind="density", square_m=side)
+    shades = square_shades(restricted="plots" in squares)
+    return MapPicture(period, codes, run.bounds, shades=shades, kind="density", square_m=side)
 
 
-def square_shades() -> tuple[Shade, ...]:
-    """Colour and text of each code of `square_codes`."""
+def square_shades(*, restricted: bool) -> tuple[Shade, ...]:
+    """Colour and text of each code of `square_codes`: those of all squares, or of published ones."""
     words = [{"es": "nada en el mapa", "en": "none on the map"}]
     for low, high in pairwise([*_STEPS, np.inf]):
         words.append(_span(f"{low:g} – {high:g} ha/km²" if np.isfinite(high) else f"> {low:g} ha/km²"))
-    withheld = {"es": "no se publica: pocas parcelas", "en": "not published: few plots"}
-    unseen = {"es": "no observado", "en": "not observed"}
-    return (
-        *_shades(_DENSITY_COLOURS, words), Shade(_WITHHELD, "#9aa5b1", withheld),
-        Shade(_NOT_SEEN, "#dfe3e8", unseen),
-    )  # fmt: skip
+    shades = _shades(_DENSITY_COLOURS, words)
+    if restricted:
+        return *shades, Shade(_NOT_SEEN, "#dfe3e8", {"es": "no observado", "en": "not observed"})
+    few = {"es": "no se muestra: pocas parcelas o ninguna", "en": "not shown: few plots or none"}
+    return *shades[1:], Shade(_NOT_SHOWN, "#dfe3e8", few)
 
 
 def square_codes(squares: pd.DataFrame, side: int) -> NDArray[np.uint8]:
-    """(n,) code of each square of `side` m: none, a step of hectares per km2, withheld, not observed."""
+    """(n,) code of each square of `side` m: none, a step of hectares per km2, not shown, not observed."""
     density = pd.to_numeric(squares["mapped_ha"]).to_numpy(dtype=float) / (side / 1000) ** 2
     code = 1 + np.searchsorted(_STEPS, np.nan_to_num(density), side="left")
-    code[np.isnan(density)] = _WITHHELD
-    code[(squares["observed_fraction"] == 0).to_numpy()] = _NOT_SEEN
+    code[np.isnan(density)] = _NOT_SHOWN
+    if "observed_fraction" in squares:
+        code[(squares["observed_fraction"] == 0).to_numpy()] = _NOT_SEEN
     return code.astype(np.uint8)

@@ -1,8 +1,8 @@
-"""public/: outputs of a run that may be given to anyone: hectares of regions, no record, no plot.
+"""public/: what of a run may be given to anyone, under the disclosure rule (`cocal.estimate.disclosure`).
 
-The folder of the run is restricted as a whole: class maps show plots, records.csv the places of field work.
-public/ holds the tables by region, squares that pass the disclosure rule, and the page with those squares in
-the place of the class map, without the folders of this machine.
+The folder of the run is restricted as a whole: class maps show plots, records.csv the places of field work,
+and hectares of regions tell, less the published squares, what the others hold. public/ holds squares with
+enough plots, their sums, rounded estimates, and the page of these figures.
 """
 
 from __future__ import annotations
@@ -10,76 +10,190 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cocal.content import Place
-from cocal.estimate import public_density
-from cocal.estimate.settings import DensitySettings
-from cocal.notes import with_text
+from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED
+from cocal.errors import UsageError
+from cocal.estimate import public_squares
+from cocal.estimate.settings import DensitySettings, LegalSettings
+from cocal.notes import note_rows, with_text
+from cocal.regions import Regions
+from cocal.report.content import Accuracy, ReportContent
 from cocal.report.page import report
 from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.results.audit import audit
 from cocal.run.results.content import PageTask, page_content, page_task
 from cocal.run.results.facts import RunFacts
-from cocal.run.results.files import write_for_others
+from cocal.run.results.files import regions_layer, write_for_others
 from cocal.run.results.pictures import public_overview, read_squares
+from cocal.run.results.public_tables import KEYS, Places, public_tables
 from cocal.run.results.redaction import without_folders
 from cocal.run.state import Run
-from cocal.run.tables import write_own_csv
+from cocal.run.tables import read_own_csv, write_own_csv
+from cocal.store import LocalStore, Manifest
 
 FOLDER = "public"
+
+_AREAS_STATED = {"merged_at_different_rates"}
+"""Warnings that state hectares of strata, which are those of the map."""
+
+_GUESSABLE = {"records", "strata"}
+"""Inputs so short that a guess of their content could be checked by their checksum."""
 
 
 @dataclass(frozen=True)
 class PublicTask:
-    """The page and the disclosure rule. Its texts name files from `home`, and none of the other `folders`."""
+    """The page and the disclosure rule, the groups, the law and its zones.
+
+    The texts name files from `home`, and none of the other `folders`.
+    """
 
     page: PageTask
-    density: DensitySettings | None
+    density: DensitySettings
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    legal: tuple[LegalSettings, Regions] | None
     home: Place[Path | None]
     folders: Place[tuple[Path, ...]]
 
 
 def publish_stage(run: Run) -> Stage:
-    """public/, if the configuration says `publish: true`."""
-    home = None if run.config_path is None else run.config_path.resolve().parent
-    folders = (run.store.root, run.config.archive, Path.home(), *([] if home is None else [home]))
-    task = PublicTask(page_task(run), run.config.density, Place(home), Place(folders))
-    yield Batch("publish", (Recipe(":publish", task, write_public, where="client"),), on_failure="stop")
+    """public/, if the configuration says `publish: true`.
+
+    Raises
+    ------
+    UsageError
+        public/ holds squares of another grid: two grids of one map give differences.
+    """
+    config, home = run.config, None if run.config_path is None else run.config_path.resolve().parent
+    assert config.density is not None, "checked with the configuration"
+    _check_grid(run.store.root / FOLDER / "density.csv", config.density.cell_m)
+    legal = None
+    if config.legal is not None and run.zones is not None:
+        legal = (config.legal.model_copy(update={"zones": None}), run.zones)
+    folders = (run.store.root, config.archive, Path.home(), *([] if home is None else [home]))
+    groups = tuple(config.groups.items())
+    task = PublicTask(page_task(run), config.density, groups, legal, Place(home), Place(folders))
+    recipe = Recipe(":publish", task, write_public, where="client")
+    yield Batch("publish", (recipe,), on_failure="stop", after=partial(remove_others, run.store))
+
+
+def remove_others(store: LocalStore) -> None:
+    """Remove what is in public/ and not of the unit that was committed, such as tables of another rule."""
+    manifest = Manifest.read(store.manifest_path(":publish"))
+    kept = set(manifest.files) if manifest else set()
+    for path in sorted((store.root / FOLDER).rglob("*")):
+        if path.is_file() and path.relative_to(store.root).as_posix() not in kept:
+            path.unlink()
+
+
+def _check_grid(path: Path, cell_m: int) -> None:
+    if not path.exists():
+        return
+    sides = set(read_own_csv(path)["side_m"]) - {cell_m}
+    if sides:
+        raise UsageError(
+            f"{path.parent} holds squares of another size: two grids of one map give differences",
+            f"density.cell_m: {min(sides)}", f"{cell_m}",
+            f"keep that size or, if nothing of {path.parent} was ever given away, remove that folder",
+        )  # fmt: skip
 
 
 def write_public(folder: Path, _: list[Any], task: PublicTask) -> None:
-    """Write public/ into `folder`."""
-    out, run, shown = folder / FOLDER, task.page.run, None
+    """Write public/ into `folder`, and check what was written against the disclosure rule."""
+    out, run = folder / FOLDER, task.page.run
     out.mkdir()
-    for path in run.tables.values():
-        shutil.copyfile(path, out / path.name)
-    squares = run.path("density.csv")
-    if task.density is not None and squares is not None:
-        public = public_density(read_squares(squares), task.density.min_plots)
-        write_own_csv(out / "density.csv", public.assign(simulated=run.simulated))
-        shown = with_text(public)
-    write_for_others(out, run, shown)
-    page = replace(page_content(task.page), map_overview=public_overview(run, shown), profile="public")
+    path = run.path("density.csv")
+    assert path is not None, "the measure stage writes it where `density:` is configured"
+    squares = public_squares(read_squares(path), task.density.min_plots)
+    places = Places.of(run, squares, dict(task.groups), task.legal, task.density.min_plots)
+    tables = public_tables(run, places)
+    for name, table in tables.items():
+        write_own_csv(out / f"{name}.csv", table)
+    write_own_csv(out / "density.csv", squares.assign(simulated=run.simulated))
+    notes = [note_rows(tables[name], name, keys) for name, keys in KEYS.items() if name in tables]
+    write_own_csv(out / "notes.csv", pd.concat(notes, ignore_index=True))
+    if "unmatched" in run.tables:
+        shutil.copyfile(run.tables["unmatched"], out / "unmatched.csv")
+    audit(out, places)
+    shown = with_text(squares)
+    own = {name: read_own_csv(out / f"{name}.csv") for name in tables}
+    figures = own["hectares"].assign(
+        hectares=own["hectares"]["estimated_ha"].fillna(own["hectares"]["shown_ha"])
+    )
+    write_for_others(out, run, own, regions_layer(run, figures), shown)
+    page = _public_content(page_content(task.page), tables, run, shown)
     report(out, without_folders(page, task.home.value, task.folders.value))
     (out / "README.txt").write_text(_read_me(run, task.density), encoding="utf-8")
 
 
-def _read_me(run: RunFacts, rule: DensitySettings | None) -> str:
-    squares = "" if rule is None else (
-        f"density.csv, and the layer density of hectares.gpkg: squares of {rule.cell_m} m. A square with "
-        f"coca and fewer than {rule.min_plots} plots of {rule.plot_ha:g} ha is withheld, and "
-        "where only one square of a region is, a second one.\n"
-    )  # fmt: skip
+def _public_content(
+    content: ReportContent, tables: dict[str, pd.DataFrame], run: RunFacts, squares: pd.DataFrame
+) -> ReportContent:
+    """The page of the figures of public/; what states more of the map, or exact estimates, is left out."""
+    reproduce, records, target = content.reproduce, content.records_summary, run.scheme.target
+    compared, legal, groups = (tables.get(name) for name in ("comparison", "legal", "groups"))
+    return replace(
+        content,
+        areas=as_areas(tables["hectares"], target),
+        countries=as_areas(tables["countries"], target),
+        groups=None if groups is None else as_areas(groups, target),
+        comparison=None if compared is None else compared.reindex(columns=list(COMPARISON_COLUMNS)),
+        legal=None if legal is None else legal.rename(columns={"shown_ha": "mapped_ha"}),
+        map_overview=public_overview(run, squares),
+        records_summary=None if records is None else replace(records, by_stratum={}),
+        accuracy=None if content.accuracy is None else _of_points(content.accuracy),
+        reproduce=replace(
+            reproduce, hashes={k: v for k, v in reproduce.hashes.items() if k not in _GUESSABLE}
+        ),
+        warnings=tuple((p, note) for p, note in content.warnings if note.code not in _AREAS_STATED),
+        truth=None,
+        caveats=None,
+        change=None,
+        eradication=None,
+        applicability=None,
+        minimum_unit=None,
+        calibration=None,
+        profile="public",
+    )
+
+
+def as_areas(table: pd.DataFrame, target: str) -> pd.DataFrame:
+    """areas/1 of a public table: `mapped_ha` is the sum of its published squares, or not observed ground."""
+    unseen = table.assign(mapped_ha=table["unobserved_ha"])
+    unseen[["estimated_ha", "ci_low_ha", "ci_high_ha"]] = float("nan")
+    both = [
+        table.rename(columns={"shown_ha": "mapped_ha"}).assign(**{"class": target}),
+        unseen.assign(**{"class": UNOBSERVED}),
+    ]
+    return pd.concat(both, ignore_index=True).reindex(columns=list(AREA_COLUMNS))
+
+
+def _of_points(accuracy: Accuracy) -> Accuracy:
+    """Counts of points and user's accuracies: the others are weighted by areas of the map."""
+    scores = accuracy.by_class.assign(producers=float("nan"), producers_se=float("nan"))
+    return replace(accuracy, proportions=None, by_class=scores, overall=None, overall_se=None)
+
+
+def _read_me(run: RunFacts, rule: DensitySettings) -> str:
     mark = (
         "SIMULATED: an invented landscape. No figure here speaks of a real place.\n" if run.simulated else ""
     )
     facts = json.dumps({"run": run.name, "scheme": run.scheme.id}, ensure_ascii=False)
     return (
         f"{mark}Public outputs of the run {facts}\n\n"
-        "Hectares by region, country, group and zone as CSV, Excel and GeoPackage; "
-        "the page with a map of squares.\n"
-        f"{squares}"
-        "Not here: class maps (they show plots), field records and their strata, "
-        "the grid with its counts of plots.\n"
+        f"density.csv: squares of {rule.cell_m} m. A square is shown if it holds {rule.min_plots} plots of "
+        f"{rule.plot_ha:g} ha or more, in whole hectares. All others are alike: few plots, or none.\n"
+        "shown_ha: the sum of the squares shown of a region, country, group or zone. It is not all that the "
+        "map holds there, and the hectares of the rest are nowhere in this folder.\n"
+        "estimated_ha: the estimate of the field sample for the whole of a place that has a square shown, "
+        "to the nearest step_ha, a step not below its standard error; its interval is rounded outwards.\n"
+        "hectares.csv, countries.csv, groups.csv, legal.csv, comparison.csv: these figures by place; as "
+        "Excel and GeoPackage in hectares.xlsx and hectares.gpkg. index.html: the page.\n"
+        "Not here: hectares of the map, other classes, change between maps, class maps, field records and "
+        "their strata. They are in the folder of the run, for those who may see plots.\n"
     )

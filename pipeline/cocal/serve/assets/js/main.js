@@ -8,7 +8,7 @@ import { paintRegions } from "./paint.js";
 import { showList, showPoint, showRegion } from "./panel.js";
 import { showPixel } from "./pixel.js";
 import { format, parse, settled } from "./view.js";
-import { label, own, speak, t } from "./words.js";
+import { label, own, publish, speak, t } from "./words.js";
 
 const PIXEL_ZOOM = 11;
 const USUAL = { relief: true, points: false, compare: false, swipe: 50, camera: null, pixel: null, region: "" };
@@ -58,6 +58,7 @@ async function draw() {
   const now = view, run = runOf(now.run);
   remember();
   speak(now.lang);
+  publish(!house.restricted);
   label(document.body);
   document.title = `cocal · ${t("title")}`;
   find("simulated").hidden = !house.runs.some((r) => r.simulated);

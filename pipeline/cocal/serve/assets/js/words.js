@@ -50,6 +50,9 @@ const WORDS = {
   estimated: ["Estimada (ha)", "Estimated (ha)"],
   mapped: ["Mapeada (ha)", "Mapped (ha)"],
   mapped_only: ["Conteo del mapa, no es una estimación", "Map count, not an estimate"],
+  "mapped.public": ["Cuadrados que se muestran (ha)", "Squares shown (ha)"],
+  "mapped_only.public": ["Suma de los cuadrados que se muestran, no todo lo que el mapa tiene", "Sum of the squares shown, not all that the map holds"],
+  "no_figure.public": ["No se muestra: pocas parcelas o ninguna", "Not shown: few plots or none"],
   interval: ["Intervalo (ha)", "Interval (ha)"],
   few: ["muy pocos puntos", "too few points"],
   unobserved_share: ["No observado: {share}", "Not observed: {share}"],
@@ -97,6 +100,7 @@ const WORDS = {
 };
 
 let at = 0;
+let open = false;
 
 export const language = () => (at === 0 ? "es" : "en");
 
@@ -104,9 +108,15 @@ export function speak(chosen) {
   at = chosen === "en" ? 1 : 0;
 }
 
+/** Of a public map: words of the same name with `.public` stand in their place. */
+export function publish(isPublic) {
+  open = isPublic;
+}
+
 /** A sentence with its {places} filled in. */
 export function t(key, values = {}) {
-  return WORDS[key][at].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  const words = (open && WORDS[`${key}.public`]) || WORDS[key];
+  return words[at].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
 /** A text of the run: {es, en}. */

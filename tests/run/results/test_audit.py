@@ -1,0 +1,90 @@
+"""public/ is read back before it is committed: what breaks the disclosure rule is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cocal.errors import ContractError
+from cocal.run.results.audit import audit
+from cocal.run.results.public_tables import COLUMNS, Places
+
+FEW = "not shown: fewer than 3 plots, none, or another figure would follow from it"
+REGIONS = {"N": "PE", "S": "PE", "W": "BO"}
+
+
+def places() -> Places:
+    """Squares of 5 and 2 ha in N and 3 ha in S; the others, and all of W, are not shown."""
+    squares = pd.DataFrame(
+        {
+            "cell_id": list("abcdefgh"), "period": "2024", "region_id": list("NNNNSSSW"), "zone": "",
+            "mapped_ha": [5.0, 2.0, np.nan, np.nan, 3.0, np.nan, np.nan, np.nan],
+        }
+    )  # fmt: skip
+    return Places(squares, frozenset((region, "") for region in REGIONS), REGIONS, {}, {}, 3)
+
+
+def written(folder: Path, **changed: object) -> Path:
+    """The tables of public/ of these places, by the rule but for the cells `changed`: name_row=value."""
+    squares = places().squares.drop(columns="zone")
+    squares = squares.assign(notes=[FEW if np.isnan(ha) else "" for ha in squares["mapped_ha"]])
+    rows = [("N", 7.0, 60.0, 20.0), ("S", 3.0, 30.0, 10.0), ("W", np.nan, np.nan, np.nan)]
+    hectares = pd.DataFrame(rows, columns=["region_id", "shown_ha", "estimated_ha", "step_ha"])
+    total = pd.DataFrame([("total", 10.0, 100.0, 20.0)], columns=["country", *hectares.columns[1:]])
+    tables = {
+        "density": squares,
+        "hectares": hectares.assign(period="2024"),
+        "countries": total.assign(period="2024"),
+    }
+    for key, value in changed.items():
+        table, column, row = key.split("__")
+        tables[table].loc[int(row), column] = value
+    for name, table in tables.items():
+        table.reindex(columns=COLUMNS.get(name, table.columns)).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def test_tables_by_the_rule_pass(tmp_path: Path) -> None:
+    audit(written(tmp_path), places())
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"hectares__shown_ha__0": 7.25}, "hectares.csv has 7.25 ha where the published squares sum to 7"),
+        ({"hectares__shown_ha__2": 0.0}, "hectares.csv has 0.0 ha where the published squares sum to nan"),
+        ({"countries__shown_ha__0": 11.0}, "countries.csv has 11.0 ha"),
+        ({"density__mapped_ha__1": 2.5}, "density.csv holds parts of hectares"),
+        ({"density__mapped_ha__2": 1.0}, "density.csv holds other squares"),
+        ({"density__notes__5": "withheld"}, "density.csv tells squares that are not shown apart"),
+        # 180 less half a step, less 60 and 30 and theirs, is at least 65 ha of W
+        ({"countries__estimated_ha__0": 180.0}, "countries.csv has an estimate in row 0 from which"),
+        ({"density__mapped_ha__2": 4.0, "hectares__shown_ha__0": 11.0}, "density.csv holds other squares"),
+        ({"hectares__estimated_ha__2": 10.0}, "hectares.csv has an estimate in row 2"),
+    ],
+)  # fmt: skip
+def test_what_breaks_the_rule_is_refused(tmp_path: Path, changed: dict[str, object], found: str) -> None:
+    with pytest.raises(ContractError, match="would break the disclosure rule") as caught:
+        audit(written(tmp_path, **changed), places())
+    assert found in caught.value.found
+
+
+def test_no_estimate_stands_beside_all_squares_but_one(tmp_path: Path) -> None:
+    """30 ha less the squares shown would be the last square of S, were the map right."""
+    one_less = places().squares.drop(6)
+    folder = written(tmp_path)
+    pd.read_csv(folder / "density.csv").drop(6).to_csv(folder / "density.csv", index=False)
+    with pytest.raises(ContractError) as caught:
+        audit(folder, replace(places(), squares=one_less))
+    assert caught.value.found == "hectares.csv has an estimate in row 1 from which another follows"
+
+
+def test_a_column_that_is_not_named_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path) / "hectares.csv"
+    pd.read_csv(path).assign(mapped_ha=7.2).to_csv(path, index=False)
+    with pytest.raises(ContractError, match=r"hectares\.csv has a column 'mapped_ha'"):
+        audit(tmp_path, places())
