@@ -150,7 +150,7 @@ def test_field_points_are_shown_with_what_was_seen(browser, restricted):
 
 def test_the_public_page_has_squares_and_no_pixels(browser, public):
     with open_map(browser, at(public.url, 14, *MIDDLE)) as page:
-        wait_for_colour(page, "#9aa5b1", least=0.001)
+        wait_for_colour(page, "#dfe3e8", least=0.001)
         assert page.locator("#layers input").evaluate_all("all => all.map(e => e.value)") == [
             "density", "hectares", "width", "none",
         ]  # fmt: skip
@@ -158,6 +158,7 @@ def test_the_public_page_has_squares_and_no_pixels(browser, public):
         click_middle(page)
         page.wait_for_selector("#region tr.target")
         assert page.locator("#pixel").is_hidden()
+        assert "Cuadrados que se muestran (ha)" in page.locator("#region").inner_text()
         assert violations(page) == []
         keep(page, "map-public")
 
