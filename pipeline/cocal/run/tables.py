@@ -41,13 +41,18 @@ def read_given_csv(path: Path, key: str) -> pd.DataFrame:
 
 
 def read_own_csv(path: Path) -> pd.DataFrame:
-    """A table that the run committed, CSV; only an empty cell is missing (`NA` may be a country).
+    """A table that the run committed, CSV, as `read_staged_csv`.
 
     Raises
     ------
     DamagedError
         It is not as it was committed.
     """
+    return read_staged_csv(proven(path))
+
+
+def read_staged_csv(path: Path) -> pd.DataFrame:
+    """A table of the run that is not committed yet; only an empty cell is missing (`NA` may be a country)."""
     names = (
         "region_id",
         "region_name",
@@ -59,7 +64,7 @@ def read_own_csv(path: Path) -> pd.DataFrame:
         "to_period",
     )
     text = dict.fromkeys(names, str)
-    return given_back(pd.read_csv(proven(path), dtype=text, keep_default_na=False, na_values=[""]))
+    return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))
 
 
 def read_own_parquet(path: Path) -> pd.DataFrame:

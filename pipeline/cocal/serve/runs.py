@@ -115,14 +115,8 @@ def _public(run: FinishedRun) -> Path:
             "those who may see plots",
         )  # fmt: skip
     public, manifest = run.folder / PUBLIC, run.committed("publish")
-    if not manifest.holds(run.folder):
-        raise InputError(f"{public} was altered", "the files as they were committed", "others", RUN_AGAIN)
     made_from = manifest.inputs["task"]["page"]["run"]["files"]
-    stale = [
-        name
-        for name, sha256 in made_from.items()
-        if name.endswith(".csv") and sha256_file(run.folder / name) != sha256
-    ]
+    stale = [name for name, sha256 in made_from.items() if sha256_file(run.folder / name) != sha256]
     if stale:
         raise InputError(
             f"{public} is of an earlier run", "the tables of this run", ", ".join(stale), RUN_AGAIN

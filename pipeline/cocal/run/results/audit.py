@@ -10,7 +10,7 @@ import pandas as pd
 
 from cocal.errors import ContractError
 from cocal.run.results.public_tables import COLUMNS, Places, shown_ha, withheld
-from cocal.run.tables import read_own_csv
+from cocal.run.tables import read_staged_csv
 
 
 def audit(folder: Path, places: Places) -> None:
@@ -23,8 +23,8 @@ def audit(folder: Path, places: Places) -> None:
     ContractError
         Every column, square or sum that breaks the rule.
     """
-    problems = _wrong_squares(read_own_csv(folder / "density.csv"), places)
-    tables = {name: read_own_csv(path) for name in COLUMNS if (path := folder / f"{name}.csv").exists()}
+    problems = _wrong_squares(read_staged_csv(folder / "density.csv"), places)
+    tables = {name: read_staged_csv(path) for name in COLUMNS if (path := folder / f"{name}.csv").exists()}
     for name, table in tables.items():
         problems += [f"{name}.csv has a column {c!r}" for c in table.columns if c not in COLUMNS[name]]
     summed = {name: table for name, table in tables.items() if "shown_ha" in table}

@@ -34,7 +34,7 @@ from cocal.run.results.pictures import public_overview, read_squares
 from cocal.run.results.public_tables import KEYS, Places, public_tables
 from cocal.run.results.redaction import without_folders
 from cocal.run.state import Run
-from cocal.run.tables import read_own_csv, write_own_csv
+from cocal.run.tables import read_staged_csv, write_own_csv
 from cocal.store import LocalStore, Manifest
 
 FOLDER = "public"
@@ -71,7 +71,7 @@ def publish_stage(run: Run) -> Stage:
     """
     config, home = run.config, None if run.config_path is None else run.config_path.resolve().parent
     assert config.density is not None, "checked with the configuration"
-    _check_grid(run.store.root / FOLDER / "density.csv", config.density.cell_m)
+    _check_grid(run.store, config.density.cell_m)
     legal = None
     if config.legal is not None and run.zones is not None:
         legal = (config.legal.model_copy(update={"zones": None}), run.zones)
@@ -91,15 +91,16 @@ def remove_others(store: LocalStore) -> None:
             path.unlink()
 
 
-def _check_grid(path: Path, cell_m: int) -> None:
-    if not path.exists():
-        return
-    sides = set(read_own_csv(path)["side_m"]) - {cell_m}
-    if sides:
+def _check_grid(store: LocalStore, cell_m: int) -> None:
+    manifest = Manifest.read(store.manifest_path(":publish"))
+    density = None if manifest is None else manifest.inputs.get("task", {}).get("density")
+    before = density["cell_m"] if density else cell_m
+    if before != cell_m:
+        public = store.root / FOLDER
         raise UsageError(
-            f"{path.parent} holds squares of another size: two grids of one map give differences",
-            f"density.cell_m: {min(sides)}", f"{cell_m}",
-            f"keep that size or, if nothing of {path.parent} was ever given away, remove that folder",
+            f"{public} holds squares of another size: two grids of one map give differences",
+            f"density.cell_m: {before}", f"{cell_m}",
+            f"keep {before} or, if nothing of {public} was ever given away, remove manifests/publish.json",
         )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def write_public(folder: Path, _: list[Any], task: PublicTask) -> None:
         shutil.copyfile(run.tables["unmatched"], out / "unmatched.csv")
     audit(out, places)
     shown = with_text(squares)
-    own = {name: read_own_csv(out / f"{name}.csv") for name in tables}
+    own = {name: read_staged_csv(out / f"{name}.csv") for name in tables}
     figures = own["hectares"].assign(
         hectares=own["hectares"]["estimated_ha"].fillna(own["hectares"]["shown_ha"])
     )
