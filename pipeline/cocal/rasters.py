@@ -38,7 +38,7 @@ BLOCK_RATIO, WHOLE_RATIO = 1 << 12, 1 << 14
 Deflate reaches 1032, LZW less than 3000; empty blocks of a raster take few bytes.
 """
 
-MOST_PIXELS = 1 << 28
+MOST_PIXELS = 1 << 26
 """Pixels of a part that is read at once."""
 
 

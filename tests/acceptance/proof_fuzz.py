@@ -20,4 +20,12 @@ def altered_tiffs_are_read_as_gdal_reads_them_or_refused() -> str:
     return _without_fault("tiff", 20_000)
 
 
-REQUIREMENTS = (altered_tiffs_are_read_as_gdal_reads_them_or_refused,)
+def altered_models_are_refused_or_say_what_the_sound_one_says() -> str:
+    """0 crashes, hangs or silent differences; `verify_model` refuses each that changes an answer."""
+    return _without_fault("models", 10_000)
+
+
+REQUIREMENTS = (
+    altered_tiffs_are_read_as_gdal_reads_them_or_refused,
+    altered_models_are_refused_or_say_what_the_sound_one_says,
+)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +209,92 @@ def test_an_area_of_applicability_of_another_shape_is_refused(
 def test_an_area_of_applicability_of_another_type_is_refused(model: Model, area: np.ndarray) -> None:
     with pytest.raises(ModelMismatchError, match=r"applicability\.npy is"):
         artefact.unpack_area(artefact.pack(model.classifier, {}, area))
+
+
+def test_a_member_that_unpacks_to_more_than_its_header_states_is_not_unpacked() -> None:
+    """512 MB of zeros in half a megabyte, which both headers state to be 100 bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr(artefact.CONTRACT, bytes(512 << 20))
+    data = bytearray(buffer.getvalue())
+    for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        place = data.index(signature) + at
+        data[place : place + 4] = (100).to_bytes(4, "little")
+    for read in (artefact.digest, artefact.unpack, artefact.unpack_contract):
+        tracemalloc.start()
+        with pytest.raises(ModelMismatchError, match="Bad CRC-32"):
+            read(bytes(data))
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+        tracemalloc.stop()
+
+
+def test_an_archive_of_too_many_members_is_refused_before_they_are_listed() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for number in range(artefact.MOST_MEMBERS + 1):
+            target.writestr(zipfile.ZipInfo(str(number)), b"")
+    with pytest.raises(ModelMismatchError, match="more than 50000 members"):
+        artefact.digest(buffer.getvalue())
+
+
+def test_a_tree_that_states_more_nodes_than_it_holds_is_refused(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import skops.io
+
+    estimator, _ = artefact.unpack(model.artefact)
+    tree = estimator.estimators_[0].tree_
+    tree.__setstate__(tree.__getstate__() | {"node_count": 10_000_000})
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: estimator)
+    with pytest.raises(ModelMismatchError, match="a tree of 10000000 nodes"):
+        artefact.unpack(model.artefact)
+
+
+def test_a_node_of_categories_is_refused(
+    samples: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import skops.io
+
+    estimator = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(*samples)
+    data = artefact.pack(estimator, {})
+    estimator._predictors[0][0].nodes["is_categorical"][0] = 1
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: estimator)
+    with pytest.raises(ModelMismatchError, match="a node of categories"):
+        artefact.unpack(data)
+
+
+def test_an_estimator_from_a_file_states_no_number_of_threads(model: Model) -> None:
+    estimator, _ = artefact.unpack(model.artefact)
+    estimator.n_jobs = 100_000
+    assert artefact.unpack(artefact.pack(estimator, {}))[0].n_jobs is None
+
+
+def saved(model: Model, artefact_bytes: bytes, folder: Path) -> Path:
+    """The model with another archive, and its checksums made anew, in a folder."""
+    sums = {
+        "sha256": artefact.digest(artefact_bytes),
+        "artefact_sha256": hashlib.sha256(artefact_bytes).hexdigest(),
+    }
+    models.save_model(Model(model.card.model_copy(update=sums), artefact_bytes), folder)
+    return folder
+
+
+def test_other_samples_of_the_area_of_applicability_are_refused_though_the_model_is_sealed_anew(
+    model: Model, tmp_path: Path
+) -> None:
+    area, contract = artefact.unpack_area(model.artefact), artefact.unpack_contract(model.artefact)
+    same = saved(model, artefact.pack(model.classifier, contract, area), tmp_path / "same")
+    assert models.verify_model(same).card.applicability is not None
+    area[-1, 0] += 1
+    other = saved(model, artefact.pack(model.classifier, contract, area), tmp_path / "other")
+    with pytest.raises(ModelMismatchError, match="another area of applicability"):
+        models.load_model(other)
+
+
+def test_an_estimator_that_cannot_predict_is_refused_by_verify(model: Model, tmp_path: Path) -> None:
+    area, contract = artefact.unpack_area(model.artefact), artefact.unpack_contract(model.artefact)
+    estimator, _ = artefact.unpack(model.artefact)
+    estimator.n_classes_ += 1
+    folder = saved(model, artefact.pack(estimator, contract, area), tmp_path / "a")
+    with pytest.raises(ModelMismatchError, match=r"cannot be read as a model|two different models"):
+        models.verify_model(folder)

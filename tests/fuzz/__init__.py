@@ -17,6 +17,7 @@ from types import FrameType
 
 TARGETS: tuple[str, ...] = (
     "configuration",
+    "models",
     "tiff",
 )
 LIMIT_S = 10

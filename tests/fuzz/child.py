@@ -6,6 +6,7 @@ import atexit
 import importlib
 import multiprocessing
 import resource
+import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,7 +14,10 @@ LIMIT_S = 5
 """Seconds for one input."""
 
 MEMORY = 4 << 30
-"""Bytes that the process may hold: an input that needs more is a finding."""
+"""Bytes that the process may hold."""
+
+MOST_MEMORY = 1 << 30
+"""Bytes that one input may need: more is a finding."""
 
 START_S = 120
 
@@ -29,12 +33,17 @@ class Child:
     def ask(self, seed: int, folder: Path) -> str:
         """What is wrong, "" where nothing is; a crash and a time above the limit are wrong."""
         if self._process is None:
+            left = signal.alarm(0)  # the limit is that of one input
             self._start()
+            signal.alarm(left)
         process, pipe = self._process, self._pipe
         pipe.send((seed, str(folder)))
         try:
             if pipe.poll(LIMIT_S):
-                return str(pipe.recv())
+                wrong, again = pipe.recv()
+                if again:
+                    self.stop()
+                return str(wrong)
             wrong = f"took more than {LIMIT_S} s"
         except EOFError:
             process.join(1)
@@ -51,7 +60,11 @@ class Child:
         self._process = process
         if not self._pipe.poll(START_S):
             raise RuntimeError(f"the process of {self.module} did not start within {START_S} s")
-        self._pipe.recv()
+        try:
+            self._pipe.recv()
+        except EOFError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the process."""
@@ -62,9 +75,11 @@ class Child:
 
 
 def _serve(module: str, pipe: Connection) -> None:
-    examine = importlib.import_module(module).examine
+    target = importlib.import_module(module)
+    target.prepare()
     soft = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, soft))
+    begin = _peak()
     pipe.send("ready")
     while True:
         try:
@@ -72,7 +87,15 @@ def _serve(module: str, pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            wrong = examine(seed, Path(folder))
+            wrong = target.examine(seed, Path(folder))
         except Exception as err:  # noqa: BLE001 - every uncaught exception is a finding
             wrong = f"{type(err).__name__}: {err}"
-        pipe.send(wrong)
+        needed = _peak() - begin
+        if needed > MOST_MEMORY:
+            wrong = wrong or f"needs {needed >> 20} MB"
+        pipe.send((wrong, needed > MOST_MEMORY))
+
+
+def _peak() -> int:
+    """Most bytes that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

@@ -52,10 +52,20 @@ def one(seed: int, folder: Path) -> str:
     return CHILD.ask(seed, folder)
 
 
-def examine(seed: int, folder: Path) -> str:
-    """What is wrong with how cocal reads the altered file of this seed; in the process of `CHILD`."""
+def prepare() -> None:
+    """Write the sound files, and compile what reading them needs."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    with TemporaryDirectory() as folder:
+        for name, content in sound_files().items():
+            (Path(folder) / name).mkdir()
+            path = Path(folder) / name / "a.tif"
+            path.write_bytes(content)
+            assert KINDS[name].check(path) == ""
+
+
+def examine(seed: int, folder: Path) -> str:
+    """What is wrong with how cocal reads the altered file of this seed; in the process of `CHILD`."""
     rng = np.random.default_rng(seed)
     bases = sound_files()
     name = list(bases)[int(rng.integers(0, len(bases)))]

@@ -24,7 +24,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.estimators import Classifier, estimator_types
+from cocal.classify.estimators import PERCEPTRON, Classifier, estimator_types
 from cocal.errors import ModelMismatchError
 from cocal.store import canonical_json
 
@@ -36,13 +36,15 @@ ALLOWED_TYPES = frozenset(
 """Types in models of cocal besides those that skops itself trusts."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ENTRY = b"PK\x01\x02"
+"""Begins each entry of a zip archive's directory (APPNOTE 6.3.10, 4.3.12)."""
 _BROKEN = (
     BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError, ValueError, OSError, EOFError,
     KeyError, IndexError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 """What readers of altered archives raise; NotImplementedError and RecursionError are RuntimeErrors."""
 
-MOST_MEMBERS, MOST_BYTES, MOST_RATIO = 200_000, 4 << 30, 100
+MOST_MEMBERS, MOST_BYTES, MOST_RATIO = 50_000, 4 << 30, 100
 """Limits of an archive: members, bytes when unpacked, and these bytes per byte of the file."""
 
 
@@ -101,7 +103,7 @@ def digest(data: bytes) -> str:
     total = hashlib.sha256()
     with _opened(data) as archive:
         for name in sorted(archive.namelist()):
-            content = archive.read(name)
+            content = _read(archive, name)
             total.update(f"{name}\0{len(content)}\0".encode())
             total.update(content)
     return total.hexdigest()
@@ -116,12 +118,42 @@ def member(data: bytes, name: str) -> bytes | None:
         `data` is not a whole zip archive.
     """
     with _opened(data) as archive:
-        return archive.read(name) if name in archive.namelist() else None
+        return _read(archive, name) if name in archive.namelist() else None
+
+
+def _read(archive: ZipFile, name: str) -> bytes:
+    """The content of a member: never more than its header states, whatever its bytes unpack to."""
+    size = archive.getinfo(name).file_size
+    with archive.open(name) as file:
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise ValueError(f"{name} has {len(content)} bytes, its header states {size}")
+    return content
+
+
+def _stored(data: bytes) -> bytes:
+    """The archive with its members as they are, uncompressed: what reads it can unpack nothing."""
+    buffer = io.BytesIO()
+    with _opened(data) as archive, ZipFile(buffer, "w") as target:
+        for name in archive.namelist():
+            target.writestr(ZipInfo(name, _EPOCH), _read(archive, name), compress_type=ZIP_STORED)
+    return buffer.getvalue()
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise what altered content raises in the libraries that take it as ModelMismatchError."""
+    try:
+        yield
+    except (*_BROKEN, ImportError) as err:
+        raise _unreadable(err) from err
 
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[ZipFile]:
     try:
+        if data.count(_ENTRY) > MOST_MEMBERS:
+            raise ValueError(f"more than {MOST_MEMBERS} members")
         with ZipFile(io.BytesIO(data)) as archive:
             _check_limits(archive, len(data))
             yield archive
@@ -136,7 +168,6 @@ def _check_limits(archive: ZipFile, size: int) -> None:
     members = archive.infolist()
     unpacked, names = sum(m.file_size for m in members), {m.filename for m in members}
     problems = {
-        f"{len(members)} members, at most {MOST_MEMBERS}": len(members) > MOST_MEMBERS,
         f"{size} bytes unpack to {unpacked}, at most {MOST_BYTES} and {MOST_RATIO} times as many":
             unpacked > min(MOST_BYTES, MOST_RATIO * size + (1 << 20)),
         "two members of one name": len(names) < len(members),
@@ -214,11 +245,8 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
     """
     import skops.io
 
-    from cocal.classify.kernel import kernel_of
-
-    with _opened(data):
-        pass
-    try:
+    data = _stored(data)
+    with refusing():
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
         if unknown:
             raise ModelMismatchError(
@@ -229,13 +257,21 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
-            if type(estimator) in estimator_types().values():
-                kernel_of(estimator)  # checks the trees, which scikit-learn would walk as they are
-    except (*_BROKEN, ImportError) as err:
-        raise _unreadable(err) from err
-    if type(estimator) not in estimator_types().values():
-        raise ModelMismatchError(
-            "model.skops does not hold a classifier of cocal", ", ".join(sorted(estimator_types())),
-            type(estimator).__name__, "train the model with `cocal train`",
-        )  # fmt: skip
+        if type(estimator) not in estimator_types().values():
+            raise ModelMismatchError(
+                "model.skops does not hold a classifier of cocal", ", ".join(sorted(estimator_types())),
+                type(estimator).__name__, "train the model with `cocal train`",
+            )  # fmt: skip
+        _check_estimator(estimator)
     return estimator, [str(w.message) for w in caught]
+
+
+def _check_estimator(estimator: Any) -> None:
+    """Raise a ValueError if scikit-learn's compiled code could walk outside the estimator's trees."""
+    from cocal.classify.kernel import kernel_of
+    from cocal.classify.kernel.checks import need
+
+    kernel = kernel_of(estimator)  # checks the trees
+    need(kernel is not None or type(estimator) is estimator_types()[PERCEPTRON], "trees without a kernel")
+    if hasattr(estimator, "n_jobs"):
+        estimator.n_jobs = None

@@ -58,6 +58,8 @@ class AreaOfApplicability(_Part):
     mean_distance: float
     threshold: float
     samples: int
+    sha256: str | None = None
+    """Over the bytes of the samples' array; None in models made before it was stated."""
 
 
 class ModelCard(_Part):
@@ -133,7 +135,7 @@ def read_sealed(folder: str | Path) -> tuple[ModelCard, bool]:
         return ModelCard.model_validate_json(json.dumps(content)), sealed
     except OSError as err:
         raise InputError(f"no model in {folder}", f"the file {CARD}", str(err), "fix `model:`") from err
-    except (ValidationError, ValueError, TypeError) as err:
+    except (ValidationError, ValueError, TypeError, RecursionError) as err:
         raise InputError(
             f"{path} is not a model card", "a card written by `cocal train`", str(err), "restore it"
         ) from err

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cocal.checksums import sha256_bytes
 from cocal.classify.applicability import Applicability
-from cocal.classify.artefact import digest, unpack, unpack_area, unpack_contract, unpack_kernel
+from cocal.classify.artefact import digest, refusing, unpack, unpack_area, unpack_contract, unpack_kernel
 from cocal.classify.card import (
     CARD,
     SEAL,
@@ -89,6 +90,14 @@ class Model:
         return self.card.classes[self.card.class_scheme.target]
 
 
+def stated_area(area: Applicability) -> AreaOfApplicability:
+    """What the card and the contract state of an area of applicability."""
+    return AreaOfApplicability(
+        mean_distance=area.scale, threshold=area.threshold, samples=len(area.samples),
+        sha256=sha256_bytes(area.array.tobytes()),
+    )  # fmt: skip
+
+
 def contract_of(
     features: Sequence[str],
     feature_settings: Mapping[str, Any],
@@ -103,7 +112,7 @@ def contract_of(
         "feature_settings": as_json(feature_settings),
         "class_scheme_sha256": scheme_sha256,
         "classes": dict(classes),
-        "applicability": area and area.model_dump(),
+        "applicability": area and area.model_dump(exclude_none=True),
     }
 
 
@@ -157,8 +166,9 @@ def _load(folder: Path, *_states: object) -> Model:
     model, sealed = _read(folder)
     card = model.card
     _check_bytes(model, folder)
-    _check_card(model)
-    _run_self_test(model)
+    with refusing():
+        _check_card(model)
+        _run_self_test(model)
     if not sealed:
         raise ModelMismatchError(
             f"the card of model {card.id} in {folder} was altered after training",
@@ -205,10 +215,11 @@ def verify_model(folder: str | Path) -> Model:
     if found != model.card.sha256:
         raise _altered(model.card, folder, found)
     inputs = np.array(model.card.self_test.inputs, dtype=np.float32)
-    with one_thread():
+    with refusing(), one_thread():
         apart = model.classifier.predict_proba(inputs) - model.predictor.predict_proba(inputs)
-    same = np.abs(apart).max() <= (ROUNDING if model.card.estimator == PERCEPTRON else 0.0)
-    if not (same and _bytes_of(kernel_of(model.classifier)) == _bytes_of(model.kernel)):
+        same = np.abs(apart).max() <= (ROUNDING if model.card.estimator == PERCEPTRON else 0.0)
+        same = same and _bytes_of(kernel_of(model.classifier)) == _bytes_of(model.kernel)
+    if not same:
         raise ModelMismatchError(
             f"the model {model.card.id} in {folder} holds two different models",
             "an estimator, and the kernel that it gives, byte for byte", "different ones", "train again",
@@ -270,6 +281,9 @@ def _check_card(model: Model) -> None:
     area = unpack_area(model.artefact)
     if area is not None and not (len(area) > 2 and area.shape[1] == len(card.features)):
         problems.append(f"an area of applicability of shape {area.shape}")
+    stated = card.applicability and card.applicability.sha256
+    if stated and (area is None or sha256_bytes(area.tobytes()) != stated):
+        problems.append("another area of applicability")
     if problems:
         raise ModelMismatchError(
             f"the card of model {card.id} contradicts its artefact",

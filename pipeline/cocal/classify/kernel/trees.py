@@ -125,6 +125,8 @@ def forest_trees(estimator: Any) -> Iterable[Tree]:
     """The trees of a RandomForestClassifier or ExtraTreesClassifier with one output."""
     for one in estimator.estimators_:
         tree = one.tree_
+        if tree.node_count != tree.capacity:
+            raise ValueError(f"a tree of {tree.node_count} nodes in the place of {tree.capacity}")
         yield Tree(
             tree.children_left, tree.children_right, tree.feature, tree.threshold,
             tree.missing_go_to_left.astype(bool), tree.value[:, 0, :], -1,
@@ -136,6 +138,8 @@ def boosted_trees(estimator: Any) -> Iterable[Tree]:
     for iteration in estimator._predictors:
         for column, predictor in enumerate(iteration):
             nodes = predictor.nodes
+            if nodes["is_categorical"].any():
+                raise ValueError("a node of categories in a tree without them")
             leaf = nodes["is_leaf"].astype(bool)
             yield Tree(
                 np.where(leaf, -1, nodes["left"].astype(np.int64)),

@@ -13,9 +13,9 @@ import pandas as pd
 
 from cocal.classify.applicability import applicability_of
 from cocal.classify.artefact import digest, pack
-from cocal.classify.card import AreaOfApplicability, ModelCard, Provenance, TrainingData, as_json
+from cocal.classify.card import ModelCard, Provenance, TrainingData, as_json
 from cocal.classify.estimators import fit
-from cocal.classify.model import ARTEFACT, Model, contract_of, self_test_of
+from cocal.classify.model import ARTEFACT, Model, contract_of, self_test_of, stated_area
 from cocal.classify.settings import AUTO, TrainSettings
 from cocal.classify.training.distil import distil, student
 from cocal.classify.training.sizes import size_curve
@@ -112,11 +112,7 @@ def train_and_validate(
         classifier, settings, validation["distilled_from"] = _distilled(classifier, fitted, settings)
     classes = {key: code for key, code in scheme.codes.items() if key in problem.keys}
     area = applicability_of(classifier, problem.values, design.folds)
-    stated = None
-    if area is not None:
-        stated = AreaOfApplicability(
-            mean_distance=area.scale, threshold=area.threshold, samples=len(area.samples)
-        )
+    stated = None if area is None else stated_area(area)
     contract = contract_of(feature_names, feature_settings, scheme.sha256, classes, stated)
     artefact = pack(classifier, contract, None if area is None else area.array)
     origin = Provenance.model_validate(as_json(provenance))
