@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.training.checks import record_unseen
 from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.estimate import estimate_files
@@ -210,12 +209,3 @@ def test_official_figures_of_other_places_are_recorded() -> None:
     with recorded() as notes:
         _check_unmatched({"80101"}, pd.DataFrame({"region_id": ["XX", "XX"]}), 8)
     assert notes == [Note("official_unmatched", n=2, of=8, share=0.25, which=["XX"])]
-
-
-def test_labels_that_no_image_shows_are_recorded() -> None:
-    samples = pd.DataFrame({"sample_id": [*"aaabbcd"]})  # a in part, d without a pixel that trains
-    findings = pd.DataFrame({"sample_id": ["a", "c"], "rule": ["not_seen", "suspect"]})
-    with recorded() as notes:
-        record_unseen(findings, samples, samples.iloc[1:6])
-        record_unseen(findings.iloc[1:], samples, samples)
-    assert notes == [Note("labels_not_seen", n=2, of=4, share=0.5, which=["a", "d"])]

@@ -198,3 +198,20 @@ def test_charts_are_well_formed_svg_without_links(html):
         ET.fromstring(text)
         loads = re.findall(r'(?:xlink:)?href="([^"]*)"', text)
         assert all(link.startswith("#") for link in loads)
+
+
+def test_what_was_left_out_has_a_section_in_both_languages_and_the_public_one_names_no_sample(made_up):
+    scenes = Note("scenes_unused", n=2, of=8, share=0.25, which=["s-1", "s-2"])
+    records = Note("records_outside", period="2024", n=1, of=40, share=0.025, which=["R0007"])
+    content = made_up(left_out=(scenes, records), map_overview=None)
+    for profile, named in (("restricted", True), ("public", False)):
+        outline = _Outline(render(replace(content, profile=profile)))
+        for language, text in (
+            ("es", "2 de 8 escenas importadas (25,0 %) están fuera"),
+            ("en", "2 of 8 imported scenes (25.0%) lie"),
+        ):  # fmt: skip
+            words = outline.text(language).replace("\N{NO-BREAK SPACE}", " ")
+            assert text in words
+            assert "s-1, s-2" in words
+            assert ("R0007" in words) is named
+    assert "left_out" not in render(made_up(left_out=(), map_overview=None))

@@ -53,7 +53,7 @@ def test_repairs_state_hectares_before_and_after(flawed):
 
 @pytest.mark.parametrize(
     ("key", "code"),
-    [("files", "files_without_pattern"), ("scenes", "dates_without_pixel"), ("labels", "labels_not_seen"),
+    [("files", "files_without_pattern"), ("scenes", "dates_without_pixel"), ("labels", "labels_unused"),
      ("regions", "regions_without_scene"), ("elevation", "elevation_short"), ("records", "records_outside"),
      ("official", "official_unmatched"), ("repaired", "region_area_repaired")],
 )  # fmt: skip
@@ -77,7 +77,7 @@ def test_a_plan_warns_of_what_its_stages_leave_out(flawed, caplog):
     plan(read_config(flawed.config))
     codes = {note["code"] for note in stated(flawed) if not note["unit"]}
     assert codes == set(EXPECTED) - {
-        "scene_without_pixel", "labels_without_pixel", "labels_not_seen", "records_outside",
-        "records_elsewhere", "records_in_no_period", "official_unmatched",
+        "scene_without_pixel", "labels_unused", "records_outside", "records_elsewhere",
+        "records_in_no_period", "official_unmatched", "field_unmatched",
     }  # fmt: skip
     assert sorted(lines(caplog)) == sorted(note["en"] for note in stated(flawed) if not note["unit"])

@@ -27,9 +27,10 @@ from tests.support.small_world import (
 BANDS = ("red", "nir", "swir16", "scl")
 EXPECTED: dict[str, tuple[int, int]] = {
     "files_without_pattern": (1, 5), "dates_without_pixel": (1, 2), "scenes_unused": (1, 10),
-    "regions_without_scene": (1, 5), "labels_without_pixel": (1, 20), "labels_not_seen": (1, 19),
+    "regions_without_scene": (1, 5), "labels_unused": (2, 20),
     "records_outside": (2, 119), "records_elsewhere": (1, 119), "records_in_no_period": (1, 120),
-    "official_unmatched": (1, 5), "scene_without_pixel": (1, 1), "elevation_short": (1, 1),
+    "official_unmatched": (1, 5), "field_unmatched": (1, 2), "scene_without_pixel": (1, 1),
+    "elevation_short": (1, 1),
     "region_area_repaired": (1, 1), "region_polygons_repaired": (1, 1), "regions_overlap": (1, 1),
 }  # fmt: skip
 """Code -> how many of how many; (1, 1) where the note does not count."""
@@ -46,6 +47,7 @@ def flawed_world(folder: Path) -> SmallWorld:
     def change(config: dict[str, Any]) -> None:
         config["imports"] += imports
         config["records"] |= {"outside": "allowed"}
+        config["comparison"] |= {"field": "field.csv"}
         config["records"]["columns"] |= {"region_id": "region_id"}
 
     world.edit(change)
@@ -146,7 +148,7 @@ def _labels(world: SmallWorld) -> None:
 
 
 def _tables(world: SmallWorld) -> None:
-    """Two records in no region, one drawn in another region, one of another year; an official figure."""
+    """Two records in no region, one drawn in another region, one of another year; figures of others."""
     records = pd.read_csv(world.folder / "records.csv", dtype=str)
     records["region_id"] = None
     records.loc[[0, 1], "lon"] = "-71.9"
@@ -157,6 +159,10 @@ def _tables(world: SmallWorld) -> None:
     official = pd.read_csv(world.folder / "official.csv", dtype=str)
     official.loc[len(official)] = ["XX-1", "2024", "7", "SIMULATED office"]
     write_csv(world.folder / "official.csv", official)
+    rows = [("PE-1", "2024", "coca", 3.0), ("PE-1", "2019", "coca", 4.0)]
+    write_csv(
+        world.folder / "field.csv", pd.DataFrame(rows, columns=["region_id", "period", "class", "field_ha"])
+    )
 
 
 def stated(world: SmallWorld) -> list[dict[str, Any]]:

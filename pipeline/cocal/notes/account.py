@@ -42,9 +42,9 @@ def recorded() -> Iterator[list[Note]]:
     Examples
     --------
     >>> with recorded() as notes:
-    ...     record("labels_not_seen", n=3, of=12, share=0.25, which=["s1", "s2", "s3"])
-    >>> notes[0].values["n"]
-    3
+    ...     record("scene_without_pixel", scene="s-20240105-32719")
+    >>> notes[0].values
+    {'scene': 's-20240105-32719'}
     """
     notes: list[Note] = []
     token = _RECORDED.set(notes)

@@ -27,7 +27,7 @@ from cocal.report.series import calibration_figure
 from cocal.report.texts import Wording, texts
 
 _NAMES_SAMPLES = (
-    "labels_not_seen", "labels_without_pixel", "records_elsewhere", "records_in_no_period", "records_outside",
+    "labels_unused", "records_elsewhere", "records_in_no_period", "records_outside",
 )  # fmt: skip
 """Notes whose `which` are ids of labels and field records."""
 

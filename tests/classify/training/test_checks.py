@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from cocal.classify.settings import TrainSettings
-from cocal.classify.training.checks import check_labels, out_of_fold, suspects, write_checks
+from cocal.classify.training.checks import check_labels, out_of_fold, record_unused, suspects, write_checks
 from cocal.classify.validation.validate import Fitted, block_design, problem_of, validate
 from cocal.contracts import Period
+from cocal.notes.account import recorded
 
 NAMES = ["NDVI@01", "NDVI@02", "NDMI.std", "noise"]
 YEAR = Period("2020", date(2020, 1, 1), date(2020, 12, 31))
@@ -78,6 +79,19 @@ def test_every_rule_finds_what_was_planted(make_samples: Samples, make_settings:
     assert of("not_seen") == {ids[coca[2]]}
     assert of("out_of_season") == {ids[coca[3]], ids[coca[4]]}
     assert found["found"][found["rule"] == "same_place"].iloc[0] == "coca and forest at this place"
+
+
+def test_samples_that_do_not_train_are_recorded(make_samples: Samples, make_settings: Settings) -> None:
+    table = make_samples(4)
+    ids = table["sample_id"].tolist()
+    whole, part = (fitted_to(own.reset_index(drop=True), make_settings()) for own in (table, table.iloc[2:]))
+    table.loc[5, NAMES] = np.nan
+    with recorded() as notes:
+        record_unused(ids, table, whole)
+        record_unused(["tiny", *ids], table, part)
+    one, four = (note.values for note in notes)
+    assert (one["n"], one["bare"], one["unseen"], one["which"]) == (1, 0, 1, (ids[5],))
+    assert (four["n"], four["of"], four["which"]) == (4, len(ids) + 1, ("tiny", ids[0], ids[1], ids[5]))
 
 
 def test_clean_labels_give_an_empty_table(make_samples: Samples, make_settings: Settings) -> None:

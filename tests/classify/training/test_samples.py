@@ -53,7 +53,7 @@ def test_a_polygon_without_a_whole_pixel_is_recorded() -> None:
     small = shapely.box(501_001, 8_500_001, 501_009, 8_500_009)
     with recorded() as notes:
         pixels = sample_pixels(polygons([big, small], ["coca", "forest"]), 10)
-    assert notes == [Note("labels_without_pixel", n=1, of=2, share=0.5, which=["1"])]
+    assert notes == [Note("labels_unused", n=1, of=2, share=0.5, which=["1"], bare=1, unseen=0)]
     assert set(pixels["sample_id"]) == {"0"}
 
 
@@ -61,7 +61,7 @@ def test_a_polygon_whose_pixels_all_belong_to_an_earlier_one_is_recorded() -> No
     big, inner = (shapely.box(500_000, 8_500_000, 500_000 + side, 8_500_000 + side) for side in (50, 30))
     with recorded() as notes:
         sample_pixels(polygons([big, inner], ["coca", "coca"]), 10)
-    assert [(note.code, note.values["which"]) for note in notes] == [("labels_without_pixel", ("1",))]
+    assert [(note.code, note.values["which"]) for note in notes] == [("labels_unused", ("1",))]
 
 
 def test_samples_without_any_pixel_are_an_error() -> None:

@@ -132,19 +132,28 @@ def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period:
     """Write the model with its card, and the findings about the labels of all `samples` in `period`."""
     save_model(trained.model, folder)
     findings = check_labels(samples, trained.fitted, period)
-    record_unseen(findings, samples, trained.fitted.problem.table)
     write_checks(folder, findings, trained.fitted, simulated=trained.model.card.simulated)
 
 
-def record_unseen(findings: pd.DataFrame, samples: pd.DataFrame, used: pd.DataFrame) -> None:
-    """Record the samples with a pixel that no clear image shows, and those without a row in `used`.
+def record_unused(ids: Sequence[str], samples: pd.DataFrame, fitted: Fitted) -> None:
+    """Record the samples that do not train, whole or in part.
 
-    `used` are the rows of `samples` that train the model.
+    Parameters
+    ----------
+    ids
+        Of all samples that were given.
+    samples
+        Their pixels or series with features, also those that do not train.
+    fitted
+        What was fitted to those that train.
     """
-    ids, blank = samples["sample_id"], findings.loc[findings["rule"] == "not_seen", "sample_id"]
-    lost = ids[ids.isin(blank) | ~ids.isin(used["sample_id"])].unique()
-    if len(lost):
-        record("labels_not_seen", **part(lost, ids.nunique()))
+    problem, there = fitted.problem, samples["sample_id"]
+    blank = there[samples[list(problem.names)].isna().all(axis=1)]
+    lost = there[there.isin(blank) | ~there.isin(problem.table["sample_id"])].unique()
+    bare = sorted(set(ids) - set(there))
+    if len(lost) or bare:
+        facts = part([*bare, *lost], len(ids)) | {"bare": len(bare), "unseen": len(lost)}
+        record("labels_unused", **facts)
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:

@@ -210,16 +210,11 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
         )  # fmt: skip
     _refuse_contradictions(pixels, settings)
     pixels = pixels.drop_duplicates(_CELL).reset_index(drop=True)[list(PIXEL_COLUMNS)]
-    record_bare(samples, pixels)
+    ids = table["sample_id"]
+    if not (used := ids.isin(pixels["sample_id"])).all():
+        bare = ids[~used]
+        record("labels_unused", **part(bare, len(ids)), bare=len(bare), unseen=0)
     return pixels.join(table.set_index("sample_id")[list(settings.carried)], on="sample_id")
-
-
-def record_bare(samples: Samples, pixels: pd.DataFrame) -> None:
-    """Record the samples that label no pixel: too small, or covered by samples that come before."""
-    ids = samples.table["sample_id"]
-    bare = ids[~ids.isin(pixels["sample_id"])]
-    if len(bare):
-        record("labels_without_pixel", **part(bare, len(ids)))
 
 
 def _joined(values: pd.Series) -> str:

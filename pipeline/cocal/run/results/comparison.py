@@ -83,11 +83,23 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         unmatched = unmatched_official(areas, official)
         _check_unmatched(set(areas["region_id"].astype(str)), unmatched, len(official))
         write_own_csv(folder / "unmatched.csv", unmatched)
+    if field is not None and "field" in task.given:
+        _record_field(areas, field)
     if claims is not None:
         judged = _eradication(task, claims, areas)
         write_own_csv(folder / "eradication.csv", judged)
         notes.append(note_rows(judged, "eradication", _CLAIM_KEYS))
     write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
+
+
+def _record_field(areas: pd.DataFrame, field: pd.DataFrame) -> None:
+    """Record figures of field records that are of no region and period of the run."""
+    known, own = (
+        list(zip(table["region_id"].astype(str), table["period"].astype(str), strict=True))
+        for table in (areas, field)
+    )
+    if lost := [" ".join(pair) for pair in own if pair not in set(known)]:
+        record("field_unmatched", **part(lost, len(own)))
 
 
 def _check_unmatched(known: set[str], unmatched: pd.DataFrame, of: int) -> None:

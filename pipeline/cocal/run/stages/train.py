@@ -22,7 +22,7 @@ from cocal.classify import (
     write_trained,
 )
 from cocal.classify.settings import SeriesSamples
-from cocal.classify.training.samples import record_bare
+from cocal.classify.training.checks import record_unused
 from cocal.classify.validation.nulls import PREVIOUS
 from cocal.content import File, Ref, Stated, stated
 from cocal.errors import InputError
@@ -132,6 +132,8 @@ def write_model(folder: Path, blocks: Sequence[pd.DataFrame], task: ModelTask) -
         },
     )
     write_trained(folder, trained, every, features.period)
+    given = every if isinstance(samples, SeriesSamples) else read_samples(samples, task.scheme).table
+    record_unused(given["sample_id"].unique().tolist(), every, trained.fitted)
 
 
 def _series(task: ModelTask) -> pd.DataFrame:
@@ -145,10 +147,8 @@ def _series(task: ModelTask) -> pd.DataFrame:
 
 def _pixels(blocks: Sequence[pd.DataFrame], task: ModelTask) -> pd.DataFrame:
     """Labelled pixels with their features, and whether they were `seen` clearly: the others do not train."""
-    assert not isinstance(task.samples.settings, SeriesSamples)
     check_unchanged(task.features.scenes)
     table = pd.concat(blocks).sort_index()
-    record_bare(read_samples(task.samples.settings, task.scheme), table)
     seen = table.pop(N_CLEAR) >= task.min_clear
     if not seen.any():
         raise InputError(
