@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import proof_account, proof_fuzz
+from tests.acceptance import proof_account, proof_fuzz, proof_serve
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*proof_account.REQUIREMENTS, *proof_fuzz.REQUIREMENTS)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (
+    *proof_account.REQUIREMENTS,
+    *proof_fuzz.REQUIREMENTS,
+    *proof_serve.REQUIREMENTS,
+)

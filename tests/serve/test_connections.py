@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import socket
 import struct
@@ -31,6 +32,7 @@ def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
     return b"\r\n".join([line, HOST.strip(), *headers, b"Connection: close", b"", body])
 
 
+LIMIT_LINE = r"cocal: WARNING connections ended: \d+: more than one client may have\n"
 CHUNKED = b"Transfer-Encoding: chunked"
 POST = b"POST /login HTTP/1.1"
 NOT_PLAIN = {
@@ -70,6 +72,14 @@ NOT_PLAIN = {
 }  # fmt: skip
 
 
+def check_answers(name: str, status: int, answers: bytes) -> None:
+    """The first of `answers` has this status, all have the security headers, none leads elsewhere."""
+    assert answers.startswith(b"HTTP/1.1 %d " % status), (name, answers[:200])
+    policies = answers.lower().count(b"content-security-policy: default-src 'none'")
+    assert policies == answers.count(b"HTTP/1.1 "), (name, answers[:2000])
+    assert b"location:" not in answers.lower()
+
+
 def half_open(server: Server, count: int, source: str, stack: ExitStack) -> None:
     for _ in range(count):
         connection = stack.enter_context(server.connect(source))
@@ -85,25 +95,16 @@ def test_a_thousand_half_open_connections_keep_nobody_waiting(shown, files):
             assert server.ask("/data/house").status == 200
             assert time.monotonic() - began < 1
         assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < files / 2
-        assert server.logged().count("\n") == 1
-        assert "Traceback" not in server.logged()
+        time.sleep(0.3)
+        assert re.fullmatch(LIMIT_LINE, server.logged())
 
 
 def test_what_is_not_a_plain_request_is_answered_with_the_policy_and_leaves_no_trace(shown):
     with served(str(shown.root), "--restricted") as server:
         for name, (status, content) in NOT_PLAIN.items():
-            answer = server.send(content)
-            assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer[:200])
-            answers = answer.count(b"HTTP/1.1 ")
-            assert answer.lower().count(b"content-security-policy: default-src 'none'") == answers, name
-            assert b"location:" not in answer.lower()
-        assert (
-            server.send(
-                (request(b"GET / HTTP/1.1").replace(b"Connection: close\r\n", b"")) * 20
-                + request(b"GET / HTTP/1.1")
-            ).count(b"HTTP/1.1 200 OK")
-            == 21
-        )
+            check_answers(name, status, server.send(content))
+        kept = request(b"GET / HTTP/1.1").replace(b"Connection: close\r\n", b"")
+        assert server.send(kept * 20 + request(b"GET / HTTP/1.1")).count(b"HTTP/1.1 200 OK") == 21
         assert server.ask("/data/house").status == 200
         assert server.logged() == "cocal: WARNING Invalid HTTP request received.\n"
 

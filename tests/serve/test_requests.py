@@ -42,6 +42,18 @@ TRAVERSALS = (
     "/relief/small/..%2f..%2f14/1/1.png", "/public/hectares.csv", "/runs/small/records.csv",
     "/small/records.csv",
 )  # fmt: skip
+METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
+PLACES = ("", "lng=-72", "lng=x&lat=1", "lng=nan&lat=1", "lng=inf&lat=1", "lng=181&lat=0", "lng=0&lat=89")
+OTHER_HOSTS = ("localhost@evil.example", "evil.example:8765", "[::2]", "0.0.0.0", "", "local")
+ALTERING_HOSTS = (
+    "x/login?", "127.0.0.1/login?", "x/assets/#", "127.0.0.1:1/assets/?", "x/login\\", "[::1]/login?",
+)  # fmt: skip
+STRANGE_TOKENS = (
+    "Bearer", "Bearer ", f"Basic {TOKEN}", "Bearer \xff\xfe", f"Bearer {TOKEN}\xe9", f"Bearer x {TOKEN}",
+)  # fmt: skip
+STRANGE_COOKIES = (
+    "cocal", "cocal=", "cocal=\xff", ";;;=", f"cocal={TOKEN}; cocal=", f'other="{TOKEN}"',
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
@@ -79,7 +91,7 @@ def test_a_map_that_was_exchanged_for_one_that_names_other_files_is_not_opened(l
     assert str(land.folder).encode() not in answer.body
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", METHODS)
 def test_nothing_can_be_changed(restricted, method):
     assert restricted.ask("/data/house", method).status == 405
 
@@ -103,9 +115,7 @@ def test_every_answer_carries_the_policy(restricted, path):
     assert "server" not in headers
 
 
-@pytest.mark.parametrize(
-    "query", ["", "lng=-72", "lng=x&lat=1", "lng=nan&lat=1", "lng=inf&lat=1", "lng=181&lat=0", "lng=0&lat=89"]
-)
+@pytest.mark.parametrize("query", PLACES)
 def test_a_place_that_is_none_is_refused(restricted, query):
     assert restricted.ask(f"/data/small/all/pixel?{query}").status == 400
 
@@ -334,26 +344,16 @@ def test_the_shipped_library_is_the_one_that_its_note_says():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost@evil.example", "evil.example:8765", "[::2]", "0.0.0.0", "", "local"]
-)
+@pytest.mark.parametrize("host", OTHER_HOSTS)
 def test_a_host_that_only_looks_like_this_machine_is_refused(restricted, host):
     assert restricted.ask("/data/house", Host=host).status == 400
 
 
 def test_headers_that_are_not_well_formed_open_nothing(shown):
-    strange = [
-        "Bearer",
-        "Bearer ",
-        f"Basic {TOKEN}",
-        "Bearer \xff\xfe",
-        f"Bearer {TOKEN}\xe9",
-        f"Bearer x {TOKEN}",
-    ]
     with offered(shown.root, restricted=True, token=TOKEN, local=False) as server:
-        for value in strange:
+        for value in STRANGE_TOKENS:
             assert server.ask("/data/house", Authorization=value).status == 401, value
-        for value in ("cocal", "cocal=", "cocal=\xff", ";;;=", f"cocal={TOKEN}; cocal=", f'other="{TOKEN}"'):
+        for value in STRANGE_COOKIES:
             assert server.ask("/data/house", Cookie=value).status == 401, value
         for path in ("/login/../data/house", "/assets/../data/house", "/login/data/house", "//data/house"):
             assert server.ask(path).status in (401, 404), path

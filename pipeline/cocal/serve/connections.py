@@ -9,11 +9,14 @@ answered is not ended.
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import resource
+from collections import Counter
+from collections.abc import Iterable
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from cocal.serve.guard import HEADERS, client_of
 
@@ -26,7 +29,7 @@ DRAIN_S = 60.0
 MOST_CONNECTIONS, CLIENTS = 256, 4
 """Connections in all, and how many clients at least share them."""
 
-log = logging.getLogger(__name__)
+TOO_MANY = "more than one client may have"
 
 
 def most_connections() -> int:
@@ -35,25 +38,33 @@ def most_connections() -> int:
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 4)
 
 
+class Limits(ServerState):
+    """What the connections of a server share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: Counter[str] = Counter()
+        """How many connections were ended, by reason; whoever logs them sets it to zero."""
+
+
 class LimitedConnection(H11Protocol):
     """A connection of uvicorn with a deadline for what its client must do next."""
+
+    server_state: Limits
+    connections: set[LimitedConnection]  # type: ignore[assignment]
 
     peer = ""
     """The client; "" for a stated proxy, which connects for many."""
 
-    waits_since = 0.0
-    ended = False
+    waits_since = math.inf
+    """Time of the loop since which it is for the client to go on; infinite while it is not."""
+
     _deadline: asyncio.TimerHandle | None = None
 
     @property
     def lacks_request(self) -> bool:
         """Whether the client has to send a request, or the rest of one."""
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is for the client to go on."""
-        return self.lacks_request or self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -71,7 +82,7 @@ class LimitedConnection(H11Protocol):
             super().data_received(data)
         except h11.ProtocolError:  # of bytes that are not HTTP after a response began
             self.transport.abort()
-        if not self.waits:
+        if not self.lacks_request and not self.flow.write_paused:
             self._go_on()
 
     def send_400_response(self, msg: str) -> None:
@@ -109,32 +120,30 @@ class LimitedConnection(H11Protocol):
 
     def end(self, why: str) -> None:
         """Close the connection at once, without what it still had to send."""
-        if self in self.connections:  # else it is lost already
-            log.warning("connection ended: %s", why)
-            self.ended = True
-            self.transport.abort()
+        self.connections.discard(self)
+        self.server_state.ended[why] += 1
+        self.transport.abort()
 
     def _make_room(self) -> None:
         """End the connection that has waited longest if there are too many; this one waits too."""
-        every = [c for c in self.connections if isinstance(c, LimitedConnection) and not c.ended]
-        own = [c for c in every if self.peer and c.peer == self.peer]
         most = most_connections()
+        own = [c for c in self.connections if c.peer == self.peer] if self.peer else []
         if len(own) > most // CLIENTS:
-            _longest_waiting(own).end("more than one client may have")
-        elif len(every) > most:
-            _longest_waiting(every).end("more than there may be")
+            _longest_waiting(own).end(TOO_MANY)
+        elif len(self.connections) > most:
+            _longest_waiting(self.connections).end("more than there may be")
 
     def _wait(self, seconds: float) -> None:
         self._go_on()
         self.waits_since = self.loop.time()
-        why = "its client neither sent a request nor took the response in time"
-        self._deadline = self.loop.call_later(seconds, self.end, why)
+        self._deadline = self.loop.call_later(seconds, self.end, "no request, or no reader, in time")
 
     def _go_on(self) -> None:
+        self.waits_since = math.inf
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
 
-def _longest_waiting(connections: list[LimitedConnection]) -> LimitedConnection:
-    return min((c for c in connections if c.waits), key=lambda c: c.waits_since)
+def _longest_waiting(connections: Iterable[LimitedConnection]) -> LimitedConnection:
+    return min(connections, key=lambda c: c.waits_since)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import uvicorn
@@ -15,12 +18,16 @@ from starlette.types import ASGIApp
 
 from cocal.errors import UsageError
 from cocal.serve.app import make_app
-from cocal.serve.connections import LimitedConnection
-from cocal.serve.guard import Access, check_access
+from cocal.serve.connections import CLIENTS, TOO_MANY, LimitedConnection, Limits, most_connections
+from cocal.serve.guard import Access, check_access, client_of
 from cocal.serve.runs import open_run
 
-_BURST, _QUEUE = 16, 2048
-"""Connections accepted before those over the limits are ended, and those that the system keeps until then."""
+log = logging.getLogger(__name__)
+
+_QUEUE = 2048
+"""Connections that the system keeps until they are accepted."""
+
+_RETRY_S = 0.1
 
 _GRACE_S = 5.0
 """Time that responses have when the server is stopped."""
@@ -65,12 +72,57 @@ LOGGING = {
 
 
 class MapServer(uvicorn.Server):
-    """uvicorn with a short queue of its own before the limits, and an end that no client can put off."""
+    """uvicorn that accepts of one client what it may have, and whose end no client can put off."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state: Limits = Limits()
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._logged = -math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():
-            listener.listen(_QUEUE)  # asyncio accepts as many at once as it has been given: `_BURST`
+            self._listen(listener)
+
+    def _listen(self, listener: socket.socket) -> None:
+        """Accept in place of asyncio, which accepts all before it looks at one, until no file is left."""
+        if not self.should_exit:
+            asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept those who wait. Of one client the newest stay, as many as it may have."""
+        loop, most = asyncio.get_running_loop(), most_connections()
+        kept: dict[str, deque[socket.socket]] = {}
+        while sum(map(len, kept.values())) < most:
+            try:
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                break
+            except OSError:  # no file is left
+                loop.remove_reader(listener.fileno())
+                loop.call_later(_RETRY_S, self._listen, listener)
+                break
+            own = kept.setdefault(client_of(address[0]), deque())
+            own.append(accepted)
+            if len(own) > most // CLIENTS and address[0] not in self.config.forwarded_allow_ips:
+                own.popleft().close()
+                self.server_state.ended[TOO_MANY] += 1
+        for accepted in chain.from_iterable(kept.values()):
+            task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
+
+    def _connection(self) -> LimitedConnection:
+        return LimitedConnection(self.config, self.server_state, self.lifespan.state)
+
+    async def on_tick(self, counter: int) -> bool:
+        ended, now = self.server_state.ended, time.monotonic()
+        if ended and now - self._logged > _LOG_EVERY_S:
+            log.warning("connections ended: %s", "; ".join(f"{n}: {why}" for why, n in ended.items()))
+            ended.clear()
+            self._logged = now
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().call_later(_GRACE_S, self._abort)
@@ -84,7 +136,7 @@ class MapServer(uvicorn.Server):
 def make_server(app: ASGIApp, proxies: Sequence[str] = ()) -> MapServer:
     """The server of `app`, with limits on connections; `proxies` may state scheme and client of a request."""
     config = uvicorn.Config(
-        app, http=LimitedConnection, ws="none", loop="asyncio", backlog=_BURST, log_config=LOGGING,
+        app, http=LimitedConnection, ws="none", loop="asyncio", backlog=_QUEUE, log_config=LOGGING,
         log_level="warning", access_log=False, server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
     )  # fmt: skip
