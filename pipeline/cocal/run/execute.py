@@ -7,6 +7,7 @@ oracle of the tests.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -18,7 +19,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from cocal.code import installed
-from cocal.errors import CocalError, InputError, WorkFailedError
+from cocal.errors import CocalError, InputError, NotWrittenError, WorkFailedError
 from cocal.store import library_versions
 
 log = logging.getLogger(__name__)
@@ -102,8 +103,21 @@ def attempt(call: Call, before: tuple[Any, ...] = (), *after: Any) -> Any:
         return call.function(*before, *call.args, *after)
     except CocalError as err:
         return Failure(type(err)(*err.args), traceback.format_exc())
+    except OSError as err:
+        return Failure(_no_room(err) or WorkFailedError(repr(err)), traceback.format_exc())
     except Exception as err:  # noqa: BLE001 - whatever a job fails of is listed; the other jobs go on
         return Failure(WorkFailedError(repr(err)), traceback.format_exc())
+
+
+def _no_room(error: OSError) -> CocalError | None:
+    """The error to report where a file had no room; None where it was something else."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return None
+    return NotWrittenError(
+        "a file could not be written", "room on the disk and within the limit on the size of files",
+        error.strerror or str(error),
+        "free space or raise the limit (`ulimit -f`), then run again: nothing of the unit was committed",
+    )  # fmt: skip
 
 
 def finish_with(finish: Call, results: list[Any]) -> Any:

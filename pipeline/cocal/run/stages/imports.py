@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.content import Ref
-from cocal.errors import InputError
+from cocal.errors import InputError, WorkFailedError
 from cocal.grid import windows_bounds
 from cocal.notes.account import first, part, record, recorded
 from cocal.regions import Regions
@@ -34,6 +34,11 @@ def import_stage(run: Run) -> Stage:
     _list_lost(run)
     for period in run.periods:
         if not run.scenes_of(period):
+            if failures := run.summary.failures:
+                raise WorkFailedError(
+                    f"no scene lies in period {period.name}, and {len(failures)} failed", "scenes",
+                    ": ".join(failures[0]), "fix what failed, then run again",
+                )  # fmt: skip
             raise InputError(
                 f"no scene of the archive {run.config.archive} lies in period {period.name}",
                 f"scenes from {period.start} to {period.end}",
