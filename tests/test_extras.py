@@ -66,7 +66,7 @@ def test_a_run_states_before_its_work_which_extra_a_later_stage_lacks():
     code = (
         "from unittest.mock import MagicMock\n"
         "from cocal.run.inputs import check_inputs\n"
-        "check_inputs(MagicMock(), MagicMock(), ['classify', 'report'])\n"
+        "check_inputs(MagicMock(), MagicMock(), MagicMock(), ['classify', 'report'])\n"
     )
     answer = run_without("report", code)
     assert 'pip install "cocal[report]"' in answer.stderr

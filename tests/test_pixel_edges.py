@@ -26,7 +26,7 @@ from cocal.grid import Tile, Window, owned_by_zone, pixel_zones, transformer
 from cocal.regions import Regions, owners, owners_at
 from cocal.run.measure.sampling import lookup_of
 from cocal.run.results.overview import picture_values, values_at
-from cocal.run.stages.train import codes_at
+from cocal.run.stages.train import earlier_codes
 from cocal.run.worker.mosaic import mosaic
 from cocal.run.worker.prior import prior_of
 from cocal.run.worker.samples import sample_blocks
@@ -278,6 +278,6 @@ def test_an_earlier_map_and_the_regions_see_a_sample_on_an_edge_in_the_same_pixe
         )
     )
     table = pd.DataFrame({"epsg": 32719, "x": x, "y": y})
-    assert codes_at(folder / CLASS_TIF, table).tolist() == [class_at(*p) for p in zip(x, y, strict=True)]
+    assert earlier_codes(folder / CLASS_TIF, table).tolist() == [class_at(*p) for p in zip(x, y, strict=True)]
     blocks = list(sample_blocks(table, SIDE, 10))
     assert [block.window for block in blocks] == [tile.window]

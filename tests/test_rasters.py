@@ -63,11 +63,11 @@ def test_a_raster_that_states_more_than_its_file_holds_is_refused_in_a_moment(
 
 
 def test_pixels_too_small_to_be_read_at_once_are_refused(tmp_path: Path) -> None:
-    side = 10 / 1024  # of one metre: 20 x 16 pixels of 10 m need 20480 x 16384 of them
-    assert MOST_PIXELS < 20 * 16 * 1024**2
+    rows, columns = 64, 16_384  # of each pixel of 10 m; all rows are read at once
+    assert 15 * rows * 19 * columns > MOST_PIXELS
     profile = {
-        "driver": "GTiff", "dtype": "uint8", "count": 1, "height": 16_384, "width": 20_480,
-        "crs": "EPSG:32719", "transform": Affine(side, 0, WINDOW.left, 0, -side, WINDOW.top),
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "height": 16 * rows, "width": 20 * columns,
+        "crs": "EPSG:32719", "transform": Affine(10 / columns, 0, WINDOW.left, 0, -10 / rows, WINDOW.top),
         "sparse_ok": True, "tiled": True,
     }  # fmt: skip
     with rasterio.open(tmp_path / "fine.tif", "w", **profile):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -33,8 +33,18 @@ class File:
 
     path: Path
     sha256: str
+    states: tuple[tuple[Path, int, int], ...] = field(default=(), compare=False)
+    """Of each part: path, size, time of change in ns."""
 
     def address_content(self) -> str:
+        """SHA-256. InputError if a part has changed since: then it is not known what was read."""
+        if any(_state(path) != (size, modified) for path, size, modified in self.states):
+            raise InputError(
+                f"{self.path} changed while it was in use",
+                "the same file from the beginning to the end of a run",
+                "another size or time of change",
+                "run again: what was made of it before is made anew",
+            )
         return self.sha256
 
     @classmethod
@@ -47,26 +57,41 @@ class File:
             It cannot be read.
         """
         try:
-            states = [(part, part.stat()) for part in _parts(path)]
-            found = [_sha256(part, state.st_size, state.st_mtime_ns) for part, state in states]
-            return cls(path, found[0] if len(found) == 1 else address(found))
+            states = tuple((part, *_state(part)) for part in _parts(path))
+            found = [_sha256(*state) for state in states]
+            return cls(path, found[0] if len(found) == 1 else address(found), states)
         except OSError as err:
             what = f"{key}: {path}" if key else str(path)
             raise InputError(f"cannot read {what}", "a readable file", str(err), "fix the path") from err
 
 
+def _state(path: Path) -> tuple[int, int]:
+    """(size, time of change in ns); (-1, -1) where there is no file."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns
+
+
 def _parts(path: Path) -> list[Path]:
-    """The files that `path` stands for: of a shapefile those beside it, of a VRT its sources."""
-    if path.suffix.lower() == ".shp" and path.is_file():
-        beside = (path.with_suffix(suffix) for suffix in (".dbf", ".shx", ".prj", ".cpg"))
-        return [path, *(part for part in beside if part.is_file())]
-    if path.suffix.lower() == ".vrt":
+    """The files that `path` stands for.
+
+    Of a raster those beside it that state its place, mask or tags (not overviews: they are never read), of a
+    shapefile its table, of a VRT its sources.
+    """
+    suffix, named = path.suffix.lower(), []
+    if suffix == ".vrt":
         import rasterio
 
         with rasterio.open(path) as raster:
-            named = [Path(name) for name in raster.files if not name.endswith((".aux.xml", ".ovr"))]
-        return [path, *(part for part in named if part != path and part.is_file())]
-    return [path]
+            named = [Path(name) for name in raster.files if not name.endswith((".aux.xml", ".msk", ".ovr"))]
+    ends = [".prj", ".hdr", ".wld", ".tab", f"{suffix}w", f".{suffix[1:2]}{suffix[-1:]}w"]
+    ends += [".dbf", ".shx", ".cpg"] if suffix == ".shp" else []
+    beside = [path.with_name(path.name + end) for end in (".aux.xml", ".msk", ".msk.aux.xml", ".xml")]
+    beside += [path.with_suffix(end) for end in ends if suffix]
+    sources = [part for source in named if source != path and source.is_file() for part in _parts(source)]
+    return [path, *(part for part in dict.fromkeys(beside) if part != path and part.is_file()), *sources]
 
 
 @lru_cache(maxsize=4096)
@@ -165,6 +190,9 @@ def content(value: Any, files: Mapping[Path, str] | None = None) -> Any:
     """
     if value is None or isinstance(value, bool | int | float | str | date | Decimal):
         return _scalar(value)
+    if isinstance(value, Stated):
+        for file in value.files:
+            file.address_content()
     if isinstance(value, BaseModel | Stated) and not files:
         return _shared(_Same(value))
     if hasattr(value, "address_content") and not isinstance(value, type):
@@ -174,7 +202,7 @@ def content(value: Any, files: Mapping[Path, str] | None = None) -> Any:
     if isinstance(value, BaseModel):
         return {name: _setting(getattr(value, name), files) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: content(getattr(value, field.name), files) for field in fields(value)}
+        return {own.name: content(getattr(value, own.name), files) for own in fields(value)}
     if hasattr(value, "__array_interface__"):
         return _array(value)
     return _many(value, files)

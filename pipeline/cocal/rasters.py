@@ -1,4 +1,4 @@
-"""Rasters of users, opened in one way; and what a raster states of itself, compared with its file's size.
+"""Rasters of users, opened in one way: place, no data, codes at places; and limits on what a file may state.
 
 A few altered bytes can state 65,535 bands, a block of 2 GB or 2e9 rows: GDAL takes minutes and gigabytes.
 """
@@ -10,17 +10,23 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
+import shapely
+from numpy.typing import ArrayLike, NDArray
 from pyproj.exceptions import ProjError
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import Interleaving
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.windows import Window as Part
+from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import transformer
+from cocal.grid import geodesic_hectares, locate, transformer
+from cocal.notes.account import record
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises where GDAL fails."""
@@ -40,6 +46,16 @@ Deflate reaches 1032, LZW less than 3000; empty blocks of a raster take few byte
 
 MOST_PIXELS = 1 << 26
 """Pixels of a part that is read at once."""
+
+
+AS_ON_DISK = {"GDAL_DISABLE_READDIR_ON_OPEN": "FALSE", "GDAL_PAM_ENABLED": "YES"}
+"""What stands beside a raster (mask, tags, place) counts, whatever the environment or a worker has set."""
+
+CHECKED_POINTS = 20
+"""Per side of the lattice at which a raster is checked before it is used."""
+
+STRIP_PX = 1024
+"""Rows of a raster of codes that are read at a time."""
 
 
 class LayoutError(ValueError):
@@ -82,7 +98,9 @@ def check_part(rows: tuple[int, int], columns: tuple[int, int]) -> None:
 
 
 @contextmanager
-def open_raster(path: str | Path, what: str, remedy: str, *, whole: bool = False) -> Iterator[DatasetReader]:
+def open_raster(
+    path: str | Path, what: str, remedy: str, *, whole: bool = False, single: bool = False
+) -> Iterator[DatasetReader]:
     """An open raster of a user that lies on the ground.
 
     Parameters
@@ -93,21 +111,24 @@ def open_raster(path: str | Path, what: str, remedy: str, *, whole: bool = False
         What to do if it cannot be read.
     whole
         As for `check_layout`.
+    single
+        Whether it must have one band, apart from alpha.
 
     Raises
     ------
     InputError
         It cannot be read, here or in the body; it has no coordinate reference system that leads to degrees,
-        or no geotransform; or it states more than its file can hold.
+        or no geotransform, or a rotated one; it holds complex numbers, or more bands than one; or it states
+        more than its file can hold.
     """
     try:
-        # a worker's GDAL looks for no files beside a raster; masks and tags of a user's may stand in one
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), warnings.catch_warnings():
+        with rasterio.Env(**AS_ON_DISK), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             source = rasterio.open(path)
         with source:
             check_layout(source, whole=whole)
             _check_place(source, what)
+            _check_bands(source, what, single)
             yield source
     except (*GDAL_ERRORS, LayoutError) as err:
         raise InputError(f"cannot read {what}", "a readable raster", str(err), remedy) from err
@@ -126,6 +147,11 @@ def _check_place(source: DatasetReader, what: str) -> None:
             f"{what} has no geotransform", expected, "a CRS without origin and pixel size",
             "warp it with gdalwarp, or assign its corners (gdal_edit -a_ullr)",
         )  # fmt: skip
+    if source.transform.b or source.transform.d:
+        raise InputError(
+            f"{what} is rotated", expected, f"the geotransform {tuple(source.transform)[:6]}",
+            "warp it to rows from west to east with gdalwarp",
+        )  # fmt: skip
     try:
         transformer(source.crs.to_wkt(), 4326)
         placed = math.isfinite(source.transform.determinant) and source.transform.determinant != 0
@@ -134,3 +160,123 @@ def _check_place(source: DatasetReader, what: str) -> None:
         problem = f"a CRS that leads to no degrees: {err}"
     if problem:
         raise InputError(f"{what} lies nowhere", expected, problem, "warp it with gdalwarp")
+
+
+def _check_bands(source: DatasetReader, what: str, single: bool) -> None:
+    if any(dtype.startswith("complex") for dtype in source.dtypes):
+        found = ", ".join(source.dtypes)
+        raise InputError(f"{what} holds complex numbers", "real numbers", found, "export it as real numbers")
+    bands = sum(colour != ColorInterp.alpha for colour in source.colorinterp)
+    if single and bands > 1:
+        remedy = "take the band that is meant with gdal_translate -b"
+        raise InputError(f"{what} has several bands", "one band", f"{bands} bands", remedy)
+
+
+def positions(source: DatasetReader, epsg: int, x: ArrayLike, y: ArrayLike) -> tuple[Any, Any]:
+    """(x, y) of places of the CRS `epsg` in that of the raster, whose longitudes may run from 0 to 360."""
+    if source.crs.to_epsg() != epsg:
+        x, y = transformer(epsg, source.crs.to_wkt()).transform(x, y)
+    if source.crs.is_geographic:
+        west, _, east, _ = source.bounds
+        x = np.where(x < west, x + 360.0, np.where(x > east, x - 360.0, x))  # type: ignore[operator]
+    return x, y
+
+
+def read_valid(
+    source: DatasetReader, rows: tuple[int, int], columns: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """(y, x) stored values of the first band in a part of the raster, and where they are no data.
+
+    No data is what its mask or its alpha band hides, its no-data value, and NaN: each on its own.
+
+    Raises
+    ------
+    LayoutError
+        The part is too large.
+    """
+    check_part(rows, columns)
+    part = Part.from_slices(rows, columns)
+    values = source.read(1, window=part)
+    missing = source.read_masks(1, window=part) == 0
+    return values, missing | (values == source.nodatavals[0]) | (values != values)
+
+
+@contextmanager
+def open_codes(path: str | Path, what: str) -> Iterator[DatasetReader]:
+    """Yield the open raster of codes: one band of whole numbers.
+
+    Raises
+    ------
+    InputError
+        As `open_raster`; or its values are decimals, or have a scale or an offset.
+    """
+    with open_raster(path, f"{what} {path}", "correct the path, or the file", single=True) as source:
+        scaled = (source.scales[0], source.offsets[0]) != (1.0, 0.0)
+        if scaled or np.dtype(source.dtypes[0]).kind not in "iu":
+            found = (
+                f"values of type {source.dtypes[0]}, scale {source.scales[0]:g}, offset {source.offsets[0]:g}"
+            )
+            raise InputError(
+                f"{what} {path} holds no codes", "whole numbers without scale and offset", found,
+                "export it again as a raster of classes",
+            )  # fmt: skip
+        yield source
+
+
+def codes_at(
+    path: str | Path, what: str, epsg: int, xy: tuple[ArrayLike, ArrayLike], missing: int
+) -> NDArray[np.int64]:
+    """The code of the raster's pixel that holds each place; `missing` outside and where there is no data.
+
+    Parameters
+    ----------
+    epsg, xy
+        CRS and (x, y) of the places, any shape; the raster may be in another CRS.
+
+    Raises
+    ------
+    InputError
+        As `open_codes`.
+    """
+    with open_codes(path, what) as source:
+        row, column, inside = locate(source.transform, source.shape, *positions(source, epsg, *xy))
+        out = np.full(row.shape, missing, dtype=np.int64)
+        strip = np.where(inside, row // STRIP_PX, -1)
+        for number in np.unique(strip[inside]):
+            own = strip == number
+            top, left = int(row[own].min()), int(column[own].min())
+            slices = (top, int(row[own].max()) + 1), (left, int(column[own].max()) + 1)
+            values, none = read_valid(source, *slices)
+            codes = np.where(none, missing, values.astype(np.int64))
+            out[own] = codes[row[own] - top, column[own] - left]
+        return out
+
+
+def lattice(area: BaseGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(longitudes, latitudes) of points spread evenly over `area` (degrees), one at least."""
+    west, south, east, north = area.bounds
+    steps = (np.arange(CHECKED_POINTS) + 0.5) / CHECKED_POINTS
+    x, y = (v.ravel() for v in np.meshgrid(west + steps * (east - west), south + steps * (north - south)))
+    inside, point = shapely.contains_xy(area, x, y), area.representative_point()
+    return np.append(x[inside], point.x), np.append(y[inside], point.y)
+
+
+def check_codes(path: str | Path, what: str, area: BaseGeometry) -> None:
+    """Check a raster of codes before it is used; a note where it does not reach all of `area` (degrees).
+
+    Raises
+    ------
+    InputError
+        As `open_codes`; or the raster reaches no point of the area.
+    """
+    with open_codes(path, what) as source:
+        inside = locate(source.transform, source.shape, *positions(source, 4326, *lattice(area))).inside
+    if not inside.any():
+        raise InputError(
+            f"{what} {path} lies elsewhere", "pixels on the regions' ground",
+            f"none within {', '.join(f'{v:.4f}' for v in area.bounds)} (degrees)",
+            "correct the path, or the raster's coordinate reference system",
+        )  # fmt: skip
+    if not inside.all():
+        share = float((~inside).mean())
+        record("codes_short", file=Path(path).name, share=share, ha=share * geodesic_hectares(area))

@@ -30,7 +30,7 @@ from cocal.archive.catalog import (
     scenes_within,
     write_catalog,
 )
-from cocal.archive.read import read_raster, read_scenes, values_at_centres
+from cocal.archive.read import read_raster, read_scenes
 
 __all__ = [
     "SIMULATED",
@@ -47,6 +47,5 @@ __all__ = [
     "scene_item",
     "scene_store",
     "scenes_within",
-    "values_at_centres",
     "write_catalog",
 ]

@@ -18,8 +18,8 @@ from cocal.archive.geotiff import FAR_M, open_tiled
 from cocal.checksums import difference
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import DamagedError, InputError, SceneReadError
-from cocal.grid import Window, locate, transformer
-from cocal.rasters import check_layout, check_part
+from cocal.grid import Window
+from cocal.rasters import check_layout
 from cocal.store import MANIFEST
 
 
@@ -78,26 +78,6 @@ def proven(band: Band) -> Path:
             str(band.path.with_name(MANIFEST)),
         )  # fmt: skip
     return band.path
-
-
-def values_at_centres(source: DatasetReader, window: Window, missing: int) -> NDArray[np.int64]:
-    """(y, x) value of the first band at the centre of each pixel of a window, in whatever CRS the raster is.
-
-    `missing` outside the raster and where it has no data. Only the part that is needed is read.
-    """
-    x, y = np.meshgrid(window.x, window.y)
-    if source.crs.to_epsg() != window.epsg:
-        x, y = transformer(window.epsg, source.crs.to_wkt()).transform(x, y)
-    row, column, inside = locate(source.transform, source.shape, x, y)
-    out = np.full(window.shape, missing, dtype=np.int64)
-    if inside.any():
-        rows, columns = row[inside], column[inside]
-        top, left = int(rows.min()), int(columns.min())
-        part = ((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
-        check_part(*part)
-        values = source.read(1, window=part, masked=True).astype(np.int64).filled(missing)
-        out[inside] = values[rows - top, columns - left]
-    return out
 
 
 def _unreadable(path: Path, err: object) -> SceneReadError:

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-import shapely
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import Window, geodesic_hectares, transformer
+from cocal.grid import Window, geodesic_hectares
 from cocal.notes.account import record
-from cocal.rasters import check_part, open_raster
+from cocal.rasters import lattice, open_raster, positions, read_valid
 
 ELEVATION_M = (-500, 9000)
 """No ground on Earth lies outside; the Dead Sea's shore is at -430 m, Everest at 8,849 m."""
@@ -26,9 +25,6 @@ METRES_PER_UNIT = dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"),
     "us survey foot": 1200 / 3937, "us-ft": 1200 / 3937, "ftus": 1200 / 3937,
 }  # fmt: skip
 """Units of a raster band by their names in GDAL; none stated are metres."""
-
-CHECKED_POINTS = 20
-"""Per side of the lattice at which a model is checked before it is used."""
 
 ABSURD_SHARE = 0.05
 """Largest share of a model's values outside ELEVATION_M that are taken for voids."""
@@ -92,13 +88,7 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
     InputError
         As `read_dem`; no point has an elevation; or too many values cannot be elevations in metres.
     """
-    west, south, east, north = area.bounds
-    steps = (np.arange(CHECKED_POINTS) + 0.5) / CHECKED_POINTS
-    lattice = np.meshgrid(west + steps * (east - west), south + steps * (north - south))
-    x, y = (axis.ravel() for axis in lattice)
-    inside = shapely.contains_xy(area, x, y)
-    point = area.representative_point()
-    x, y = np.append(x[inside], point.x), np.append(y[inside], point.y)
+    x, y = lattice(area)
     with _open_dem(path) as source:
         row, column = (np.floor(p + 0.5).astype(int) for p in _position(source, 4326, x, y))
         stated = np.full(x.size, np.nan)
@@ -126,9 +116,9 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
 
 
 @contextmanager
-def _open_dem(path: str | Path) -> Iterator[Any]:
+def _open_dem(path: str | Path) -> Iterator[DatasetReader]:
     """The open model; InputError if it cannot be read, or its place or unit is unknown."""
-    with open_raster(path, f"elevation model {path}", "correct `dem:`") as source:
+    with open_raster(path, f"elevation model {path}", "correct `dem:`", single=True) as source:
         if _unit(source) not in METRES_PER_UNIT:
             known = ", ".join(filter(None, METRES_PER_UNIT))
             raise InputError(
@@ -138,33 +128,34 @@ def _open_dem(path: str | Path) -> Iterator[Any]:
         yield source
 
 
-def _unit(source: Any) -> str:
+def _unit(source: DatasetReader) -> str:
     return (source.units[0] or "").strip().lower()
 
 
-def _position(source: Any, epsg: int, x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(row, column) of positions, counted from the centre of the source's first pixel."""
-    x, y = transformer(epsg, source.crs.to_wkt()).transform(x, y)
-    if source.crs.is_geographic:
-        x = np.where(x < source.bounds.left, x + 360.0, np.where(x > source.bounds.right, x - 360.0, x))
+def _position(source: DatasetReader, epsg: int, x: Any, y: Any) -> tuple[Any, Any]:
+    """(row, column) of places, counted from the centre of the source's first pixel."""
+    x, y = positions(source, epsg, x, y)
     t = ~source.transform
-    return t.d * x + t.e * y + t.f - 0.5, t.a * x + t.b * y + t.c - 0.5
+    return t.e * y + t.f - 0.5, t.a * x + t.c - 0.5
 
 
 def _is_absurd(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (metres < ELEVATION_M[0]) | (metres > ELEVATION_M[1])
 
 
-def _stated_metres(source: Any, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float64]:
+def _stated_metres(
+    source: DatasetReader, rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.float64]:
     """(y, x) elevations of a part as the file states them, m; NaN where it declares no data."""
-    check_part(rows, columns)
-    raw = source.read(1, window=rasterio.windows.Window.from_slices(rows, columns), masked=True)
-    values = raw.astype(np.float64).filled(np.nan)
+    raw, missing = read_valid(source, rows, columns)
+    values = np.where(missing, np.nan, raw.astype(np.float64))
     metres = (values * source.scales[0] + source.offsets[0]) * METRES_PER_UNIT[_unit(source)]
     return np.asarray(metres)
 
 
-def _bilinear(source: Any, row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float32]:
+def _bilinear(
+    source: DatasetReader, row: NDArray[np.float64], column: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Elevation at positions counted from the centre of the source's first pixel, NaN outside the source."""
     out = np.full(row.shape, np.nan, dtype=np.float32)
     top, left = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)

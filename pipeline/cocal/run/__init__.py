@@ -106,7 +106,7 @@ def run(
         store.sweep()
         with recorded() as notes:
             base = ground(config)
-        check_inputs(config, base.scheme, names)
+            check_inputs(config, base.scheme, base.regions.area, names)
         facts = {
             "run": config.name,
             "config": os.path.relpath(config_path, store.root) if config_path else None,

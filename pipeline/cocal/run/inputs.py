@@ -6,17 +6,23 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from shapely.geometry.base import BaseGeometry
+
 from cocal.config import RunConfig
 from cocal.errors import InputError
 from cocal.extras import require
 from cocal.fieldwork import read_records, read_strata
-from cocal.fieldwork.design import class_codes, rasters_needed, zones_needed
+from cocal.fieldwork.design import STRATA_RASTER, class_codes, rasters_needed, zones_needed
+from cocal.rasters import check_codes
 from cocal.run.tables import read_truth
+from cocal.run.worker.prior import EARLIER_MAP
 from cocal.scheme import ClassScheme
 
 
-def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]) -> None:
-    """Check that the inputs and packages of `stages` are there and that the tables can be used.
+def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, stages: Collection[str]) -> None:
+    """Check that the inputs and packages of `stages` are there and that tables and rasters can be used.
+
+    `area` is the regions' ground, in degrees.
 
     Raises
     ------
@@ -43,8 +49,12 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, stages: Collection[str]
             "\n    ".join(["", *unreadable]),
             "fix the paths; they are relative to the configuration",
         )
+    if "classify" in stages and config.classify.prior and config.classify.prior.map:
+        check_codes(config.classify.prior.map, EARLIER_MAP, area)
     if "design" in stages and config.design:
         class_codes(config.design.strata, scheme)
+        for path in rasters_needed(config.design.strata):
+            check_codes(path, STRATA_RASTER, area)
     if "measure" in stages and config.records:
         records = read_records(config.records, scheme)
         if config.records.strata:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cocal.code import code_of
 from cocal.content import FAILED, Ref, content
-from cocal.errors import CocalError, DamagedError, UsageError
+from cocal.errors import CocalError, DamagedError, InputError, UsageError
 from cocal.run.execute import Call, Executor, Job, Outcome, attempt, gathered, outcome_of
 from cocal.run.observers import Ended, Failed, Made, Observe, Part, Reused, SetAside, Started
 from cocal.store import MANIFEST, LocalStore, address
@@ -214,9 +214,19 @@ def _commit_args(recipe: Recipe, store: LocalStore) -> tuple[Any, ...]:
 def commit(
     results: list[Any], unit: str, inputs: dict[str, Any], finish: Finish, task: Any, store: LocalStore
 ) -> None:
-    """Write a unit's files into a staging folder and publish them, the manifest last."""
+    """Write a unit's files into a staging folder and publish them, the manifest last.
+
+    Raises
+    ------
+    InputError
+        A file that it was made of has changed since its address was made.
+    """
     with store.commit(unit, inputs) as folder:
         finish(folder, results, task)
+        if content(task) != inputs["task"]:
+            raise InputError(
+                f"files of {unit} changed while they were read", "the same files", "", "run again"
+            )
 
 
 def _committed(recipe: Recipe, store: LocalStore, outcome: Outcome) -> Outcome:

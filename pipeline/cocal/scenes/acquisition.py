@@ -16,10 +16,17 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
 
-from cocal.contracts import BANDS
+from cocal.contracts import BANDS, NO_DATA, QUALITY
 from cocal.errors import InputError
 from cocal.notes.account import part, record
-from cocal.scenes.metadata import Facts, baseline_claim, gdal_claims, linear_claims, read_sidecars
+from cocal.scenes.metadata import (
+    Facts,
+    baseline_claim,
+    gdal_claims,
+    linear_claims,
+    read_sidecars,
+    stated_no_data,
+)
 from cocal.scenes.settings import (
     FilesImport,
     FurtherFile,
@@ -39,6 +46,7 @@ from cocal.scenes.source import (
     open_cube,
     open_raster,
     raster_grid,
+    work_dtype,
 )
 
 RASTERS = (".tif", ".tiff", ".jp2", ".img", ".vrt")
@@ -64,18 +72,31 @@ def _utc(time: datetime) -> datetime:
 
 
 def _raster_band(
-    dataset: Any, path: Path, band: str, index: int, stated_scale: float | None
+    dataset: Any, path: Path, root: Path, band: str, index: int, stated_scale: float | None
 ) -> tuple[BandSource, Facts]:
-    """Band `index` of an open raster, and its radiometry by GDAL's metadata."""
+    """Band `index` of an open raster, and its radiometry by GDAL's metadata and by what stands beside it."""
     dtype, nodata = dataset.dtypes[index - 1], dataset.nodatavals[index - 1]
     masked = MaskFlags.per_dataset in dataset.mask_flag_enums[index - 1]
-    source = BandSource(band, path, raster_grid(dataset), dtype, nodata, index, masked=masked)
-    if band not in BANDS:
-        return source, Facts()
+    source = BandSource(band, path, raster_grid(dataset), work_dtype(dtype), nodata, index, masked=masked)
     tags, name = dataset.tags() | dataset.tags(index), f"{path.name} band {index}"
     scale, offset = dataset.scales[index - 1], dataset.offsets[index - 1]
-    beside = tuple(Path(file) for file in dataset.files[1:] if file.endswith((".msk", ".aux.xml")))
-    return source, Facts(tuple(gdal_claims(name, scale, offset, tags, stated_scale)), None, beside)
+    if band not in BANDS:
+        _check_unscaled(name, band, scale, offset)
+        return source, Facts()
+    invalid = tuple(
+        v for v in stated_no_data(path, root, index) if np.isfinite(v) and v not in (NO_DATA, nodata)
+    )
+    facts = Facts(tuple(gdal_claims(name, scale, offset, tags, stated_scale)))
+    return replace(source, invalid=invalid), facts + read_sidecars(path, root, stated_scale, index)
+
+
+def _check_unscaled(name: str, band: str, scale: float, offset: float) -> None:
+    """Raise if a quality band has a scale or an offset: its values are codes or whole percent."""
+    if (scale, offset) != (1, 0):
+        raise InputError(
+            f"{name} ({band})", f"{band} without scale and offset", f"scale {scale:g}, offset {offset:g}",
+            "write it as whole numbers from 0 to 255, unscaled",
+        )  # fmt: skip
 
 
 def _check_alike(path: Path, facts: Mapping[str, Facts]) -> None:
@@ -110,8 +131,6 @@ def _multiband(settings: MultibandImport) -> Acquisition:
     read = [band for file in files for band in _bands_of(file, settings.scale)]
     _check_alike(settings.path, {source.band: facts for source, facts in read})
     facts = sum((facts for _, facts in read), _stated_facts(settings))
-    for path in dict.fromkeys(source.path for source, _ in read if source.band in BANDS):
-        facts += read_sidecars(path, path.parent, settings.scale)
     return Acquisition(_utc(settings.date), (), tuple(source for source, _ in read), facts)
 
 
@@ -134,7 +153,7 @@ def _bands_of(file: MultibandImport | FurtherFile, scale: float | None) -> list[
                 f"{dataset.count} bands, described {', '.join(names) or 'not at all'}",
                 "fix `bands:`: descriptions as in the file, or indexes from 1",
             )
-        read = [_raster_band(dataset, path, band, i, scale) for band, i in indexes.items()]
+        read = [_raster_band(dataset, path, path.parent, band, i, scale) for band, i in indexes.items()]
         # GDAL takes the fourth of four bands for alpha: one that is imported is none
         alpha = any(dataset.colorinterp[i - 1] == ColorInterp.alpha for i in indexes.values())
     return [(replace(source, masked=source.masked and not alpha), facts) for source, facts in read]
@@ -246,10 +265,8 @@ def _files(settings: FilesImport) -> Iterator[Acquisition]:
         for band in settings.bands:
             path = _finest(band, files[band])
             with open_raster(path) as dataset:
-                source, own = _raster_band(dataset, path, band, 1, settings.scale)
+                source, own = _raster_band(dataset, path, settings.folder, band, 1, settings.scale)
             bands.append(source)
-            if band in BANDS:
-                own += read_sidecars(path, settings.folder, settings.scale)
             facts += own
             of_band[band] = own
         _check_alike(bands[0].path, of_band)
@@ -267,6 +284,8 @@ def _cube_variables(settings: NetcdfImport, cube: xr.Dataset) -> dict[str, xr.Da
             wrong.append(f"no variable {name!r}")
         elif cube[name].ndim != 3 or cube[name].dims[0] != settings.time:
             wrong.append(f"{name!r} has dims {cube[name].dims}, not ({settings.time!r}, y, x)")
+        elif _runs_along(cube, cube[name].dims[1], "X") or _runs_along(cube, cube[name].dims[2], "Y"):
+            wrong.append(f"{name!r} has x before y: {cube[name].dims}, not ({settings.time!r}, y, x)")
     if wrong:
         raise InputError(
             f"{settings.path} lacks bands",
@@ -275,6 +294,13 @@ def _cube_variables(settings: NetcdfImport, cube: xr.Dataset) -> dict[str, xr.Da
             "fix `bands:` and `time:`",
         )
     return {band: cube[name] for band, name in settings.bands.items()}
+
+
+def _runs_along(cube: xr.Dataset, name: Any, axis: str) -> bool:
+    """Whether a coordinate says that it runs along the axis X or Y (CF 1.11, 4 and 5)."""
+    attrs = cube[name].attrs if name in cube.coords else {}
+    standard = {"X": ("projection_x_coordinate", "longitude"), "Y": ("projection_y_coordinate", "latitude")}
+    return attrs.get("axis") == axis or attrs.get("standard_name") in standard[axis]
 
 
 def _cube_crs(settings: NetcdfImport, cube: xr.Dataset, variable: xr.DataArray) -> str:
@@ -306,6 +332,11 @@ def _axis(cube: xr.Dataset, name: str, path: Path) -> tuple[float, float, bool]:
         raise InputError(
             f"coordinate {name!r} of {path}", "at least two evenly spaced cell centres", f"{values[:4]}", ""
         )
+    unit = str(cube[name].attrs.get("units", "m"))
+    if not unit.startswith(("degree", "metre", "meter")) and unit != "m":
+        raise InputError(
+            f"coordinate {name!r} of {path}", "metres or degrees", f"units {unit!r}", "convert it"
+        )
     step = abs(float(values[-1] - values[0])) / steps.size
     return float(values.min()) - step / 2, step, bool(values[0] < values[-1])
 
@@ -318,7 +349,7 @@ def _cube_source(settings: NetcdfImport, cube: xr.Dataset, band: str, variable: 
     height, width = cube.sizes[y], cube.sizes[x]
     transform = (dx, 0.0, west, 0.0, -dy, south + height * dy)
     grid = SourceGrid(_cube_crs(settings, cube, variable), transform, width, height)
-    dtype, nodata = cube_dtype(variable).name, cube_nodata(variable)
+    dtype, nodata = work_dtype(cube_dtype(variable).name), cube_nodata(variable)
     _check_geotransform(settings.path, cube, variable, grid)
     turned = northward, not eastward
     return BandSource(
@@ -362,7 +393,11 @@ def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
 
 def _cube_facts(settings: NetcdfImport, variables: Mapping[str, xr.DataArray]) -> Facts:
     found: dict[str, Facts] = {}
-    for band, variable in ((band, v) for band, v in variables.items() if band in BANDS):
+    for band, variable in variables.items():
+        if band in QUALITY:
+            packing = (float(variable.attrs.get(n, d)) for n, d in (("scale_factor", 1), ("add_offset", 0)))
+            _check_unscaled(f"{variable.name} in {settings.path.name}", band, *packing)
+            continue
         source = f"scale_factor and add_offset of {variable.name} in {settings.path.name}"
         scale, offset = (
             float(variable.attrs[name]) if name in variable.attrs else None

@@ -92,11 +92,11 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
     source = band.source
     missing = (dn == source.nodata) | (dn != dn)
     values = np.where(missing, source.no_data, dn)
-    if values.min() < 0 or values.max() > 255:
+    if values.min() < 0 or values.max() > 255 or (values != np.rint(values)).any():
         raise InputError(
             f"{source.path} ({source.band}) is no {source.band} band",
             "whole numbers from 0 to 255",
-            f"{values.min()} to {values.max()}",
+            f"{values.min()} to {values.max()}" + (", decimals" if values.dtype.kind == "f" else ""),
             "fix `bands:`",
         )
     return values.astype(np.uint8)
@@ -111,7 +111,9 @@ def _reader(task: ImportTask, band: BandTask, folder: Path) -> Iterator[ReadWind
             yield lambda window: _copied(read, band, window)
         return
     spooled = folder / f"{source.band}-spool.tif"
-    plain = source.plain and (source.nodata in (None, NO_DATA) or source.band in QUALITY)
+    # GDAL takes no value for no data that the file's dtype cannot hold; signed bytes are read as int16
+    plain = source.plain and source.nodata in (None, source.no_data)
+    plain &= not (source.no_data and source.dtype == "int16")
     raster = source if plain and source.variable is None else spool(source, spooled)
     try:
         with rasterio.open(raster.path) as dataset:

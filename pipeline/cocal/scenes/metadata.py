@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +81,10 @@ def linear_claims(
     The offset becomes DN by this scale; without one by `stated_scale`, else 1.
     """
     scale, offset = _decimal(scale), _decimal(offset)
+    if not (scale is None or (math.isfinite(scale) and scale > 0)) or not math.isfinite(offset or 0):
+        raise InputError(
+            source, "a scale above 0 and a finite offset", f"{scale} and {offset}", "fix the file"
+        )
     if scale is not None or offset is not None:
         per_dn = scale or stated_scale or 1.0
         yield Claim(source, "file", None if offset is None else round(offset / per_dn, 6) + 0.0, scale)
@@ -98,17 +103,29 @@ def gdal_claims(
             yield baseline_claim(tags[key], f"tag {key} of {name}")
 
 
-def read_sidecars(path: Path, root: Path, stated_scale: float | None) -> Facts:
-    """Facts of the STAC items that name this raster and of the SAFE XML above it, up to folder `root`."""
+def _folders(path: Path, root: Path) -> list[Path]:
+    """The folders above a raster, up to `root`."""
+    above = list(path.parents)
+    return above[: above.index(root) + 1] if root in above else above[:1]
+
+
+def read_sidecars(path: Path, root: Path, stated_scale: float | None, index: int = 1) -> Facts:
+    """Facts of band `index`: of STAC items that name the raster and SAFE XML in folders up to `root`."""
     facts = Facts()
-    for folder in [path.parent, *path.parent.parents]:
+    for folder in _folders(path, root):
         for item in sorted(folder.glob("*.json")):
-            facts += _item_facts(item, path.name, stated_scale)
+            facts += _item_facts(item, path.name, stated_scale, index)
         if (folder / SAFE_XML).is_file():
             facts += _safe_facts(folder / SAFE_XML)
-        if folder == root or root not in folder.parents:
-            break
     return facts
+
+
+def stated_no_data(path: Path, root: Path, index: int = 1) -> tuple[float, ...]:
+    """The no-data values that STAC items, in folders up to `root`, state of band `index` of the raster."""
+    items = (item for folder in _folders(path, root) for item in sorted(folder.glob("*.json")))
+    assets = (asset for item in items for asset in _assets_of(item, path.name).values())
+    stated = (entry.get("nodata") for asset in assets for entry, _ in _band_entries(asset, index))
+    return tuple(dict.fromkeys(float(value) for value in stated if value is not None))
 
 
 @lru_cache(maxsize=4096)
@@ -119,28 +136,43 @@ def _read_json(path: Path, _modified_ns: int) -> Any:
         raise _unreadable(path, err) from err
 
 
-def _item_facts(path: Path, raster: str, stated_scale: float | None) -> Facts:
-    """Facts of a STAC item; none if the JSON is no item or names another raster."""
+def _item(path: Path) -> dict[str, Any]:
+    """A STAC item; empty if the JSON is none."""
     item = _read_json(path, path.stat().st_mtime_ns)
-    if not isinstance(item, dict) or item.get("type") != "Feature":
-        return Facts()
-    assets = item.get("assets", {})
-    mine = {k: a for k, a in assets.items() if PurePosixPath(str(a.get("href", ""))).name == raster}
+    return item if isinstance(item, dict) and item.get("type") == "Feature" else {}
+
+
+def _assets_of(path: Path, raster: str) -> dict[str, Any]:
+    """The assets of the item at `path` that are the raster of that name."""
+    assets = _item(path).get("assets", {})
+    return {k: a for k, a in assets.items() if PurePosixPath(str(a.get("href", ""))).name == raster}
+
+
+def _item_facts(path: Path, raster: str, stated_scale: float | None, index: int) -> Facts:
+    """Facts of a STAC item; none if it names another raster."""
+    mine = _assets_of(path, raster)
     if not mine:
         return Facts()
-    properties = item.get("properties", {})
-    claims = [*asset_claims(path.name, mine, stated_scale), *item_claims(path.name, properties)]
+    properties = _item(path).get("properties", {})
+    claims = [*asset_claims(path.name, mine, stated_scale, index), *item_claims(path.name, properties)]
     return Facts(tuple(claims), properties.get("platform"), (path,))
 
 
+def _band_entries(asset: Mapping[str, Any], index: int) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """What an asset states of band `index`, and the prefix of its fields (raster extension 1; 2 and core)."""
+    yield asset, "raster:"
+    for name, prefix in (("raster:bands", ""), ("bands", "raster:")):
+        entries = asset.get(name, [])
+        for entry in entries[index - 1 : index] or entries:
+            yield entry, prefix
+
+
 def asset_claims(
-    source: str, assets: Mapping[str, Mapping[str, Any]], stated_scale: float | None
+    source: str, assets: Mapping[str, Mapping[str, Any]], stated_scale: float | None, index: int = 1
 ) -> Iterator[Claim]:
-    """Claims of the raster extension (versions 1 and 2) of some assets of a STAC item."""
+    """Claims of the raster extension (versions 1 and 2) on band `index` of some assets of a STAC item."""
     for key, asset in assets.items():
-        old = [(entry, "") for entry in asset.get("raster:bands", [])]
-        new = [(entry, "raster:") for entry in [asset, *asset.get("bands", [])]]
-        for entry, prefix in old + new:
+        for entry, prefix in _band_entries(asset, index):
             name = f"raster:offset and raster:scale of asset {key} in {source}"
             scale, offset = entry.get(f"{prefix}scale"), entry.get(f"{prefix}offset")
             yield from linear_claims(name, scale, offset, stated_scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,18 @@ ReadRows = Callable[[slice, slice], NDArray[Any]]
 NOT_OFFERED = {"cloud_probability": 255}
 """No data of the quality bands where it is not 0."""
 
-NC_FILL_USHORT, NC_FILL_SHORT = 65535, -32767
-"""Values of unwritten cells of a NetCDF variable (netCDF-C, netcdf.h, NC_FILL_*)."""
+NC_FILL = {
+    "int16": -32767.0, "uint16": 65535.0, "int32": -2147483647.0, "uint32": 4294967295.0,
+    "float32": 9.969209968386869e36, "float64": 9.969209968386869e36,
+}  # fmt: skip
+"""Values of unwritten cells of a NetCDF variable, by dtype (netCDF-C, netcdf.h, NC_FILL_*)."""
+
+NOT_NETCDF_4 = {
+    b"CDF": ("a NetCDF-3 (classic) file", "convert it: nccopy -k nc4 OLD.nc NEW.nc"),
+    b"GRIB": ("a GRIB file", "convert it: xarray.open_dataset(OLD, engine='cfgrib').to_netcdf(NEW)"),
+    b"PK": ("a ZIP file, such as a zipped Zarr store", "convert it: xarray.open_zarr(OLD).to_netcdf(NEW)"),
+}
+"""First bytes of files that are taken for cubes: what they are, what to do."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +129,32 @@ def open_raster(path: Path) -> AbstractContextManager[Any]:
     return rasters.open_raster(path, str(path), "fetch the file again", whole=True)
 
 
+def work_dtype(dtype: str) -> str:
+    """The dtype that values are read as: one that holds every no data of the archive."""
+    return "int16" if dtype == "int8" else dtype
+
+
 def raster_grid(dataset: Any) -> SourceGrid:
     """The grid of an open rasterio dataset."""
     return SourceGrid(dataset.crs.to_wkt(), tuple(dataset.transform)[:6], dataset.width, dataset.height)
 
 
+def _kind(path: Path) -> tuple[str, str]:
+    """What a cube is that is no NetCDF-4 file, and what to do; empty if it may be one."""
+    if path.is_dir():
+        return "a folder, such as a Zarr store", "convert it: xarray.open_zarr(OLD).to_netcdf(NEW)"
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(4)
+        return next((kind for start, kind in NOT_NETCDF_4.items() if head.startswith(start)), ("", ""))
+    return "", ""
+
+
 @contextmanager
 def open_cube(path: Path) -> Iterator[xr.Dataset]:
     """An open NetCDF-4 file with nothing decoded; InputError naming the file if it cannot be opened."""
+    found, remedy = _kind(path)
+    if found:
+        raise InputError(f"{path} cannot be imported", "a NetCDF-4 file", found, remedy)
     try:
         cube = xr.open_dataset(path, engine="h5netcdf", decode_cf=False)
     except (OSError, ValueError, KeyError) as err:
@@ -157,14 +185,13 @@ def cube_dtype(variable: xr.DataArray) -> np.dtype[Any]:
 
 
 def cube_nodata(variable: xr.DataArray) -> float | None:
-    """The no-data value of a NetCDF variable: declared, else NetCDF's own for 16-bit integers."""
+    """The no-data value of a NetCDF variable: declared, else that of unwritten cells of its dtype."""
     dtype = cube_dtype(variable)
     for name in ("_FillValue", "missing_value"):
         if name in variable.attrs:
             declared = np.asarray(variable.attrs[name]).reshape(-1)[:1]
             return float(declared.astype(variable.dtype).view(dtype)[0])
-    defaults = {"uint16": NC_FILL_USHORT, "int16": NC_FILL_SHORT}
-    return defaults.get(dtype.name)
+    return NC_FILL.get(dtype.name)
 
 
 def _stored_values(variable: xr.DataArray, name: str) -> NDArray[np.float64]:
@@ -224,7 +251,7 @@ def open_rows(source: BandSource) -> Iterator[ReadRows]:
                 if source.variable is not None:
                     values = _cube_part(file[source.variable], source, rows, columns)
                 else:
-                    values = np.asarray(file.read(source.index, window=part))
+                    values = np.asarray(file.read(source.index, window=part)).astype(source.dtype, copy=False)
                 if source.plain:
                     return values
                 missing = np.isin(values, source.invalid)
@@ -253,7 +280,7 @@ def spool(source: BandSource, path: Path) -> BandSource:
     with open_rows(source) as read, rasterio.open(path, "w", **profile) as target:
         for strip in _strips(source):
             values = read(*strip)
-            missing = (values == source.nodata) | (values != values)
+            missing = (values == source.nodata) | ~np.isfinite(values)
             values = np.where(missing, dtype.type(source.no_data), values)
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*strip))
     read_back(path, path.name)

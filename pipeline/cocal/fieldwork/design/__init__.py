@@ -34,6 +34,7 @@ from cocal.fieldwork.design.settings import DesignSettings, StatedShares
 from cocal.fieldwork.design.sheet import write_sheet
 from cocal.fieldwork.design.size import allocate, allocation_weights, plan_points, reserve_points, sample_size
 from cocal.fieldwork.design.strata import (
+    STRATA_RASTER,
     Layers,
     class_codes,
     halo_px,
@@ -45,10 +46,10 @@ from cocal.fieldwork.design.strata import (
 )
 
 __all__ = [
-    "POINTS", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Sizes", "StatedShares", "allocate",
-    "allocation_weights", "build_frame", "candidates", "candidates_needed", "class_codes", "draw_points",
-    "enough", "halo_px", "number_points", "pixel_numbers", "plan_points", "probability_shares",
-    "rasters_needed", "read_class_raster", "reserve_points", "sample_size", "stated_shares", "strata_table",
-    "stratify", "thresholds", "write_form", "write_geopackage", "write_gpx", "write_point_list",
-    "write_sheet", "zone_mask", "zones_needed",
+    "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Sizes",
+    "StatedShares", "allocate", "allocation_weights", "build_frame", "candidates", "candidates_needed",
+    "class_codes", "draw_points", "enough", "halo_px", "number_points", "pixel_numbers", "plan_points",
+    "probability_shares", "rasters_needed", "read_class_raster", "reserve_points", "sample_size",
+    "stated_shares", "strata_table", "stratify", "thresholds", "write_form", "write_geopackage", "write_gpx",
+    "write_point_list", "write_sheet", "zone_mask", "zones_needed",
 ]  # fmt: skip

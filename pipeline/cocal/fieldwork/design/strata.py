@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
 from rasterio.features import rasterize
 
-from cocal.archive import values_at_centres
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
 from cocal.errors import InputError
 from cocal.fieldwork.design.settings import (
@@ -30,7 +29,7 @@ from cocal.fieldwork.design.settings import (
 )
 from cocal.fieldwork.tables import only_layer
 from cocal.grid import Window, project
-from cocal.rasters import open_raster
+from cocal.rasters import codes_at
 from cocal.scheme import ClassScheme
 
 _CHUNK_PX = 1536
@@ -39,6 +38,9 @@ _EDGE_DEGREES = 0.001
 NO_STRATUM = 0
 NO_VALUE = np.iinfo(np.int64).min
 """Value of a raster of the user where it has no pixel or no data."""
+
+STRATA_RASTER = "raster of design.strata"
+"""What such a raster is called in messages."""
 
 Mask = NDArray[np.bool_]
 
@@ -155,16 +157,9 @@ def read_class_raster(path: Path, window: Window) -> NDArray[np.int64]:
     Raises
     ------
     InputError
-        It cannot be read, has no CRS or has values that are not whole numbers.
+        It is no readable, georeferenced raster of whole numbers.
     """
-    what = f"raster {path} of design.strata"
-    with open_raster(path, what, "correct the path or the file") as source:
-        if np.dtype(source.dtypes[0]).kind not in "iu":
-            raise InputError(
-                what, "whole numbers", f"values of type {source.dtypes[0]}",
-                "export it again as a class raster",
-            )  # fmt: skip
-        return values_at_centres(source, window, NO_VALUE)
+    return codes_at(path, STRATA_RASTER, window.epsg, np.meshgrid(window.x, window.y), NO_VALUE)
 
 
 def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:

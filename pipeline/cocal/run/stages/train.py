@@ -27,9 +27,9 @@ from cocal.classify.validation.nulls import PREVIOUS
 from cocal.content import File, Ref, Stated, stated
 from cocal.errors import InputError
 from cocal.features import feature_names, series_features
-from cocal.grid import RESOLUTION_M, locate, transformer, windows_holding
+from cocal.grid import RESOLUTION_M, windows_holding
 from cocal.notes.account import recorded
-from cocal.rasters import open_raster
+from cocal.rasters import codes_at
 from cocal.regions import Regions, owned
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
@@ -176,7 +176,7 @@ def _with_groups(table: pd.DataFrame, task: ModelTask) -> pd.DataFrame:
                 table[name] = [values[number] if number >= 0 else None for number in owner]
     keys = {code: key for key, code in task.scheme.codes.items()}
     for number, file in enumerate(task.previous_maps, 1):
-        table[f"{PREVIOUS}{number}"] = [keys.get(code) for code in codes_at(file.path, table)]
+        table[f"{PREVIOUS}{number}"] = [keys.get(code) for code in earlier_codes(file.path, table)]
     return table
 
 
@@ -190,16 +190,10 @@ def _owners(table: pd.DataFrame, regions: Regions) -> NDArray[np.int64]:
     return owner
 
 
-def codes_at(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
+def earlier_codes(path: Path, table: pd.DataFrame) -> NDArray[np.int64]:
     """(row) class code of a map at each sample's place; 0 where the map does not show it."""
     codes = np.zeros(len(table), dtype=np.int64)
-    with open_raster(path, f"earlier map {path}", "correct `train.previous_maps`") as source:
-        epsg = source.crs.to_epsg()
-        for zone, rows in table.groupby("epsg").indices.items():
-            x, y = table.iloc[rows][["x", "y"]].to_numpy().T
-            if zone != epsg:
-                x, y = transformer(int(str(zone)), source.crs.to_wkt()).transform(x, y)
-            row, column, _ = locate(source.transform, source.shape, x, y)
-            centres = zip(*source.xy(row, column), strict=True)
-            codes[rows] = [value[0] for value in source.sample(centres)]
+    for zone, rows in table.groupby("epsg").indices.items():
+        x, y = table.iloc[rows][["x", "y"]].to_numpy().T
+        codes[rows] = codes_at(path, "earlier map of train.previous_maps", int(str(zone)), (x, y), 0)
     return codes

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.archive import values_at_centres
 from cocal.classify.settings import PriorSettings
 from cocal.contracts import NO_DATA
 from cocal.grid import Window
-from cocal.rasters import open_raster
+from cocal.rasters import codes_at
+
+EARLIER_MAP = "earlier map"
 
 
 def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
@@ -18,13 +19,11 @@ def prior_of(window: Window, settings: PriorSettings) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        The map cannot be read, or has no coordinate reference system.
+        The map is no readable, georeferenced raster of codes.
     """
     if settings.map is None:
         return np.full(window.shape, settings.elsewhere)
-    what = f"earlier map {settings.map}"
-    with open_raster(settings.map, what, "correct `classify.prior.map`") as source:
-        codes = values_at_centres(source, window, NO_DATA)
+    codes = codes_at(settings.map, EARLIER_MAP, window.epsg, np.meshgrid(window.x, window.y), NO_DATA)
     return np.select(
         [codes == NO_DATA, codes == settings.code],
         [float(settings.unseen or 0), float(settings.where_mapped or 0)],
