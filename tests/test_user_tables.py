@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from datetime import datetime
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+import shapely
 
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.estimate import estimate_files
 from cocal.fieldwork import RecordSettings, read_records, read_strata
+from cocal.fieldwork.tables import read_rows
 from cocal.notes import Note
 from cocal.notes.account import recorded
 from cocal.run.results.comparison import _check_unmatched
 from cocal.run.tables import read_given_csv
 from cocal.scheme import ClassScheme
-from cocal.user_tables import local_times, read_csv_table
+from cocal.user_tables import local_times, read_csv_table, read_vector
 
 SCHEME = ClassScheme(
     id="test",
@@ -209,3 +214,56 @@ def test_official_figures_of_other_places_are_recorded() -> None:
     with recorded() as notes:
         _check_unmatched({"80101"}, pd.DataFrame({"region_id": ["XX", "XX"]}), 8)
     assert notes == [Note("official_unmatched", n=2, of=8, share=0.25, which=["XX"])]
+
+
+def workbook(path: Path, *rows: list[object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_two_columns_of_one_name_are_refused_in_excel_and_geojson(tmp_path: Path) -> None:
+    """GDAL takes the last of them in silence: pasture, where the first says coca."""
+    book = workbook(
+        tmp_path / "r.xlsx", ["id", "lon", "lat", "class", "class "], ["r1", -69.0, -14.5, "coca", "pasture"]
+    )
+    text = (
+        '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"id": "r1", "class": '
+        '"coca", "class": "pasture"}, "geometry": {"type": "Point", "coordinates": [-69.0, -14.5]}}]}'
+    )
+    for path in (book, write(tmp_path / "r.geojson", text)):
+        with pytest.raises(InputError, match="several columns have the same name"):
+            read_rows(path)
+
+
+def test_a_sheet_is_read_as_text_with_the_rows_that_excel_counts(tmp_path: Path) -> None:
+    day = datetime(2024, 2, 1, 23, 30, tzinfo=None)  # noqa: DTZ001 - a cell of Excel has no zone
+    book = workbook(
+        tmp_path / "r.xlsx", ["id", "day", "lon"], ["007", day, -69.12345678901], [], [8, "2024-02-02", 1e-9]
+    )
+    rows = read_rows(book)
+    assert rows.index.tolist() == [2, 4]
+    assert rows["id"].tolist() == ["007", "8"]
+    assert [text[:10] for text in rows["day"]] == ["2024/02/01", "2024-02-02"]
+    assert rows["lon"].astype(float).tolist() == [-69.12345678901, 1e-9]
+    texts = workbook(tmp_path / "t.xlsx", ["id", "class"], ["r1", "coca"])
+    assert read_rows(texts)["class"].tolist() == ["coca"], "a sheet of texts alone has a header too"
+
+
+def test_cells_beside_the_header_are_refused_by_row(tmp_path: Path) -> None:
+    book = workbook(tmp_path / "r.xlsx", ["id", "class"], ["r1", "coca"], ["r2", "coca", "x"])
+    with pytest.raises(InputError, match=r"(?s)columns without a header.*row 3"):
+        read_rows(book)
+
+
+def test_labels_of_the_second_layer_are_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "l.gpkg"
+    for layer in ("one", "two"):
+        gpd.GeoDataFrame({"id": [layer]}, geometry=[shapely.Point(-69, -14)], crs=4326).to_file(
+            path, layer=layer
+        )
+    with pytest.raises(InputError, match=r"(?s)one layer.*'one', 'two'"):
+        read_vector(path)
+    assert read_vector(path, "two")["id"].tolist() == ["two"]

@@ -1,20 +1,26 @@
-"""Tables that users give: one reader for CSV, and the same cleaning for tables of every other format."""
+"""Tables that users give: one reader of CSV, one of vector files and spreadsheets, one of times."""
 
 from __future__ import annotations
 
 import csv
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyogrio
+from pyproj.exceptions import CRSError
+from shapely.errors import ShapelyError
 
 from cocal.errors import InputError
 from cocal.store import given_back
 
 _SHOWN = 10
+_JSON, _SHEETS = (".geojson", ".json"), (".xlsx", ".xlsm", ".ods")
 _OFFSET = r"(?<=\d\d:\d\d)((?::\d\d(?:[.,]\d+)?)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """What follows hours and minutes: seconds, which stay, and the offset from UTC, which goes."""
 
@@ -84,6 +90,87 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
         )
     )
     return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
+
+
+def read_vector(path: Path, layer: str | None = None, **options: Any) -> pd.DataFrame:
+    """The rows of a vector file or spreadsheet, cleaned; a GeoDataFrame where they have geometry.
+
+    Times are text as written, and every cell of a spreadsheet is. The index is the row: as a spreadsheet
+    counts them, the header being the first row that is not blank; elsewhere from 1.
+
+    Parameters
+    ----------
+    path, layer : the file, its layer; None = the only one with geometry, or the only one.
+    options : of `pyogrio.read_dataframe`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read; has several layers, columns of one name (in GeoJSON: a key twice in one
+        object) or, in a spreadsheet, cells without a header.
+    """
+    kind = path.suffix.lower()
+    try:
+        if kind in _JSON:
+            _refuse_doubled_keys(path)
+        name = layer if layer is not None else only_layer(path)
+        if kind in _SHEETS:
+            return _sheet(path, name)
+        frame = _decoded(path, name, options)
+    except (OSError, ValueError, RuntimeError, OverflowError, ShapelyError, CRSError) as err:
+        found = (str(err).splitlines() or [type(err).__name__])[0]
+        raise InputError(
+            f"table {path}", "a vector file or a spreadsheet", found, "correct or export it again"
+        ) from err
+    return cleaned(frame).set_axis(range(1, len(frame) + 1))
+
+
+def only_layer(path: Path) -> str:
+    """The name of the one layer of a vector file, the one with geometry if others have none."""
+    listed = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    names = [name for name, kind in listed if kind is not None] or [name for name, _ in listed]
+    if len(names) != 1:
+        found = ", ".join(map(repr, names)) or "none"
+        raise InputError(f"table {path}", "one layer", found, "name one of them with `layer:`")
+    return names[0]
+
+
+def _decoded(path: Path, layer: str, options: dict[str, Any]) -> Any:
+    """The rows of a layer. A shapefile without .cpg is read as UTF-8 if all of its text is."""
+    asked: dict[str, Any] = {"layer": layer, "datetime_as_string": True} | options
+    if path.suffix.lower() == ".shp" and not any(path.with_suffix(s).exists() for s in (".cpg", ".CPG")):
+        with suppress(UnicodeDecodeError):
+            return pyogrio.read_dataframe(path, encoding="UTF-8", **asked)
+    return pyogrio.read_dataframe(path, **asked)
+
+
+def _refuse_doubled_keys(path: Path) -> None:
+    """Refuse GeoJSON in which an object has a key twice: readers take the last one in silence."""
+
+    def names(pairs: list[tuple[str, Any]]) -> None:
+        _refuse_doubled([clean_text(key) for key, _ in pairs], path)
+
+    with suppress(json.JSONDecodeError):
+        json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=names)
+
+
+def _sheet(path: Path, layer: str) -> pd.DataFrame:
+    """The rows of a sheet as text. GDAL by itself guesses the header, and takes the last of two columns."""
+    cells = pyogrio.read_dataframe(
+        path, layer=layer, read_geometry=False, HEADERS="DISABLE", FIELD_TYPES="STRING"
+    )
+    cells = cells.map(clean_text).set_axis(range(1, len(cells) + 1))
+    cells = cells.mask(cells.isna() | (cells == ""), None).dropna(how="all").dropna(how="all", axis=1)
+    if cells.empty:
+        raise ValueError("the sheet is empty: it has no header")
+    header, rows = cells.iloc[0], cells.iloc[1:]
+    beyond = rows.index[rows.loc[:, header.isna().to_numpy()].notna().any(axis=1)].tolist()
+    if beyond:
+        raise InputError(
+            f"table {path}: cells in columns without a header", "a name above every column",
+            f"row {', '.join(map(str, beyond[:_SHOWN]))}", "name these columns, or empty them",
+        )  # fmt: skip
+    return cleaned(rows.set_axis(header.tolist(), axis=1))
 
 
 def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[int]]:

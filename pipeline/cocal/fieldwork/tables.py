@@ -6,21 +6,19 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from cocal.errors import InputError
-from cocal.user_tables import cleaned, read_csv_table
+from cocal.user_tables import cleaned, read_csv_table, read_vector
 
 _TEXT_TABLES = (".csv", ".txt")
 
 
 def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
-    """Return the rows of a CSV, Parquet, GeoParquet or vector file; a GeoDataFrame where it has geometry.
+    """Return the rows of a CSV, Excel, Parquet or vector file; a GeoDataFrame where it has geometry.
 
     CSV: every value is text and only an empty cell is null. Texts are clean as `user_tables.cleaned` states;
     times are text, so that no offset from UTC moves a day. The index is the row as a spreadsheet counts it:
-    the header of a CSV is row 1, its first record row 2; elsewhere the first record is row 1.
+    the header of a CSV or Excel file is row 1, its first record row 2; elsewhere the first record is row 1.
 
     Raises
     ------
@@ -32,10 +30,9 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
     try:
         if path.suffix.lower() in _TEXT_TABLES:
             return read_csv_table(path)
-        if path.suffix.lower() == ".parquet":
-            rows = _read_parquet(path)
-        else:
-            rows = pyogrio.read_dataframe(path, layer=layer or only_layer(path), datetime_as_string=True)
+        if path.suffix.lower() != ".parquet":
+            return read_vector(path, layer)
+        rows = _read_parquet(path)
     except UnicodeDecodeError as err:
         raise InputError(
             f"table {path}",
@@ -43,7 +40,7 @@ def read_rows(path: Path, layer: str | None = None) -> pd.DataFrame:
             f"byte {err.start} is not",
             "save it again as CSV UTF-8, or see `cocal records check FILE`",
         ) from err
-    except (ValueError, DataSourceError, DataLayerError) as err:
+    except (OSError, ValueError) as err:
         raise InputError(
             f"table {path}", "a CSV, Parquet or vector file", _first_line(err), "correct or export it again"
         ) from err
@@ -61,13 +58,3 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _first_line(err: Exception) -> str:
     return (str(err).splitlines() or [type(err).__name__])[0]
-
-
-def only_layer(path: Path) -> str:
-    """Return the name of the one layer of a vector file; InputError where there are several."""
-    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-    if len(layers) != 1:
-        raise InputError(
-            f"table {path}", "one layer", ", ".join(map(repr, layers)), "name one of them with `layer:`"
-        )
-    return layers[0]

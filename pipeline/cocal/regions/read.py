@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -27,6 +25,7 @@ from cocal.notes import Note
 from cocal.notes.account import first
 from cocal.regions.settings import RegionSettings, RegionSource
 from cocal.store import canonical_json
+from cocal.user_tables import read_vector
 
 CHANGED_SHARE = 1e-4
 """Of a polygon's area; less is the noise of repairs and of common edges."""
@@ -245,9 +244,9 @@ def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
         if source.layer is not None and source.layer not in layers:
             problems.append(f"has no layer {source.layer!r}, only {_listed(layers)}")
             return None
-        frame = _read_letters(source.path, source.layer or layers[0])
-    except DataSourceError as err:
-        problems.append(f"cannot be read as a vector file: {err}")
+        frame = read_vector(source.path, source.layer or layers[0])
+    except (DataSourceError, InputError) as err:
+        problems.append(f"cannot be read as a vector file: {getattr(err, 'found', err)}")
         return None
     if frame.crs is None:
         problems.append("has no CRS; write it into the file")
@@ -257,14 +256,6 @@ def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
     if missing:
         problems.append(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
     return None if problems else frame
-
-
-def _read_letters(path: Path, layer: str) -> gpd.GeoDataFrame:
-    """The features of a file. A shapefile without .cpg is read as UTF-8 if all of its text is."""
-    if path.suffix.lower() == ".shp" and not any(path.with_suffix(s).exists() for s in (".cpg", ".CPG")):
-        with suppress(UnicodeDecodeError):
-            return pyogrio.read_dataframe(path, layer=layer, encoding="UTF-8")
-    return pyogrio.read_dataframe(path, layer=layer)
 
 
 def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame:

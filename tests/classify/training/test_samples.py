@@ -188,7 +188,7 @@ def test_a_missing_column_and_a_missing_file_are_refused(tmp_path: Path, scheme:
     rule = PolygonSamples(
         kind="polygons", path=path, label_column="what", source="t", licence="t", edge_pixels="drop"
     )
-    with pytest.raises(InputError, match="cannot read labels"):
+    with pytest.raises(InputError, match=r"p.geojson\n.*a vector file"):
         read_samples(rule, scheme)
     gpd.GeoDataFrame({"other": ["coca"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_file(path)
     with pytest.raises(InputError, match=r"no column 'what' \(there are other, geometry\)"):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio.errors
 import shapely
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
@@ -28,7 +27,7 @@ from cocal.grid import (
 )
 from cocal.notes.account import part, record
 from cocal.scheme import ClassScheme
-from cocal.user_tables import clean_text, cleaned
+from cocal.user_tables import clean_text, read_vector
 
 EDGE_TOLERANCE_M = 0.01
 """A pixel may extend beyond its polygon by this much: polygons drawn along pixel edges keep their pixels."""
@@ -94,14 +93,7 @@ def read_samples(settings: PolygonSamples | PointSamples, scheme: ClassScheme) -
     --------
     See docs/api.md, "Model, map, hectares".
     """
-    try:
-        layer = {} if settings.layer is None else {"layer": settings.layer}
-        table = cleaned(gpd.read_file(settings.path, **layer, datetime_as_string=True))
-    except (OSError, ValueError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as err:
-        raise InputError(
-            f"cannot read labels from {settings.path}", "a vector file (GeoPackage, GeoJSON, Shapefile)",
-            str(err), "fix `samples.path` or `samples.layer`",
-        ) from err  # fmt: skip
+    table = read_vector(settings.path, settings.layer).reset_index(drop=True)
     columns = [c for c in (settings.label_column, settings.id_column, *settings.carried.values()) if c]
     problems = [f"no column {c!r} (there are {', '.join(table.columns)})" for c in columns if c not in table]
     if not isinstance(table, gpd.GeoDataFrame):

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyogrio
 import shapely
@@ -17,6 +18,7 @@ from cocal.fieldwork.checks.check import Checked
 from cocal.fieldwork.checks.faults import RULES, Change, Fault, Fix
 from cocal.fieldwork.checks.source import Line, Source
 from cocal.store import atomic_path, inert_text
+from cocal.user_tables import read_vector
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +155,7 @@ def _fixed_line(line: Line, row: _Row, everywhere: set[str], *, header: Line) ->
 
 
 def _write_vector(source: Source, rows: dict[int, _Row], part: Path) -> None:
-    frame = pyogrio.read_dataframe(source.path, layer=source.layer)
-    frame = frame.set_axis(range(1, len(frame) + 1))
+    frame: Any = read_vector(source.path, source.layer, datetime_as_string=False)
     for number, row in rows.items():
         for column, (change, _) in row.cells.items():
             point = column == "geometry"

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataSourceError
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.fieldwork.checks.layout import Layout
 from cocal.grid import project, transformer, utm_epsg
+from cocal.user_tables import read_vector
 
 Array = NDArray[np.float64]
 
@@ -135,10 +134,7 @@ def _read(path: Path, what: str, kinds: tuple[int, ...]) -> gpd.GeoDataFrame:
     wanted = f"a vector file of {'polygons' if 3 in kinds else 'lines'} in a stated CRS"
     if not path.exists():
         raise InputError(f"{what} {path}", wanted, "no such file", f"correct --{what}")
-    try:
-        frame = pyogrio.read_dataframe(path)
-    except (ValueError, DataSourceError) as err:
-        raise InputError(f"{what} {path}", wanted, type(err).__name__, f"correct --{what}") from err
+    frame = read_vector(path).reset_index(drop=True)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
         raise InputError(f"{what} {path}", wanted, "no features, or no CRS", "export it again")
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)

@@ -12,15 +12,15 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataSourceError
 from pyproj import CRS
 
 from cocal.checksums import sha256_file
 from cocal.errors import InputError
 from cocal.fieldwork.checks.text import decode_line, encode_line, parse_number
+from cocal.user_tables import only_layer, read_vector
 
 _SEPARATORS = ",;\t|"
 _TEXT_FILES = (".csv", ".txt", ".tsv")
@@ -149,15 +149,12 @@ def _separated(line: Line, width: int) -> Line:
 
 def _read_vector(path: Path, layer: str | None) -> Source:
     try:
-        layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-        if layer is None and len(layers) != 1:
-            names = ", ".join(map(repr, layers))
-            raise InputError(f"records {path}", "one layer", names, "name one of them with `layer:`")
-        frame = pyogrio.read_dataframe(path, layer=layer or layers[0])
-    except (ValueError, DataSourceError, DataLayerError) as err:
+        layer = layer if layer is not None else only_layer(path)
+    except (ValueError, DataSourceError) as err:
         raise InputError(
             f"records {path}", "a CSV or vector file", type(err).__name__, "export it again"
         ) from err
+    frame = read_vector(path, layer)
     shapes, crs = None, None
     if isinstance(frame, gpd.GeoDataFrame):
         shapes, crs = shapely.force_2d(np.array(frame.geometry.array, dtype=object)), frame.crs
@@ -165,9 +162,9 @@ def _read_vector(path: Path, layer: str | None) -> Source:
             raise InputError(f"records {path}", "a layer with a CRS", "none", "write it into the file")
     rows = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
     rows = pd.DataFrame({str(name): [_text(v) for v in column] for name, column in rows.items()})
-    rows = rows.set_axis(range(1, len(frame) + 1))
+    rows = rows.set_axis(frame.index)
     kind = {".gpkg": "GeoPackage", ".shp": "Shapefile"}.get(path.suffix.lower(), "vector")
-    return Source(path, sha256_file(path), kind, rows, None, shapes, crs, layer or layers[0])
+    return Source(path, sha256_file(path), kind, rows, None, shapes, crs, layer)
 
 
 def _text(value: Any) -> str:

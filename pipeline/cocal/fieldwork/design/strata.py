@@ -12,10 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataSourceError
 from rasterio.features import rasterize
 
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
@@ -27,10 +25,10 @@ from cocal.fieldwork.design.settings import (
     StratumRule,
     Zones,
 )
-from cocal.fieldwork.tables import only_layer
 from cocal.grid import Window, project
 from cocal.rasters import codes_at
 from cocal.scheme import ClassScheme
+from cocal.user_tables import read_vector
 
 _CHUNK_PX = 1536
 _EDGE_DEGREES = 0.001
@@ -184,12 +182,7 @@ def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:
 @lru_cache(maxsize=8)
 def _shapes(zones: Zones, epsg: int) -> NDArray[np.object_]:
     """Return the file's polygons in the metres of one UTM zone."""
-    try:
-        frame = pyogrio.read_dataframe(zones.path, layer=zones.layer or only_layer(zones.path), columns=[])
-    except DataSourceError as err:
-        raise InputError(
-            f"zones {zones.path} of design.strata", "a vector file", str(err), "correct the path or the file"
-        ) from err
+    frame = read_vector(zones.path, zones.layer)
     polygons = frame.geometry[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.crs is None or polygons.empty:
         found = "no CRS" if frame.crs is None else f"{len(frame)} features, none a polygon"
