@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 TARGETS: tuple[str, ...] = (
+    "bodies",
     "configuration",
     "models",
     "tiff",

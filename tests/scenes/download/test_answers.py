@@ -1,5 +1,6 @@
 """Answers that are no fault of one request: endless pages, empty catalogues, long pauses, refused tokens."""
 
+import gzip
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -213,3 +214,35 @@ def test_an_entry_that_is_no_item_stops_the_download_in_words(feature, hub, hub_
     with pytest.raises(CocalError, match=r"entry of the catalogue cannot be read|answer is not valid"):
         download(hub_config())
     assert hub.count("process") == 0
+
+
+@pytest.fixture
+def one_day(hub, hub_config):
+    path = hub_config(tile_px=288)
+    path.write_text(path.read_text().replace("2024-05-31", "2024-01-31"))
+    return path
+
+
+def test_an_answer_of_another_day_is_requested_again(hub, one_day, download, caplog):
+    hub.troubles["process"].append(Trouble("other_day"))
+    caplog.set_level("INFO")
+    assert download(one_day).failures == ()
+    assert "the answer is of 2024-01-06, not 2024-01-05" in caplog.text
+    assert hub.count("process") == 2
+
+
+def test_a_changed_bit_inside_a_body_is_seen_by_the_checksum_of_its_blocks(hub, one_day, download):
+    """A bit in the middle of the compressed bands; the TAR and the TIFF stay valid."""
+    hub.troubles["process"].append(Trouble("flip"))
+    assert download(one_day).failures == ()
+    assert hub.count("process") == 2
+
+
+def test_a_body_that_unpacks_to_more_than_any_valid_one_is_not_read_to_its_end(
+    hub, one_day, download, monkeypatch
+):
+    monkeypatch.setattr("cocal.scenes.download.hub.LARGEST_BODY", 3_000_000)
+    bomb = gzip.compress(bytes(100_000_000))
+    hub.troubles["process"].append(Trouble(status=200, body=bomb, headers={"Content-Encoding": "gzip"}))
+    assert download(one_day).failures == ()
+    assert hub.count("process") == 2

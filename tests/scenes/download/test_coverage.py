@@ -174,3 +174,9 @@ def test_a_raster_without_the_data_that_its_item_states_is_listed(credentials, t
         [(unit, reason)] = download(config).failures
     assert unit.startswith("sim-20240105")
     assert "has no data on 100%" in reason
+
+
+def test_ground_without_a_class_counts_as_ground_without_data(hub, one_day, download):
+    hub.troubles["process"].append(Trouble("no_classes"))
+    assert download(one_day).failures == ()
+    assert hub.count("process") == 2

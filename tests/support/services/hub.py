@@ -184,10 +184,21 @@ class HubStandIn(StandIn):
     def spoiled(self, trouble: Trouble, endpoint: str, body: bytes) -> bytes:
         if trouble.kind == "tar_cut":
             return body[: body.index(b"qa.tif\0")]
+        if trouble.kind == "flip":
+            data = bytearray(body)
+            data[len(data) // 3] ^= 1
+            return bytes(data)
         if trouble.kind in EMPTIED:
             return emptied(body, EMPTIED[trouble.kind])
         with tarfile.open(fileobj=io.BytesIO(body)) as tar:
             files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+        if trouble.kind == "no_classes":
+            with MemoryFile(files["qa.tif"]) as memory, memory.open() as dataset:
+                qa = dataset.read() * np.array([0, 1, 1], np.uint8)[:, None, None]
+                return tarred(files | {"qa.tif": tiff(qa, list(dataset.bounds), dataset.crs.to_epsg())})
+        if trouble.kind == "other_day":
+            about = json.dumps({"orbits": [{"dateFrom": "2024-01-06T00:00:00Z"}]})
+            return tarred(files | {"userdata.json": about.encode()})
         with MemoryFile(files["bands.tif"]) as memory, memory.open() as dataset:
             values, box, epsg = dataset.read(), list(dataset.bounds), dataset.crs.to_epsg()
         if trouble.kind == "wrong_crs":

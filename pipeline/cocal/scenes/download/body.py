@@ -6,25 +6,32 @@ import io
 import json
 import tarfile
 import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.enums import Compression, Interleaving
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from cocal.contracts import SCL_CLASSES
+from cocal.contracts import NO_DATA, SCL_CLASSES
 from cocal.errors import OffsetError, SceneRefusedError
 from cocal.grid import Window
+from cocal.rasters import GDAL_ERRORS
 from cocal.scenes.download.evalscript import LAND_BANDS
 from cocal.scenes.download.gate import Fault
 from cocal.scenes.radiometry import QUANTIFICATION, check_offset, sample_step
 
 MEMBERS = {"bands.tif", "qa.tif", "userdata.json"}
 CORNER_TOLERANCE_M = 1e-3
+LARGEST_BLOCK_PX = 1024 * 1024
+ODD = (AttributeError, KeyError, IndexError, OverflowError, RecursionError, MemoryError)
+"""What libraries raise for bodies that no service would send."""
 NO_CACHE = 0
 """GDAL's cache of blocks: each is needed once."""
 
@@ -37,22 +44,36 @@ class Pixels:
     scl: NDArray[np.uint8]
     cloud_probability: NDArray[np.uint8]
 
+    @property
+    def has_data(self) -> NDArray[np.bool_]:
+        """(y, x) where both the bands and the classification have data."""
+        return np.asarray((self.bands["blue"] != NO_DATA) & (self.scl != NO_DATA))
+
 
 def read_members(body: bytes) -> dict[str, bytes]:
-    """The members of a TAR, which must be exactly MEMBERS."""
+    """The members of a TAR, which must be exactly MEMBERS, and no larger than the body."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(body), mode="r:*") as tar:
-            files = {m.name: tar.extractfile(m) for m in tar.getmembers() if m.isfile()}
-            members = {name: file.read() for name, file in files.items() if file is not None}
-    except (tarfile.TarError, OSError, EOFError, ValueError) as err:
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as tar:
+            files = tar.getmembers()
+            if sorted(file.name for file in files) != sorted(MEMBERS):
+                raise Fault(f"the TAR holds {sorted(f.name for f in files)[:9]}, not {sorted(MEMBERS)}")
+            if any(not file.isreg() or file.issparse() or file.size > len(body) for file in files):
+                raise Fault("the TAR holds links or members larger than itself")
+            members = {file.name: tar.extractfile(file) for file in files}
+            return {name: file.read() for name, file in members.items() if file is not None}
+    except (tarfile.TarError, OSError, EOFError, ValueError, *ODD) as err:
         raise Fault(f"the body is no whole TAR: {err}; it begins {body[:40]!r}") from None
-    if set(members) != MEMBERS:
-        raise Fault(f"the TAR holds {sorted(members)}, not {sorted(MEMBERS)}")
+
+
+def check_day(body: bytes, day: date) -> None:
+    """Raise if userdata.json is no JSON object, or names orbits of other days only."""
     try:
-        json.loads(members["userdata.json"])
-    except ValueError as err:
-        raise Fault(f"userdata.json is not JSON: {err}") from None
-    return members
+        orbits = json.loads(body).get("orbits", [])
+        days = {date.fromisoformat(str(orbit["dateFrom"])[:10]) for orbit in orbits if "dateFrom" in orbit}
+    except (ValueError, TypeError, *ODD) as err:
+        raise Fault(f"userdata.json is not that of the script: {type(err).__name__}: {err}") from None
+    if days and day not in days:
+        raise Fault(f"the answer is of {', '.join(map(str, sorted(days)))}, not {day}")
 
 
 def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) -> NDArray[Any]:
@@ -60,10 +81,15 @@ def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.Env(GDAL_CACHEMAX=NO_CACHE), MemoryFile(body) as memory, memory.open() as dataset:
+            with (
+                rasterio.Env(GDAL_CACHEMAX=NO_CACHE),
+                MemoryFile(body) as memory,
+                memory.open(driver="GTiff") as dataset,
+            ):
                 _check_header(dataset, window, dtype, count, name)
+                _check_sums(dataset, body, name)
                 return np.asarray(dataset.read())
-    except RasterioError as err:
+    except (*GDAL_ERRORS, ValueError, *ODD) as err:
         raise Fault(
             f"{name} cannot be decoded: {err} {err.__cause__ or ''}; it begins {body[:40]!r}"
         ) from None
@@ -77,22 +103,48 @@ def _check_header(dataset: Any, window: Window, dtype: str, count: int, name: st
         problems.append(f"of {sorted(set(dataset.dtypes))}, not {dtype}")
     if dataset.crs is None or dataset.crs.to_epsg() != window.epsg:
         problems.append(f"in {dataset.crs}, not EPSG:{window.epsg}")
+    rows, columns = dataset.block_shapes[0]
+    if rows * columns > 4 * window.height * window.width + LARGEST_BLOCK_PX:
+        problems.append(f"in blocks of {rows} x {columns}")
     corners = np.array(dataset.bounds)
-    if np.abs(corners - np.array(window.bounds)).max() > CORNER_TOLERANCE_M:
+    if not np.isfinite(corners).all() or np.abs(corners - np.array(window.bounds)).max() > CORNER_TOLERANCE_M:
         problems.append(f"at {tuple(corners.tolist())}, not {window.bounds}")
     if problems:
         raise Fault(f"{name} is " + "; ".join(problems))
 
 
-def read_day(body: bytes, window: Window) -> Pixels:
+def _check_sums(dataset: Any, body: bytes, name: str) -> None:
+    """Raise if a block's own checksum (RFC 1950) is not that of its pixels: GDAL does not compare it."""
+    if dataset.compression is not Compression.deflate:
+        return
+    together = dataset.interleaving is Interleaving.pixel
+    rows, columns = dataset.block_shapes[0]
+    most = rows * columns * np.dtype(dataset.dtypes[0]).itemsize * (dataset.count if together else 1)
+    for band in dataset.indexes[:1] if together else dataset.indexes:
+        for (i, j), _ in dataset.block_windows(band):
+            place, size = (
+                int(dataset.get_tag_item(f"BLOCK_{what}_{j}_{i}", "TIFF", bidx=band) or 0)
+                for what in ("OFFSET", "SIZE")
+            )
+            stream = zlib.decompressobj()
+            try:
+                stream.decompress(body[place : place + size], most + 1)
+            except zlib.error as err:
+                raise Fault(f"{name} is damaged: block {i}, {j} of band {band}: {err}") from None
+            if not stream.eof:
+                raise Fault(f"{name} is damaged: block {i}, {j} of band {band} does not end")
+
+
+def read_day(body: bytes, window: Window, day: date) -> Pixels:
     """The pixels of a process response of the script ONE_DAY.
 
     Raises
     ------
     Fault
-        Members, dtype, shape, CRS, bounds, classes or no data are invalid.
+        Members, day, dtype, shape, CRS, bounds, classes or no data are invalid.
     """
     members = read_members(body)
+    check_day(members["userdata.json"], day)
     qa = read_tiff(members.pop("qa.tif"), window, "uint8", 3, "qa.tif")
     bands = read_tiff(members.pop("bands.tif"), window, "uint16", len(LAND_BANDS), "bands.tif")
     if not np.isin(qa[2], (0, 1)).all():

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from cocal.archive import SIMULATED, band_writer, scene_item, scene_store
-from cocal.contracts import NO_DATA, SCL_CLASSES
+from cocal.contracts import SCL_CLASSES
 from cocal.errors import DownloadStoppedError
 from cocal.grid import Window
 from cocal.scenes.download.body import NO_CACHE, Pixels
@@ -170,8 +170,7 @@ def fetch_tile_date(task: Fetch) -> None:
             "scl": pixels.scl,
             "cloud_probability": pixels.cloud_probability,
         }
-        has_data = pixels.bands["blue"] != NO_DATA
-        missing = missing_share(request.window, request.granules, has_data)
+        missing = missing_share(request.window, request.granules, pixels.has_data)
         first = request.granules[0]
         known = {"platform": first.platform, "s2:processing_baseline": first.baseline or None}
         properties = {name: value for name, value in known.items() if value is not None} | {
@@ -181,7 +180,7 @@ def fetch_tile_date(task: Fetch) -> None:
             "cocal:warped": False,
             SIMULATED: task.simulated or any(granule.simulated for granule in request.granules),
             **radiometry,
-            **({} if has_data.any() else {"cocal:empty": True}),
+            **({} if pixels.has_data.any() else {"cocal:empty": True}),
             **({MISSING: round(missing, 3)} if missing else {}),
         }
         with download_store(task.folder).commit(request.unit, unit_inputs(request, source)) as folder:

@@ -24,7 +24,7 @@ from sentinelhub.api.process import SentinelHubRequest
 from sentinelhub.config import SHConfig
 from sentinelhub.constants import CRS, MimeType, MosaickingOrder, ResamplingType
 from sentinelhub.data_collections import DataCollection
-from sentinelhub.download.models import DownloadResponse
+from sentinelhub.download.models import DownloadRequest, DownloadResponse
 from sentinelhub.download.rate_limit import SentinelHubRateLimit
 from sentinelhub.download.sentinelhub_client import SentinelHubDownloadClient
 from sentinelhub.download.session import SentinelHubSession
@@ -41,12 +41,12 @@ from urllib3.exceptions import HTTPError
 from cocal.errors import DownloadError, DownloadStoppedError
 from cocal.grid import Window, geodesic_hectares
 from cocal.scenes.download import tokens
-from cocal.scenes.download.body import Pixels, check_radiometry, read_day, read_screen
+from cocal.scenes.download.body import ODD, Pixels, check_radiometry, read_day, read_screen
 from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granules_of
 from cocal.scenes.download.coverage import check_coverage
 from cocal.scenes.download.evalscript import INPUT_BANDS, LAND_BANDS, ONE_DAY, SCREEN
 from cocal.scenes.download.gate import UNCHARGED, Answer, Deadline, Fault, Gate, Verdict
-from cocal.scenes.download.settings import SentinelHubSource
+from cocal.scenes.download.settings import MAX_SIDE_PX, SentinelHubSource
 from cocal.scenes.download.units import Cost, catalogue_units, process_units
 from cocal.store import atomic_path
 
@@ -55,6 +55,9 @@ T = TypeVar("T")
 PAGE = 100
 """Features per page of the catalogue."""
 PAGE_BYTES = 500_000
+LARGEST_BODY = 2 * MAX_SIDE_PX**2 * (2 * len(LAND_BANDS) + 3)
+"""Bytes: twice the largest request, not compressed."""
+CHUNK_BYTES = 1 << 16
 KEPT_BYTES = 2_000_000
 """An invalid body is kept up to here."""
 
@@ -83,6 +86,24 @@ class _OneRequest(SentinelHubRateLimit):
 
 def _header(headers: Any, name: str) -> str | None:
     return {str(k).lower(): str(v) for k, v in dict(headers).items()}.get(name)
+
+
+class _Client(SentinelHubDownloadClient):
+    """The client, which reads no more of an answer than any valid one holds."""
+
+    def _do_download(self, request: DownloadRequest) -> requests.Response:
+        response = requests.request(
+            request.request_type.value, url=request.url or "", json=request.post_values,
+            headers=self._prepare_headers(request), timeout=self.config.download_timeout_seconds, stream=True,
+        )  # fmt: skip
+        body = bytearray()
+        with response:
+            for part in response.iter_content(CHUNK_BYTES):
+                body += part
+                if len(body) > LARGEST_BODY:
+                    raise Fault(f"the answer is larger than {LARGEST_BODY / 1e6:.0f} MB, unpacked")
+        response._content = bytes(body)
+        return response
 
 
 @dataclass(frozen=True)
@@ -164,8 +185,8 @@ class SentinelHub:
 
     def pixels(self, request: SceneRequest, gate: Gate) -> tuple[Pixels, dict[str, Any]]:
         def read(body: bytes) -> Pixels:
-            day = read_day(body, request.window)
-            check_coverage(request, day.bands["blue"] != 0, self.max_missing)
+            day = read_day(body, request.window, request.day)
+            check_coverage(request, day.has_data, self.max_missing)
             return day
 
         day = self._fetch(request, gate, ONE_DAY, self.pixel_cost(request.window, 1), read)
@@ -240,7 +261,7 @@ class SentinelHub:
         """
         session = tokens.session(self._config(), self.shared)
         try:
-            client = SentinelHubDownloadClient(config=self._config(), session=session)
+            client = _Client(config=self._config(), session=session)
             client.rate_limit = _OneRequest(deadline)
             with warnings.catch_warnings():
                 for category in (SHRateLimitWarning, SHUserWarning, SHRuntimeWarning):
@@ -250,7 +271,7 @@ class SentinelHub:
             raise self._failed(err, session) from None
         except (requests.RequestException, HTTPError) as err:
             raise Fault(f"no whole answer: {type(err).__name__}") from None
-        except (KeyError, TypeError, ValueError, MissingDataInRequestException) as err:
+        except (TypeError, ValueError, MissingDataInRequestException, *ODD) as err:
             message = tokens.scrub(str(err), self._config())[:200]
             raise Fault(f"the answer is not valid: {type(err).__name__}: {message}") from None
         tokens.accepted()

@@ -24,7 +24,7 @@ from rasterio.errors import RasterioError
 from cocal.contracts import QUALITY
 from cocal.errors import CocalError, InputError, OffsetError, SceneRefusedError
 from cocal.grid import Window
-from cocal.scenes.download.body import Pixels, check_radiometry
+from cocal.scenes.download.body import ODD, Pixels, check_radiometry
 from cocal.scenes.download.catalogue import Bounds, Granule, SceneRequest, granules_of
 from cocal.scenes.download.coverage import check_coverage
 from cocal.scenes.download.evalscript import LAND_BANDS
@@ -154,7 +154,7 @@ class StacApi:
             raise Fault(reason, verdict, header=header, busy=status == 429) from None
         except requests.RequestException as err:
             raise Fault(f"no whole answer: {type(err).__name__}") from None
-        except (KeyError, TypeError, ValueError, pystac.STACError) as err:
+        except (TypeError, ValueError, pystac.STACError, *ODD) as err:
             raise Fault(
                 f"the catalogue's answer is not valid: {type(err).__name__}: {str(err)[:200]}"
             ) from None
@@ -210,8 +210,9 @@ class StacApi:
             np.copyto(cloud, values.get("cloud_probability", cloud), where=taken)
             empty &= ~taken
             offsets[granule.id], sources[granule.id] = offset, source
-        self._check(request, ~empty)
-        return Pixels(out, scl, cloud), {"cocal:offset_applied": offsets, "cocal:offset_source": sources}
+        pixels = Pixels(out, scl, cloud)
+        self._check(request, pixels.has_data)
+        return pixels, {"cocal:offset_applied": offsets, "cocal:offset_source": sources}
 
     def _check(self, request: SceneRequest, has_data: NDArray[np.bool_]) -> None:
         try:

@@ -24,6 +24,7 @@ from sentinelhub.download.session import SentinelHubSession, SessionSharing, col
 from sentinelhub.exceptions import DownloadFailedException, SHUserWarning
 
 from cocal.errors import InputError
+from cocal.scenes.download.body import ODD
 from cocal.scenes.download.gate import Fault, Verdict
 from cocal.scenes.download.secrets import strike
 from cocal.scenes.download.settings import SentinelHubSource
@@ -159,7 +160,7 @@ def _own(config: SHConfig) -> SentinelHubSession:
         headers = {} if err.response is None else err.response.headers
         reason = type(err).__name__ if err.response is None else "429"
         raise Fault(f"no token: {reason}", spent=NOT_SENT, header=headers.get("Retry-After")) from None
-    except (KeyError, TypeError, ValueError) as err:
+    except (TypeError, ValueError, *ODD) as err:
         raise _no_token(type(err).__name__, wrong=False) from None
 
 
@@ -194,7 +195,8 @@ class _Session(SentinelHubSession):
         if not self.refresh_before_expiry:
             life = float(self.token["expires_at"]) - time.time()
             self.refresh_before_expiry = max(1.0, min(self.DEFAULT_SECONDS_BEFORE_EXPIRY, RENEW_SHARE * life))
-        _ = self.token
+        if not isinstance(self.token["access_token"], str):
+            raise TypeError("a token is text")
         return self
 
 
