@@ -44,7 +44,10 @@ BLOCK_RATIO, WHOLE_RATIO = 1 << 12, 1 << 14
 Deflate reaches 1032, LZW less than 3000; empty blocks of a raster take few bytes.
 """
 
-MOST_PIXELS = 1 << 26
+FAR = 1e9
+"""No coordinate of the Earth is larger, in metres, feet or degrees."""
+
+MOST_PIXELS = 1 << 28
 """Pixels of a part that is read at once."""
 
 
@@ -154,7 +157,8 @@ def _check_place(source: DatasetReader, what: str) -> None:
         )  # fmt: skip
     try:
         transformer(source.crs.to_wkt(), 4326)
-        placed = math.isfinite(source.transform.determinant) and source.transform.determinant != 0
+        corners = [value for corner in ((0, 0), source.shape[::-1]) for value in source.transform * corner]
+        placed = source.transform.determinant != 0 and all(abs(value) < FAR for value in corners)
         problem = "" if placed else f"the geotransform {tuple(source.transform)[:6]}"
     except (ProjError, ValueError) as err:
         problem = f"a CRS that leads to no degrees: {err}"
@@ -247,8 +251,8 @@ def codes_at(
             top, left = int(row[own].min()), int(column[own].min())
             slices = (top, int(row[own].max()) + 1), (left, int(column[own].max()) + 1)
             values, none = read_valid(source, *slices)
-            codes = np.where(none, missing, values.astype(np.int64))
-            out[own] = codes[row[own] - top, column[own] - left]
+            place = row[own] - top, column[own] - left
+            out[own] = np.where(none[place], missing, values[place].astype(np.int64))
         return out
 
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import rasterio
 import shapely
 from numpy.typing import NDArray
@@ -28,15 +29,17 @@ from cocal.errors import CocalError, NotWrittenError, SceneReadError
 from cocal.features.terrain import check_dem, read_dem
 from cocal.fieldwork.design.strata import NO_VALUE, read_class_raster
 from cocal.grid import Window
+from cocal.run.stages.train import earlier_codes
 from cocal.run.worker.prior import prior_of
 from cocal.scenes.item import write_scene
 from cocal.scenes.plan import plan_imports
 from cocal.scenes.settings import MultibandImport
+from cocal.serve.rasters import Square, relief
 from cocal.store import read_back
 from tests.fuzz.alterations import altered
 from tests.fuzz.child import Child
 
-SEEDS = (23, 54, 105, 111, 145, 180, 211, 219, 244, 284, 976, 995, 5877, 6491)
+SEEDS = (23, 54, 105, 111, 145, 180, 211, 219, 244, 284, 976, 995, 5877, 6491, 30151, 30463, 31363)
 
 WINDOW = Window(32719, 480_000, 8_430_000, 120, 96)
 MANY = Window(32719, 480_000, 8_430_000, 1000, 440)
@@ -191,6 +194,8 @@ def _users(shape: tuple[int, ...], dtype: str, check: Callable[[Path], str], **p
 
 
 def _check_dem(path: Path) -> str:
+    with suppress(CocalError):
+        relief(path, Square(12, 1260, 2211))
     for read in (lambda: read_dem(path, WINDOW), lambda: check_dem(path, AREA)):
         with suppress(CocalError):
             read()
@@ -217,6 +222,11 @@ def _check_strata(path: Path) -> str:
 
 
 def _check_prior(path: Path) -> str:
+    table = pd.DataFrame(
+        {"epsg": [32719, 32718], "x": [480_005.0, 500_005.0], "y": [8_429_995.0, 8_429_995.0]}
+    )
+    with suppress(CocalError):
+        earlier_codes(path, table)
     with suppress(CocalError):
         prior_of(WINDOW, PriorSettings(elsewhere=0.1, where_mapped=0.6, unseen=0.2, map=path, code=3))
     return ""

@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 import xarray as xr
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from cocal.archive.catalog import DESCRIPTIONS, Band, Scene, baseline_rank
@@ -19,7 +18,7 @@ from cocal.checksums import difference
 from cocal.contracts import NO_DATA, QUALITY, SCENES, check_scenes, grid_coords
 from cocal.errors import DamagedError, InputError, SceneReadError
 from cocal.grid import Window
-from cocal.rasters import check_layout
+from cocal.rasters import GDAL_ERRORS, check_layout
 from cocal.store import MANIFEST
 
 
@@ -53,7 +52,7 @@ def read_into(path: Path, window: Window, native: int, plane: NDArray[Any], whol
             tiled.read(window, plane, (rows.start, rows.stop, columns.start, columns.stop))
         else:
             _read_by_gdal(path, window, native, plane[rows, columns])
-    except (ValueError, OSError, RasterioError) as err:
+    except (ValueError, OSError, *GDAL_ERRORS) as err:
         raise _unreadable(path, err) from err
 
 

@@ -21,7 +21,6 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 from rio_tiler.models import ImageData
 from rio_tiler.reader import part
 from shapely.geometry.base import BaseGeometry
@@ -29,7 +28,7 @@ from shapely.geometry.base import BaseGeometry
 from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.errors import SceneReadError
 from cocal.grid import Tile, Window, transformer, utm_zones, windows_bounds
-from cocal.rasters import LayoutError, check_layout
+from cocal.rasters import GDAL_ERRORS, check_layout
 from cocal.run.results.pictures import square_codes
 from cocal.store import proven
 
@@ -120,7 +119,7 @@ def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"
                 source, square.metres, height=TILE_PX, width=TILE_PX, dst_crs=_MERCATOR, bounds_crs=_MERCATOR,
                 resampling_method=resampling, reproject_method=resampling,
             )  # fmt: skip
-    except (RasterioError, LayoutError) as err:
+    except (*GDAL_ERRORS, ValueError, ArithmeticError) as err:  # the last two: an altered grid
         raise SceneReadError(f"cannot read {path}", "a GeoTIFF as it was committed", str(err)) from err
 
 
