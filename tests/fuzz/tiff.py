@@ -39,7 +39,7 @@ from cocal.store import read_back
 from tests.fuzz.alterations import altered
 from tests.fuzz.child import Child
 
-SEEDS = (23, 54, 105, 111, 145, 180, 211, 219, 244, 284, 976, 995, 5877, 6491, 30151, 30463, 31363)
+SEEDS = (23, 54, 105, 111, 145, 180, 211, 219, 244, 284, 976, 995, 5877, 6491, 30151, 30463, 31363, 50390)
 
 WINDOW = Window(32719, 480_000, 8_430_000, 120, 96)
 MANY = Window(32719, 480_000, 8_430_000, 1000, 440)

@@ -216,25 +216,31 @@ def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
             "; ".join(sorted(text.split(",")[0] for text in crs)),
             "import them separately, or warp them first",
         )
-    outlines = []
-    for grid in dict.fromkeys(source.grid for source in sources):
-        outline = grid.outline
-        corners = transformer(grid.crs, 4326).transform(*shapely.get_coordinates(outline).T)
-        if not (np.isfinite(corners).all() and outline.is_valid and outline.area > 0):
-            raise InputError(
-                f"the place of {sources[0].path}", "corners on the ground", f"a grid of {_grid_text(grid)}",
-                "warp it with gdalwarp",
-            )  # fmt: skip
-        step = max(outline.bounds[2] - outline.bounds[0], outline.bounds[3] - outline.bounds[1]) / 64
-        outlines.append(project(outline, grid.crs, 4326, densify=step))
-        if outlines[-1].bounds[2] > 180:
-            raise InputError(
-                f"the place of {sources[0].path}",
-                "longitudes from -180 to 180",
-                f"longitudes of {outlines[-1].bounds[0]:g} to {outlines[-1].bounds[2]:g}",
-                "subtract 360 degrees, for instance with gdal_edit -a_ullr",
-            )
+    outlines = [_outline(grid, sources[0].path) for grid in dict.fromkeys(source.grid for source in sources)]
     return shapely.union_all(outlines)
+
+
+def _outline(grid: SourceGrid, path: Path) -> BaseGeometry:
+    """The outline of a source in degrees; InputError where it is none."""
+    own = grid.outline
+    corners = transformer(grid.crs, 4326).transform(*shapely.get_coordinates(own).T)
+    there = np.isfinite(corners).all() and own.is_valid and own.area > 0
+    if there:
+        step = max(own.bounds[2] - own.bounds[0], own.bounds[3] - own.bounds[1]) / 64
+        outline = project(own, grid.crs, 4326, densify=step)
+        there = outline.is_valid and outline.area > 0
+    if not there:
+        raise InputError(
+            f"the place of {path}", "corners on the ground", f"a grid of {_grid_text(grid)}",
+            "warp it with gdalwarp",
+        )  # fmt: skip
+    if outline.bounds[2] > 180:
+        raise InputError(
+            f"the place of {path}", "longitudes from -180 to 180",
+            f"longitudes of {outline.bounds[0]:g} to {outline.bounds[2]:g}",
+            "subtract 360 degrees, for instance with gdal_edit -a_ullr",
+        )  # fmt: skip
+    return outline
 
 
 def item_windows(sources: Sequence[BandSource]) -> list[Window]:
