@@ -267,3 +267,55 @@ def test_labels_of_the_second_layer_are_not_passed_over(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"(?s)one layer.*'one', 'two'"):
         read_vector(path)
     assert read_vector(path, "two")["id"].tolist() == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["01/02/2024", "25/12/2024"], ["2024-02-01", "2024-12-25"]),
+        (["01/02/2024", "12/25/2024"], ["2024-01-02", "2024-12-25"]),
+        (["01-02-2024 08:00", "25.12.2024"], ["2024-02-01", "2024-12-25"]),
+        (["01/02/2024", "2024-12-25"], ["NaT", "2024-12-25"]),
+        (["25/12/2024", "12/25/2024", "01/02/2024"], ["NaT", "NaT", "NaT"]),
+        (["2024/12/05", "2024-1-2", "20241205"], ["2024-12-05", "2024-01-02", "2024-12-05"]),
+        (["2024-06-31", "2024", "2024-12", "45323", "31/04/2024"], ["NaT"] * 5),
+    ],
+    ids=["day first", "month first", "other signs", "not proven", "both ways", "year first", "no days"],
+)
+def test_the_order_of_day_and_month_is_proven_by_the_column(written: list[str], read: list[str]) -> None:
+    found = local_times(pd.Series(written)).dt.normalize()
+    np.testing.assert_array_equal(found.to_numpy(), np.array(read, "datetime64[ns]"))
+
+
+def test_a_record_whose_day_may_be_another_month_is_refused(tmp_path: Path) -> None:
+    """1 February or 2 January: with two periods it would count in one or the other."""
+    path = write(tmp_path / "r.csv", "id,day,class,lon,lat\nr1,01/02/2024,coca,-69,-14.5\n")
+    with pytest.raises(InputError, match=r"(?s)'day' is not a date.*above 12.*row 2"):
+        read_records(records(path, lon="lon", lat="lat"), SCHEME)
+    write(path, path.read_text() + "r2,13/02/2024,coca,-69,-14.5\n")
+    days = read_records(records(path, lon="lon", lat="lat"), SCHEME)["observed_on"]
+    assert days.dt.strftime("%Y-%m-%d").tolist() == ["2024-02-01", "2024-02-13"]
+
+
+def _stating(cover: object) -> ClassScheme:
+    return ClassScheme.model_validate(SCHEME.model_dump() | {"definition": {"minimum_cover": cover}})
+
+
+def test_a_record_of_the_target_below_the_minimum_cover_of_the_scheme_is_refused(tmp_path: Path) -> None:
+    text = "id,day,class,cover,lon,lat\n" + "".join(
+        f"r{i},2024-02-01,{key},{cover},-69,-14.5\n"
+        for i, (key, cover) in enumerate(
+            [("coca", 50), ("coca", 49.9), ("other", 20), ("coca", ""), ("coca", 5)]
+        )
+    )
+    settings = records(write(tmp_path / "r.csv", text), lon="lon", lat="lat", cover="cover")
+    with pytest.raises(InputError, match=r"'coca' with a 'cover' below the 50 % .*: row 3, 6\n"):
+        read_records(settings, _stating("at least 50 %"))
+    assert len(read_records(settings, _stating(5))) == 5
+    assert len(read_records(settings, SCHEME)) == 5, "a scheme without it states nothing"
+
+
+@pytest.mark.parametrize("cover", ["half", "30 to 50 %", "0.5", 0, 101])
+def test_a_minimum_cover_is_one_number_of_per_cent(cover: object) -> None:
+    with pytest.raises(ValueError, match="minimum_cover"):
+        _stating(cover)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cocal.errors import ConfigError
 from cocal.settings import Settings, read_yaml
 from cocal.store import address
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 class CropClass(Settings):
@@ -26,8 +29,8 @@ class ClassScheme(Settings):
     """Classes, the target among them and its definition. Code 0 is always 'not observed'.
 
     `definition` states what counts as the target: productive, nursery, under shade, pruned, abandoned;
-    minimum cover; assessment unit; the date or window it refers to. `definition_es` is its Spanish
-    translation, which is no part of the scheme's identity.
+    assessment unit; the date or window it refers to; `minimum_cover`, per cent. `definition_es` is its
+    Spanish translation, which is no part of the scheme's identity.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -48,9 +51,26 @@ class ClassScheme(Settings):
         unknown = sorted(set(self.definition_es) - set(self.definition))
         if unknown:
             raise ValueError(f"definition_es has {', '.join(unknown)}, which definition does not have")
+        stated = _NUMBER.findall(self.definition.get("minimum_cover", "100"))
+        if len(stated) != 1 or not 1 <= float(stated[0].replace(",", ".")) <= 100:
+            raise ValueError("definition.minimum_cover: give one number of per cent, 1 to 100, such as 50 %")
         if "unobserved" in self.keys:
             raise ValueError("'unobserved' is reserved for code 0")
         return self
+
+    @field_validator("definition", mode="before")
+    @classmethod
+    def _cover_as_text(cls, value: Any) -> Any:
+        """A minimum cover may be given as a number, of per cent."""
+        if isinstance(value, dict) and isinstance(value.get("minimum_cover"), int | float):
+            return value | {"minimum_cover": f"{value['minimum_cover']:g} %"}
+        return value
+
+    @property
+    def minimum_cover(self) -> float | None:
+        """Least cover of the target, per cent, that `definition` states; None where it states none."""
+        text = self.definition.get("minimum_cover")
+        return None if text is None else float(_NUMBER.findall(text)[0].replace(",", "."))
 
     @property
     def keys(self) -> tuple[str, ...]:

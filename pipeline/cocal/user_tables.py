@@ -25,6 +25,12 @@ _OFFSET = r"(?<=\d\d:\d\d)((?::\d\d(?:[.,]\d+)?)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """What follows hours and minutes: seconds, which stay, and the offset from UTC, which goes."""
 
 
+_WHOLE, _SLASHES = r"\d{4}(?:-\d\d-\d\d|/\d\d/\d\d|\d{4})(?:\D|$)", r"^(\d{4})/(\d\d)/(\d\d)"
+_BY_NUMBERS = r"^(?:(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{4})[-/](\d{1,2})[-/](\d{1,2}))(?:[T ].*)?$"
+DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a day above 12)"
+"""What `local_times` reads, for messages."""
+
+
 def clean_text(value: Any) -> Any:
     """A text without spaces at its ends, in Unicode's composed form (NFC); any other value as it is."""
     return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
@@ -217,13 +223,37 @@ def _refuse_doubled(names: Collection[Any], path: Path | None = None) -> None:
 
 
 def local_times(times: pd.Series) -> pd.Series:
-    """ISO dates and times as datetime64[ns], as they are written: an offset from UTC moves no day.
+    """Dates and times as datetime64[ns], as they are written: an offset from UTC moves no day.
 
-    NaT where a text is no ISO date.
+    Texts are ISO dates or times, or days like 31/12/2024 (/, - or . between), of which only the day is kept.
+    The order of day and month is proven by a row of the column with a number above 12.
+
+    Returns
+    -------
+    NaT where a text is no whole date, or of a day whose order is not proven, or proven both ways.
+
+    Examples
+    --------
+    >>> local_times(pd.Series(["01/02/2024", "25/12/2024"])).dt.strftime("%d %B").tolist()
+    ['01 February', '25 December']
+    >>> local_times(pd.Series(["01/02/2024", "03/04/2024"])).isna().tolist()
+    [True, True]
     """
     if pd.api.types.is_datetime64_any_dtype(times.dtype):
         naive: pd.Series = times.dt.tz_localize(None).astype("datetime64[ns]")
         return naive
     written = times.astype("string").str.strip().str.replace(_OFFSET, r"\1", regex=True)
-    found: pd.Series = pd.to_datetime(written, errors="coerce", format="ISO8601").astype("datetime64[ns]")
-    return found
+    whole = written.where(written.str.match(_WHOLE).fillna(False).astype(bool))
+    found = _nanoseconds(whole.str.replace(_SLASHES, r"\1-\2-\3", regex=True), "ISO8601")
+    parts = written[found.isna()].str.extract(_BY_NUMBERS)
+    first, second = (pd.to_numeric(parts[k]) for k in (0, 1))
+    by_day, by_month = bool((first > 12).any()), bool((second > 12).any())
+    days = _nanoseconds(parts[3] + "-" + parts[4] + "-" + parts[5], "%Y-%m-%d")
+    if by_day != by_month:
+        day, month = (parts[0], parts[1]) if by_day else (parts[1], parts[0])
+        days = days.fillna(_nanoseconds(parts[2] + "-" + month + "-" + day, "%Y-%m-%d"))
+    return found.fillna(days)
+
+
+def _nanoseconds(texts: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(texts, errors="coerce", format=form).astype("datetime64[ns]")

@@ -18,6 +18,7 @@ from cocal.fieldwork import RecordColumns, RecordSettings, read_records, read_st
 from cocal.fieldwork.columns import Columns
 from cocal.grid import transformer
 from cocal.scheme import ClassScheme
+from cocal.user_tables import DATE
 
 SCHEME = ClassScheme(
     id="test",
@@ -121,7 +122,7 @@ def test_plain_parquet_is_a_table_too(tmp_path: Path) -> None:
 BAD = """id,lon,lat,label,stratum,p,seen,day,acc
 r1,-68.12345,-14.71,cocal,a,0.01,yes,2024-01-31,5
 r1,-68.52,-14.72,papaya,a,0.01,yes,2024-01-31,5
-r3,-468.98765,-14.73,cocal,,1.5,yes,31/01/2024,-2
+r3,-468.98765,-14.73,cocal,,1.5,yes,01/02/2024,-2
 ,,-14.74,cocal,a,0,maybe,2024-01-31,far
 r5,-68.55,-14.75,,a,,yes,2024-01-31,5
 """
@@ -141,7 +142,7 @@ def test_every_problem_is_told_at_once_with_the_row_that_a_spreadsheet_shows(tmp
         "a probability sample, but no 'stratum': row 4",
         "a probability sample, but no 'p': row 6",
         "'seen' is neither yes nor no: row 5",
-        "'day' is not a date like 2024-12-31: row 4",
+        f"'day' is not {DATE}: row 4",
         "'acc' outside [0, inf]: row 4",
         "'acc' is not a number: row 5",
         "no position: row 5",

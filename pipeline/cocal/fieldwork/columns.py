@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.user_tables import clean_text
+from cocal.user_tables import DATE, clean_text, local_times
 
 _SHOWN = 10
 _YES = {"1", "true", "t", "yes", "y", "si", "sí", "s"}
@@ -70,11 +70,10 @@ class Columns:
         return found
 
     def dates(self, column: str | None) -> pd.Series[Any]:
-        """Return days (datetime64[ms], as in GeoParquet) of ISO dates or times, as written."""
+        """Return days (datetime64[ms], as in GeoParquet) of dates or times, as `local_times` reads them."""
         text = self.text(column)
-        days = pd.to_datetime(text.str.slice(0, 10).str.replace("/", "-"), format="%Y-%m-%d", errors="coerce")
-        found = days.astype("datetime64[ms]")
-        self.problem(found.isna() & text.notna(), f"{column!r} is not a date like 2024-12-31")
+        found: pd.Series[Any] = local_times(text).dt.normalize().astype("datetime64[ms]")
+        self.problem(found.isna() & text.notna(), f"{column!r} is not {DATE}")
         return found
 
     def flags(self, column: str | None) -> pd.Series[Any]:

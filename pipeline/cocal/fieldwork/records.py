@@ -61,6 +61,10 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         "visited": visited,
         "split": read.text(names.split),
     }
+    if scheme.minimum_cover is not None:
+        sparse = (table["class"] == scheme.target).fillna(False) & (table["cover"] < scheme.minimum_cover)
+        least = f"{scheme.minimum_cover:g} % of the scheme's `minimum_cover`"
+        read.problem(sparse, f"{scheme.target!r} with a {names.cover!r} below the {least}")
     if settings.design == "probability":
         for name in ("stratum", "inclusion_probability"):
             read.problem(table[name].isna(), f"a probability sample, but no {getattr(names, name)!r}")

@@ -86,7 +86,7 @@ def _clashes(samples: pd.DataFrame, same: list[str], rule: str, text: str) -> pd
 def _out_of_season(samples: pd.DataFrame, period: Period) -> pd.DataFrame:
     if "labelled_on" not in samples:
         return _found(samples.iloc[:0], "out_of_season", "")
-    days = local_times(samples["labelled_on"].astype("string").str.replace("/", "-")).dt.normalize()
+    days = local_times(samples["labelled_on"]).dt.normalize()
     out = samples[~days.between(pd.Timestamp(period.start), pd.Timestamp(period.end))]
     return _found(
         out, "out_of_season", [f"{d}, not in {period.start} to {period.end}" for d in out["labelled_on"]]

@@ -15,7 +15,7 @@ from cocal.contracts import BANDS
 from cocal.errors import InputError
 from cocal.grid import transformer, utm_zones
 from cocal.scheme import ClassScheme
-from cocal.user_tables import cleaned, local_times, read_csv_table
+from cocal.user_tables import DATE, cleaned, local_times, read_csv_table
 
 REFLECTANCE = -0.2, 2.0
 """Surface reflectance lies between; corrections and bright cloud exceed 0 and 1, not these bounds."""
@@ -108,7 +108,7 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
     if long.empty:
         problems.append("the table has no rows")
     if long["time"].isna().any():
-        problems.append(f"{int(long['time'].isna().sum())} rows have no readable date")
+        problems.append(f"{int(long['time'].isna().sum())} rows have no readable date: {DATE}")
     doubled = long.duplicated(["sample_id", "time"])
     if doubled.any():
         problems.append(f"samples with two rows for one date: {_few(long['sample_id'][doubled])}")

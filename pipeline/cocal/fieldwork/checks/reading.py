@@ -13,8 +13,8 @@ from cocal.fieldwork.checks.faults import Change, Fault, Fix
 from cocal.fieldwork.checks.layout import Layout
 from cocal.fieldwork.checks.source import Source
 from cocal.fieldwork.checks.text import fix_mojibake, parse_number, quoted, with_point
+from cocal.user_tables import local_times
 
-_DATE_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
 _POINT = 0
 _TEXTS = ("class", "observer", "device", "plot_id", "source", "observed_on")
 _SUSPECT = "[\u00c2-\u00c5\u00e2][\u0080-\u203a\u20ac\u2122]|\ufffd"
@@ -83,7 +83,7 @@ def read_cells(source: Source, layout: Layout) -> Reading:
         table[axis] = [parse_number(text)[0] for text in table[f"{axis}_text"]]
     for what in ("accuracy", "plot_area_ha"):
         table[what] = [parse_number(text)[0] for text in _column(rows, layout, what)]
-    table["day"] = _days(table["observed_on"])
+    table["day"] = local_times(table["observed_on"]).dt.normalize()
     return Reading(source, layout, table)
 
 
@@ -112,15 +112,6 @@ def _position_texts(source: Source, layout: Layout, rows: pd.DataFrame) -> tuple
         x = [a or p[0] for a, p in zip(x, pairs, strict=True)]
         y = [a or p[1] for a, p in zip(y, pairs, strict=True)]
     return x, y
-
-
-def _days(texts: pd.Series) -> pd.Series:
-    """Return the dates of ISO times, or of one of the other usual forms; NaT where none fits."""
-    first = texts.astype("string").str.strip().str.split(r"[T ]", regex=True).str[0]
-    found = pd.to_datetime(first, format=_DATE_FORMATS[0], errors="coerce")
-    for other in _DATE_FORMATS[1:]:
-        found = found.fillna(pd.to_datetime(first, format=other, errors="coerce"))
-    return found
 
 
 def text_faults(reading: Reading) -> Iterator[Fault]:

@@ -20,6 +20,7 @@ from cocal.fieldwork.checks.layout import Limits
 from cocal.fieldwork.checks.positions import Places
 from cocal.fieldwork.checks.reading import Reading
 from cocal.fieldwork.checks.text import fix_mojibake, fold, quoted
+from cocal.user_tables import DATE
 
 _SYNONYMS = asset("fieldwork/checks/synonyms.yaml")
 
@@ -90,7 +91,7 @@ def visit_dates(reading: Reading, period: tuple[date, date] | None) -> Iterator[
     for row, text, day in zip(table.index, table["observed_on"], table["day"], strict=True):
         if pd.isna(day):
             if text:
-                words = f"{quoted(text)} is not a date like 2024-12-31"
+                words = f"{quoted(text)} is not {DATE}"
                 yield reading.fault("visit_date", row, column, words)
         elif period is not None and not period[0] <= day.date() <= period[1]:
             words = f"{day.date()} is not between {period[0]} and {period[1]}"
