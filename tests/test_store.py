@@ -242,3 +242,16 @@ def test_what_a_unit_does_not_write_again_is_removed_and_nothing_else(tmp_path):
     commit(store, ":measure", {"n": 2}, areas="two")
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["areas", "run.json"]
     assert store.find(":measure", address({"n": 2}))
+
+
+def test_a_table_of_a_run_that_was_changed_is_read_with_a_warning(tmp_path, caplog):
+    """As `cocal estimate --strata` reads the strata of a design: 100 ha, with one bit flipped 500 ha."""
+    with LocalStore(tmp_path).commit(":design", {"x": 1}) as folder:
+        (folder / "design").mkdir()
+        (folder / "design" / "strata.csv").write_text("stratum,area_ha\ncoca,100\n")
+    path = tmp_path / "design" / "strata.csv"
+    assert read_csv_table(path)["area_ha"].tolist() == ["100"]
+    assert caplog.text == ""
+    path.write_text("stratum,area_ha\ncoca,500\n")
+    assert read_csv_table(path)["area_ha"].tolist() == ["500"]
+    assert "strata.csv is not as cocal wrote it (sha256" in caplog.text

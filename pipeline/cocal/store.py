@@ -215,6 +215,12 @@ def listing(path: Path) -> tuple[Path, Manifest, str] | None:
     return None
 
 
+def alteration(path: Path) -> str:
+    """How a file that cocal committed differs from what it was; "" where it does not, or is no such file."""
+    found = listing(path.absolute())
+    return difference(path, found[1].files[found[2]]) if found else ""
+
+
 def proven(path: Path, made_by: str = "") -> Path:
     """`path`, a file of a committed unit, if its bytes are those that were committed.
 

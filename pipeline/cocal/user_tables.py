@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -17,7 +18,9 @@ from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
 from cocal.errors import InputError
-from cocal.store import given_back
+from cocal.store import alteration, given_back
+
+log = logging.getLogger(__name__)
 
 _SHOWN = 10
 _JSON, _SHEETS = (".geojson", ".json"), (".xlsx", ".xlsm", ".ods")
@@ -72,6 +75,8 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
     OSError, ValueError
         The file is missing, not UTF-8, empty, or not CSV.
     """
+    if path.is_file() and (changed := alteration(path)):
+        log.warning("%s is not as cocal wrote it (%s): what it holds now is used", path, changed)
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         stated = first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == 5
