@@ -358,7 +358,8 @@ def test_an_invalid_polygon_is_made_valid_and_noted(write: Write) -> None:
     assert regions.table["polygon_ha"][0] == pytest.approx(0.5, rel=1e-3)
     (note,) = regions.notes  # its ring runs round the two in opposite directions
     assert (note.code, note.values["region"]) == ("region_area_repaired", "bow")
-    assert note.values["share"] > 0.1
+    assert note.values["before_ha"] == pytest.approx(0, abs=1e-6)
+    assert note.values["share"] == pytest.approx(1)
     assert note.values["after_ha"] == pytest.approx(0.5, rel=1e-3)
 
 

@@ -78,6 +78,7 @@ class SeriesConfig(Settings):
     )
     index: FeatureSettings | None = Field(None, description="left out: see docs/models.md")
     train: SeriesSection
+    left_out: LeftOutSettings = LeftOutSettings()
 
     @model_validator(mode="after")
     def _one_of(self) -> SeriesConfig:

@@ -385,6 +385,12 @@ def geodesic_hectares(geometry: BaseGeometry) -> float:
     return abs(_GEOD.geometry_area_perimeter(outline)[0]) / 10_000
 
 
+def ring_hectares(ring: BaseGeometry) -> float:
+    """Area of a ring in degrees on the WGS 84 ellipsoid, ha; where it crosses itself, loops cancel."""
+    lon, lat = shapely.get_coordinates(shapely.segmentize(ring, 0.01)).T
+    return abs(float(_GEOD.polygon_area_perimeter(lon, lat)[0])) / 10_000
+
+
 def windows_bounds(windows: Iterable[Window]) -> Iterator[tuple[int, BaseGeometry]]:
     """(EPSG, outline in degrees) of each window, edges cut so that the outline holds on the ellipsoid."""
     for window in windows:

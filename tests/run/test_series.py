@@ -149,3 +149,22 @@ def test_the_file_that_the_document_shows_is_one() -> None:
     config = SeriesConfig.model_validate(shown)
     assert config.train.model.estimator == "auto"
     assert len(config.train.samples.bands) == 11
+
+
+def test_what_a_training_leaves_out_or_moves_is_warned_of_also_on_reuse(tmp_path: Path, caplog: Any) -> None:
+    table = invented()
+    table.loc[table["id"].isin(["p7", "p8"]), ["B04", "B08"]] = np.nan
+    later = table["id"].str[1:].astype(int) >= 45
+    table.loc[later, "day"] = table["day"].str.replace("2020", "2021")
+    path = written(tmp_path, table)
+    for done in ("1 made, 0 reused", "0 made, 1 reused"):
+        caplog.clear()
+        assert in_process("train", path).returncode == 0
+        assert done in caplog.text
+        moved, unused = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+        assert moved == "series of the years 2020, 2021: each is moved by whole years to 2020"
+        assert unused.startswith("labels: 2 of 90 samples (2.2 %) do not train")
+        assert unused.endswith("2 are not seen clearly: p7, p8")
+    answer = in_process("train", written(tmp_path, table, left_out={"labels": 0.01}))
+    assert answer.returncode == 2
+    assert "`left_out.labels:`" in answer.stderr

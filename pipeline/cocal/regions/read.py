@@ -20,7 +20,7 @@ from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import geodesic_hectares, project
+from cocal.grid import geodesic_hectares, project, ring_hectares
 from cocal.notes import Note
 from cocal.notes.account import first
 from cocal.regions.settings import RegionSettings, RegionSource
@@ -331,7 +331,7 @@ def _ring_hectares(geometry: BaseGeometry, crs: CRS) -> float:
     """Area of a polygon's outer rings less its inner ones, as they are given, ha; rings may cross."""
 
     def area(ring: BaseGeometry) -> float:
-        return geodesic_hectares(shapely.Polygon(shapely.get_coordinates(_in_degrees(ring, crs))))
+        return ring_hectares(_in_degrees(ring, crs))
 
     parts = shapely.get_parts(geometry)
     inner = sum(area(ring) for part in parts for ring in part.interiors)

@@ -20,8 +20,9 @@ from cocal.errors import InputError
 from cocal.features import FeatureSettings
 from cocal.features.indices import INDICES
 from cocal.notes.account import recorded
+from cocal.notes.limits import check_left_out
 from cocal.run.execute import SerialExecutor
-from cocal.run.observers import Log
+from cocal.run.observers import Log, Summary, observed_by
 from cocal.run.recipes import Batch, make
 from cocal.run.stages.train import ModelTask, model_recipe
 from cocal.run.worker.tiles import FeatureTask
@@ -41,7 +42,8 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
     Raises
     ------
     InputError
-        The table, its labels or their classes cannot be used; every problem at once.
+        The table, its labels or their classes cannot be used, every problem at once; or more labels do not
+        train than the configuration allows.
     """
     scheme, samples = _scheme(config, config.train.samples)
     series, _ = read_series(samples, scheme)
@@ -57,9 +59,11 @@ def train_series(config: SeriesConfig) -> tuple[Path, ModelCard]:
         one_year=config.period is None,
     )
     store, batch = LocalStore(config.root), Batch("train", (model_recipe(task, 0),), on_failure="stop")
+    summary = Summary()
     with store.locked():
         store.sweep()
-        (ref,) = make(batch, store, SerialExecutor(), Log())
+        (ref,) = make(batch, store, SerialExecutor(), observed_by(summary, Log()))
+    check_left_out(summary.left_out, config.left_out)
     assert ref.folder is not None
     return ref.folder, load_model(ref.folder).card
 

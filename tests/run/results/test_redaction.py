@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cocal.notes import Note
 from cocal.report.content import ReportContent, Reproduce
 from cocal.run.results.redaction import HIDDEN, public_configuration, public_text, without_folders
 
@@ -68,10 +69,10 @@ def test_reasons_notes_and_the_models_card_lose_folders_too() -> None:
     content = ReportContent(**nothing | {
         "reproduce": Reproduce("cocal run c.yaml", "name: demo", {}, {}, ()),
         "failures": (("maps/2024/t1", f"scene a: {archive}/a/red.tif is not a raster"),),
-        "notes": ("/mnt/disk/regions.gpkg: 2 slivers",),
+        "left_out": (Note("scene_without_pixel", scene="/mnt/disk/s.tif"),),
         "model_card": {"training": {"provenance": {"source": "drawn by hand (~/labels/labels.gpkg)"}}},
     })  # fmt: skip
     told = without_folders(content, HOME, [archive, archive.parent])
     assert told.failures == (("maps/2024/t1", "scene a: a/red.tif is not a raster"),)
-    assert told.notes == ("regions.gpkg: 2 slivers",)
+    assert told.left_out == (Note("scene_without_pixel", scene="s.tif"),)
     assert told.model_card["training"]["provenance"]["source"] == "drawn by hand (labels.gpkg)"

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from cocal.notes import Note
 from cocal.report.content import ReportContent
 
 HIDDEN = "…"
@@ -49,6 +50,7 @@ def without_folders(content: ReportContent, home: Path | None, folders: Iterable
             content.reproduce, config_text=public_configuration(content.reproduce.config_text, home)
         ),
         failures=_each(content.failures, redacted),
+        left_out=tuple(Note(note.code, **_each(note.values, redacted)) for note in content.left_out),
         model_card=_each(content.model_card, redacted),
     )
 
