@@ -95,10 +95,11 @@ class SeriesConfig(Settings):
 
 
 class WorkerSettings(Settings):
-    """The local cluster; None: sized from cores and memory."""
+    """The local cluster; None: sized from cores and memory. `wait_s` counts for every cluster."""
 
     workers: Annotated[int, Field(ge=1)] | None = None
     memory_gib: Annotated[float, Field(gt=0)] | None = None
+    wait_s: Annotated[float, Field(gt=0, le=86_400)] = 120.0
 
 
 class RunConfig(Settings):

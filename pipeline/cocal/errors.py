@@ -1,8 +1,8 @@
 """The exceptions of cocal. A command ends with the exit code of the exception.
 
 2 for UsageError: ConfigError, InputError, OffsetError, ModelMismatchError. 75 for BusyError. 1 for others:
-ContractError, SceneReadError with DamagedError, NotWrittenError, DownloadError with SceneRefusedError,
-DownloadStoppedError, WorkFailedError. All warnings are CocalWarning.
+ContractError, SceneReadError with DamagedError, NotWrittenError, ClusterError, DownloadError with
+SceneRefusedError, DownloadStoppedError, WorkFailedError. All warnings are CocalWarning.
 """
 
 from __future__ import annotations
@@ -93,6 +93,10 @@ class DownloadStoppedError(CocalError):
 
 class WorkFailedError(CocalError):
     """Part of the work failed and is listed; everything else is done and kept."""
+
+
+class ClusterError(CocalError):
+    """The Dask cluster cannot be reached, is lost or has no workers; what is committed is kept."""
 
 
 class CocalWarning(UserWarning):

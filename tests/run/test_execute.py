@@ -94,7 +94,7 @@ def test_a_running_scheduler_is_used_unless_its_workers_run_other_code(tmp_path,
         with executor(scheduler=address) as cluster:
             outcome = next(cluster.outcomes([Job("p", (Call(pow, (2, 5)),))]))
         assert outcome.result == 32
-        monkeypatch.setattr("cocal.run.execute.library_versions", lambda: {"numpy": "0.1"})
+        monkeypatch.setattr("cocal.run.cluster.library_versions", lambda: {"numpy": "0.1"})
         with pytest.raises(InputError, match=r"run other code(.|\n)*numpy"), executor(scheduler=address):
             pass
     finally:
@@ -102,15 +102,6 @@ def test_a_running_scheduler_is_used_unless_its_workers_run_other_code(tmp_path,
         scheduler.terminate()
         worker.wait(20)
         scheduler.wait(20)
-
-
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr("cocal.run.execute.CONNECT_SECONDS", 2)
-    with (
-        pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"),
-        executor(scheduler="tcp://127.0.0.1:9"),
-    ):
-        pass
 
 
 def test_workers_are_sized_from_cores_and_memory():

@@ -8,7 +8,9 @@ the lock, try again later.
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -68,8 +70,17 @@ def _options(
     pass
 
 
+def _stop(number: int, _: object) -> None:
+    """End the command from where it is, so that workers and locks are released."""
+    print("cocal: stopped; committed outputs are kept, run again to continue", file=sys.stderr)  # noqa: T201
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Run the command; a CocalError is printed as one message with its exit code, without a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
     gc.set_threshold(50_000)  # the default costs half a second of every start in scans of imported modules
     command: Callable[..., Any] = typer.main.get_command(app)
     try:
@@ -80,6 +91,3 @@ def main() -> None:
     except OSError as err:
         print(f"cocal: operating system error: {err}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("cocal: stopped; committed outputs are kept, run again to continue", file=sys.stderr)  # noqa: T201
-        sys.exit(130)

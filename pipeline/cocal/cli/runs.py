@@ -132,6 +132,8 @@ def _run(
         scheduler=scheduler,
         workers=workers or local.workers,
         memory_gib=local.memory_gib,
+        wait_s=local.wait_s,
+        folders=(settings.root, settings.archive),
     ) as chosen:
         result = run(settings, chosen, last=last, config_path=config)
     _print_summary(result)

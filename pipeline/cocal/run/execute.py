@@ -12,26 +12,33 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any, Protocol
 
-from cocal.code import installed
-from cocal.errors import CocalError, InputError, NotWrittenError, WorkFailedError
-from cocal.store import library_versions
+from cocal.errors import CocalError, NotWrittenError, WorkFailedError
+from cocal.run.cluster import Demand, called, check_workers, connect, demanded, wait_for_any
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 15
+LOCAL_DEATHS = 2
+"""Workers of the local cluster that may die of one task before it counts as failed."""
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS"), "1"
 )
 """One thread per worker: Dask places one task per core, and libraries must not multiply that."""
 
-QUIET = {"logging": {"distributed": "critical", "distributed.worker.memory": "warning"}}
+QUIET = {
+    "logging": {
+        "distributed": "critical",
+        "distributed.client": "critical",
+        "distributed.worker.memory": "warning",
+    }
+}
 """Dask's own log while it starts and stops. What fails in a task comes back as its outcome."""
 
 
@@ -175,47 +182,83 @@ class SerialExecutor:
 
 
 class DaskExecutor:
-    """Parts and finishes as tasks of a Dask cluster; a few jobs in flight, so memory stays bounded."""
+    """Parts and finishes as tasks of a Dask cluster; a few jobs in flight, so memory stays bounded.
 
-    def __init__(self, client: Any, workers: int) -> None:
+    `demand`: what each worker must have, if it may lack it. `wait_s`: seconds that the cluster may be without
+    workers. A ClusterError ends the outcomes: the scheduler is lost, or there are no workers.
+    """
+
+    def __init__(self, client: Any, workers: int, wait_s: float, demand: Demand | None = None) -> None:
         self.client = client
         self.workers = workers
+        self.wait_s = wait_s
+        self.demand = demand
 
     def _submit(self, job: Job) -> Any:
+        def submit(function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+            return self.client.submit(checked, self.demand, function, *arguments, pure=False, **how)
+
         shared = [self.client.submit(_held, job.task, pure=False)] if job.parts and job.shared else []
-        parts = [self.client.submit(attempt, part, (), *shared, pure=False) for part in job.parts]
+        parts = [submit(attempt, part, (), *shared) for part in job.parts]
         if job.progress:
             done = count(1)
             for part in parts:
                 part.add_done_callback(lambda _: job.progress(next(done)))
-        if job.finish is None:
-            return parts[0]
-        return self.client.submit(finish_with, job.finish, parts, pure=False, priority=1)
+        return parts[0] if job.finish is None else submit(finish_with, job.finish, parts, priority=1)
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        from distributed import as_completed
+        """Jobs that were on a worker when it died are tried again, one at a time: only one was the reason."""
+        from distributed import KilledWorker
+
+        suspects = []
+        for job, began, result in self._ended(jobs, 2 * self.workers):
+            if isinstance(result, KilledWorker):
+                suspects.append(job)
+            else:
+                yield outcome_of(job.unit, result, began)
+        for job, began, result in self._ended(suspects, 1):
+            lost = _deadly(job.unit, result) if isinstance(result, KilledWorker) else result
+            yield outcome_of(job.unit, lost, began)
+
+    def _ended(self, jobs: Iterable[Job], at_a_time: int) -> Iterator[tuple[Job, float, Any]]:
+        """(job, when it began, result, Failure or KilledWorker) as they end; so many calls in flight."""
+        from distributed import KilledWorker
 
         waiting = iter(jobs)
-        running: dict[str, tuple[Job, float, Any]] = {}
-        done = as_completed(loop=self.client.loop)
-        tasks_in_flight = 0
+        running: dict[Any, tuple[Job, float]] = {}
         while True:
-            while not running or tasks_in_flight < 2 * self.workers:
+            while not running or sum(job.calls for job, _ in running.values()) < at_a_time:
                 job = next(waiting, None)
                 if job is None:
                     break
-                future = self._submit(job)
-                running[future.key] = (job, time.monotonic(), future)
-                tasks_in_flight += job.calls
-                done.add(future)
+                began = time.monotonic()
+                running[self._submit(job)] = job, began
             if not running:
                 return
-            future = next(done)
-            job, began, _ = running.pop(future.key)
-            tasks_in_flight -= job.calls
-            lost = future.exception()
-            result = Failure(WorkFailedError(repr(lost)), "") if lost else future.result()
-            yield outcome_of(job.unit, result, began)
+            for future in wait_for_any(self.client, list(running), self.wait_s):
+                job, began = running.pop(future)
+                lost = future.exception()
+                if lost is None or isinstance(lost, KilledWorker):
+                    yield job, began, lost or future.result()
+                else:
+                    yield job, began, Failure(WorkFailedError(repr(lost)), "")
+
+
+def checked(demand: Demand | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(*arguments)` in a worker, or the Failure of one that lacks what is demanded."""
+    return attempt(Call(called, (demand, function, *arguments)))
+
+
+def _deadly(unit: str, killed: Any) -> Failure:
+    """The failure of a unit of which workers die."""
+    error = WorkFailedError(
+        f"{unit}: the workers that did its work died, one after the other",
+        "work that fits into a worker's memory, and libraries that do not crash",
+        f"{killed.allowed_failures + 1} workers ended while no other unit was worked on: killed for memory, "
+        "by a signal, or by a crash",
+        "give workers more memory (`local.memory_gib`, fewer `--workers`), or find the crash with --serial",
+    )
+    return Failure(error, "")
 
 
 def memory_limit() -> int:
@@ -241,28 +284,6 @@ def local_workers(workers: int | None, memory_gib: float | None) -> tuple[int, i
     return count, int(memory_gib * 2**30) if memory_gib else usable // count
 
 
-def code_facts() -> dict[str, str]:
-    """What makes a number besides data and settings: cocal's source and the libraries, of this process."""
-    return {"cocal": installed().digest, **library_versions()}
-
-
-def check_code(client: Any, scheduler: str) -> None:
-    """Raise if workers run other code than the addresses of their outputs are made from."""
-    here = code_facts()
-    different = [
-        f"{worker}: {', '.join(name for name in here if facts.get(name) != here[name])}"
-        for worker, facts in client.run(code_facts).items()
-        if facts != here
-    ]
-    if different:
-        raise InputError(
-            f"workers of {scheduler} run other code than this process",
-            "the same cocal, " + ", ".join(f"{k} {v}" for k, v in here.items() if k != "cocal"),
-            "; ".join(different[:5]),
-            "install the same versions there and start the workers again",
-        )
-
-
 @contextmanager
 def executor(
     *,
@@ -270,15 +291,20 @@ def executor(
     scheduler: str | None = None,
     workers: int | None = None,
     memory_gib: float | None = None,
+    wait_s: float = 120,
+    folders: Sequence[Path] = (),
 ) -> Iterator[Executor]:
     """Yield an executor: this process if `serial`, the cluster at `scheduler`, or a local cluster.
 
     `workers`, `memory_gib` (per worker): size of the local cluster, by default from cores and memory.
+    `wait_s`: seconds that a cluster may be without workers. `folders`: what all workers must see.
 
     Raises
     ------
+    ClusterError
+        No scheduler answers at `scheduler`, or it has no workers.
     InputError
-        No scheduler answers at `scheduler` within CONNECT_SECONDS, or its workers run other code.
+        `scheduler` is no address, or its workers run other code or do not see the folders.
 
     Examples
     --------
@@ -293,25 +319,21 @@ def executor(
     from distributed import Client, LocalCluster
 
     if scheduler:
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as err:
-            raise InputError(
-                f"no Dask scheduler at {scheduler}", "a running scheduler such as tcp://127.0.0.1:8786",
-                str(err), "start it, or leave --scheduler out for a local cluster",
-            ) from err  # fmt: skip
-        with client:
-            check_code(client, scheduler)
-            yield DaskExecutor(client, max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
+        with connect(scheduler) as client, demanded(folders) as demand:
+            yield DaskExecutor(client, check_workers(client, scheduler, demand, wait_s), wait_s, demand)
         return
-    count, memory = local_workers(workers, memory_gib)
-    settings = {"distributed.nanny.pre-spawn-environ": ONE_THREAD, "distributed.admin.tick.limit": "60s"}
+    number, memory = local_workers(workers, memory_gib)
+    settings = {
+        "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+        "distributed.admin.tick.limit": "60s",
+        "distributed.scheduler.allowed-failures": LOCAL_DEATHS - 1,
+    }
     with (
         dask.config.set(settings),
         LocalCluster(
-            n_workers=count, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
+            n_workers=number, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
             dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip
-        yield DaskExecutor(client, count)
+        yield DaskExecutor(client, number, wait_s)

@@ -16,10 +16,13 @@ from typing import Any, Literal
 
 from cocal.code import code_of
 from cocal.content import FAILED, Ref, content
-from cocal.errors import CocalError, DamagedError, InputError, UsageError
+from cocal.errors import ClusterError, CocalError, DamagedError, InputError, UsageError
 from cocal.run.execute import Call, Executor, Job, Outcome, attempt, gathered, outcome_of
 from cocal.run.observers import Ended, Failed, Made, Observe, Part, Reused, SetAside, Started
 from cocal.store import MANIFEST, LocalStore, address
+
+LISTED = 6
+"""Units that a message names."""
 
 Finish = Callable[[Path, list[Any], Any], None]
 """(folder, results, task): writes the unit's files into `folder`. It never finds, commits or logs."""
@@ -137,20 +140,26 @@ def _made(batch: Batch, home: LocalStore, executor: Executor, observe: Observe) 
                 return
             yield _job(recipe, store, observe)
 
-    for outcome in executor.outcomes(begun()):
-        recipe = due[outcome.unit]
-        ended = _committed(recipe, store, outcome) if recipe.where == "client" else outcome
-        error = ended.error
-        if error is None:
-            refs[recipe.unit] = Ref(store.home(recipe.unit), recipe.address)
-            observe(Made(recipe.unit, recipe.address, ended.seconds, store.notes(recipe.unit)))
-            continue
-        if isinstance(error, DamagedError):
-            damaged[error.mark] = error
-            continue
-        observe(Failed(recipe.unit, ended.reason))
-        if isinstance(error, UsageError) or batch.on_failure == "stop":
-            refused.append(error)
+    try:
+        for outcome in executor.outcomes(begun()):
+            recipe = due[outcome.unit]
+            ended = _committed(recipe, store, outcome) if recipe.where == "client" else outcome
+            error = ended.error
+            if error is None:
+                refs[recipe.unit] = Ref(store.home(recipe.unit), recipe.address)
+                observe(Made(recipe.unit, recipe.address, ended.seconds, store.notes(recipe.unit)))
+                continue
+            if isinstance(error, DamagedError):
+                damaged[error.mark] = error
+                continue
+            observe(Failed(recipe.unit, ended.reason))
+            if isinstance(error, UsageError) or batch.on_failure == "stop":
+                refused.append(error)
+    except ClusterError as err:
+        left = [unit for unit in due if unit not in refs]
+        listed = ", ".join(left[:LISTED]) + (f" and {len(left) - LISTED} more" if len(left) > LISTED else "")
+        state = f"stage {batch.stage}: {len(refs)} of {len(batch.recipes)} units done, left: {listed}"
+        raise ClusterError(err.what, err.expected, f"{err.found}; {state}", err.remedy) from err
     if refused:
         raise refused[0]
     if damaged:
