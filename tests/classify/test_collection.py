@@ -105,3 +105,10 @@ def test_the_commands_list_show_and_verify(collection: Path) -> None:
     edit_card(collection / "test-1", seed=8)
     refused = call("verify", "test-1")
     assert (refused.exit_code, "REFUSED" in refused.output) == (1, True)
+
+
+def test_a_list_of_models_names_an_altered_card_whatever_is_in_it(collection: Path) -> None:
+    edit_card(collection / "test-1", validation={})
+    listed = CliRunner().invoke(app, ["models", "list", "--in", str(collection)])
+    assert listed.exit_code == 0, listed.exception
+    assert "(card refused)" in listed.output

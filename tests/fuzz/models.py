@@ -25,6 +25,7 @@ from sklearn.neural_network import MLPClassifier
 from cocal.classify import artefact
 from cocal.classify.applicability import applicability_of
 from cocal.classify.card import CARD, ModelCard, seal_of
+from cocal.classify.collection import list_models
 from cocal.classify.estimators import estimator_types
 from cocal.classify.model import (
     ARTEFACT,
@@ -38,6 +39,7 @@ from cocal.classify.model import (
 )
 from cocal.classify.training.train import train
 from cocal.classify.validation.folds import Fold
+from cocal.cli.model_tables import models_table
 from cocal.errors import CocalError
 from cocal.scheme import read_scheme
 from tests.classify import conftest as small
@@ -87,6 +89,7 @@ def examine(seed: int, folder: Path) -> str:
         card = sealed(sound.card, data)
     (folder / CARD).write_bytes(card)
     (folder / ARTEFACT).write_bytes(data)
+    models_table(list_models(folder))
     wrong = _judge(folder, name, resealed=how >= 0.25)
     return wrong and f"{name}, {what}: {wrong}"
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocal.classify.card import CARD, ModelCard, read_card
+from cocal.classify.card import CARD, ModelCard, read_card, read_sealed
 from cocal.classify.model import save_model, verify_model
 from cocal.errors import CocalError, InputError
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder with a card: the card, or the problem that prevents reading it."""
+    """A folder with a card: the card; the problem if it cannot be read, or was altered."""
 
     folder: Path
     card: ModelCard | None
@@ -43,7 +43,9 @@ def list_models(collection: str | Path) -> list[ModelFolder]:
         raise InputError(f"models in {collection}", "a folder", "none", "name an existing folder")
     for path in sorted(collection.rglob(CARD)):
         try:
-            models.append(ModelFolder(path.parent, read_card(path.parent)))
+            card, sealed = read_sealed(path.parent)
+            problem = "" if sealed else f"the card {path} was altered after training"
+            models.append(ModelFolder(path.parent, card, problem))
         except CocalError as err:
             models.append(ModelFolder(path.parent, None, str(err)))
     return models

@@ -19,7 +19,7 @@ def models_table(found: Sequence[ModelFolder]) -> Table:
         card = one.card
         cells = (
             ["(card refused)", "", "", "", one.problem.splitlines()[0]]
-            if card is None
+            if card is None or one.problem
             else [_name(card), card.estimator, str(len(card.features)), card.class_scheme.target, _f1(card)]
         )
         table.add_row(*(Text(cell) for cell in [*cells, str(one.folder)]))
