@@ -245,3 +245,15 @@ def test_pixels_of_kilometres_are_refused_by_name(tmp_path, write_raster, landsc
     )
     with pytest.raises(InputError, match=r"far\.tif(.|\n)*pixels of 1000 m"):
         plan_imports([multiband(path, resampling="nearest")])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_cube_is_refused_by_name_or_imported(tmp_path, seed):
+    settings, rng = cube(tmp_path / "in.nc"), np.random.default_rng(seed)
+    data = bytearray((tmp_path / "in.nc").read_bytes())
+    text = data.index(b"PROJCRS")
+    for at in (text, int(rng.integers(text - 2000, text + 2000)))[: 1 + seed % 2]:
+        data[at : at + 24] = rng.bytes(24)
+    (tmp_path / "in.nc").write_bytes(data)
+    with pytest.raises(InputError, match=r"in\.nc"):
+        plan_imports([settings])

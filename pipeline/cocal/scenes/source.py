@@ -24,6 +24,9 @@ from cocal.errors import InputError, SceneReadError
 STRIP_PX = 1152
 """Rows read at a time: three tiles of the archive's rasters."""
 
+HDF5_ERRORS = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError)
+"""What h5py and xarray raise where a file is damaged."""
+
 ReadRows = Callable[[slice, slice], NDArray[Any]]
 """(rows, columns) -> array (y, x), the northernmost row first."""
 
@@ -151,16 +154,15 @@ def _kind(path: Path) -> tuple[str, str]:
 
 @contextmanager
 def open_cube(path: Path) -> Iterator[xr.Dataset]:
-    """An open NetCDF-4 file with nothing decoded; InputError naming the file if it cannot be opened."""
+    """An open NetCDF-4 file with nothing decoded; InputError naming it if it cannot be read to the end."""
     found, remedy = _kind(path)
     if found:
         raise InputError(f"{path} cannot be imported", "a NetCDF-4 file", found, remedy)
     try:
-        cube = xr.open_dataset(path, engine="h5netcdf", decode_cf=False)
-    except (OSError, ValueError, KeyError) as err:
+        with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as cube:
+            yield cube
+    except HDF5_ERRORS as err:
         raise unreadable(path, err) from err
-    with cube:
-        yield cube
 
 
 @contextmanager
@@ -169,11 +171,10 @@ def _open_hdf5(path: Path) -> Iterator[Any]:
     import h5py  # few sources are NetCDF
 
     try:
-        file = h5py.File(path)
-    except OSError as err:
+        with h5py.File(path) as file:
+            yield file
+    except HDF5_ERRORS as err:
         raise unreadable(path, err) from err
-    with file:
-        yield file
 
 
 def cube_dtype(variable: xr.DataArray) -> np.dtype[Any]:
