@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import proof_account, proof_clusters, proof_fuzz, proof_serve, proof_verify
+from tests.acceptance import (
+    proof_account,
+    proof_clusters,
+    proof_downloads,
+    proof_fuzz,
+    proof_serve,
+    proof_verify,
+)
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *proof_account.REQUIREMENTS,
     *proof_clusters.REQUIREMENTS,
+    *proof_downloads.REQUIREMENTS,
     *proof_fuzz.REQUIREMENTS,
     *proof_serve.REQUIREMENTS,
     *proof_verify.REQUIREMENTS,

@@ -87,8 +87,9 @@ def check_coverage(request: SceneRequest, has_data: NDArray[np.bool_], largest: 
     for name, window, granules in request.ground:
         share = missing_share(window, granules, has_data[request.window.slices_of(window)])
         if share > largest:
+            where = "" if name == request.unit else f"{name}: "
             raise Fault(
-                f"{name} has no data on {share:.0%} of the ground that the catalogue's footprints cover, "
+                f"{where}no data on {share:.0%} of the ground that the catalogue's footprints cover, "
                 f"more than {largest:.0%} (`download.max_missing`)",
                 most=TRIES,
             )
