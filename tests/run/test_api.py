@@ -65,11 +65,15 @@ def test_the_examples_of_the_page_run_in_their_order_and_give_what_they_say(name
     assert "4 regions" in text
 
 
-def test_the_reprs_escape_names_and_mark_what_is_simulated(finished):
-    path = finished.root / "hectares.parquet"
-    pd.read_parquet(path).assign(region_name="<img src=x onerror=alert(1)>").to_parquet(path)
+def test_the_reprs_escape_names_and_mark_what_is_simulated(finished, done):
+    path = finished.folder / "regions.geojson"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("PE-1 (simulated)", "<img src=x onerror=alert(1)>")
+    )
+    done(finished, "measure")
     text = cocal.FinishedRun(finished.root)._repr_html_()
     assert "<img" not in text
+    assert "&lt;img" in text
     assert "SIMULATED" in text
 
 
