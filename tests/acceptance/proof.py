@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.acceptance import (
     proof_account,
     proof_clusters,
+    proof_disclosure,
     proof_downloads,
     proof_fuzz,
     proof_serve,
@@ -16,6 +17,7 @@ from tests.acceptance import (
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *proof_account.REQUIREMENTS,
     *proof_clusters.REQUIREMENTS,
+    *proof_disclosure.REQUIREMENTS,
     *proof_downloads.REQUIREMENTS,
     *proof_fuzz.REQUIREMENTS,
     *proof_serve.REQUIREMENTS,

@@ -108,7 +108,7 @@ def test_estimates_go_to_the_nearest_step_and_intervals_outwards() -> None:
     assert found.loc[3, ["step_ha", names[0]]].isna().all()
 
 
-A, B, C = (frozenset({(name, "")}) for name in "abc")
+A, B, C = (frozenset({name}) for name in "abc")
 
 
 def test_a_withheld_region_is_bounded_by_the_rounded_total_less_the_rounded_regions() -> None:

@@ -292,8 +292,7 @@ def test_the_public_folder_holds_no_record_no_plot_and_no_square_with_few_plots(
     public = world.root / "public"
     assert {p.name for p in public.iterdir()} == {
         "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv",
-        "comparison.csv", "unmatched.csv", "legal.csv", "density.csv", "hectares.gpkg", "hectares.xlsx",
-        "notes.csv",
+        "legal.csv", "density.csv", "hectares.gpkg", "hectares.xlsx", "notes.csv",
     }  # fmt: skip
     restricted = read_own_csv(world.root / "density.csv").set_index(["cell_id", "period"])
     shown = read_own_csv(public / "density.csv").set_index(["cell_id", "period"])
@@ -329,20 +328,18 @@ def test_public_figures_of_the_map_are_sums_of_the_squares_that_are_shown(world)
     assert of(zones, period="b")["shown_ha"].sum() == total
 
 
-def test_public_estimates_are_those_of_the_run_to_a_step_above_their_standard_error(world):
-    exact = read_own_csv(world.root / "hectares.csv")
-    exact = exact[exact["class"] == "coca"].set_index(["region_id", "period"])
-    public = read_own_csv(world.root / "public" / "hectares.csv").set_index(["region_id", "period"])
-    known = public.dropna(subset=["estimated_ha"])
-    assert len(known) > 3
+def test_public_estimates_of_countries_are_those_of_the_run_to_a_step_above_their_standard_error(world):
+    exact = read_own_csv(world.root / "countries.csv")
+    exact = exact[exact["class"] == "coca"].set_index(["country", "period"])
+    known = read_own_csv(world.root / "public" / "countries.csv").set_index(["country", "period"])
     own = exact.loc[known.index]
+    assert len(known) == 6
     assert ((known["estimated_ha"] - own["estimated_ha"]).abs() <= known["step_ha"] / 2 + 1e-9).all()
     assert (known["step_ha"] >= own["standard_error_ha"]).all()
-    sure = known.dropna(subset=["ci_low_ha"])
-    assert (sure["ci_low_ha"] <= own.loc[sure.index, "ci_low_ha"]).all()
-    assert (sure["ci_high_ha"] >= own.loc[sure.index, "ci_high_ha"]).all()
-    compared = read_own_csv(world.root / "public" / "comparison.csv").dropna(subset=["difference_ha"])
-    assert (compared["difference_ha"] == compared["estimated_ha"] - compared["official_ha"]).all()
+    assert (known["ci_low_ha"] <= own["ci_low_ha"]).all()
+    assert (known["ci_high_ha"] >= own["ci_high_ha"]).all()
+    for name in ("hectares", "groups", "legal"):
+        assert "estimated_ha" not in read_own_csv(world.root / "public" / f"{name}.csv")
 
 
 def test_the_public_page_states_no_exact_figure_of_the_map_and_no_checksum_that_could_be_guessed(world):

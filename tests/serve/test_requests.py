@@ -229,11 +229,7 @@ def test_the_public_sees_squares_and_hectares_and_no_pixel_no_plot_no_point(publ
     rows = table[(table["period"] == "all") & (table["class"] == "coca")].set_index("region_id")
     found = public.ask("/data/small/all/figures").json()
     assert {k: v["mapped_ha"] for k, v in found.items()} == pytest.approx(rows["shown_ha"].to_dict())
-    known = rows["ci_high_ha"].dropna().to_dict()
-    assert known
-    assert {k: v["ci_high_ha"] for k, v in found.items() if v["ci_high_ha"] is not None} == pytest.approx(
-        known
-    )
+    assert {v["estimated_ha"] for v in found.values()} == {None}
 
 
 def test_a_square_that_is_not_shown_is_grey_on_the_public_map_and_coloured_on_the_other(

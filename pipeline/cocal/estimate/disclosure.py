@@ -7,7 +7,7 @@ another square follows from it, not even whether it is empty. A total of the map
 published squares it is what the others hold (differencing; Hundepool et al. 2012, Statistical Disclosure
 Control), which suppressing further squares only blurs.
 
-Estimates of a sample are rounded to their standard error, and `withheld_estimates` bounds those that are not
+Estimates of countries are rounded to their standard error, and `withheld_estimates` bounds those that are not
 published by linear programming, as an attacker would (Fischetti and Salazar 2001, Management Science 47(7),
 1008-1027).
 """
@@ -30,11 +30,6 @@ STEP_HA = 1
 
 _LEAST_SHARE = 0.05
 _NEARLY = 1e-6
-
-Atom = tuple[str, str]
-"""A region and a zone of the law, "" where there are no zones: the parts that all published places are made
-of.
-"""
 
 
 def public_squares(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
@@ -99,45 +94,45 @@ def rounded_estimates(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Figure:
-    """An estimate that is to be published: the atoms of its place, the rounded hectares and their step."""
+    """An estimate that is to be published: the regions of its place, the rounded hectares and their step."""
 
-    atoms: frozenset[Atom]
+    regions: frozenset[str]
     hectares: float
     step_ha: float
 
 
 def withheld_estimates(
-    figures: Sequence[Figure], protected: Iterable[frozenset[Atom]], *, step_ha: float = STEP_HA
+    figures: Sequence[Figure], protected: Iterable[frozenset[str]], *, step_ha: float = STEP_HA
 ) -> set[int]:
     """Positions of `figures` that must stay in the office, so that no protected place follows from the rest.
 
-    All figures are one linear system over the atoms: each figure lies within half a step of the sum of
-    its atoms. A place is protected if by that system its hectares may be 0, and `step_ha` or more. While
+    All figures are one linear system over the regions: each figure lies within half a step of the sum of
+    its regions. A place is protected if by that system its hectares may be 0, and `step_ha` or more. While
     one is not, the smallest figure that holds ground of it is withheld.
     """
     kept = dict(enumerate(figures))
-    for atoms in protected:
-        while kept and not _hidden(list(kept.values()), atoms, step_ha):
-            near = [i for i, own in kept.items() if own.atoms & atoms] or list(kept)
-            del kept[min(near, key=lambda i: (len(kept[i].atoms), i))]
+    for regions in protected:
+        while kept and not _hidden(list(kept.values()), regions, step_ha):
+            near = [i for i, own in kept.items() if own.regions & regions] or list(kept)
+            del kept[min(near, key=lambda i: (len(kept[i].regions), i))]
     return set(range(len(figures))) - set(kept)
 
 
-def _hidden(figures: Sequence[Figure], atoms: frozenset[Atom], step_ha: float) -> bool:
-    low, high = feasible(figures, atoms)
+def _hidden(figures: Sequence[Figure], regions: frozenset[str], step_ha: float) -> bool:
+    low, high = feasible(figures, regions)
     return low <= _NEARLY and high >= step_ha - _NEARLY
 
 
-def feasible(figures: Sequence[Figure], atoms: frozenset[Atom]) -> tuple[float, float]:
-    """Least and most hectares of `atoms` that agree with all figures; (nan, nan) if no hectares do."""
+def feasible(figures: Sequence[Figure], regions: frozenset[str]) -> tuple[float, float]:
+    """Least and most hectares of `regions` that agree with all figures; (nan, nan) if no hectares do."""
     from scipy.optimize import linprog  # slow to load, and most runs publish nothing
 
-    names = sorted({a for own in figures for a in own.atoms} | atoms)
-    sums = np.array([[name in own.atoms for name in names] for own in figures], dtype=float)
+    names = sorted({a for own in figures for a in own.regions} | regions)
+    sums = np.array([[name in own.regions for name in names] for own in figures], dtype=float)
     sums = sums.reshape(-1, len(names))
     middle = np.array([own.hectares for own in figures])
     half = np.array([own.step_ha for own in figures]) / 2
-    wanted = np.array([name in atoms for name in names], dtype=float)
+    wanted = np.array([name in regions for name in names], dtype=float)
     ends = []
     for sign in (1.0, -1.0):
         found = linprog(

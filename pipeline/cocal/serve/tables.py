@@ -39,7 +39,7 @@ class RunTables:
     def __init__(self, run: ShownRun) -> None:
         self.run = run
         areas = with_notes(read_own_csv(run.tables / "hectares.csv"), "hectares", run.tables)
-        columns = dict.fromkeys([*areas.columns, *FIGURES])
+        columns = dict.fromkeys([*areas.columns, *FIGURES, "estimator", "interval"])
         self._areas = areas.rename(columns={"shown_ha": "mapped_ha"}).reindex(columns=list(columns))
         path = run.tables / "comparison.csv"
         self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None

@@ -25,21 +25,18 @@ def places() -> Places:
             "mapped_ha": [5.0, 2.0, np.nan, np.nan, 3.0, np.nan, np.nan, np.nan],
         }
     )  # fmt: skip
-    return Places(squares, frozenset((region, "") for region in REGIONS), REGIONS, {}, {}, 3)
+    return Places(squares, REGIONS, {}, {}, 3)
 
 
 def written(folder: Path, **changed: object) -> Path:
     """The tables of public/ of these places, by the rule but for the cells `changed`: name_row=value."""
     squares = places().squares.drop(columns="zone")
     squares = squares.assign(notes=[FEW if np.isnan(ha) else "" for ha in squares["mapped_ha"]])
-    rows = [("N", 7.0, 60.0, 20.0), ("S", 3.0, 30.0, 10.0), ("W", np.nan, np.nan, np.nan)]
-    hectares = pd.DataFrame(rows, columns=["region_id", "shown_ha", "estimated_ha", "step_ha"])
-    total = pd.DataFrame([("total", 10.0, 100.0, 20.0)], columns=["country", *hectares.columns[1:]])
-    tables = {
-        "density": squares,
-        "hectares": hectares.assign(period="2024"),
-        "countries": total.assign(period="2024"),
-    }
+    hectares = pd.DataFrame([("N", 7.0), ("S", 3.0), ("W", np.nan)], columns=["region_id", "shown_ha"])
+    rows = [("PE", 10.0, 90.0, 20.0), ("BO", np.nan, np.nan, np.nan), ("total", 10.0, 100.0, 20.0)]
+    countries = pd.DataFrame(rows, columns=["country", "shown_ha", "estimated_ha", "step_ha"])
+    tables = {"density": squares, "hectares": hectares, "countries": countries}
+    tables |= {name: tables[name].assign(period="2024") for name in ("hectares", "countries")}
     for key, value in changed.items():
         table, column, row = key.split("__")
         tables[table].loc[int(row), column] = value
@@ -61,10 +58,10 @@ def test_tables_by_the_rule_pass(tmp_path: Path) -> None:
         ({"density__mapped_ha__1": 2.5}, "density.csv holds parts of hectares"),
         ({"density__mapped_ha__2": 1.0}, "density.csv holds other squares"),
         ({"density__notes__5": "withheld"}, "density.csv tells squares that are not shown apart"),
-        # 180 less half a step, less 60 and 30 and theirs, is at least 65 ha of W
-        ({"countries__estimated_ha__0": 180.0}, "countries.csv has an estimate in row 0 from which"),
+        # 180 less 90 and half a step of each is at least 70 ha of W, the one region of BO
+        ({"countries__estimated_ha__2": 180.0}, "countries.csv has an estimate in row 2 from which"),
+        ({"countries__estimated_ha__1": 10.0}, "countries.csv has an estimate in row 1"),
         ({"density__mapped_ha__2": 4.0, "hectares__shown_ha__0": 11.0}, "density.csv holds other squares"),
-        ({"hectares__estimated_ha__2": 10.0}, "hectares.csv has an estimate in row 2"),
     ],
 )  # fmt: skip
 def test_what_breaks_the_rule_is_refused(tmp_path: Path, changed: dict[str, object], found: str) -> None:
@@ -74,13 +71,13 @@ def test_what_breaks_the_rule_is_refused(tmp_path: Path, changed: dict[str, obje
 
 
 def test_no_estimate_stands_beside_all_squares_but_one(tmp_path: Path) -> None:
-    """30 ha less the squares shown would be the last square of S, were the map right."""
-    one_less = places().squares.drop(6)
+    """90 ha less the squares shown would be the last square of PE, were the map right."""
+    lone = places().squares.drop([2, 3, 6])
     folder = written(tmp_path)
-    pd.read_csv(folder / "density.csv").drop(6).to_csv(folder / "density.csv", index=False)
+    pd.read_csv(folder / "density.csv").drop([2, 3, 6]).to_csv(folder / "density.csv", index=False)
     with pytest.raises(ContractError) as caught:
-        audit(folder, replace(places(), squares=one_less))
-    assert caught.value.found == "hectares.csv has an estimate in row 1 from which another follows"
+        audit(folder, replace(places(), squares=lone))
+    assert caught.value.found == "countries.csv has an estimate in row 0 from which another follows"
 
 
 def test_a_column_that_is_not_named_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def legal_accounts(
     places = pd.concat([own, rest], ignore_index=True)
     kind = [kinds.get(zone, OUTSIDE) for zone in places["region_id"]]
     zones = places.rename(columns={"region_id": "zone_id", "region_name": "zone_name"}).assign(kind=kind)
-    limits = limited_zones(task.legal, own["region_id"].tolist())
+    limits = _limits(task.legal, own["region_id"].tolist())
     mapped, estimates = [], {}
     for i, period in enumerate(task.periods):
         found = totals[i]
@@ -62,8 +62,7 @@ def _estimates(
     return [sample.estimate(zone.map(domain)) for domain in legal_domains(zones, limits).values()]
 
 
-def limited_zones(legal: LegalSettings, ids: list[str]) -> pd.DataFrame:
-    """limit, zone_id, limit_ha, source: a row per zone that counts under a limit."""
+def _limits(legal: LegalSettings, ids: list[str]) -> pd.DataFrame:
     rows = [
         (limit.id, zone, limit.limit_ha, limit.source)
         for limit in legal.limits

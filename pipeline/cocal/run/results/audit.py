@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from cocal.errors import ContractError
-from cocal.run.results.public_tables import COLUMNS, Places, shown_ha, withheld
+from cocal.run.results.public_tables import COLUMNS, KEYS, Places, shown_ha, withheld
 from cocal.run.tables import read_staged_csv
 
 
@@ -27,10 +26,14 @@ def audit(folder: Path, places: Places) -> None:
     tables = {name: read_staged_csv(path) for name in COLUMNS if (path := folder / f"{name}.csv").exists()}
     for name, table in tables.items():
         problems += [f"{name}.csv has a column {c!r}" for c in table.columns if c not in COLUMNS[name]]
-    summed = {name: table for name, table in tables.items() if "shown_ha" in table}
-    for name, table in summed.items():
-        problems += _wrong_sums(name, table, places)
-    problems += _wrong_estimates(summed, places)
+    for name in KEYS:
+        problems += _wrong_sums(name, tables[name], places) if name in tables else []
+    countries = tables["countries"]
+    problems += [
+        f"countries.csv has an estimate in row {position} from which another follows"
+        for position in sorted(withheld(countries, places))
+        if not pd.isna(countries["estimated_ha"].iloc[position])
+    ]
     if problems:
         raise ContractError(
             "public/ would break the disclosure rule", "whole hectares of published squares, and their sums",
@@ -55,12 +58,3 @@ def _wrong_sums(name: str, table: pd.DataFrame, places: Places) -> list[str]:
         if wanted != found and not (math.isnan(wanted) and math.isnan(found)):
             wrong.append(f"{name}.csv has {found} ha where the published squares sum to {wanted}")
     return wrong
-
-
-def _wrong_estimates(tables: Mapping[str, pd.DataFrame], places: Places) -> list[str]:
-    """The tables whose published estimates bound one that is not published."""
-    return [
-        f"{name}.csv has an estimate in row {position} from which another follows"
-        for name, position in sorted(withheld(tables, places))
-        if not pd.isna(tables[name]["estimated_ha"].iloc[position])
-    ]

@@ -2,13 +2,12 @@
 
 The folder of the run is restricted as a whole: class maps show plots, records.csv the places of field work,
 and hectares of regions tell, less the published squares, what the others hold. public/ holds squares with
-enough plots, their sums, rounded estimates, and the page of these figures.
+enough plots, their sums, rounded estimates of countries and the whole, and the page of these figures.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from cocal.content import Place
-from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED
+from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import UsageError
 from cocal.estimate import public_squares
 from cocal.estimate.settings import DensitySettings, LegalSettings
@@ -118,14 +117,10 @@ def write_public(folder: Path, _: list[Any], task: PublicTask) -> None:
     write_own_csv(out / "density.csv", squares.assign(simulated=run.simulated))
     notes = [note_rows(tables[name], name, keys) for name, keys in KEYS.items() if name in tables]
     write_own_csv(out / "notes.csv", pd.concat(notes, ignore_index=True))
-    if "unmatched" in run.tables:
-        shutil.copyfile(run.tables["unmatched"], out / "unmatched.csv")
     audit(out, places)
     shown = with_text(squares)
     own = {name: read_staged_csv(out / f"{name}.csv") for name in tables}
-    figures = own["hectares"].assign(
-        hectares=own["hectares"]["estimated_ha"].fillna(own["hectares"]["shown_ha"])
-    )
+    figures = own["hectares"].assign(hectares=own["hectares"]["shown_ha"])
     write_for_others(out, run, own, regions_layer(run, figures), shown)
     page = _public_content(page_content(task.page), tables, run, shown)
     report(out, without_folders(page, task.home.value, task.folders.value))
@@ -137,13 +132,14 @@ def _public_content(
 ) -> ReportContent:
     """The page of the figures of public/; what states more of the map, or exact estimates, is left out."""
     reproduce, records, target = content.reproduce, content.records_summary, run.scheme.target
-    compared, legal, groups = (tables.get(name) for name in ("comparison", "legal", "groups"))
+    legal, groups = tables.get("legal"), tables.get("groups")
     return replace(
         content,
         areas=as_areas(tables["hectares"], target),
         countries=as_areas(tables["countries"], target),
         groups=None if groups is None else as_areas(groups, target),
-        comparison=None if compared is None else compared.reindex(columns=list(COMPARISON_COLUMNS)),
+        comparison=None,
+        official=None,
         legal=None if legal is None else legal.rename(columns={"shown_ha": "mapped_ha"}),
         map_overview=public_overview(run, squares),
         records_summary=None if records is None else replace(records, by_stratum={}),
@@ -191,10 +187,10 @@ def _read_me(run: RunFacts, rule: DensitySettings) -> str:
         f"{rule.plot_ha:g} ha or more, in whole hectares. All others are alike: few plots, or none.\n"
         "shown_ha: the sum of the squares shown of a region, country, group or zone. It is not all that the "
         "map holds there, and the hectares of the rest are nowhere in this folder.\n"
-        "estimated_ha: the estimate of the field sample for the whole of a place that has a square shown, "
-        "to the nearest step_ha, a step not below its standard error; its interval is rounded outwards.\n"
-        "hectares.csv, countries.csv, groups.csv, legal.csv, comparison.csv: these figures by place; as "
-        "Excel and GeoPackage in hectares.xlsx and hectares.gpkg. index.html: the page.\n"
-        "Not here: hectares of the map, other classes, change between maps, class maps, field records and "
-        "their strata. They are in the folder of the run, for those who may see plots.\n"
+        "estimated_ha of countries.csv: the estimate of the field sample for a country or the whole, to the "
+        "nearest step_ha, a step not below its standard error; its interval is rounded outwards.\n"
+        "hectares.csv, countries.csv, groups.csv, legal.csv: these figures by place; as Excel and GeoPackage "
+        "in hectares.xlsx and hectares.gpkg. index.html: the page.\n"
+        "Not here: totals of the map, estimates of regions, other classes, change, class maps, field records "
+        "and their strata. They are in the folder of the run, for those who may see plots.\n"
     )
