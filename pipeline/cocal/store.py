@@ -200,7 +200,7 @@ def _read_manifest(path: Path, *_state: int) -> Manifest | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         seal = content.pop("seal", None)  # manifests of earlier versions have none
         return Manifest(**content) if seal in (None, address(content)) else None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

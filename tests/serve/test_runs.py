@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from pystac.validation import validate_dict
-from tests.support.offering import offered
+from tests.support.offering import offered, served
 from tests.support.stac_check import extension_errors
 
 from cocal import cli
@@ -33,6 +33,50 @@ def test_a_folder_that_is_no_run_is_refused_with_exit_code_2(tmp_path, monkeypat
     assert code == 2
     assert "not the folder of a run" in said
     assert "name the folder that `cocal run` printed" in said
+
+
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "3", '"x"', "{}", "[" * 100_000, "", '{"status": "done", "co']
+)
+def test_a_run_json_that_is_not_one_is_refused_with_exit_code_2(land, monkeypatch, capsys, content):
+    (land.root / "run.json").write_text(content)
+    code, said = command(monkeypatch, capsys, land.root, "--restricted")
+    assert code == 2
+    assert str(land.root) in said
+
+
+@pytest.mark.parametrize("content", ["null", "[]", "{}", "[" * 100_000])
+@pytest.mark.parametrize("stage", ["measure", "publish"])
+def test_a_manifest_that_is_not_one_is_refused_with_exit_code_2(land, monkeypatch, capsys, stage, content):
+    (land.root / "manifests" / f"{stage}.json").write_text(content)
+    code, said = command(monkeypatch, capsys, land.root)
+    assert code == 2
+    assert str(land.root) in said
+
+
+@pytest.mark.parametrize("task", [None, {}, [], {"maps": 3, "periods": []}, {"page": {}}])
+@pytest.mark.parametrize("stage", ["measure", "publish"])
+def test_a_run_of_another_version_is_refused_with_exit_code_2(land, monkeypatch, capsys, stage, task):
+    mark = land.root / "manifests" / f"{stage}.json"
+    manifest = Manifest.read(mark)
+    manifest.inputs["task"] = task
+    mark.write_text(manifest.to_text())
+    code, said = command(monkeypatch, capsys, land.root)
+    assert code == 2
+    assert "made by an earlier cocal" in said
+
+
+def test_records_and_relief_that_are_gone_since_are_an_error_of_the_request_alone(land):
+    with served(str(land.root), "--restricted") as server:
+        (land.folder / "records.csv").unlink()
+        (land.folder / "dem.tif").write_bytes(b"")
+        assert server.ask("/data/small/all/points").status == 500
+        assert server.ask("/relief/small/14/4915/8763.png").status == 500
+        assert server.ask("/data/house").status == 200
+        assert str(land.folder) not in server.ask("/data/small/all/points").body.decode()
+        assert f"records.path: {land.folder}" in server.logged()
+        assert f"cannot read {land.folder}" in server.logged()
+        assert "Traceback" not in server.logged()
 
 
 def test_a_run_that_is_under_way_is_refused(land):

@@ -53,8 +53,8 @@ class FinishedRun:
             The folder has no readable run.json.
         """
         try:
-            facts: Mapping[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as err:
+            facts: Mapping[str, Any] = {**json.loads((self.folder / "run.json").read_text(encoding="utf-8"))}
+        except (OSError, ValueError, TypeError, RecursionError) as err:
             raise InputError(
                 f"{self.folder} is not the folder of a run", "a folder with run.json, such as runs/demo",
                 str(err),
@@ -151,19 +151,22 @@ class FinishedRun:
     def measured(self) -> Measured:
         """The inputs of the committed hectares."""
         inputs = self._manifest("measure").inputs
-        if "task" not in inputs:
-            raise InputError(f"the run in {self.folder} was made by an earlier cocal", "", "", RUN_AGAIN)
-        task = inputs["task"]
-        return Measured(
-            maps=task["maps"],
-            periods=tuple(
-                Period(p["name"], date.fromisoformat(p["start"]), date.fromisoformat(p["end"]))
-                for p in task["periods"]
-            ),
-            regions_sha256=task["regions"],
-            scheme_sha256=task["scheme_sha256"],
-            records_sha256=task["given"] and task["given"]["path"],
-        )
+        try:
+            task = inputs["task"]
+            return Measured(
+                maps=dict(task["maps"]),
+                periods=tuple(
+                    Period(p["name"], date.fromisoformat(p["start"]), date.fromisoformat(p["end"]))
+                    for p in task["periods"]
+                ),
+                regions_sha256=task["regions"],
+                scheme_sha256=task["scheme_sha256"],
+                records_sha256=task["given"] and task["given"]["path"],
+            )
+        except (KeyError, TypeError, ValueError) as err:
+            raise InputError(
+                f"the run in {self.folder} was made by an earlier cocal", "", repr(err), RUN_AGAIN
+            ) from err
 
     def maps(self) -> dict[str, Path]:
         """Period/tile -> folder with class.tif, probability.tif and n_clear.tif of the maps that the hectares

@@ -7,6 +7,7 @@ as are runs, periods, layers and regions; everything else is a number.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -49,6 +50,8 @@ TYPES = {
 }  # fmt: skip
 _AT_ONCE, _FOR_ONE = 8, 6
 """Requests computed at once, in all and of one client: a browser keeps six connections to a host."""
+
+log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
@@ -274,6 +277,7 @@ def _refuse(_: Request, err: Exception) -> Response:
 
 
 def _fail(_: Request, err: Exception) -> Response:
-    """The response to unusable files of the run; it holds no path."""
+    """The response to unusable files of the run. It holds no path: why is in the log."""
     assert isinstance(err, CocalError)
-    return JSONResponse({"error": err.what if isinstance(err, UsageError) else type(err).__name__}, 500)
+    log.error("%s", err)
+    return JSONResponse({"error": type(err).__name__}, 500)

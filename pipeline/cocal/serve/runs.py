@@ -115,7 +115,10 @@ def _public(run: FinishedRun) -> Path:
             "those who may see plots",
         )  # fmt: skip
     public, manifest = run.folder / PUBLIC, run.committed("publish")
-    made_from = manifest.inputs["task"]["page"]["run"]["files"]
+    try:
+        made_from = dict(manifest.inputs["task"]["page"]["run"]["files"])
+    except (KeyError, TypeError, ValueError) as err:
+        raise InputError(f"{public} was made by an earlier cocal", "", repr(err), RUN_AGAIN) from err
     stale = [name for name, sha256 in made_from.items() if sha256_file(run.folder / name) != sha256]
     if stale:
         raise InputError(
