@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from cocal.classify.settings import SeriesSamples
+from cocal.classify.settings import PolygonSamples, SeriesSamples
+from cocal.classify.training.samples import read_samples
 from cocal.classify.training.series import read_series
 from cocal.errors import InputError
 from cocal.estimate import estimate_files
@@ -22,6 +23,7 @@ from cocal.fieldwork import RecordSettings, read_records, read_strata
 from cocal.fieldwork.tables import read_rows
 from cocal.notes import Note
 from cocal.notes.account import recorded
+from cocal.regions import RegionSettings, read_regions
 from cocal.run.results.comparison import _check_unmatched
 from cocal.run.tables import read_given_csv
 from cocal.scheme import ClassScheme
@@ -319,3 +321,39 @@ def test_a_record_of_the_target_below_the_minimum_cover_of_the_scheme_is_refused
 def test_a_minimum_cover_is_one_number_of_per_cent(cover: object) -> None:
     with pytest.raises(ValueError, match="minimum_cover"):
         _stating(cover)
+
+
+def test_a_time_beyond_the_calendar_of_pandas_is_no_time() -> None:
+    found = local_times(pd.Series(["0001-01-01", "9999-12-31", "31/12/9999", "2024-01-01"]))
+    assert found.isna().tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("corner", ["1e308", "Infinity", "181"])
+def test_a_region_with_a_corner_off_the_earth_is_refused_by_id(tmp_path: Path, corner: str) -> None:
+    """Also of a ring that crosses itself, whose area before the repair is measured first."""
+    rings = f"[[[-72,-12],[{corner},-11],[-71,-12],[-72,-11],[-72,-12]]]"
+    text = (
+        '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"id":"A"},'
+        f'"geometry":{{"type":"Polygon","coordinates":{rings}}}}}]}}'
+    )
+    source = {"path": write(tmp_path / "r.geojson", text), "id": "id", "name": "id", "country_code": "PE"}
+    with pytest.raises(
+        InputError, match=r"not on the Earth in 'WGS 84': region 'A'|cannot be read as a vector"
+    ):
+        read_regions(RegionSettings(sources=[source], sliver_m=0))
+
+
+def test_a_label_with_one_corner_far_away_is_refused_by_row(tmp_path: Path) -> None:
+    """A corner at longitude 0 made a raster of 2.5 TiB."""
+    shape = shapely.Polygon([(-72, -12), (0, -12.001), (-72, -12.001)])
+    gpd.GeoDataFrame({"class": ["coca"]}, geometry=[shape], crs=4326).to_file(tmp_path / "l.gpkg")
+    settings = PolygonSamples(
+        kind="polygons",
+        path=tmp_path / "l.gpkg",
+        label_column="class",
+        edge_pixels="drop",
+        source="t",
+        licence="t",
+    )
+    with pytest.raises(InputError, match=r"rows that span more than 0.5 degrees \(a wrong corner\?\): 0"):
+        read_samples(settings, SCHEME)

@@ -30,6 +30,8 @@ _OFFSET = r"(?<=\d\d:\d\d)((?::\d\d(?:[.,]\d+)?)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 _WHOLE, _SLASHES = r"\d{4}(?:-\d\d-\d\d|/\d\d/\d\d|\d{4})(?:\D|$)", r"^(\d{4})/(\d\d)/(\d\d)"
 _BY_NUMBERS = r"^(?:(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{4})[-/](\d{1,2})[-/](\d{1,2}))(?:[T ].*)?$"
+_YEARS = 1700, 2200
+"""Within what datetime64[ns] holds."""
 DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a day above 12)"
 """What `local_times` reads, for messages."""
 
@@ -39,8 +41,8 @@ def clean_text(value: Any) -> Any:
     return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
 
 
-def cleaned(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with clean names of columns and texts, texts that are empty then being null.
+def cleaned(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
+    """`table`, of the file `path`, with clean names of columns and texts; empty texts become null.
 
     Texts that cocal's own files protect from spreadsheets with a ' are restored.
 
@@ -49,7 +51,7 @@ def cleaned(table: pd.DataFrame) -> pd.DataFrame:
     InputError : two columns have the same name.
     """
     names = [clean_text(name) for name in table.columns]
-    _refuse_doubled(names)
+    _refuse_doubled(names, path)
     table = given_back(table.set_axis(names, axis=1))
     texts = {
         str(name): pd.Series([clean_text(v) for v in column], index=column.index, dtype=column.dtype)
@@ -133,7 +135,7 @@ def read_vector(path: Path, layer: str | None = None, **options: Any) -> pd.Data
         raise InputError(
             f"table {path}", "a vector file or a spreadsheet", found, "correct or export it again"
         ) from err
-    return cleaned(frame).set_axis(range(1, len(frame) + 1))
+    return cleaned(frame, path).set_axis(range(1, len(frame) + 1))
 
 
 def only_layer(path: Path) -> str:
@@ -181,7 +183,7 @@ def _sheet(path: Path, layer: str) -> pd.DataFrame:
             f"table {path}: cells in columns without a header", "a name above every column",
             f"row {', '.join(map(str, beyond[:_SHOWN]))}", "name these columns, or empty them",
         )  # fmt: skip
-    return cleaned(rows.set_axis(header.tolist(), axis=1))
+    return cleaned(rows.set_axis(header.tolist(), axis=1), path)
 
 
 def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[int]]:
@@ -261,4 +263,5 @@ def local_times(times: pd.Series) -> pd.Series:
 
 
 def _nanoseconds(texts: pd.Series, form: str) -> pd.Series:
-    return pd.to_datetime(texts, errors="coerce", format=form).astype("datetime64[ns]")
+    found = pd.to_datetime(texts, errors="coerce", format=form)
+    return found.where(found.dt.year.between(*_YEARS)).astype("datetime64[ns]")

@@ -19,6 +19,7 @@ TARGETS: tuple[str, ...] = (
     "bodies",
     "configuration",
     "models",
+    "tables",
     "tiff",
 )
 LIMIT_S = 10

@@ -20,7 +20,7 @@ from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import geodesic_hectares, project, ring_hectares
+from cocal.grid import geodesic_hectares, project, ring_hectares, transformer
 from cocal.notes import Note
 from cocal.notes.account import first
 from cocal.regions.settings import RegionSettings, RegionSource
@@ -310,21 +310,28 @@ def _polygons(
         problems.append(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
     if (empty | other).any():
         return shapes, {}
+    astray = [not _on_earth(shape, frame.crs) for shape in shapes]
+    if any(astray):
+        words = f"coordinates that are not on the Earth in {frame.crs.name!r}"
+        problems.append(f"{words}: region {_listed(ids[astray])}")
+        return shapes, {}
     repaired = np.flatnonzero(~shapely.is_valid(shapes))
     before = [_ring_hectares(shapes[i], frame.crs) for i in repaired]
     shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
-    west, south, east, north = shapely.bounds(shapes).T
-    astray = ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
     if flat.any():
         problems.append(f"polygon without area: region {_listed(ids[flat])}")
-    elif astray.any():
-        words = f"coordinates that are not on the Earth in {frame.crs.name!r}"
-        problems.append(f"{words}: region {_listed(ids[astray])}")
     else:
         shapes = np.array([_valid(g) for g in shapes], dtype=object)
     after = [geodesic_hectares(shapes[i]) for i in repaired]
     return shapes, {ids[i]: (old, new) for i, old, new in zip(repaired, before, after, strict=True)}
+
+
+def _on_earth(geometry: BaseGeometry, crs: CRS) -> bool:
+    """Whether every corner is at a longitude from -180 to 180 and a latitude from -90 to 90."""
+    x, y = shapely.get_coordinates(geometry).T
+    lon, lat = (x, y) if crs.to_epsg() == 4326 else transformer(crs.to_wkt(), 4326).transform(x, y)
+    return bool(((np.abs(lon) <= 180) & (np.abs(lat) <= 90)).all())
 
 
 def _ring_hectares(geometry: BaseGeometry, crs: CRS) -> float:

@@ -32,6 +32,9 @@ from cocal.user_tables import clean_text, read_vector
 EDGE_TOLERANCE_M = 0.01
 """A pixel may extend beyond its polygon by this much: polygons drawn along pixel edges keep their pixels."""
 
+MOST_DEGREES = 0.5
+"""About 55 km: no labelled plot spans more."""
+
 _CELL = ["epsg", "row", "col"]
 PIXEL_COLUMNS = ("epsg", "row", "col", "x", "y", "label", "sample_id")
 
@@ -132,6 +135,12 @@ def _geometry_problems(table: gpd.GeoDataFrame, kind: str) -> list[str]:
         if bad.any():
             problems.append(f"rows with {words}: {', '.join(map(str, np.flatnonzero(bad)[:10]))}")
     if not problems:
+        bounds = geometry.to_crs(4326).bounds
+        spans = np.maximum(bounds["maxx"] - bounds["minx"], bounds["maxy"] - bounds["miny"])
+        vast = spans > MOST_DEGREES
+        if vast.any():
+            rows = ", ".join(map(str, np.flatnonzero(vast)[:10]))
+            problems.append(f"rows that span more than {MOST_DEGREES} degrees (a wrong corner?): {rows}")
         west, south, east, north = geometry.to_crs(4326).total_bounds
         if not (west >= -180 and east <= 180 and south >= -80 and north <= 84):
             problems.append(f"places outside 80 S to 84 N ({west}, {south}, {east}, {north}): wrong CRS?")
