@@ -39,6 +39,10 @@ def exits(_):
     os._exit(139)
 
 
+def exits_at_once(_):
+    os._exit(139)
+
+
 def jobs(n, seconds=0.0):
     return [Job(f"unit {k}", tuple(Call(slow_square, (k + i, seconds)) for i in range(3)), Call(total))
             for k in range(n)]  # fmt: skip
@@ -59,6 +63,16 @@ def test_a_unit_that_workers_die_of_is_named_and_the_rest_goes_on(workers):
         assert found[name].reason.startswith(f"{name}: the workers that did its work died")
         assert "2 workers ended while no other unit was worked on" in found[name].reason
         assert found[name].error.exit_code == 1
+
+
+@pytest.mark.slow
+def test_units_of_which_the_only_worker_dies_while_it_starts_leave_the_others(monkeypatch):
+    monkeypatch.setattr("cocal.run.cluster.REVIVE_SECONDS", 3)
+    deadly = [Job(f"deadly {n}", (), Call(exits_at_once)) for n in range(4)]
+    with executor(workers=1) as here:
+        found = {o.unit: o for o in here.outcomes([*deadly, *jobs(2)])}
+    assert (found["unit 0"].result, found["unit 1"].result) == (5, 14)
+    assert all("the workers that did its work died" in found[job.unit].reason for job in deadly)
 
 
 def test_a_cluster_without_workers_is_named_after_the_stated_time(tmp_path):

@@ -20,6 +20,9 @@ CONNECT_SECONDS = 15
 POLL_SECONDS = 2
 """How often it is looked whether the cluster still has workers, while no task ends."""
 
+REVIVE_SECONDS = 10
+"""A worker that dies is started again in less time than this."""
+
 LISTED = 5
 """Workers that a message names."""
 
@@ -147,8 +150,10 @@ def no_workers(scheduler: str, seconds: float) -> ClusterError:
     )  # fmt: skip
 
 
-def wait_for_any(client: Any, futures: Sequence[Any], wait_s: float) -> list[Any]:
+def wait_for_any(client: Any, futures: Sequence[Any], wait_s: float, revive: Callable[[], None]) -> list[Any]:
     """The futures that have ended, in order; at least one.
+
+    `revive` is called where there have been no workers for REVIVE_SECONDS.
 
     Raises
     ------
@@ -169,6 +174,8 @@ def wait_for_any(client: Any, futures: Sequence[Any], wait_s: float) -> list[Any
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > wait_s:
                 raise no_workers(scheduler, wait_s) from None
+            elif time.monotonic() - last_seen > REVIVE_SECONDS:
+                revive()
         except (CancelledError, CommClosedError) as err:
             raise _lost(scheduler) from err
 

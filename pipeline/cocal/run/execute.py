@@ -37,6 +37,7 @@ QUIET = {
         "distributed": "critical",
         "distributed.client": "critical",
         "distributed.worker.memory": "warning",
+        "tornado.application": "critical",
     }
 }
 """Dask's own log while it starts and stops. What fails in a task comes back as its outcome."""
@@ -206,6 +207,11 @@ class DaskExecutor:
                 part.add_done_callback(lambda _: job.progress(next(done)))
         return parts[0] if job.finish is None else submit(finish_with, job.finish, parts, priority=1)
 
+    def _revive(self) -> None:
+        """Start the local workers that are lacking: Dask gives one up that dies while it starts."""
+        if self.client.cluster is not None:
+            self.client.cluster.scale(self.workers)
+
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Jobs that were on a worker when it died are tried again, one at a time: only one was the reason."""
         from distributed import KilledWorker
@@ -235,7 +241,7 @@ class DaskExecutor:
                 running[self._submit(job)] = job, began
             if not running:
                 return
-            for future in wait_for_any(self.client, list(running), self.wait_s):
+            for future in wait_for_any(self.client, list(running), self.wait_s, self._revive):
                 job, began = running.pop(future)
                 lost = future.exception()
                 if lost is None or isinstance(lost, KilledWorker):
