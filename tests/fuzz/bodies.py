@@ -40,7 +40,7 @@ from tests.support.services.hub import CLIENT_ID, PROCESS, SECRET, HubStandIn, t
 from tests.support.services.loopback import HTML, Reply
 from tests.support.services.small import SmallLand, hub_source, make_land
 
-SEEDS = (37,)
+SEEDS = (37, 1250, 1254)
 
 WINDOW = Window(32719, 498_480, 8_425_440, 60, 60)
 Change = Callable[[bytes, np.random.Generator], bytes]

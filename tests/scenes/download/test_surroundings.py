@@ -16,7 +16,7 @@ from tests.support.services.small import hub_source, write_config
 
 from cocal.archive import list_scenes
 from cocal.config import read_config
-from cocal.errors import ConfigError, DownloadStoppedError, InputError, UsageError
+from cocal.errors import BusyError, ConfigError, DownloadStoppedError, InputError, UsageError
 from cocal.run.stages.download import dry_run
 from cocal.scenes.download import make_gate
 from cocal.store import LocalStore
@@ -190,7 +190,7 @@ def test_tokens_that_live_for_a_minute_are_not_fetched_for_every_request(hub, hu
 def test_two_downloads_into_one_archive_do_not_run_at_once(hub, hub_config, download):
     config = hub_config()
     store = LocalStore(read_config(config).archive / "scenes")
-    with store.locked(), pytest.raises(UsageError, match="in use"):
+    with store.locked(), pytest.raises(BusyError, match="in use"):
         download(config)
     assert hub.count("process") == 0
 

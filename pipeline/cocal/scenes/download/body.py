@@ -89,7 +89,7 @@ def read_tiff(body: bytes, window: Window, dtype: str, count: int, name: str) ->
                 _check_header(dataset, window, dtype, count, name)
                 _check_sums(dataset, body, name)
                 return np.asarray(dataset.read())
-    except (*GDAL_ERRORS, ValueError, *ODD) as err:
+    except (*GDAL_ERRORS, TypeError, ValueError, *ODD) as err:
         raise Fault(
             f"{name} cannot be decoded: {err} {err.__cause__ or ''}; it begins {body[:40]!r}"
         ) from None
@@ -114,25 +114,39 @@ def _check_header(dataset: Any, window: Window, dtype: str, count: int, name: st
 
 
 def _check_sums(dataset: Any, body: bytes, name: str) -> None:
-    """Raise if a block's own checksum (RFC 1950) is not that of its pixels: GDAL does not compare it."""
+    """Raise if a block's own checksum (RFC 1950) is not that of its pixels, or if two blocks share bytes.
+
+    GDAL compares neither. A block without bytes is one without data.
+    """
     if dataset.compression is not Compression.deflate:
         return
-    together = dataset.interleaving is Interleaving.pixel
     rows, columns = dataset.block_shapes[0]
+    together = dataset.interleaving is Interleaving.pixel
     most = rows * columns * np.dtype(dataset.dtypes[0]).itemsize * (dataset.count if together else 1)
-    for band in dataset.indexes[:1] if together else dataset.indexes:
-        for (i, j), _ in dataset.block_windows(band):
-            place, size = (
-                int(dataset.get_tag_item(f"BLOCK_{what}_{j}_{i}", "TIFF", bidx=band) or 0)
-                for what in ("OFFSET", "SIZE")
-            )
-            stream = zlib.decompressobj()
-            try:
-                stream.decompress(body[place : place + size], most + 1)
-            except zlib.error as err:
-                raise Fault(f"{name} is damaged: block {i}, {j} of band {band}: {err}") from None
-            if not stream.eof:
-                raise Fault(f"{name} is damaged: block {i}, {j} of band {band} does not end")
+    end = 0
+    for place, size in sorted(_blocks(dataset)):
+        stream = zlib.decompressobj()
+        try:
+            stream.decompress(body[place : place + size], most + 1)
+        except zlib.error as err:
+            raise Fault(f"{name} is damaged at byte {place}: {err}") from None
+        if place < end or not stream.eof:
+            raise Fault(f"{name} is damaged: the block at byte {place} overlaps another or does not end")
+        end = place + size
+
+
+def _blocks(dataset: Any) -> list[tuple[int, int]]:
+    """(offset, size) in bytes of every block that has any."""
+    bands = dataset.indexes[:1] if dataset.interleaving is Interleaving.pixel else dataset.indexes
+    found = (
+        tuple(
+            int(dataset.get_tag_item(f"BLOCK_{what}_{j}_{i}", "TIFF", bidx=band) or 0)
+            for what in ("OFFSET", "SIZE")
+        )
+        for band in bands
+        for (i, j), _ in dataset.block_windows(band)
+    )
+    return [(place, size) for place, size in found if size]
 
 
 def read_day(body: bytes, window: Window, day: date) -> Pixels:
