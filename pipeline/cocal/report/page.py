@@ -32,8 +32,8 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""
 
-_LEFT_OUT = {"restricted": (), "public": ("change", "classes")}
-"""Sections that a profile does not have: change and other classes state more of the map than its squares."""
+_LEFT_OUT = {"restricted": (), "public": ("comparison", "change", "classes")}
+"""Sections that a profile does not have: they state more of the map than its squares, or estimates."""
 
 
 def report(folder: str | Path, content: ReportContent) -> Path:
