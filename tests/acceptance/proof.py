@@ -10,6 +10,7 @@ from tests.acceptance import (
     proof_disclosure,
     proof_downloads,
     proof_fuzz,
+    proof_inputs,
     proof_serve,
     proof_verify,
 )
@@ -20,6 +21,7 @@ REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *proof_disclosure.REQUIREMENTS,
     *proof_downloads.REQUIREMENTS,
     *proof_fuzz.REQUIREMENTS,
+    *proof_inputs.REQUIREMENTS,
     *proof_serve.REQUIREMENTS,
     *proof_verify.REQUIREMENTS,
 )
