@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -298,3 +299,32 @@ def test_an_estimator_that_cannot_predict_is_refused_by_verify(model: Model, tmp
     folder = saved(model, artefact.pack(estimator, contract, area), tmp_path / "a")
     with pytest.raises(ModelMismatchError, match=r"cannot be read as a model|two different models"):
         models.verify_model(folder)
+
+
+def test_an_archive_without_a_member_that_it_was_packed_with_is_refused(model: Model, tmp_path: Path) -> None:
+    area, contract = artefact.unpack_area(model.artefact), artefact.unpack_contract(model.artefact)
+    data = artefact.pack(model.classifier, contract, area)
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        members = {name: file.read(name) for name in file.namelist() if name != artefact.KERNEL}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    folder = saved(model, buffer.getvalue(), tmp_path / "a")
+    with pytest.raises(ModelMismatchError, match="members with the checksum"):
+        models.load_model(folder)
+
+
+@pytest.mark.parametrize("classes", [np.empty(0, np.int64), np.array([1 << 40]), np.array([3], np.int32)])
+def test_a_tree_is_not_made_with_other_sizes(model: Model, classes: np.ndarray) -> None:
+    schema = artefact.member(model.artefact, artefact.SCHEMA).decode()
+    file = re.search(r'"__loader__":"TreeNode".*?"file":"(\d+\.npy)"', schema)[1]
+    array = io.BytesIO()
+    np.save(array, classes)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(model.artefact)) as own, zipfile.ZipFile(buffer, "w") as target:
+        for name in own.namelist():
+            if name != artefact.CONTRACT:
+                target.writestr(name, array.getvalue() if name == file else own.read(name))
+    with pytest.raises(ModelMismatchError, match=r"n_classes is|a tree of other sizes"):
+        artefact.unpack(buffer.getvalue())

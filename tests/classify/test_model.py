@@ -179,7 +179,7 @@ def test_a_kernel_of_another_forest_is_found_by_verifying(
     card = json.loads((folder / "card.json").read_text())
     edit_card(folder, seal=seal_of(card))
     load_model(folder)
-    with pytest.raises(ModelMismatchError, match="two different models"):
+    with pytest.raises(ModelMismatchError, match="members with the checksum"):
         verify_model(folder)
     assert verify_models([folder])[0].refusal
 

@@ -46,7 +46,7 @@ from tests.classify import conftest as small
 from tests.fuzz.alterations import BOUNDS, extended, flipped, overwritten, truncated
 from tests.fuzz.child import Child
 
-SEEDS = (226,)
+SEEDS = (226, 875, 1273, 2512)
 
 ESTIMATORS: dict[str, Any] = {
     "walked": RandomForestClassifier(4, random_state=0),

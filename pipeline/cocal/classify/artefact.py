@@ -15,7 +15,7 @@ import struct
 import tokenize
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ from cocal.errors import ModelMismatchError
 from cocal.store import canonical_json
 
 SCHEMA, CONTRACT, AREA, KERNEL = "schema.json", "cocal.json", "applicability.npy", "kernel.npz"
+
+MOST_CLASSES = 256
+"""Classes of a model: codes are bytes."""
+
+OTHERS = "members_sha256"
+"""Key of the contract's member: the checksum over all other members."""
 
 ALLOWED_TYPES = frozenset(
     {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
@@ -63,11 +69,12 @@ def pack(estimator: Any, contract: Mapping[str, Any], area: NDArray[np.float32] 
     if kernel := kernel_of(estimator):
         members[KERNEL] = write_kernel(kernel)
     members[SCHEMA] = canonical_json(schema).encode()
-    members[CONTRACT] = canonical_json(contract).encode()
     if area is not None:
         array = io.BytesIO()
         np.save(array, area, allow_pickle=False)
         members[AREA] = array.getvalue()
+    others = _sha256((name, members[name]) for name in sorted(members))
+    members[CONTRACT] = canonical_json({**contract, OTHERS: others}).encode()
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as target:
         for name, data in members.items():
@@ -100,13 +107,32 @@ def digest(data: bytes) -> str:
     ModelMismatchError
         `data` is not a whole zip archive (a pickle, a truncated file).
     """
-    total = hashlib.sha256()
     with _opened(data) as archive:
-        for name in sorted(archive.namelist()):
-            content = _read(archive, name)
-            total.update(f"{name}\0{len(content)}\0".encode())
-            total.update(content)
+        return _sha256((name, _read(archive, name)) for name in sorted(archive.namelist()))
+
+
+def _sha256(members: Iterable[tuple[str, bytes]]) -> str:
+    total = hashlib.sha256()
+    for name, content in members:
+        total.update(f"{name}\0{len(content)}\0".encode())
+        total.update(content)
     return total.hexdigest()
+
+
+def _check_members(data: bytes) -> None:
+    """Raise a ModelMismatchError unless the archive holds the members that it was packed with.
+
+    Its contract states their checksum; those of models made before do not.
+    """
+    with _opened(data) as archive:
+        stated = json.loads(_read(archive, CONTRACT)).get(OTHERS) if CONTRACT in archive.namelist() else None
+        names = sorted(name for name in archive.namelist() if name != CONTRACT)
+        found = _sha256((name, _read(archive, name)) for name in names)
+    if stated not in (None, found):
+        raise ModelMismatchError(
+            "model.skops was altered after training", f"members with the checksum {stated}", found,
+            "restore the file, or train again",
+        )  # fmt: skip
 
 
 def member(data: bytes, name: str) -> bytes | None:
@@ -206,7 +232,7 @@ def unpack_contract(data: bytes) -> dict[str, Any]:
     if content is None:
         raise _unreadable(KeyError(CONTRACT))
     try:
-        return dict(json.loads(content))
+        return {key: value for key, value in dict(json.loads(content)).items() if key != OTHERS}
     except _BROKEN as err:
         raise _unreadable(err) from err
 
@@ -245,8 +271,10 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
     """
     import skops.io
 
+    _check_members(data)
     data = _stored(data)
     with refusing():
+        _check_tree_arguments(data)
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES)
         if unknown:
             raise ModelMismatchError(
@@ -264,6 +292,23 @@ def unpack(data: bytes) -> tuple[Any, list[str]]:
             )  # fmt: skip
         _check_estimator(estimator)
     return estimator, [str(w.message) for w in caught]
+
+
+def _check_tree_arguments(data: bytes) -> None:
+    """Raise a ValueError where a tree of scikit-learn would be made with sizes that it reads unchecked."""
+    from cocal.classify.kernel.checks import need, need_array, read_array
+
+    with _opened(data) as archive:
+        nodes = [json.loads(_read(archive, SCHEMA))]
+        while nodes:
+            node = nodes.pop()
+            values = node.values() if isinstance(node, dict) else node
+            nodes += [value for value in values if isinstance(value, dict | list)]
+            if isinstance(node, dict) and node.get("__loader__") == "TreeNode":
+                _, n_classes, n_outputs = node["__reduce__"]["args"]["content"]
+                classes = read_array(_read(archive, n_classes["file"]), "n_classes")
+                need_array("n_classes", classes, np.int64, (1,))
+                need(n_outputs["content"] == "1" and 1 <= classes[0] <= MOST_CLASSES, "a tree of other sizes")
 
 
 def _check_estimator(estimator: Any) -> None:

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from cocal.checksums import sha256_bytes
 from cocal.classify.applicability import Applicability
-from cocal.classify.artefact import digest, refusing, unpack, unpack_area, unpack_contract, unpack_kernel
+from cocal.classify.artefact import (
+    digest,
+    refusing,
+    unpack,
+    unpack_area,
+    unpack_contract,
+    unpack_kernel,
+)
 from cocal.classify.card import (
     CARD,
     SEAL,
