@@ -34,6 +34,11 @@ SCL_CLASSES = (
 )  # fmt: skip
 """Sen2Cor scene classes by code, 0 to 11 (ESA, Sentinel-2 L2A Product Definition Document, table of SCL)."""
 
+REFLECTANCE = -0.2, 2.0
+"""Surface reflectance lies between; corrections and bright cloud exceed 0 and 1, not these bounds."""
+IMPLAUSIBLE_SHARE = 0.01
+"""Largest share of values outside REFLECTANCE."""
+
 NO_DATA = 0
 UNOBSERVED = "unobserved"
 CLASS_TIF, PROBABILITY_TIF, N_CLEAR_TIF = "class.tif", "probability.tif", "n_clear.tif"

@@ -157,7 +157,7 @@ def _check_place(source: DatasetReader, what: str) -> None:
         )  # fmt: skip
     try:
         transformer(source.crs.to_wkt(), 4326)
-        corners = [value for corner in ((0, 0), source.shape[::-1]) for value in source.transform * corner]
+        corners = [value for corner in ((0, 0), source.shape[::-1]) for value in source.transform @ corner]
         placed = source.transform.determinant != 0 and all(abs(value) < FAR for value in corners)
         problem = "" if placed else f"the geotransform {tuple(source.transform)[:6]}"
     except (ProjError, ValueError) as err:

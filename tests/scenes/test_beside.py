@@ -153,8 +153,8 @@ def test_reflectance_that_is_no_number_is_no_data_and_large_values_do_not_overfl
     path = write_raster(tmp_path / "in.tif", dict.fromkeys(("blue", "red", "nir"), values), left=500_040)
     import_scenes([multiband(path, scale=1)], tmp_path / "archive")
     found = stored(only_scene(tmp_path / "archive"), "red")[PLACE]
-    # the archive holds 1 to 65535, reflectance 0.0001 to 6.5535
-    assert found[0, :8].tolist() == [0, 0, 0, 65535, 1, 65535, 500, 500]
+    # the archive holds 1 to 65535, reflectance 0.0001 to 6.5535; below -0.2 is no reflectance
+    assert found[0, :8].tolist() == [0, 0, 0, 65535, 0, 65535, 500, 500]
 
 
 def test_an_offset_below_every_value_does_not_wrap_around(

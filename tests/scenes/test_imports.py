@@ -288,9 +288,9 @@ def test_65535_is_no_data_only_where_the_file_says_so(tmp_path, write_raster, mu
 
 @pytest.fixture
 def across_72_west(tmp_path, write_raster):
-    """A raster in degrees over 72 W at 13 S, 0.02 x 0.01 degrees: every pixel another value."""
+    """A raster in degrees over 72 W at 13 S, 0.02 x 0.01 degrees: 19,000 values in turn."""
     pixel = 9e-5
-    values = (np.arange(110 * 220) + 200).reshape(110, 220).astype(np.uint16)
+    values = (np.arange(110 * 220) % 19_000 + 200).reshape(110, 220).astype(np.uint16)
     transform = Affine(pixel, 0, -72 - 110 * pixel, 0, -pixel, -13.0)
     return write_raster(tmp_path / "degrees.tif", {"red": values}, epsg=4326, transform=transform)
 

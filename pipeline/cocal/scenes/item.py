@@ -20,7 +20,14 @@ from cocal.errors import InputError, OffsetError
 from cocal.grid import Window
 from cocal.notes.account import record
 from cocal.scenes.plan import BandTask, ImportTask
-from cocal.scenes.radiometry import check_offset, sample_step, stored_reflectance
+from cocal.scenes.radiometry import (
+    can_be_void,
+    check_offset,
+    check_plausible,
+    is_missing,
+    sample_step,
+    stored_reflectance,
+)
 from cocal.scenes.source import STRIP_PX, open_rows, reading, spool
 from cocal.store import write_json
 
@@ -43,7 +50,7 @@ def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> No
     SceneReadError
         A source cannot be read to its end.
     OffsetError
-        The data contradict the offset.
+        The data contradict the scale or the offset.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         written = {band.source.band: _write_band(task, band, folder) for band in task.bands}
@@ -51,6 +58,7 @@ def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> No
     if not any(held for _, held in written.values()):
         record("scene_without_pixel", scene=task.unit)
     try:
+        check_plausible(samples, task.offset, task.scale)
         check_offset(samples, task.offset, task.scale)
     except OffsetError as err:
         raise OffsetError(f"{task.unit}: {err.what}", err.expected, err.found, err.remedy) from err
@@ -70,7 +78,7 @@ def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray
     source, window = band.source, task.window.at(band.resolution)
     quality = source.band in QUALITY
     sampled = (slice(None, None, sample_step(window.shape)),) * 2
-    samples, held = [], False
+    samples, held, voids = [], False, 0
     with (
         _reader(task, band, folder) as read,
         band_writer(folder / f"{source.band}.tif", window, "uint8" if quality else "uint16") as target,
@@ -81,9 +89,13 @@ def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray
                 values: NDArray[Any] = _quality(dn, band)
             else:
                 values = stored_reflectance(dn, source.nodata, offset=task.offset, scale=task.scale)
-                samples.append(dn[sampled][values[sampled] != NO_DATA])
-                held = held or samples[-1].size > 0 or bool((values != NO_DATA).any())
+                samples.append(dn[sampled][~is_missing(dn[sampled], source.nodata)])
+                held = held or bool((values != NO_DATA).any())
+                if can_be_void(dn.dtype, task.offset, task.scale):
+                    voids += int(((values == NO_DATA) & ~is_missing(dn, source.nodata)).sum())
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*window.slices_of(strip)))
+    if voids:
+        record("scene_voids", scene=task.unit, band=source.band, n=voids)
     return np.concatenate(samples) if samples else np.empty(0), held
 
 

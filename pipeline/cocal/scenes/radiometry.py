@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.contracts import BANDS, NO_DATA
+from cocal.contracts import BANDS, IMPLAUSIBLE_SHARE, NO_DATA, REFLECTANCE
 from cocal.errors import OffsetError
 
 OFFSET_BASELINE = (4, 0)
@@ -40,6 +40,11 @@ LEFT_IN, VISIBLE_TOP, FLAT, SWIR_TOP = 0.097, 0.135, 0.010, 0.110
 """Thresholds of `check_offset`, in reflectance; docs/radiometry.md gives their physics and margins."""
 
 _VISIBLE, _SWIR = ("blue", "green", "red"), ("swir16", "swir22")
+
+DARK, DARK_PERCENT, FEWEST = 0.01, 90, 100
+"""A scene is too dark if 90 % of each band lie below 0.01; fewer values than 100 are not judged."""
+DTYPE_TOP = 0.5
+"""The largest integer of a band stands for more reflectance than this."""
 
 OFFSET_REMEDY = (
     "state `offset:` in the import's settings: -1000 for Sentinel-2 L2A of baseline 04.00 and later as "
@@ -162,6 +167,48 @@ def _check_left_in(reflectance: Mapping[str, NDArray[np.float64]], offset: float
     )
 
 
+def check_plausible(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: float) -> None:
+    """Raise if the values cannot be reflectance: a wrong scale, or no data that nothing declares.
+
+    At most 1 % of a band lies outside -0.2 to 2; the largest integer of a band's type stands for more than
+    0.5; and some band is brighter than 0.01 in more than a tenth of its pixels (clear water, the darkest
+    surface, reflects more in the blue).
+
+    Parameters
+    ----------
+    dn_by_band, offset, scale
+        As for `check_offset`, without no data.
+
+    Raises
+    ------
+    OffsetError
+        With the bands and their values.
+    """
+    bands = {band: dn for band, dn in dn_by_band.items() if band in BANDS and dn.size}
+    reflectance = {band: (dn.astype(np.float64) + offset) * scale for band, dn in bands.items()}
+    outside = {b: float(((v < REFLECTANCE[0]) | (v > REFLECTANCE[1])).mean()) for b, v in reflectance.items()}
+    found = [
+        f"{band} {share:.1%} outside, from {reflectance[band].min():g} to {reflectance[band].max():g}"
+        for band, share in outside.items()
+        if share > IMPLAUSIBLE_SHARE
+    ]
+    found += [
+        f"{band} of type {dn.dtype}, which ends at {(np.iinfo(dn.dtype).max + offset) * scale:g}"
+        for band, dn in bands.items()
+        if dn.dtype.kind in "iu" and (np.iinfo(dn.dtype).max + offset) * scale < DTYPE_TOP
+    ]
+    high = {b: float(np.percentile(v, DARK_PERCENT)) for b, v in reflectance.items() if v.size >= FEWEST}
+    if high and max(high.values()) < DARK:
+        found += [f"{DARK_PERCENT} % of {band} below {value:g}" for band, value in high.items()]
+    if found:
+        raise OffsetError(
+            f"the data are no reflectance with scale {scale:g} and offset {offset:g} DN",
+            f"values from {REFLECTANCE[0]:g} to {REFLECTANCE[1]:g}, not all of them below {DARK:g}",
+            ", ".join(found),
+            f"{SCALE_REMEDY}; 1/255 for bytes, 0.01 for percent; or declare the no data of the file",
+        )
+
+
 def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: float) -> None:
     """Raise if the data contradict the offset.
 
@@ -199,10 +246,25 @@ def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: f
         _check_left_in(reflectance, offset, scale)
 
 
+def is_missing(dn: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
+    """True where DN are no data: 0, not finite, or `nodata`."""
+    missing = (dn == NO_DATA) | ~np.isfinite(dn)
+    return missing if nodata is None else missing | (dn == nodata)
+
+
+def can_be_void(dtype: np.dtype[Any], offset: float, scale: float) -> bool:
+    """Whether a band of this type can hold values below every reflectance (undeclared no data)."""
+    lowest = np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
+    return bool((lowest + offset) * scale < REFLECTANCE[0])
+
+
 def _stored(dn: NDArray[Any], offset: float, scale: float) -> NDArray[np.uint16]:
     # (DN + offset) * 1 is exact for the usual scale; scale * 10000 is formed first for that reason
-    value = np.rint((dn.astype(np.float64) + offset) * (scale * STORED_PER_REFLECTANCE))
-    return np.clip(value, 1, 65535).astype(np.uint16)
+    value = (dn.astype(np.float64) + offset) * (scale * STORED_PER_REFLECTANCE)
+    stored = np.clip(np.rint(value), 1, 65535).astype(np.uint16)
+    if can_be_void(dn.dtype, offset, scale):
+        stored[value < REFLECTANCE[0] * STORED_PER_REFLECTANCE] = NO_DATA
+    return stored
 
 
 def stored_reflectance(
@@ -213,7 +275,7 @@ def stored_reflectance(
     Parameters
     ----------
     dn
-        Any shape, any real dtype; 0, NaN and `nodata` are no data.
+        Any shape, any real dtype; 0, NaN and `nodata` are no data, and so is a reflectance below -0.2.
     nodata
         Another value that is no data, if any.
     offset
@@ -227,7 +289,5 @@ def stored_reflectance(
         if nodata is not None and 0 <= nodata <= 65535:
             table[int(nodata)] = NO_DATA
         return np.asarray(table[dn])
-    missing = (dn == NO_DATA) | ~np.isfinite(dn)
-    if nodata is not None:
-        missing |= dn == nodata
+    missing = is_missing(dn, nodata)
     return np.where(missing, np.uint16(NO_DATA), _stored(np.where(missing, 0, dn), offset, scale))

@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 
 from cocal.classify.settings import SeriesSamples
 from cocal.classify.training.samples import map_labels, refuse
-from cocal.contracts import BANDS
+from cocal.contracts import BANDS, IMPLAUSIBLE_SHARE, REFLECTANCE
 from cocal.errors import InputError
 from cocal.grid import transformer, utm_zones
 from cocal.scheme import ClassScheme
 from cocal.user_tables import DATE, cleaned, local_times, read_csv_table
 
-REFLECTANCE = -0.2, 2.0
-"""Surface reflectance lies between; corrections and bright cloud exceed 0 and 1, not these bounds."""
-
-_IMPLAUSIBLE_SHARE = 0.01
 _DARKEST = 0.001
 
 
@@ -133,7 +129,7 @@ def _implausible(long: pd.DataFrame, settings: SeriesSamples) -> list[str]:
         raw = raw if settings.missing_value is None else raw[raw != settings.missing_value]
         values = raw * settings.scale
         outside = ~((values >= REFLECTANCE[0]) & (values <= REFLECTANCE[1]))
-        if outside.sum() > _IMPLAUSIBLE_SHARE * values.size:
+        if outside.sum() > IMPLAUSIBLE_SHARE * values.size:
             common = pd.Series(raw[outside]).value_counts().index[0]
             problems.append(
                 f"column {column!r}: {outside.sum()} of {values.size} values times `scale` "
