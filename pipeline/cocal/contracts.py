@@ -26,6 +26,12 @@ BANDS = (
 )  # fmt: skip
 """Sentinel-2 L2A reflectance bands by their STAC common names (STAC EO extension 1.1)."""
 
+BAND_NAMES = {name: name for name in (*BANDS, "scl", "cloud_probability")} | {
+    "b02": "blue", "b03": "green", "b04": "red", "b08": "nir", "b8a": "nir08", "b11": "swir16",
+    "b12": "swir22",
+}  # fmt: skip
+"""Names of bands in files, in small letters, that mean the same in every product: common name."""
+
 SAR_BANDS = ("vv", "vh")
 QUALITY = ("scl", "cloud_probability")
 SCL_CLASSES = (

@@ -34,6 +34,7 @@ from cocal.scenes.settings import (
     MultibandImport,
     NetcdfImport,
     SceneImport,
+    other_band,
 )
 from cocal.scenes.source import (
     BandSource,
@@ -102,7 +103,7 @@ def _check_unscaled(name: str, band: str, scale: float, offset: float) -> None:
 def _check_alike(path: Path, facts: Mapping[str, Facts]) -> None:
     """Raise unless all reflectance bands of an acquisition state one scale and one offset, or none."""
     stated = {
-        band: {(c.scale, c.offset or 0.0) for c in own.claims if c.about == "file"}
+        band: {(c.scale, c.offset or 0.0) for c in own.claims if c.about == "file" or c.of_band}
         for band, own in facts.items()
         if band in BANDS
     }
@@ -139,6 +140,7 @@ def _bands_of(file: MultibandImport | FurtherFile, scale: float | None) -> list[
     path = file.path
     with open_raster(path) as dataset:
         names = {text: i for i, text in enumerate(dataset.descriptions, start=1) if text}
+        _check_descriptions(path, file.bands, dataset.descriptions)
         indexes = {
             band: where if isinstance(where, int) else names.get(where, 0)
             for band, where in file.bands.items()
@@ -157,6 +159,26 @@ def _bands_of(file: MultibandImport | FurtherFile, scale: float | None) -> list[
         # GDAL takes the fourth of four bands for alpha: one that is imported is none
         alpha = any(dataset.colorinterp[i - 1] == ColorInterp.alpha for i in indexes.values())
     return [(replace(source, masked=source.masked and not alpha), facts) for source, facts in read]
+
+
+def _check_descriptions(
+    path: Path, bands: Mapping[str, str | int], descriptions: Sequence[str | None]
+) -> None:
+    """Raise if a band is named by a description that several have, or by the index of another band."""
+    twice = [
+        f"{w} is said of {descriptions.count(w)} bands" for w in bands.values() if descriptions.count(w) > 1
+    ]
+    wrong = [
+        f"band {where}, imported as {band}, is described {text}"
+        for band, where in bands.items()
+        if isinstance(where, int) and 0 < where <= len(descriptions)
+        if (text := descriptions[where - 1]) and other_band(band, text)
+    ]
+    if twice or wrong:
+        raise InputError(
+            f"the bands of {path}", "each band under its own description", "; ".join([*twice, *wrong]),
+            "correct `bands:`, or the descriptions in the file",
+        )  # fmt: skip
 
 
 def _file_time(text: str, path: Path) -> datetime:

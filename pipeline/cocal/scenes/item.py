@@ -15,7 +15,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from cocal.archive import band_writer, scene_item
-from cocal.contracts import NO_DATA, QUALITY
+from cocal.contracts import NO_DATA, QUALITY, SCL_CLASSES
 from cocal.errors import InputError, OffsetError
 from cocal.grid import Window
 from cocal.notes.account import record
@@ -37,6 +37,12 @@ CACHE_BYTES = 128 << 20
 WARP_TOLERANCE_PX = 0.01
 """Largest error of the interpolated transformation, in source pixels."""
 
+HIGHEST = {"scl": len(SCL_CLASSES) - 1, "cloud_probability": 100}
+"""Highest values of the quality bands."""
+
+SHORT_SHARE = 0.05
+"""Largest share of the pixels with reflectance that may lack a scene class without a note."""
+
 ReadWindow = Callable[[Window], NDArray[Any]]
 
 
@@ -55,8 +61,11 @@ def write_scene(folder: Path, results: Sequence[object], task: ImportTask) -> No
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         written = {band.source.band: _write_band(task, band, folder) for band in task.bands}
     samples = {name: sample for name, (sample, _) in written.items()}
-    if not any(held for _, held in written.values()):
+    held = max(m2 for band, (_, m2) in written.items() if band not in QUALITY)
+    if not held:
         record("scene_without_pixel", scene=task.unit)
+    elif "scl" in written and (short := 1 - written["scl"][1] / held) > SHORT_SHARE:
+        record("scene_without_class", scene=task.unit, share=short)
     try:
         check_plausible(samples, task.offset, task.scale)
         check_offset(samples, task.offset, task.scale)
@@ -73,12 +82,12 @@ def _strips(window: Window) -> Iterator[Window]:
         yield replace(window, top=window.top - row * window.resolution, height=height)
 
 
-def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray[Any], bool]:
-    """Write one band of the item; a sample of its valid DN, for `check_offset`; True if it holds any."""
+def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray[Any], int]:
+    """Write one band of the item; a sample of its DN, for `check_offset`, and the ground with data, m2."""
     source, window = band.source, task.window.at(band.resolution)
     quality = source.band in QUALITY
     sampled = (slice(None, None, sample_step(window.shape)),) * 2
-    samples, held, voids = [], False, 0
+    samples, held, voids = [], 0, 0
     with (
         _reader(task, band, folder) as read,
         band_writer(folder / f"{source.band}.tif", window, "uint8" if quality else "uint16") as target,
@@ -90,9 +99,9 @@ def _write_band(task: ImportTask, band: BandTask, folder: Path) -> tuple[NDArray
             else:
                 values = stored_reflectance(dn, source.nodata, offset=task.offset, scale=task.scale)
                 samples.append(dn[sampled][~is_missing(dn[sampled], source.nodata)])
-                held = held or bool((values != NO_DATA).any())
                 if can_be_void(dn.dtype, task.offset, task.scale):
                     voids += int(((values == NO_DATA) & ~is_missing(dn, source.nodata)).sum())
+            held += int(np.count_nonzero(values != source.no_data)) * band.resolution**2
             target.write(values, 1, window=rasterio.windows.Window.from_slices(*window.slices_of(strip)))
     if voids:
         record("scene_voids", scene=task.unit, band=source.band, n=voids)
@@ -103,13 +112,14 @@ def _quality(dn: NDArray[Any], band: BandTask) -> NDArray[np.uint8]:
     """A quality band as uint8, its no data as the archive writes it."""
     source = band.source
     missing = (dn == source.nodata) | (dn != dn)
-    values = np.where(missing, source.no_data, dn)
-    if values.min() < 0 or values.max() > 255 or (values != np.rint(values)).any():
+    values, highest = np.where(missing, source.no_data, dn), HIGHEST[source.band]
+    known = np.where(values == source.no_data, 0, values)
+    if known.min() < 0 or known.max() > highest or (known != np.rint(known)).any():
         raise InputError(
             f"{source.path} ({source.band}) is no {source.band} band",
-            "whole numbers from 0 to 255",
-            f"{values.min()} to {values.max()}" + (", decimals" if values.dtype.kind == "f" else ""),
-            "fix `bands:`",
+            f"whole numbers from 0 to {highest}",
+            f"{known.min()} to {known.max()}" + (", decimals" if values.dtype.kind == "f" else ""),
+            "fix `bands:`, or declare the no data of the file",
         )
     return values.astype(np.uint8)
 

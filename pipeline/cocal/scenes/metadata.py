@@ -7,17 +7,21 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from cocal.archive import SIMULATED
 from cocal.errors import InputError
 from cocal.scenes.radiometry import QUANTIFICATION, Claim, baseline_offset
 
 SAFE_XML = "MTD_MSIL2A.xml"
+SENSED = "DATATAKE_SENSING_START"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Facts:
     claims: tuple[Claim, ...] = ()
     platform: str | None = None
     files: tuple[Path, ...] = ()
+    days: tuple[tuple[str, date], ...] = ()
+    """Where a day of sensing is stated, and the day (UTC)."""
+    simulated: bool = False
 
     @property
     def baseline(self) -> str | None:
@@ -37,6 +44,8 @@ class Facts:
             tuple(dict.fromkeys(self.claims + other.claims)),
             self.platform or other.platform,
             tuple(dict.fromkeys(self.files + other.files)),
+            tuple(dict.fromkeys(self.days + other.days)),
+            self.simulated or other.simulated,
         )
 
 
@@ -97,7 +106,11 @@ def gdal_claims(
     own_scale, own_offset = scale if scale != 1 else None, offset if offset != 0 else None
     yield from linear_claims(f"GDAL scale and offset of {name}", own_scale, own_offset, stated_scale)
     if "BOA_ADD_OFFSET" in tags:
-        yield Claim(f"tag BOA_ADD_OFFSET of {name}", "product", float(tags["BOA_ADD_OFFSET"]))
+        text = tags["BOA_ADD_OFFSET"]
+        try:
+            yield Claim(f"tag BOA_ADD_OFFSET of {name}", "product", float(text), of_band=True)
+        except ValueError as err:
+            raise InputError(f"tag BOA_ADD_OFFSET of {name}", "a number", repr(text), "fix the tag") from err
     for key in ("PROCESSING_BASELINE", "s2:processing_baseline"):
         if key in tags:
             yield baseline_claim(tags[key], f"tag {key} of {name}")
@@ -114,7 +127,7 @@ def read_sidecars(path: Path, root: Path, stated_scale: float | None, index: int
     facts = Facts()
     for folder in _folders(path, root):
         for item in sorted(folder.glob("*.json")):
-            facts += _item_facts(item, path.name, stated_scale, index)
+            facts += _item_facts(item, path, stated_scale, index)
         if (folder / SAFE_XML).is_file():
             facts += _safe_facts(folder / SAFE_XML)
     return facts
@@ -123,9 +136,13 @@ def read_sidecars(path: Path, root: Path, stated_scale: float | None, index: int
 def stated_no_data(path: Path, root: Path, index: int = 1) -> tuple[float, ...]:
     """The no-data values that STAC items, in folders up to `root`, state of band `index` of the raster."""
     items = (item for folder in _folders(path, root) for item in sorted(folder.glob("*.json")))
-    assets = (asset for item in items for asset in _assets_of(item, path.name).values())
-    stated = (entry.get("nodata") for asset in assets for entry, _ in _band_entries(asset, index))
-    return tuple(dict.fromkeys(float(value) for value in stated if value is not None))
+    found = []
+    for item in items:
+        with _reading(item):
+            assets = _assets_of(item, path).values()
+            stated = (entry.get("nodata") for asset in assets for entry, _ in _band_entries(asset, index))
+            found += [float(value) for value in stated if value is not None]
+    return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=4096)
@@ -142,20 +159,47 @@ def _item(path: Path) -> dict[str, Any]:
     return item if isinstance(item, dict) and item.get("type") == "Feature" else {}
 
 
-def _assets_of(path: Path, raster: str) -> dict[str, Any]:
-    """The assets of the item at `path` that are the raster of that name."""
+def _is_of(href: str, item: Path, raster: Path) -> bool:
+    """Whether an asset of an item is the raster: the file of its address where there is one, else by name."""
+    if PurePosixPath(href).name != raster.name:
+        return False
+    target = item.parent / href
+    return target.samefile(raster) if target.is_file() else True
+
+
+def _assets_of(path: Path, raster: Path) -> dict[str, Any]:
+    """The assets of the item at `path` that are the raster."""
     assets = _item(path).get("assets", {})
-    return {k: a for k, a in assets.items() if PurePosixPath(str(a.get("href", ""))).name == raster}
+    return {k: a for k, a in assets.items() if _is_of(str(a.get("href", "")), path, raster)}
 
 
-def _item_facts(path: Path, raster: str, stated_scale: float | None, index: int) -> Facts:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise InputError where what a STAC item holds is of another type than STAC says."""
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as err:
+        raise _unreadable(path, err) from err
+
+
+def _item_facts(path: Path, raster: Path, stated_scale: float | None, index: int) -> Facts:
     """Facts of a STAC item; none if it names another raster."""
-    mine = _assets_of(path, raster)
-    if not mine:
-        return Facts()
-    properties = _item(path).get("properties", {})
-    claims = [*asset_claims(path.name, mine, stated_scale, index), *item_claims(path.name, properties)]
-    return Facts(tuple(claims), properties.get("platform"), (path,))
+    with _reading(path):
+        mine = _assets_of(path, raster)
+        if not mine:
+            return Facts()
+        properties = _item(path).get("properties") or {}
+        claims = [*asset_claims(path.name, mine, stated_scale, index), *item_claims(path.name, properties)]
+        time = properties.get("datetime")
+        days = ((f"datetime in {path.name}", _day(time)),) if time else ()
+        simulated = properties.get(SIMULATED) is True
+        return Facts(tuple(claims), properties.get("platform"), (path,), days, simulated)
+
+
+def _day(text: str) -> date:
+    """The day, UTC, of a time in ISO 8601."""
+    time = datetime.fromisoformat(text)
+    return (time.astimezone(UTC) if time.tzinfo else time).date()
 
 
 def _band_entries(asset: Mapping[str, Any], index: int) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -210,4 +254,6 @@ def _safe_facts(path: Path) -> Facts:
     claims += [Claim(f"BOA_ADD_OFFSET in {path.name}", "product", offset=value) for value in offsets]
     claims += [Claim(f"BOA_QUANTIFICATION_VALUE in {path.name}", "product", scale=v) for v in scales]
     craft: Sequence[str] = texts.get("SPACECRAFT_NAME", [])
-    return Facts(tuple(claims), craft[0].lower() if craft else None, (path,))
+    with _reading(path):
+        days = tuple((f"{SENSED} in {path.name}", _day(text)) for text in texts.get(SENSED, []))
+    return Facts(tuple(claims), craft[0].lower() if craft else None, (path,), days)

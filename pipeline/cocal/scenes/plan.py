@@ -126,6 +126,7 @@ def _tasks(settings: SceneImport, acquisition: Acquisition) -> list[ImportTask]:
     except CocalError as err:
         name = acquisition.bands[0].path.name
         raise type(err)(f"{settings.name}, {name}: {err.what}", err.expected, err.found, err.remedy) from err
+    _check_day(settings, acquisition)
     return [
         ImportTask(
             unit=_item_id(settings.name, acquisition, window.epsg),
@@ -138,11 +139,23 @@ def _tasks(settings: SceneImport, acquisition: Acquisition) -> list[ImportTask]:
             baseline=facts.baseline,
             platform=facts.platform,
             resampling=settings.resampling,
-            simulated=settings.simulated,
+            simulated=settings.simulated or facts.simulated,
             metadata_files=facts.files,
         )
         for window in item_windows(acquisition.bands)
     ]
+
+
+def _check_day(settings: SceneImport, acquisition: Acquisition) -> None:
+    """Raise if metadata state another day of sensing; the next one may be local time."""
+    day = acquisition.acquired.date()
+    wrong = [f"{source}: {own}" for source, own in acquisition.facts.days if abs((own - day).days) > 1]
+    if wrong:
+        raise InputError(
+            f"the date of {settings.name}, {acquisition.bands[0].path.name}", "one day of sensing",
+            f"{day} by the configuration or the file name; " + ", ".join(wrong),
+            "correct the date, the group `date` of `pattern:`, or the metadata",
+        )  # fmt: skip
 
 
 def _item_id(name: str, acquisition: Acquisition, epsg: int) -> str:
@@ -217,6 +230,12 @@ def _footprint(sources: Sequence[BandSource]) -> BaseGeometry:
             "import them separately, or warp them first",
         )
     outlines = [_outline(grid, sources[0].path) for grid in dict.fromkeys(source.grid for source in sources)]
+    if shapely.intersection_all(outlines).area == 0:
+        raise InputError(
+            f"the bands of one acquisition lie on different ground ({sources[0].path})", "bands that overlap",
+            "; ".join(dict.fromkeys(f"{s.path.name} at {_grid_text(s.grid)}" for s in sources)),
+            "correct the paths, or import them separately",
+        )  # fmt: skip
     return shapely.union_all(outlines)
 
 

@@ -62,6 +62,8 @@ class Claim:
     offset: float | None = None
     scale: float | None = None
     baseline: str | None = None
+    of_band: bool = False
+    """Whether it is stated of one band of the file."""
 
 
 def baseline_offset(baseline: str) -> float | None:
@@ -249,7 +251,7 @@ def check_offset(dn_by_band: Mapping[str, NDArray[Any]], offset: float, scale: f
 def is_missing(dn: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
     """True where DN are no data: 0, not finite, or `nodata`."""
     missing = (dn == NO_DATA) | ~np.isfinite(dn)
-    return missing if nodata is None else missing | (dn == nodata)
+    return np.asarray(missing if nodata is None else missing | (dn == nodata))
 
 
 def can_be_void(dtype: np.dtype[Any], offset: float, scale: float) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from cocal.contracts import BANDS, QUALITY
+from cocal.contracts import BAND_NAMES, BANDS, QUALITY
 from cocal.settings import Settings
 
 Resampling = Literal["nearest", "bilinear", "cubic"]
@@ -20,10 +20,23 @@ Resampling = Literal["nearest", "bilinear", "cubic"]
 BandNames = TypeVar("BandNames", bound=Mapping[str, object])
 
 
+def other_band(band: str, name: object) -> str | None:
+    """The band that `name` means where it is another one than `band`; nir and nir08 stand for each other."""
+    meant = BAND_NAMES.get(str(name).strip().lower(), band)
+    return None if meant == band or {meant, band} == {"nir", "nir08"} else meant
+
+
 def _check_known(bands: BandNames) -> BandNames:
     unknown = sorted(set(bands) - {*BANDS, *QUALITY})
     if unknown:
         raise ValueError(f"unknown bands {', '.join(unknown)}; known are {', '.join((*BANDS, *QUALITY))}")
+    wrong = [
+        f"{band}: {name} (which is {other})"
+        for band, name in bands.items()
+        if (other := other_band(band, name))
+    ]
+    if wrong:
+        raise ValueError(f"bands named as others: {', '.join(wrong)}")
     return bands
 
 
