@@ -210,3 +210,25 @@ def test_a_model_is_checked_on_the_ground_that_it_must_cover(tmp_path: Path) -> 
         check_dem(path, area_of(Window(32719, 650_000, 8_400_000, 40, 30)))
     with pytest.raises(InputError, match=r"10[0-9]{3} to 10[0-9]{3} at 100%"):
         check_dem(tagged(tmp_path / "decimetres.tif", PLANE * 10), area_of(WINDOW))
+
+
+@pytest.mark.parametrize("void", [0, -1, -99])
+def test_usual_marks_of_voids_far_below_all_other_ground_are_refused(tmp_path: Path, void: int) -> None:
+    land = np.full((30, 40), 301.0 + void)
+    land[10:15, 10:15] = void
+    with pytest.raises(InputError, match=rf"{void} m beside ground of at least {301 + void} m"):
+        check_dem(tagged(tmp_path / "voids.tif", land), area_of(WINDOW))
+    land[20:25, 20:25] = 299 + void  # a shore that rises so much is possible
+    with recorded() as notes:
+        check_dem(tagged(tmp_path / "shore.tif", land), area_of(WINDOW))
+        check_dem(tagged(tmp_path / "sea.tif", land * 0), area_of(WINDOW))
+    assert not notes
+
+
+def test_a_scale_of_0_is_refused_and_a_unit_in_the_tags_counts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a scale that is not 0"):
+        read_dem(tagged(tmp_path / "flat.tif", PLANE, scales=0.0), WINDOW)
+    path = tagged(tmp_path / "feet.tif", np.full((30, 40), 1000))
+    with rasterio.open(path, "r+") as target:
+        target.update_tags(1, units="feet")
+    assert read_dem(path, WINDOW)[15, 20] == pytest.approx(304.8)

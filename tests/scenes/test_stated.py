@@ -100,9 +100,10 @@ def cube(path, *, mapping=None, x=None, y=None, dtype="uint16", **attrs):
         {"valid_min": np.uint16(150)},
         {"valid_range": np.array([0.015, 0.5]), "scale_factor": 1e-4, "add_offset": 0.0},
         {"missing_value": np.array([100, 110, 120, 130, 140], np.uint16)},
+        {"valid_range": "150, 5000"},
         {"_FillValue": np.uint16(100), "missing_value": np.array([110, 120, 130, 140], np.uint16)},
     ],
-    ids=["range", "minimum", "unpacked", "list", "both"],
+    ids=["range", "minimum", "unpacked", "list", "text", "both"],
 )
 @pytest.mark.parametrize("shift", [0, 3], ids=["copied", "warped"])
 def test_values_that_a_cube_calls_invalid_are_no_data(tmp_path, stored, only_scene, attrs, shift):
@@ -147,6 +148,15 @@ def test_coordinates_of_corners_are_refused_where_the_geotransform_says_so(tmp_p
     corners = cube(tmp_path / "corners.nc", mapping=mapping, y=y + 5, x=500_040 + 10.0 * np.arange(30))
     with pytest.raises(InputError, match=r"corners.nc contradict the GeoTransform of crs"):
         plan_imports([corners])
+
+
+def test_a_step_of_a_cube_without_a_time_is_refused(tmp_path):
+    settings = cube(tmp_path / "in.nc")
+    with h5py.File(tmp_path / "in.nc", "r+") as file:
+        file["t"][...] = -999
+        file["t"].attrs["_FillValue"] = np.array([-999], file["t"].dtype)
+    with pytest.raises(InputError, match=r"a time for every step(.|\n)*none for step 0"):
+        plan_imports([settings])
 
 
 def test_packing_that_differs_between_variables_is_refused(tmp_path):

@@ -26,6 +26,9 @@ METRES_PER_UNIT = dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"),
 }  # fmt: skip
 """Units of a raster band by their names in GDAL; none stated are metres."""
 
+LIKELY_VOIDS, CLIFF_M = (0, -1, -99), 300
+"""Values that mark voids, and how far below all other ground they are no elevation."""
+
 ABSURD_SHARE = 0.05
 """Largest share of a model's values outside ELEVATION_M that are taken for voids."""
 
@@ -104,6 +107,7 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
             f"{stated[absurd].min():g} to {stated[absurd].max():g} at {share:.0%} of the regions' ground",
             "give it its no data, unit, scale or offset, for instance with gdal_edit, or correct `dem:`",
         )
+    _check_voids(path, stated[~absurd & ~np.isnan(stated)])
     if lacking == 1:
         raise InputError(
             f"elevation model {path}",
@@ -115,6 +119,17 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
         record("elevation_short", file=Path(path).name, share=lacking, ha=lacking * geodesic_hectares(area))
 
 
+def _check_voids(path: str | Path, metres: NDArray[np.float64]) -> None:
+    """Raise if a usual mark of voids lies CLIFF_M or more below all other elevations."""
+    marks = np.isin(metres, LIKELY_VOIDS)
+    if marks.any() and not marks.all() and metres[~marks].min() - metres[marks].max() >= CLIFF_M:
+        raise InputError(
+            f"elevation model {path}", "elevations, and voids declared as no data",
+            f"{metres[marks].max():g} m beside ground of at least {metres[~marks].min():g} m",
+            f"declare the voids: gdal_edit -a_nodata {metres[marks].max():g}",
+        )  # fmt: skip
+
+
 @contextmanager
 def _open_dem(path: str | Path) -> Iterator[DatasetReader]:
     """The open model; InputError if it cannot be read, or its place or unit is unknown."""
@@ -122,14 +137,20 @@ def _open_dem(path: str | Path) -> Iterator[DatasetReader]:
         if _unit(source) not in METRES_PER_UNIT:
             known = ", ".join(filter(None, METRES_PER_UNIT))
             raise InputError(
-                f"elevation model {path}", f"elevations in {known}", f"the unit {source.units[0]!r}",
+                f"elevation model {path}", f"elevations in {known}", f"the unit {_unit(source)!r}",
                 "correct its unit, for instance with gdal_edit",
+            )  # fmt: skip
+        if not source.scales[0] or not np.isfinite((source.scales[0], source.offsets[0])).all():
+            raise InputError(
+                f"elevation model {path}", "a scale that is not 0 and a finite offset",
+                f"scale {source.scales[0]:g}, offset {source.offsets[0]:g}",
+                "correct them, for instance with gdal_edit",
             )  # fmt: skip
         yield source
 
 
 def _unit(source: DatasetReader) -> str:
-    return (source.units[0] or "").strip().lower()
+    return str(source.units[0] or source.tags(1).get("units") or "").strip().lower()
 
 
 def _position(source: DatasetReader, epsg: int, x: Any, y: Any) -> tuple[Any, Any]:

@@ -410,6 +410,12 @@ def _cube_times(settings: NetcdfImport, cube: xr.Dataset) -> list[datetime]:
         raise InputError(
             f"time axis {settings.time!r} of {settings.path}", "CF times", str(err), "fix `time:`"
         ) from err
+    if np.isnat(values).any():
+        steps = ", ".join(map(str, np.flatnonzero(np.isnat(values))[:5]))
+        raise InputError(
+            f"time axis {settings.time!r} of {settings.path}", "a time for every step",
+            f"none for step {steps}, counted from 0", "write the cube with their times, or without them",
+        )  # fmt: skip
     return [_utc(stamp.to_pydatetime()) for stamp in pd.DatetimeIndex(values).round("s")]
 
 

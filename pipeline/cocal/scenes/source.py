@@ -198,8 +198,9 @@ def cube_nodata(variable: xr.DataArray) -> float | None:
 def _stored_values(variable: xr.DataArray, name: str) -> NDArray[np.float64]:
     """The values of an attribute that counts in stored values, as float64; empty if there is none."""
     values = np.asarray(variable.attrs.get(name, ())).reshape(-1)
-    if values.dtype.kind not in "iuf":
-        return np.empty(0)
+    if values.dtype.kind not in "iuf":  # some writers state numbers as text
+        texts = " ".join(map(str, values)).replace(",", " ").split()
+        return np.array([float(text) for text in texts], dtype=np.float64)
     dtype = cube_dtype(variable)
     if values.dtype.kind in "iu" and dtype != variable.dtype:
         values = values.astype(variable.dtype).view(dtype)
