@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
@@ -136,8 +136,17 @@ class RunConfig(Settings):
     comparison: ComparisonSettings | None = None
     left_out: LeftOutSettings = LeftOutSettings()
     keep: tuple[Literal["features"], ...] = ()
-    publish: bool = Field(False, description="write public/: the outputs that may be published")
+    publish: Literal["squares", "regions"] | None = Field(
+        None, description="write public/: the outputs that may be published, by square or by region"
+    )
     local: WorkerSettings = WorkerSettings()
+
+    @field_validator("publish", mode="before")
+    @classmethod
+    def _geography(cls, value: Any) -> Any:
+        if value is True:
+            raise ValueError("say which: `squares` or `regions`; both of one map would give differences")
+        return value or None
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:

@@ -11,6 +11,7 @@ from tests.acceptance import (
     proof_downloads,
     proof_fuzz,
     proof_inputs,
+    proof_regions,
     proof_serve,
     proof_verify,
 )
@@ -22,6 +23,7 @@ REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *proof_downloads.REQUIREMENTS,
     *proof_fuzz.REQUIREMENTS,
     *proof_inputs.REQUIREMENTS,
+    *proof_regions.REQUIREMENTS,
     *proof_serve.REQUIREMENTS,
     *proof_verify.REQUIREMENTS,
 )

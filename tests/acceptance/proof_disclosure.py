@@ -37,14 +37,15 @@ _ZONES = {
 
 
 @functools.cache
-def _land() -> tuple[Run, Path]:
+def land() -> tuple[Run, Path]:
+    """The land of all runs, and the folder that they are in."""
     folder = Path(tempfile.mkdtemp(prefix="cocal-public-"))
     return prepared(folder), folder
 
 
 @functools.cache
 def _runs() -> tuple[PublishedRun, ...]:
-    state, folder = _land()
+    state, folder = land()
     return tuple(
         published(state, n, folder, error=ERROR if n % 2 else None, page=n < PAGES) for n in range(RUNS)
     )
@@ -230,7 +231,7 @@ def no_square_that_is_not_shown_follows_from_the_public_files() -> str:
 
 def _same(number: int) -> bool:
     """Whether public/ of a run is the same, byte for byte, with every square that is not shown emptied."""
-    state, folder = _land()
+    state, folder = land()
     own, page = _runs()[number].public, number < PAGES
     twin = published(state, number, folder, error=None, emptied=True, page=page).public
     names = {path.name for path in own.iterdir()}

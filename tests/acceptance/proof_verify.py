@@ -56,7 +56,7 @@ def _world(folder: Path | None = None) -> Iterator[SmallWorld]:
     with tempfile.TemporaryDirectory(dir=folder) as home:
         world = make_world(Path(home) / "world", 96, DAYS[:2])
         density = {"cell_m": 200, "min_plots": 2, "plot_ha": 0.02}
-        world.edit(lambda content: content.update(publish=True, density=density))
+        world.edit(lambda content: content.update(publish="squares", density=density))
         ended = room.do(world, "page")
         assert ended == "done", ended
         yield world

@@ -108,6 +108,12 @@ def test_estimates_go_to_the_nearest_step_and_intervals_outwards() -> None:
     assert found.loc[3, ["step_ha", names[0]]].isna().all()
 
 
+def test_estimates_of_regions_go_to_whole_hectares() -> None:
+    names = ["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]
+    found = rounded_estimates(pd.DataFrame([(368.3, 16.0, 343.9, 458.1)], columns=names), 1)
+    assert found.loc[0, ["step_ha", names[0], *names[2:]]].tolist() == [1, 368, 343, 459]
+
+
 A, B, C = (frozenset({name}) for name in "abc")
 
 

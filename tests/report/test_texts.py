@@ -62,7 +62,7 @@ def test_every_text_of_the_dictionary_is_used():
     from_sections = set(re.findall(r'"(\w+)"', source))
     unused = [
         key
-        for key in {key.removesuffix("~public") for key in texts()}
+        for key in {key.partition("~")[0] for key in texts()}
         if not key.startswith(LOOKED_UP)
         and key not in made
         and f'"{key}"' not in source
@@ -72,13 +72,19 @@ def test_every_text_of_the_dictionary_is_used():
 
 
 def test_a_text_of_the_public_page_stands_in_the_place_of_another(voices):
-    replaced = [key.removesuffix("~public") for key in texts() if key.endswith("~public")]
-    assert replaced
-    for key in replaced:
-        assert _places(texts()[f"{key}~public"]["en"]) <= _places(texts()[key]["en"]) | {"target", "period"}
+    replaced = [key.split("~") for key in texts() if "~" in key]
+    assert {variant for _, variant in replaced} == {"public", "regions", "squares"}
+    for key, variant in replaced:
+        assert _places(texts()[f"{key}~{variant}"]["en"]) <= _places(texts()[key]["en"]) | {
+            "target",
+            "period",
+        }
     for voice in voices:
-        assert replace(voice, public=True)("mapped_short") != voice("mapped_short")
-        assert replace(voice, public=True)("region") == voice("region")
+        assert replace(voice, variants=("squares",))("mapped_short") != voice("mapped_short")
+        both = replace(voice, variants=("regions", "public"))
+        assert both("mapped_short") != replace(voice, variants=("public",))("mapped_short")
+        assert both("footer") == replace(voice, variants=("public",))("footer")
+        assert both("region") == voice("region")
 
 
 def test_a_figure_and_its_unit_stay_on_one_line(voices):

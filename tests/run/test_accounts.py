@@ -21,7 +21,7 @@ from tests.support.small_world import EPSG, blank_pages, make_world, write_csv, 
 
 from cocal.cli.runs import _print_summary
 from cocal.config import read_config
-from cocal.errors import InputError, UsageError
+from cocal.errors import ConfigError, InputError, UsageError
 from cocal.grid import Window, cell_area_units, project
 from cocal.notes import joined, notes_by_row, render
 from cocal.regions import owned, read_regions
@@ -75,7 +75,7 @@ def settings(content):
             "source": "SIMULATED law"}],
     }  # fmt: skip
     content["density"] = {"cell_m": 250, "min_plots": 2, "plot_ha": 0.02}
-    content["publish"] = True
+    content["publish"] = "squares"
     content["records"]["columns"] |= {
         "sample_id": "sample_id", "visited": "visited", "role": "role", "second_class": "second",
     }  # fmt: skip
@@ -366,6 +366,81 @@ def test_a_second_grid_of_the_same_run_is_not_published(world, tmp_path):
     with blank_pages():
         run(read_config(other.config), config_path=other.config)
     assert not left.exists()
+
+
+@pytest.fixture(scope="module")
+def regions(world, tmp_path_factory):
+    """The same run, by region, in a folder where nothing was published."""
+    other = world.copied(tmp_path_factory.mktemp("regions") / "world")
+    (other.root / "manifests" / "publish.json").unlink()
+    other.edit(lambda content: (content.update(publish="regions"), content["density"].update(min_plots=11)))
+    with patch("cocal.report.drawing.DPI", 50):
+        assert run(read_config(other.config), config_path=other.config).failures == ()
+    return other
+
+
+def test_by_region_the_public_folder_has_no_square_and_the_tables_of_the_run_are_the_same(world, regions):
+    public = regions.root / "public"
+    assert {p.name for p in public.iterdir()} == {
+        "README.txt", "index.html", "hectares.csv", "regions.csv", "countries.csv", "groups.csv",
+        "comparison.csv", "hectares.gpkg", "hectares.xlsx", "notes.csv",
+    }  # fmt: skip
+    assert pyogrio.list_layers(public / "hectares.gpkg")[:, 0].tolist()[0] == "regions"
+    assert "density" not in pyogrio.list_layers(public / "hectares.gpkg")[:, 0]
+    page = (public / "index.html").read_text(encoding="utf-8")
+    assert "Squares shown" not in page
+    assert "Regions shown (ha)" in page
+    assert "Regiones que se muestran (ha)" in page
+    for name in ("hectares", "countries", "groups", "legal", "density", "notes", "change"):
+        own = regions.root / f"{name}.csv"
+        assert own.read_bytes() == (world.root / f"{name}.csv").read_bytes(), name
+
+
+def test_regions_with_enough_plots_are_shown_in_whole_hectares_and_sums_hold_these_alone(world, regions):
+    """PE-1 holds 13 and 19 plots inside its tiles, PE-2 17 and 10, BO-1 3 and 3, BO-2 14 and 8 of 11."""
+    exact = read_own_csv(regions.root / "hectares.csv")
+    exact = exact[exact["class"] == "coca"].set_index(["period", "region_id"])
+    places = {name: read_own_csv(regions.root / "public" / f"{name}.csv") for name in
+              ("hectares", "countries", "groups", "comparison")}  # fmt: skip
+    known = places["hectares"].set_index(["period", "region_id"])
+    shown = [("a", "BO-2"), ("a", "PE-1"), ("a", "PE-2"), ("b", "PE-1")]
+    assert sorted(known.index[known["shown_ha"].notna()]) == shown
+    assert sorted(known.index[known["estimated_ha"].notna()]) == shown
+    for key in shown:
+        assert known.loc[key, "shown_ha"] == round(exact.loc[key, "mapped_ha"])
+        assert known.loc[key, "estimated_ha"] == round(exact.loc[key, "estimated_ha"])
+        ends = [np.floor(exact.loc[key, "ci_low_ha"]), np.ceil(exact.loc[key, "ci_high_ha"])]
+        np.testing.assert_array_equal(known.loc[key, ["ci_low_ha", "ci_high_ha"]].to_list(), ends)
+    figures = ["shown_ha", "estimated_ha", "ci_low_ha", "ci_high_ha", "n_reference", "step_ha"]
+    countries = places["countries"].set_index(["period", "country"])
+    groups = places["groups"].set_index(["period", "region_id"])
+    for own in (countries.loc[("b", "PE")], countries.loc[("b", "total")], groups.loc[("b", "odd")]):
+        # PE-1 is the one region shown of each
+        assert own[figures].tolist() == known.loc[("b", "PE-1"), figures].tolist()
+        assert own["notes"].startswith("the figure is of the regions that are shown")
+    assert countries.loc[("b", "BO"), figures].isna().all()
+    assert countries.loc[("a", "BO"), "shown_ha"] == known.loc[("a", "BO-2"), "shown_ha"]
+    assert countries.loc[("a", "total"), "shown_ha"] == known.loc["a", "shown_ha"].sum()
+    both = read_own_csv(world.root / "groups.csv").query("`class` == 'coca' and region_id == 'west'")
+    assert groups.loc[("a", "west"), "estimated_ha"] == round(both["estimated_ha"].iloc[0])
+    compared = places["comparison"].set_index(["period", "region_id"])
+    assert compared.loc[("a", "PE-1"), "official_ha"] == 10
+    assert compared.loc[("a", "PE-1"), "difference_ha"] == known.loc[("a", "PE-1"), "estimated_ha"] - 10
+    assert compared.loc[compared.index.isin(shown), "estimated_ha"].notna().all()
+    hidden = known[known["shown_ha"].isna()]
+    assert hidden["notes"].nunique() == 1
+    assert compared.loc[hidden.index, "why_not_comparable"].unique().tolist() == [hidden["notes"].iloc[0]]
+
+
+def test_squares_and_regions_of_one_map_are_not_published_after_each_other(regions, tmp_path):
+    other = regions.copied(tmp_path / "other")
+    other.edit(lambda content: content.update(publish="squares"))
+    with blank_pages(), pytest.raises(UsageError, match="squares and regions of one map give differences"):
+        run(read_config(other.config), config_path=other.config)
+    assert not (other.root / "public" / "density.csv").exists()
+    other.edit(lambda content: content.update(publish=True))
+    with pytest.raises(ConfigError, match="say which: `squares` or `regions`"):
+        read_config(other.config)
 
 
 def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):

@@ -136,7 +136,7 @@ def test_regions_that_changed_since_the_run_are_refused(land):
 
 def test_a_run_without_a_public_folder_is_refused_to_the_public_only(land):
     (land.root / "manifests" / "publish.json").unlink()
-    with pytest.raises(InputError, match="publish: true"):
+    with pytest.raises(InputError, match="publish: regions"):
         open_run(land.root, restricted=False)
     assert open_run(land.root, restricted=True).restricted
 

@@ -1,7 +1,8 @@
 """Runs whose squares are drawn, published by the stages of a run: what they hold is known square by square.
 
 One land is imported, trained and classified; each run takes its maps, and counts of its own. Whether a square
-with too few plots holds some or none is drawn by a rate of its region that nothing else depends on.
+with too few plots holds some or none is drawn by a rate of its region that nothing else depends on. In runs
+that publish regions, half of them have too few plots, and whether they hold some or none is drawn too.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _settings(content: dict[str, Any]) -> None:
     content["train"]["period"] = "b"
     content["groups"] = {"north": ["A", "B", "ONE"], "south": ["D", "E", "TWO"], "few": ["ONE", "TWO"]}
     content["density"] = {"cell_m": SIDE_M, "min_plots": MIN_PLOTS, "plot_ha": 0.1}
-    content["publish"] = True
+    content["publish"] = "squares"
     content["legal"] = {
         "zones": {"sliver_m": 0, "sources": [
             {"path": "zones.geojson", "id": "id", "name": "name", "country": "country"}]},
@@ -105,8 +106,9 @@ def _settings(content: dict[str, Any]) -> None:
 
 
 def published(
-    state: Run, number: int, folder: Path, *, error: float | None, emptied: bool = False, page: bool = False
-) -> PublishedRun:
+    state: Run, number: int, folder: Path, *, error: float | None, emptied: bool = False, page: bool = False,
+    geography: str = "squares",
+) -> PublishedRun:  # fmt: skip
     """Draw and publish a run.
 
     Parameters
@@ -116,14 +118,15 @@ def published(
     error
         Standard error of estimates of regions, as a share; None publishes no estimate.
     emptied
-        Squares with too few plots are made empty, after all else was drawn.
+        Squares, or regions, with too few plots are made empty, after all else was drawn.
     page
         Draw the page too, which costs most.
     """
-    root = folder / f"run{number}{'-emptied' * emptied}"
-    config = state.config.model_copy(update={"name": f"run{number}"})
+    root = folder / geography / f"run{number}{'-emptied' * emptied}"
+    config = state.config.model_copy(update={"name": f"run{number}", "publish": geography})
     run = replace(state, config=config, store=LocalStore(root), summary=Summary())
-    cells = [_drawn(state, np.random.default_rng([number, k]), emptied) for k in range(len(_PERIODS))]
+    drawn = _drawn if geography == "squares" else _drawn_by_region
+    cells = [drawn(state, np.random.default_rng([number, k]), emptied) for k in range(len(_PERIODS))]
     with run.store.commit(":measure", {"number": number}) as staging:
         truth = _measured(staging, run, cells, error, np.random.default_rng([number, 9]))
     with nullcontext() if page else blank_pages():
@@ -152,6 +155,20 @@ def _drawn(state: Run, rng: np.random.Generator, emptied: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epsg", "column", "row", *CELL_COLUMNS])
 
 
+def _drawn_by_region(state: Run, rng: np.random.Generator, emptied: bool) -> pd.DataFrame:
+    """As `_drawn`, but half of the regions hold one square with few plots, or nothing."""
+    cells = _drawn(state, rng, emptied=False)
+    for _, own in cells.groupby("region"):
+        enough, few = rng.random(2) < 0.5
+        plots, ha = _square(rng, 1.0)
+        where, keeps = rng.choice(own.index), own["plots"].sum() >= MIN_PLOTS
+        if not (enough and keeps):
+            cells.loc[own.index, ["target_units", "plots"]] = 0
+            if few and not emptied:
+                cells.loc[where, ["target_units", "plots"]] = round(ha * HA), min(plots, MIN_PLOTS - 1)
+    return cells
+
+
 def _square(rng: np.random.Generator, rate: float) -> tuple[int, float]:
     """Plots and hectares: half of the squares hold enough, `rate` of the others too few, the rest none."""
     enough, few = rng.random() < 0.5, rng.random() < rate
@@ -172,10 +189,11 @@ def _measured(
         regions=base.regions, scheme=base.scheme, scheme_sha256=base.scheme.sha256,
         groups=tuple(config.groups.items()), given=None, estimate=None,
         legal=config.legal.model_copy(update={"zones": None}), zones=run.zones, density=config.density,
-        minimum_unit=None,
+        minimum_unit=None, publishes_regions=config.publish == "regions",
     )  # fmt: skip
     areas, zones = _counts(run, cells)
-    tables, _ = hectares_tables(task, {"areas": areas}, {})
+    plots = np.stack([own.groupby("region")["plots"].sum().to_numpy() for own in cells])
+    tables, _ = hectares_tables(task, {"areas": areas, "plots": plots}, {})
     tables["legal"] = legal_accounts(task, zones, {})
     if error is not None:
         tables |= _estimated(tables, base.scheme.target, error, rng)
@@ -221,11 +239,18 @@ def _estimated(
         "Z": "BC", "Y": ("ONE",), "outside-PE": "A", "outside-BO": ("D", "E", "TWO"),
         "authorised": ("B", "C", "ONE"), "limit": ("B", "C", "ONE"), "outside": ("A", "D", "E", "TWO"),
     }  # fmt: skip
-    return {
+    found = {
         name: _with_sums(tables[name], column, target, drawn, inside)
         for name, column in (("hectares", "region_id"), ("countries", "country"), ("groups", "region_id"),
                              ("legal", "id"))
     }  # fmt: skip
+    if "shown_regions" in tables:
+        shown = tables["shown_regions"]
+        kept = shown.loc[(shown["level"] == "region") & (shown["class"] == target), ["period", "region_id"]]
+        own = drawn.merge(kept.rename(columns={"region_id": "region"}))
+        inside |= {region: (region,) for region in REGIONS}
+        found["shown_regions"] = _with_sums(shown, "region_id", target, own, inside)
+    return found
 
 
 def _with_sums(
@@ -243,4 +268,5 @@ def _with_sums(
     found = found.assign(
         interval="gamma", estimator="stratified", notes=note_column([()] * len(table), table.index)
     )
-    return found[list(AREA_COLUMNS)] if "region_id" in table else found
+    kept = [*AREA_COLUMNS, *(["level"] if "level" in table else [])]
+    return found[kept] if "region_id" in table else found

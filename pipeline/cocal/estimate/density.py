@@ -60,6 +60,32 @@ def cell_rows(
     )
 
 
+def plots_of_regions(
+    codes: NDArray[np.uint8],
+    owner: NDArray[np.int32],
+    units: NDArray[np.int64],
+    n_regions: int,
+    *,
+    target: int,
+    plot_units: int,
+) -> NDArray[np.int64]:
+    """(n_regions,) number of plots in each region; the arguments are those of `cell_rows`.
+
+    A patch in two regions is a plot of each where it holds `plot_units`. One at the edge of the raster may go
+    on in the next, and is not counted: no plot counts twice, and a region never has fewer than are counted.
+    """
+    from scipy.ndimage import label  # slow to load, and not every run has squares
+
+    patch, _ = label((codes == target) & (owner >= 0), structure=_TOUCHING)
+    patch = patch.astype(np.int64)
+    edge = np.unique(np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]]))
+    there = (patch > 0) & ~np.isin(patch, edge)
+    parts, place = np.unique(patch[there] * n_regions + owner[there], return_inverse=True)
+    sizes = np.zeros(len(parts), dtype=np.int64)
+    np.add.at(sizes, place, units[there])
+    return np.bincount(parts[sizes >= plot_units] % n_regions, minlength=n_regions).astype(np.int64)
+
+
 def density_table(cells: pd.DataFrame, regions: pd.DataFrame, *, cell_m: int, period: str) -> pd.DataFrame:
     """The squares with hectares; they add up to the regions' mapped hectares exactly.
 

@@ -38,6 +38,17 @@ def public_squares(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
     A square is shown if it holds `min_plots` plots and its hectares round to 1 or more. All others have
     the same note, whether they hold a plot or none. `plots`, owned and observed ground are left out: with
     them the empty ones could be guessed.
+    """
+    hectares = shown_hectares(table, min_plots)
+    notes = note_column([not_shown(min_plots) if gone else () for gone in hectares.isna()], table.index)
+    kept = table[["cell_id", "epsg", "x", "y", "side_m", "period", "region_id", "country"]]
+    return kept.assign(mapped_ha=hectares, notes=notes)
+
+
+def shown_hectares(table: pd.DataFrame, min_plots: int) -> pd.Series[float]:
+    """The whole hectares of each square or region with `min_plots` plots and 1 ha or more; NaN of the others.
+
+    `table` has mapped_ha and plots.
 
     Raises
     ------
@@ -49,10 +60,7 @@ def public_squares(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
         )
     whole = [Decimal(str(ha)).quantize(Decimal(STEP_HA), ROUND_HALF_EVEN) for ha in table["mapped_ha"]]
     hectares = pd.Series(whole, table.index, dtype=float)
-    shown = (table["plots"] >= min_plots) & (hectares >= STEP_HA)
-    notes = note_column([() if own else not_shown(min_plots) for own in shown], table.index)
-    kept = table[["cell_id", "epsg", "x", "y", "side_m", "period", "region_id", "country"]]
-    return kept.assign(mapped_ha=hectares.where(shown), notes=notes)
+    return hectares.where((table["plots"] >= min_plots) & (hectares >= STEP_HA))
 
 
 def not_shown(min_plots: int) -> tuple[Note, ...]:
@@ -75,15 +83,18 @@ def rounding_step(estimate: float, standard_error: float) -> int:
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least - 1e-9))
 
 
-def rounded_estimates(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with `step_ha`, its estimates to the nearest step, the ends of their intervals outwards."""
+def rounded_estimates(table: pd.DataFrame, step_ha: int | None = None) -> pd.DataFrame:
+    """`table` with `step_ha`, its estimates to the nearest step, the ends of their intervals outwards.
+
+    The step is that of `rounding_step` where none is given.
+    """
     values = table[["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]].to_numpy(float)
     rows = []
     for estimate, error, low, high in values.tolist():
         if math.isnan(estimate):
             rows.append((math.nan,) * 4)
             continue
-        step = rounding_step(estimate, error)
+        step = step_ha or rounding_step(estimate, error)
         down, up = (
             f(v / step) if not math.isnan(v) else v for f, v in ((math.floor, low), (math.ceil, high))
         )

@@ -217,6 +217,7 @@ class ReportContent:
         `comparison`, `change`, `legal` and `eradication` the cells of notes are tuples of Note.
     calibration : predicted, observed (fractions), n: the map's probability against the sample.
     profile : "public" pages hold PUBLIC_KINDS of pictures only.
+    geography : whether the map's figures of a public page are sums of squares or of regions.
     """
 
     run_name: str
@@ -247,6 +248,7 @@ class ReportContent:
     official: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     profile: Literal["public", "restricted"] = "restricted"
+    geography: Literal["squares", "regions"] = "squares"
 
     @property
     def last(self) -> str:

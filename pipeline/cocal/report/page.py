@@ -32,8 +32,8 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""
 
-_LEFT_OUT = {"restricted": (), "public": ("comparison", "change", "classes")}
-"""Sections that a profile does not have: they state more of the map than its squares, or estimates."""
+_LEFT_OUT = {"squares": ("comparison", "change", "classes"), "regions": ("change", "classes")}
+"""Sections that a public page does not have: they state more of the map than is shown, or estimates."""
 
 
 def report(folder: str | Path, content: ReportContent) -> Path:
@@ -59,8 +59,10 @@ def page_view(content: ReportContent, language: Language) -> PageView:
     shown = (*content.places[content.last], *country_places(content))
     decimals = decimals_for(v for p in shown for v in p.hectares)
     profile = content.profile
-    t = Wording(language, content.scheme, decimals, content.last, profile == "public")
-    kept = {key: make for key, make in _SECTIONS.items() if key not in _LEFT_OUT[profile]}
+    variants = (content.geography, "public") if profile == "public" else ()
+    t = Wording(language, content.scheme, decimals, content.last, variants)
+    left_out = _LEFT_OUT[content.geography] if profile == "public" else ()
+    kept = {key: make for key, make in _SECTIONS.items() if key not in left_out}
     made = {key: make(content, t) for key, make in kept.items()}
     titles = {key: t("headline" if key == "headline" else f"{key}_title") for key in made}
     period = content.periods[-1]

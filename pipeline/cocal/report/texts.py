@@ -37,14 +37,14 @@ def texts() -> dict[str, dict[str, str]]:
 class Wording:
     """Texts, numbers and names in one language, of the headline `period`, with `decimals` of hectares.
 
-    A `public` page has the text `key~public` where texts.yaml has one.
+    A page has the text `key~variant` of the first of its `variants` that texts.yaml has.
     """
 
     language: Language
     scheme: ClassScheme
     decimals: int = 0
     period: str = ""
-    public: bool = False
+    variants: tuple[str, ...] = ()
 
     def __call__(self, key: str, **values: object) -> str:
         """The text `key` with the target, the headline period and `values` filled in.
@@ -52,7 +52,8 @@ class Wording:
         KeyError if texts.yaml lacks the key, or `values` one of its `{places}`.
         """
         known = texts()
-        entry = known.get(f"{key}~public", known[key]) if self.public else known[key]
+        named = [f"{key}~{variant}" for variant in self.variants]
+        entry = known[next((name for name in named if name in known), key)]
         return entry[self.language].format(**{"target": self.target, "period": self.period} | values)
 
     def words(self, text: Words) -> str:

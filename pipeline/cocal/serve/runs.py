@@ -111,8 +111,8 @@ def _public(run: FinishedRun) -> Path:
     if Manifest.read(LocalStore(run.folder).manifest_path(":publish")) is None:
         raise InputError(
             f"the run in {run.folder} has nothing for the public", "its folder public/", "none",
-            "add `publish: true` to the configuration and run it again, or serve it with --restricted to "
-            "those who may see plots",
+            "add `publish: regions` or `publish: squares` to the configuration and run it again, or serve it "
+            "with --restricted to those who may see plots",
         )  # fmt: skip
     public, manifest = run.folder / PUBLIC, run.committed("publish")
     try:

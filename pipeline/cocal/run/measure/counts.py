@@ -28,7 +28,7 @@ from cocal.contracts import (
     Period,
 )
 from cocal.estimate import count_units
-from cocal.estimate.density import CELL_COLUMNS, cell_rows
+from cocal.estimate.density import CELL_COLUMNS, cell_rows, plots_of_regions
 from cocal.estimate.settings import DensitySettings
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
@@ -129,6 +129,7 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
     - `change` (pairs of successive periods, regions, `CHANGES`)
     - `zones` (periods, countries, 1 + zones, 256) of the regions' ground; zone 0 is ground in no zone
     - `beyond` (periods, 2, regions, 256): where the model does not apply; in doubt
+    - `plots` (periods, regions): number of plots
     - `squares` (n, 1 + columns of `_SQUARE_COLUMNS`): position of the period, then a row per square
     """
     regions, window = regions_of(task.regions), piece.tile.window
@@ -145,6 +146,8 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
         found["beyond"] = np.stack([_beyond(ref, c, window, owner, n, task.target) for ref, c in pairs])
     if task.density is not None:
         found["squares"] = _squares(piece, task, task.density)
+        how = {"target": task.target, "plot_units": round(task.density.plot_ha * 10**10)}
+        found["plots"] = np.stack([plots_of_regions(c, owner, units, n, **how) for c in codes])
     return {name: value if name == "squares" else Sums.of(value) for name, value in found.items()}
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
+from cocal.estimate.disclosure import shown_hectares
 from cocal.notes import note_column
 from cocal.regions import Regions
 from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
@@ -95,6 +96,39 @@ def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str,
         rows = groups[groups["region_id"] == group]
         parts.append(with_estimates(rows, seen(sample.estimate(domain))))
     return pd.concat(parts, ignore_index=True) if parts else groups
+
+
+def shown_regions(
+    task: HectaresTask, areas: pd.DataFrame, plots: Sequence[int], sample: Sample | None
+) -> pd.DataFrame:
+    """areas/1 of the regions that pass the disclosure rule, and of the shown regions of each larger place.
+
+    `level` is "region", "group" or "country" (the whole too, as a country). Nothing of a region that is not
+    shown is in any figure, so that none follows from their differences.
+
+    Parameters
+    ----------
+    areas : of the regions, with their estimates.
+    plots : number of plots of each region, in the order of the regions.
+    sample : None where nothing is estimated.
+    """
+    assert task.density is not None
+    own = areas[areas["class"] == task.scheme.target].reset_index(drop=True)
+    counted = dict(zip(task.regions.table["region_id"].astype(str), plots, strict=True))
+    hectares = shown_hectares(
+        own.assign(plots=own["region_id"].astype(str).map(counted)), task.density.min_plots
+    )
+    shown = own.loc[hectares.notna(), ["region_id", "country"]].astype(str)
+    countries = {str(c): rows["region_id"].tolist() for c, rows in shown.groupby("country")}
+    countries |= {TOTAL: shown["region_id"].tolist()}
+    groups = members_of(task.regions, dict(task.groups))
+    parts = [areas[areas["region_id"].isin(shown["region_id"])].assign(level="region")]
+    for level, members in (("group", groups), ("country", countries)):
+        inside = {name: [i for i in ids if i in set(shown["region_id"])] for name, ids in members.items()}
+        inside = {name: ids for name, ids in inside.items() if ids}
+        sums = group_areas(areas, inside)
+        parts.append((estimated_groups(sample, sums, inside) if sample else sums).assign(level=level))
+    return pd.concat(parts, ignore_index=True)
 
 
 def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataFrame) -> pd.DataFrame:

@@ -39,6 +39,7 @@ from cocal.run.measure.domains import (
     estimated_groups,
     group_areas,
     members_of,
+    shown_regions,
 )
 from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
@@ -48,7 +49,7 @@ from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
 from cocal.run.worker.mosaic import Source
 
-_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats")
+_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats", "shown_regions")
 _NOTE_KEYS = {
     "hectares": ("region_id", "period", "class"),
     "countries": ("country", "period", "class"),
@@ -90,6 +91,7 @@ def measure_stage(run: Run) -> Stage:
         zones=zones,
         density=config.density,
         minimum_unit=None if run.minimum_unit is None else Rows.of(run.minimum_unit),
+        publishes_regions=config.publish == "regions",
     )
     yield Batch("measure", (Recipe(":measure", task, write_hectares, where="client"),), on_failure="stop")
 
@@ -163,6 +165,7 @@ def hectares_tables(
         areas = mapped_table(counts["areas"][i], regions, scheme, period)
         nations, groups = country_areas(areas), group_areas(areas, members)
         rows = matched.get(period.name)
+        sample: Sample | None = None
         if rows is not None:
             parts["response"].append(response_table(rows).assign(period=period.name))
         if rows is not None and task.estimate and len(frame_of(rows)):
@@ -172,6 +175,9 @@ def hectares_tables(
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
             areas = with_estimates(areas, seen(found))
+        if task.publishes_regions:
+            shown = shown_regions(task, areas, counts["plots"][i].tolist(), sample)
+            parts["shown_regions"].append(shown)
         if "beyond" in counts:
             areas = with_applicability(areas, counts["beyond"][i], scheme)
         parts["hectares"].append(areas)

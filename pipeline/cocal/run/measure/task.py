@@ -55,6 +55,7 @@ class HectaresTask:
     zones: Regions | None
     density: DensitySettings | None
     minimum_unit: Rows | None
+    publishes_regions: bool = False
 
     @property
     def records(self) -> RecordSettings | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from cocal.errors import ContractError
-from cocal.run.results.public_tables import COLUMNS, KEYS, Places, shown_ha, withheld
+from cocal.estimate.disclosure import STEP_HA, rounded_estimates
+from cocal.run.results.public_tables import Places, shown_ha, with_shown, withheld
 from cocal.run.tables import read_staged_csv
 
 
@@ -22,21 +24,20 @@ def audit(folder: Path, places: Places) -> None:
     ContractError
         Every column, square or sum that breaks the rule.
     """
-    problems = _wrong_squares(read_staged_csv(folder / "density.csv"), places)
-    tables = {name: read_staged_csv(path) for name in COLUMNS if (path := folder / f"{name}.csv").exists()}
+    allowed, files = places.columns, {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    tables = {name: read_staged_csv(path) for name, path in files.items()}
+    problems = []
+    if places.shown is None:
+        problems += _wrong_squares(tables.pop("density"), places)
+    problems += [f"public/ has a table {name}.csv" for name in sorted({*tables} - {*allowed, "notes"})]
+    tables = {name: table for name, table in tables.items() if name in allowed}
     for name, table in tables.items():
-        problems += [f"{name}.csv has a column {c!r}" for c in table.columns if c not in COLUMNS[name]]
-    for name in KEYS:
-        problems += _wrong_sums(name, tables[name], places) if name in tables else []
-    countries = tables["countries"]
-    problems += [
-        f"countries.csv has an estimate in row {position} from which another follows"
-        for position in sorted(withheld(countries, places))
-        if not pd.isna(countries["estimated_ha"].iloc[position])
-    ]
+        problems += [f"{name}.csv has a column {c!r}" for c in table.columns if c not in allowed[name]]
+        problems += _wrong_sums(name, table, places) if "shown_ha" in table else []
+    problems += _wrong_estimates(tables, places)
     if problems:
         raise ContractError(
-            "public/ would break the disclosure rule", "whole hectares of published squares, and their sums",
+            "public/ would break the disclosure rule", "whole hectares of published places, and their sums",
             "; ".join(problems[:10]), "report this fault; nothing was published",
         )  # fmt: skip
 
@@ -56,5 +57,24 @@ def _wrong_sums(name: str, table: pd.DataFrame, places: Places) -> list[str]:
     for row in table.to_dict("records"):
         wanted, found = shown_ha(places.hectares(name, row)), row["shown_ha"]
         if wanted != found and not (math.isnan(wanted) and math.isnan(found)):
-            wrong.append(f"{name}.csv has {found} ha where the published squares sum to {wanted}")
+            wrong.append(f"{name}.csv has {found} ha where the published places sum to {wanted}")
+    return wrong
+
+
+def _wrong_estimates(tables: Mapping[str, pd.DataFrame], places: Places) -> list[str]:
+    """Beside squares: from which another follows. Beside regions: other than those of the published ones."""
+    if places.shown is None:
+        out = sorted(withheld(tables["countries"], places))
+        told = [row for row in out if not pd.isna(tables["countries"]["estimated_ha"].iloc[row])]
+        return [f"countries.csv has an estimate in row {row} from which another follows" for row in told]
+    names = ["estimated_ha", "ci_low_ha", "ci_high_ha"]
+    wrong = []
+    for name, table in tables.items():
+        if "shown_ha" in table:
+            wanted = rounded_estimates(with_shown(name, table.assign(standard_error_ha=0.0), places), STEP_HA)
+            same = (table[names] == wanted[names]) | (table[names].isna() & wanted[names].isna())
+            rows = [row for row, good in enumerate(same.all(axis=1)) if not good]
+            wrong += [
+                f"{name}.csv has another estimate in row {row} than that of its regions" for row in rows
+            ]
     return wrong

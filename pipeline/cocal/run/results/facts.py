@@ -23,7 +23,10 @@ TABLES = (
 )  # fmt: skip
 """Tables of regions, countries, groups and zones only."""
 
-RESTRICTED = ("records.csv", "density.csv", "hectares.parquet", "comparison.parquet", "estimates.json")
+RESTRICTED = (
+    "records.csv", "density.csv", "shown_regions.csv", "hectares.parquet", "comparison.parquet",
+    "estimates.json",
+)  # fmt: skip
 """Further outputs that the page is made from."""
 
 

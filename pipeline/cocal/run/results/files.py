@@ -83,7 +83,10 @@ def _notes(run: RunFacts, public: bool) -> list[tuple[str, str]]:
     ]
     if public:
         figures = [
-            ("shown_ha", "sum of the squares shown, in whole hectares; not all that the map holds there"),
+            (
+                "shown_ha",
+                "sum of the squares or regions shown, in whole hectares; not all that the map holds there",
+            ),
             ("estimated_ha", "estimate from the probability sample, to the nearest step_ha"),
             ("unobserved_ha", "ground without enough observations; it is never absence of the class"),
         ]

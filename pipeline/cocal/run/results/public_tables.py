@@ -1,12 +1,12 @@
-"""The tables of public/: sums of published squares, and rounded estimates of countries and the whole.
+"""The tables of public/: figures of published squares, or of published regions, and sums of those alone.
 
-Only the columns named here leave the office; what the map counts outside published squares is in none.
+Only the columns named here leave the office; what the map counts outside published places is in none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
-from cocal.estimate.disclosure import Figure, not_shown, rounded_estimates, withheld_estimates
+from cocal.estimate.disclosure import STEP_HA, Figure, not_shown, rounded_estimates, withheld_estimates
 from cocal.estimate.legal import OUTSIDE
 from cocal.estimate.settings import LegalSettings
 from cocal.grid import transformer
@@ -37,12 +37,14 @@ _ESTIMATE = (
     "interval",
     "estimator",
 )
+_EXACT = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
 _PLACE = ("region_id", "region_name", "country", "period", "class", "shown_ha")
 KEYS = {
     "hectares": ("region_id", "period", "class"),
     "countries": ("country", "period", "class"),
     "groups": ("region_id", "period", "class"),
     "legal": ("level", "id", "period"),
+    "comparison": ("region_id", "period", "class", "official_source"),
 }
 """Tables under the rule -> the columns that name their rows."""
 
@@ -56,7 +58,25 @@ COLUMNS = {
 }  # fmt: skip
 """All columns of the tables of public/ beside its squares."""
 
-_SAID = {"observed_area_only", "n_too_small", "presence_not_illegality", "protected_not_verdict"}
+COLUMNS_OF_REGIONS = {
+    "hectares": (*_PLACE, *_ESTIMATE, *_SEEN),
+    "countries": COLUMNS["countries"],
+    "groups": (*_PLACE, *_ESTIMATE, *_SEEN),
+    "comparison": (*_PLACE[:-1], "estimated_ha", "ci_low_ha", "ci_high_ha", "step_ha", "official_ha",
+                   "official_source", "difference_ha", "within_interval", "why_not_comparable"),
+    "regions": COLUMNS["regions"],
+}  # fmt: skip
+"""All columns of the tables of public/ that has regions in the place of squares."""
+
+_LEVELS = {"hectares": "region", "groups": "group", "countries": "country"}
+"""Tables of regions -> `level` of their rows in shown_regions.csv."""
+
+_SAID = {
+    "observed_area_only", "n_too_small", "presence_not_illegality", "protected_not_verdict",
+    "no_official_figure", "period_differs", "date_differs", "reference_date_invalid", "definition_not_stated",
+    "definition_differs", "series_break", "zone_split", "official_coverage_share", "official_coverage",
+    "region_unobserved",
+}  # fmt: skip
 """Notes that may leave the office: others state figures of the map, or depend on exact ones."""
 
 
@@ -64,8 +84,9 @@ _SAID = {"observed_area_only", "n_too_small", "presence_not_illegality", "protec
 class Places:
     """What the rows of the tables are made of, and the published squares.
 
-    `squares`: as from `public_squares`, with the `zone` of each square's centre. `countries`: of each
-    region. `groups`, `zones`: region ids of each group; zone ids of each zone and kind of zone.
+    `squares`: as from `public_squares`, with the `zone` of each square's centre; or the regions in their
+    place: `period`, `region_id`, `mapped_ha`. `shown`: shown_regions.csv if so. `countries`: of each region.
+    `groups`, `zones`: region ids of each group; zone ids of each zone and kind of zone.
     """
 
     squares: pd.DataFrame
@@ -73,6 +94,7 @@ class Places:
     groups: Mapping[str, frozenset[str]]
     zones: Mapping[tuple[str, str], frozenset[str]]
     min_plots: int
+    shown: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -89,6 +111,24 @@ class Places:
             zone = np.where(own := zones_of(squares, legal[1]), own, outside)
             zones = _zone_members(*legal, set(countries.values()))
         return cls(squares.assign(zone=zone), countries, members, zones, min_plots)
+
+    @classmethod
+    def of_regions(
+        cls, run: RunFacts, groups: Mapping[str, tuple[str, ...]], shown: pd.DataFrame, min_plots: int
+    ) -> Places:
+        """The places of a run that publishes regions; `shown`: shown_regions.csv."""
+        own = shown[shown["class"] == run.scheme.target]
+        known = own[own["level"] == "region"].set_index(["region_id", "period"])["mapped_ha"].round()
+        areas = read_own_csv(run.tables["hectares"])
+        units = areas.loc[areas["class"] == run.scheme.target, ["region_id", "period"]].reset_index(drop=True)
+        units["mapped_ha"] = known.reindex(pd.MultiIndex.from_frame(units)).to_numpy(dtype=float)
+        places = cls.of(run, units, groups, None, min_plots)
+        return replace(places, shown=own)
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """All columns of the tables of public/ by table."""
+        return COLUMNS if self.shown is None else COLUMNS_OF_REGIONS
 
     def regions_of(self, name: str, row: Mapping[Any, Any]) -> frozenset[str]:
         """The regions of a row of the table `name`, which is not the legal one."""
@@ -141,16 +181,39 @@ def _zone_members(
 def public_tables(run: RunFacts, places: Places) -> dict[str, pd.DataFrame]:
     """The tables of public/ by name, notes as tuples of Note.
 
-    The map's figure of a place is the sum of its published squares. Estimates are rounded; those of places
-    without a published square, and those from which one of them would follow, are left out.
+    The map's figure of a place is the sum of its published squares or regions. Estimates are rounded. Beside
+    squares, those of places without a published square, and those from which one of them would follow, are
+    left out; beside regions, they are of the published regions alone.
     """
     found = {"regions": read_own_csv(run.tables["regions"])}
-    for name, path in run.tables.items():
-        if name in KEYS:
-            table = with_notes(read_own_csv(path), name, run.root.value)
-            found[name] = _under_the_rule(name, _of_target(table, name, run.scheme.target), places)
-    found["countries"] = _without(found["countries"], withheld(found["countries"], places), places.min_plots)
-    return {name: table.reindex(columns=list(COLUMNS[name])) for name, table in found.items()}
+    own = {
+        name: with_notes(read_own_csv(path), name, run.root.value)
+        for name, path in run.tables.items()
+        if name in KEYS and name in places.columns
+    }
+    compared = own.pop("comparison", None)
+    for name, table in own.items():
+        of_target = _of_target(table, name, run.scheme.target)
+        found[name] = _under_the_rule(name, with_shown(name, of_target, places), places)
+    if places.shown is None:
+        out = withheld(found["countries"], places)
+        found["countries"] = _without(found["countries"], out, places.min_plots)
+    elif compared is not None:
+        found["comparison"] = _compared(compared, found, places.min_plots)
+    return {name: table.reindex(columns=list(places.columns[name])) for name, table in found.items()}
+
+
+def with_shown(name: str, table: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """`table` with the estimates of the published regions of each place; as it is beside squares."""
+    if places.shown is None:
+        return table
+    key, names = KEYS[name][0], [*_EXACT, *_ESTIMATE[4:]]
+    own = places.shown[places.shown["level"] == _LEVELS[name]].drop(columns=["country"])
+    own = own.rename(columns={"region_id": "country"}) if key == "country" else own
+    found = table.drop(columns=names).merge(
+        own[[key, "period", *names]], on=[key, "period"], how="left", validate="one_to_one"
+    )
+    return found.assign(**{text: found[text].fillna("") for text in ("interval", "estimator")})
 
 
 def _of_target(table: pd.DataFrame, name: str, target: str) -> pd.DataFrame:
@@ -165,17 +228,49 @@ def _of_target(table: pd.DataFrame, name: str, target: str) -> pd.DataFrame:
 
 def _under_the_rule(name: str, table: pd.DataFrame, places: Places) -> pd.DataFrame:
     """`table` with its sums of published squares, rounded estimates, and the notes that may be public."""
-    shown = np.array([shown_ha(places.hectares(name, row)) for row in table.to_dict("records")], dtype=float)
+    parts = [places.hectares(name, row) for row in table.to_dict("records")]
+    shown = np.array([shown_ha(own) for own in parts], dtype=float)
     said = [tuple(n for n in own if n.code in _SAID) for own in table["notes"]]
     notes = [
-        not_shown(places.min_plots) if np.isnan(ha) else (Note("sum_of_squares"), *own)
-        for ha, own in zip(shown, said, strict=True)
+        not_shown(places.min_plots) if np.isnan(ha) else (*_summed(part, places), *own)
+        for ha, part, own in zip(shown, parts, said, strict=True)
     ]
-    return rounded_estimates(table).assign(
+    return rounded_estimates(table, None if places.shown is None else STEP_HA).assign(
         shown_ha=shown,
         notes=note_column(notes, table.index),
         observed_fraction=table["observed_fraction"].round(2),
     )
+
+
+def _summed(parts: pd.Series[float], places: Places) -> tuple[Note, ...]:
+    """What the figure of a place with these squares or regions is a sum of."""
+    if places.shown is None:
+        return (Note("sum_of_squares"),)
+    return (Note("sum_of_regions"),) if parts.isna().any() else ()
+
+
+def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots: int) -> pd.DataFrame:
+    """Official figures beside the published estimates of regions and groups."""
+    names = ["estimated_ha", "ci_low_ha", "ci_high_ha", "step_ha"]
+    both = [tables[name] for name in ("hectares", "groups") if name in tables]
+    public = pd.concat([own[["region_id", "period", "class", "notes", *names]] for own in both])
+    rest = table.drop(columns=[name for name in names if name in table])
+    found = rest.merge(public, on=["region_id", "period", "class"], how="left").reset_index(drop=True)
+    official, estimate = found["official_ha"], found["estimated_ha"]
+    inside = (found["ci_low_ha"] <= official) & (official <= found["ci_high_ha"])
+    known = official.notna() & found["ci_low_ha"].notna()
+    hidden, summed, absent = not_shown(min_plots)[0], Note("sum_of_regions"), Note("no_estimate")
+    why = [
+        (hidden,) if hidden in notes else (
+            *((summed,) if summed in notes else ()), *((absent,) if pd.isna(ha) else ()),
+            *(note for note in own if note.code in _SAID),
+        )
+        for ha, notes, own in zip(estimate, found["notes"], found["why_not_comparable"], strict=True)
+    ]  # fmt: skip
+    return found.assign(
+        difference_ha=estimate - official, within_interval=inside.astype("boolean").where(known),
+        why_not_comparable=note_column(why, found.index),
+    )  # fmt: skip
 
 
 def withheld(table: pd.DataFrame, places: Places) -> set[int]:
