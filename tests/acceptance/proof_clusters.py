@@ -1,6 +1,6 @@
-"""Runs whose cluster fails: no workers, a lost scheduler, workers killed by one unit, a client stopped.
+"""Runs whose cluster fails: no workers, a lost scheduler, workers that die of one unit, a client stopped.
 
-The command, the schedulers and the workers are processes; they are really killed.
+The command, the schedulers and the workers are processes; they really die.
 """
 
 from __future__ import annotations
@@ -11,26 +11,27 @@ import re
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
+from cocal.run.execute import LOCAL_DEATHS
 from tests.support.clusters import cluster
 from tests.support.command import COCAL, cocal, committed, stages_of, uncommitted
 from tests.support.small_world import SmallWorld, make_world
 
 SIZE_PX = 360
 WAIT_S = 5
+ROOT = Path(__file__).parents[2]
+DEADLY_TILE = "32718-96-0859-8976"
 TABLES = ("hectares.csv", "comparison.csv", "regions.csv", "report/index.html")
 
 
 def _land(folder: Path) -> SmallWorld:
     world = make_world(folder, SIZE_PX)
-    world.edit(lambda config: config.update(local={"wait_s": WAIT_S}))
+    one_block = {"tile_px": 96, "block_px": 96}  # two maps of one part each are in flight per worker
+    world.edit(lambda config: config.update(local={"wait_s": WAIT_S}, grid=one_block))
     return world
 
 
@@ -49,11 +50,11 @@ def _undisturbed() -> dict[str, bytes]:
         return {table: (calm.root / table).read_bytes() for table in TABLES}
 
 
-def _started(world: SmallWorld, *options: str) -> subprocess.Popen[str]:
-    command = [*COCAL, "run", *options, str(world.config)]
+def _started(world: SmallWorld, *options: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [*COCAL, "run", *options, str(world.config)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, start_new_session=True, env=os.environ | environment,
+    )  # fmt: skip
 
 
 def _read_until(process: subprocess.Popen[str], text: str) -> None:
@@ -74,9 +75,12 @@ def _checked_message(log: str, *parts: str) -> str:
     return " ".join(message.split())
 
 
-def _same_after_another_run(world: SmallWorld) -> int:
-    """Units reused by a run without the cluster, whose tables are those of an undisturbed run."""
-    kept = committed(world.root, world.archive)
+def _same_after_another_run(world: SmallWorld, *unchanged: Path) -> int:
+    """Units reused by a run without the cluster, whose tables are those of an undisturbed run.
+
+    What is committed below the folders `unchanged` is not written again.
+    """
+    kept = committed(*unchanged)
     last = cocal("run", "--serial", world.config)
     assert last.returncode == 0, last.stderr[-2000:]
     now = committed(world.root, world.archive)
@@ -126,7 +130,7 @@ def a_scheduler_that_is_lost_ends_the_run_and_another_run_continues() -> str:
         message = _checked_message(log, made.address, "is lost", left)
         assert code == 1, code
         assert seconds < 60, seconds
-        reused = _same_after_another_run(world)
+        reused = _same_after_another_run(world, world.root, world.archive)
     found = re.search(r"\d+ of \d+ units done", message)
     assert found is not None
     return (
@@ -135,57 +139,36 @@ def a_scheduler_that_is_lost_ends_the_run_and_another_run_continues() -> str:
     )
 
 
-def _workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The worker processes of a local cluster that have lived for a second."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            if "spawn_main" in " ".join(child.cmdline()) and time.time() - child.create_time() > 1:
-                found.append(child)
-        except psutil.NoSuchProcess:
-            continue
-    return found
-
-
-def workers_killed_during_one_unit_cost_that_unit_alone() -> str:
-    """The local worker gets SIGKILL, again and again, until a map is listed as failed; then no more."""
+def workers_that_die_of_one_unit_cost_that_unit_alone() -> str:
+    """The local worker, with two maps in flight, gets SIGKILL from the work of one of them, every time."""
     with _world() as world:
-        process, kills, ended = _started(world, "--workers", "1"), 0, threading.Event()
-        _read_until(process, "start classify:")
-        lines: list[str] = []
-
-        def listen() -> None:
-            assert process.stderr is not None
-            for line in process.stderr:
-                lines.append(line)
-                if "failed maps/" in line:
-                    ended.set()
-            ended.set()
-
-        listener, began = threading.Thread(target=listen), time.monotonic()
-        listener.start()
-        while not ended.is_set() and time.monotonic() - began < 120:
-            for worker in _workers_of(process):
-                worker.kill()
-                kills += 1
-            ended.wait(0.5)
-        code = process.wait(300)
-        listener.join()
-        seconds = time.monotonic() - began
-        log = "".join(lines)
+        world.edit(lambda config: config.update(local={"wait_s": 120}))
+        deaths = world.folder / "deaths"
+        deaths.mkdir()
+        began = time.monotonic()
+        process = _started(
+            world, "--workers", "1", DEADLY_UNIT=f"maps/2024/{DEADLY_TILE}/", DEADLY_FOLDER=str(deaths),
+            DASK_DISTRIBUTED__WORKER__PRELOAD=str(ROOT / "tests" / "support" / "deadly.py"),
+        )  # fmt: skip
+        _, log = process.communicate(timeout=500)
+        seconds, dead = time.monotonic() - began, len(list(deaths.iterdir()))
+        assert process.returncode == 1, (process.returncode, log)
         assert "Traceback" not in log, log
         assert "KilledWorker" not in log, log
-        failed = stages_of(world.root)["classify"]["failed"]
-        assert len(failed) == 1, failed  # type: ignore[arg-type]
-        unit, reason = failed[0]["unit"], failed[0]["reason"]  # type: ignore[index]
+        stage = stages_of(world.root)["classify"]
+        ((unit, reason),) = [(one["unit"], one["reason"]) for one in stage["failed"]]  # type: ignore[attr-defined]
+        assert DEADLY_TILE in unit, unit
         assert reason.startswith(f"{unit}: the workers that did its work died"), reason
-        assert code == 1, code
         assert log.count(f"failed {unit}") == 2, log  # in the log, and in the list at the end
-        made = int(stages_of(world.root)["classify"]["made"])  # type: ignore[call-overload]
-        reused = _same_after_another_run(world)
+        assert stage["made"] == int(stage["planned"]) - 1, stage  # type: ignore[call-overload]
+        assert dead == 2 * LOCAL_DEATHS, dead  # beside another unit, then alone
+        world.edit(lambda config: config.update(local={"wait_s": WAIT_S}))  # the page shows it
+        # tables and page are made of all maps, so they are made again
+        reused = _same_after_another_run(world, world.root / "maps", world.archive)
     return (
-        f"{kills} SIGKILLs: {unit} is named and listed, {made} other maps are made, exit code 1 after "
-        f"{seconds:.1f} s; the next run reuses {reused} units, {len(TABLES)} tables and page byte-identical"
+        f"{dead} workers die: {unit} is named and listed, the {stage['made']} other maps are made, exit code "
+        f"1 after {seconds:.1f} s; the next run reuses {reused} units, {len(TABLES)} tables and page "
+        "byte-identical"
     )
 
 
@@ -222,6 +205,6 @@ REQUIREMENTS: tuple[Callable[[], str], ...] = (
     a_scheduler_without_workers_is_named_after_the_stated_time,
     a_scheduler_that_cannot_be_reached_is_named,
     a_scheduler_that_is_lost_ends_the_run_and_another_run_continues,
-    workers_killed_during_one_unit_cost_that_unit_alone,
+    workers_that_die_of_one_unit_cost_that_unit_alone,
     a_client_that_is_stopped_leaves_no_process,
 )

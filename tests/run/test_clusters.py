@@ -86,6 +86,17 @@ def test_a_cluster_without_workers_is_named_after_the_stated_time(tmp_path):
         assert 2 <= time.monotonic() - began < 8
 
 
+def test_a_local_cluster_that_has_lost_its_workers_is_named_without_advice_to_start_some():
+    with executor(workers=1, wait_s=1) as here:
+        here.client.cluster.scale(0)
+        while here.client.scheduler_info()["workers"]:
+            time.sleep(0.1)
+        with pytest.raises(
+            ClusterError, match=r"^the local Dask workers ended(.|\n)*none for 1 s(.|\n)*--serial"
+        ):
+            list(here.outcomes(jobs(1)))
+
+
 def test_a_scheduler_that_does_not_answer_or_is_no_address_is_named(monkeypatch):
     monkeypatch.setattr("cocal.run.cluster.CONNECT_SECONDS", 2)
     with (

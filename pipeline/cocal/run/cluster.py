@@ -150,6 +150,16 @@ def no_workers(scheduler: str, seconds: float) -> ClusterError:
     )  # fmt: skip
 
 
+def _no_local_workers(seconds: float) -> ClusterError:
+    """The error of this command's own cluster without workers."""
+    return ClusterError(
+        "the local Dask workers ended, and none could be started again",
+        "at least one worker", f"none for {seconds:g} s (`local.wait_s`)",
+        "give workers more memory (`local.memory_gib`, fewer `--workers`) or time to start "
+        f"(`local.wait_s`), or use --serial, and {RESTART}",
+    )  # fmt: skip
+
+
 def wait_for_any(client: Any, futures: Sequence[Any], wait_s: float, revive: Callable[[], None]) -> list[Any]:
     """The futures that have ended, in order; at least one.
 
@@ -173,7 +183,8 @@ def wait_for_any(client: Any, futures: Sequence[Any], wait_s: float, revive: Cal
             if _has_workers(client, scheduler):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > wait_s:
-                raise no_workers(scheduler, wait_s) from None
+                own = client.cluster is not None
+                raise (_no_local_workers(wait_s) if own else no_workers(scheduler, wait_s)) from None
             elif time.monotonic() - last_seen > REVIVE_SECONDS:
                 revive()
         except (CancelledError, CommClosedError) as err:
