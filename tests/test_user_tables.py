@@ -184,14 +184,14 @@ def long_table(path: Path, values: list[float]) -> Path:
 
 
 def test_up_to_one_value_in_a_hundred_may_be_no_reflectance(tmp_path: Path) -> None:
-    path = long_table(tmp_path / "t.csv", [500.0] * 198 + [-9999] * 2)
+    path = long_table(tmp_path / "t.csv", [500.0] * 198 + [-2500] * 2)
     cube, samples = read_series(series(path), SCHEME)
     assert samples["sample_id"].tolist()[:2] == ["000", "001"]
     assert float(cube["red"].max()) == pytest.approx(0.05)
-    path = long_table(tmp_path / "t.csv", [500.0] * 197 + [-9999] * 3)
-    with pytest.raises(InputError, match=r"'B04': 3 of 200 values.*-9999: state it as `missing_value`"):
+    path = long_table(tmp_path / "t.csv", [500.0] * 197 + [-2500] * 3)
+    with pytest.raises(InputError, match=r"'B04': 3 of 200 values.*-2500: state it as `missing_value`"):
         read_series(series(path), SCHEME)
-    assert np.isnan(read_series(series(path, missing_value=-9999), SCHEME)[0]["red"].values).sum() == 3
+    assert np.isnan(read_series(series(path, missing_value=-2500), SCHEME)[0]["red"].values).sum() == 3
 
 
 @pytest.mark.parametrize(("value", "words"), [(0.3, "no reflectance is above 0.001"), (65535, "65535")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -22,14 +23,40 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _yes_is_no_number(cls, given: Any) -> Any:
-        """Refuse true and false for a number; pydantic reads them as 1 and 0."""
-        flags = [k for k, v in given.items() if isinstance(v, bool)] if isinstance(given, dict) else []
-        known = {k: _kinds(cls.model_fields[k].annotation) for k in flags if k in cls.model_fields}
-        wrong = [k for k, kinds in known.items() if kinds & {int, float} and bool not in kinds]
-        if wrong:
+    def _as_meant(cls, given: Any) -> Any:
+        """Refuse true and false for a number, also in a list; compose texts (NFC), as those of tables are.
+
+        Pydantic reads true as 1. Paths stay as they are: file systems tell the forms apart.
+        """
+        if not isinstance(given, dict):
+            return given
+        known = {k: _kinds(f.annotation) for k, f in cls.model_fields.items() if k in given}
+        flags = [k for k, kinds in known.items() if kinds & {int, float} and bool not in kinds]
+        if wrong := [k for k in flags if any(isinstance(v, bool) for v in _values(given[k]))]:
             raise ValueError(f"{', '.join(wrong)}: a number is needed, not yes or no")
-        return given
+        return given | {k: _composed(given[k]) for k, kinds in known.items() if _is_text(kinds)}
+
+
+def _is_text(kinds: set[Any]) -> bool:
+    """Whether a field holds texts, and neither paths nor settings with fields of their own."""
+    return str in kinds and not any(isinstance(k, type) and issubclass(k, Path | BaseModel) for k in kinds)
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """The value, or those in its lists and mappings."""
+    if isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _values(inner)
+    else:
+        yield value
+
+
+def _composed(value: Any) -> Any:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, dict):
+        return {_composed(k): _composed(v) for k, v in value.items()}
+    return type(value)(map(_composed, value)) if isinstance(value, list | tuple) else value
 
 
 def _kinds(annotation: Any) -> set[Any]:

@@ -37,8 +37,21 @@ DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a 
 
 
 def clean_text(value: Any) -> Any:
-    """A text without spaces at its ends, in Unicode's composed form (NFC); any other value as it is."""
-    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+    r"""A text as it looks: in Unicode's composed form (NFC), without outer spaces and letters of no width.
+
+    Runs of spaces, those that do not break and line ends among them, are one space. Any other value as it is.
+
+    Examples
+    --------
+    >>> clean_text("hoja\u00a0 de coca\u200b ")
+    'hoja de coca'
+    """
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFC", value)
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(text.split())
 
 
 def cleaned(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
@@ -188,7 +201,7 @@ def _sheet(path: Path, layer: str) -> pd.DataFrame:
 
 def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[int]]:
     """The clean header, and the number of each row that is not blank, after a check of all widths."""
-    ragged, rows = [], []
+    ragged, rows, nul = [], [], []
     header: list[str] | None = None
     try:
         for number, cells in enumerate(reader, 1):
@@ -198,6 +211,8 @@ def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[i
                 header = [clean_text(cell) for cell in cells]
                 continue
             rows.append(number)
+            if any("\0" in cell for cell in cells):
+                nul.append(number)
             if len(cells) != len(header):
                 ragged.append((number, len(cells)))
     except csv.Error as err:
@@ -205,6 +220,11 @@ def _rows_of(path: Path, reader: Iterator[list[str]]) -> tuple[list[str], list[i
     if header is None:
         raise ValueError("the file is empty: it has no header")
     _refuse_doubled(header, path)
+    if nul:
+        found = f"row {', '.join(map(str, nul[:_SHOWN]))}"
+        raise InputError(
+            f"table {path}: NUL characters", "text", found, "correct these rows, or export it again"
+        )
     if ragged:
         shown = ", ".join(f"row {n}: {k} cells" for n, k in ragged[:_SHOWN])
         more = f" and {len(ragged) - _SHOWN} more rows" if len(ragged) > _SHOWN else ""

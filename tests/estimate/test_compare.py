@@ -235,11 +235,33 @@ def test_official_figures_of_regions_that_the_run_does_not_have_are_listed() -> 
 @given(st.lists(st.tuples(st.sampled_from(["R1", "R2", "R3", "X1", "X2"]), st.integers(0, 500)), max_size=12))
 @settings(max_examples=25, deadline=None)
 def test_each_official_figure_is_compared_or_listed(rows: list[tuple[str, int]]) -> None:
-    figures = pd.DataFrame(rows, columns=["region_id", "coca_ha"]).assign(year=2024, source="S")
+    sources = [f"S{i}" for i in range(len(rows))]
+    figures = pd.DataFrame(rows, columns=["region_id", "coca_ha"]).assign(year=2024, source=sources)
     matched = compared(areas(), None, figures)["official_ha"].dropna()
     listed = unmatched_official(areas(), figures)
     assert len(matched) + len(listed) == len(rows)
     assert matched.sum() + listed["coca_ha"].sum() == sum(ha for _, ha in rows)
+
+
+def test_an_official_figure_that_stands_twice_is_refused() -> None:
+    figures = pd.DataFrame({"region_id": "R1", "year": 2024, "coca_ha": [50, 90], "source": "S"})
+    with pytest.raises(InputError, match="figure of R1 in 2024 stands twice"):
+        compared(areas(), None, figures)
+    assert len(compared(areas(), None, figures.assign(source=["S", "T"])).query("region_id == 'R1'")) == 2
+
+
+@pytest.mark.parametrize("name", ["region_id", "year"])
+def test_an_official_figure_of_no_region_or_year_is_refused(name: str) -> None:
+    figures = pd.DataFrame({"region_id": ["R1", "R2"], "year": ["2024"] * 2, "coca_ha": 50, "source": "S"})
+    figures.loc[1, name] = None
+    with pytest.raises(InputError, match=f"rows without {name}"):
+        compared(areas(), None, figures)
+
+
+def test_a_field_class_that_differs_from_the_target_in_capitals_only_is_refused() -> None:
+    field = pd.DataFrame({"region_id": ["R1"], "period": "2024", "class": "Coca", "field_ha": 5.0})
+    with pytest.raises(InputError, match="class 'Coca' is written 'coca'"):
+        compared(areas(), field, None)
 
 
 def test_the_comparison_is_written_with_decimal_points(tmp_path) -> None:

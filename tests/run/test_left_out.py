@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pandas as pd
 import pytest
 from tests.support.command import in_process
 from tests.support.leaving_out import EXPECTED, flawed_world, stated
@@ -81,3 +82,13 @@ def test_a_plan_warns_of_what_its_stages_leave_out(flawed, caplog):
         "records_in_no_period", "official_unmatched", "field_unmatched",
     }  # fmt: skip
     assert sorted(lines(caplog)) == sorted(note["en"] for note in stated(flawed) if not note["unit"])
+
+
+def test_strata_in_square_kilometres_are_recorded(flawed):
+    path = flawed.folder / "strata.csv"
+    strata = pd.read_csv(path)
+    strata.assign(area_ha=strata["area_ha"] / 100).to_csv(path, index=False)
+    compare(flawed)
+    (found,) = [note["values"] for note in stated(flawed) if note["code"] == "strata_unlike_regions"]
+    assert found["strata_ha"] == pytest.approx(strata["area_ha"].sum() / 100)
+    assert found["regions_ha"] > 100 * found["strata_ha"]

@@ -14,6 +14,7 @@ from cocal.estimate.result import Estimate
 from cocal.user_tables import read_csv_table
 
 _SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
+_SAME_NAMES = ("reference_before", "reference_after", "region")
 
 
 def estimate_files(
@@ -88,7 +89,26 @@ def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFr
             ", ".join(points.columns),
             "fix --by",
         )
-    return points.assign(region=points[by]) if by and by != "region" else points
+    points = points.assign(region=points[by]) if by and by != "region" else points
+    _refuse_other_case(points, sample)
+    return points
+
+
+def _refuse_other_case(points: pd.DataFrame, path: Path) -> None:
+    """Refuse names of classes or regions that differ in nothing but capital letters: they are one name."""
+    columns = [name for name in points.columns if name.endswith("_class") or name in _SAME_NAMES]
+    for names in ([c for c in columns if c != "region"], [c for c in columns if c == "region"]):
+        texts = sorted(set(pd.concat([points[c] for c in names]).dropna().astype(str))) if names else []
+        same: dict[str, list[str]] = {}
+        for text in texts:
+            same.setdefault(text.casefold(), []).append(text)
+        if doubled := [" and ".join(map(repr, own)) for own in same.values() if len(own) > 1]:
+            raise InputError(
+                f"table {path}: names in {', '.join(names)} differ in nothing but capital letters",
+                "one way to write each name",
+                "; ".join(doubled[:10]),
+                "write each name in one way",
+            )
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -103,7 +103,9 @@ def _within(rows: pd.DataFrame, figure: pd.Series) -> pd.Series:
 def _with_field(rows: pd.DataFrame, field: pd.DataFrame | None, target: str) -> pd.DataFrame:
     if field is None:
         return rows.assign(field_ha=np.nan)
-    _check(field, "field", _FIELD, "field_ha")
+    names = field["class"].dropna().astype(str) if "class" in field.columns else []
+    odd = sorted({name for name in names if name != target and name.casefold() == target.casefold()})
+    _check(field, "field", _FIELD, "field_ha", [f"class {name!r} is written {target!r}" for name in odd])
     own = field[field["class"] == target]
     own = own.assign(**{name: own[name].astype(str) for name in _KEYS})
     sums = own.groupby(_KEYS)["field_ha"].sum().rename("field_ha").reset_index()
@@ -114,7 +116,7 @@ def _official_table(official: pd.DataFrame | None) -> pd.DataFrame:
     """region_id, period, official_*: ha, source, `_TEXTS` ("" = not stated), rounded_to_ha; series_before."""
     if official is None:
         official = pd.DataFrame(columns=[*_OFFICIAL, "year"])
-    _check(official, "official", _OFFICIAL, "coca_ha", _wrong_optional(official))
+    _check(official, "official", _OFFICIAL, "coca_ha", _wrong_optional(official) + _unusable_keys(official))
     if not {"year", "period"} & set(official.columns):
         raise InputError("the official table has no dates", "a column year or period", "neither", "add it")
     when = official["period"] if "period" in official.columns else official["year"]
@@ -166,7 +168,7 @@ def _check(
     problems += further
     if problems:
         raise InputError(
-            f"the {name} table cannot be compared",
+            f"the {name} table {table.attrs.get('path', '')} cannot be compared".replace("  ", " "),
             f"columns {', '.join(columns)}",
             "; ".join(problems[:10]),
             "fix these rows or columns",
@@ -185,6 +187,15 @@ def _wrong_optional(table: pd.DataFrame) -> list[str]:
         if not share.between(0, 1).all():
             problems.append("coverage holds numbers that are not shares from 0 to 1")
     return problems
+
+
+def _unusable_keys(table: pd.DataFrame) -> list[str]:
+    """Figures without region or date, and figures that stand twice."""
+    names = [c for c in ("region_id", "period", "year", "source", *_TEXTS) if c in table.columns]
+    when = [c for c in ("period", "year") if c in names][:1]
+    problems = [f"rows without {c}" for c in ("region_id", *when) if c in names and table[c].isna().any()]
+    twice = table.loc[table.duplicated(names), [c for c in ("region_id", *when) if c in names]]
+    return problems + [f"figure of {' in '.join(map(str, row))} stands twice" for row in twice.to_numpy()]
 
 
 def _estimate_reasons(row: Mapping[Hashable, Any]) -> list[Note]:

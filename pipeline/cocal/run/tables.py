@@ -21,6 +21,9 @@ NOTE_TABLES = ("notes", "comparison_notes")
 _KEYS = ("region_id", "region", "stratum", "period", "year")
 """Columns of given tables that are text whatever they hold."""
 
+_WHOLE = r"^(\d+)\.0+$"
+"""A whole number as spreadsheets write it in a column with empty cells: 2024.0."""
+
 
 def given_sha256(path: Path | None, key: str) -> str | None:
     """Checksum of a file that the user gave under the key `key`; None where none is given."""
@@ -35,9 +38,13 @@ def given_sha256(path: Path | None, key: str) -> str | None:
 def read_given_csv(path: Path, key: str) -> pd.DataFrame:
     """A table that the user gave under the key `key`; only an empty cell is missing."""
     try:
-        return read_csv_table(path, _KEYS).reset_index(drop=True)
+        table = read_csv_table(path, _KEYS).reset_index(drop=True)
     except (OSError, ValueError) as err:
         raise InputError(f"{key}: {path}", "a CSV table in UTF-8", str(err), f"fix `{key}:`") from err
+    keys = {name: table[name].str.replace(_WHOLE, r"\1", regex=True) for name in _KEYS if name in table}
+    table = table.assign(**keys)
+    table.attrs["path"] = str(path)  # for messages
+    return table
 
 
 def read_own_csv(path: Path) -> pd.DataFrame:

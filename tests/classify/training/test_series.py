@@ -90,7 +90,7 @@ def test_every_problem_of_a_table_is_told_at_once(tmp_path: Path, scheme: ClassS
         "1 rows have no readable date",
         "samples with two rows for one date: a", "samples with two labels: b",
         "samples with two places: a, b",
-        "samples whose place is not in degrees: b",
+        "samples whose place is not in degrees, or exchanged longitude and latitude: b",
     ):  # fmt: skip
         assert words in str(caught.value)
 

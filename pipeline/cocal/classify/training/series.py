@@ -17,7 +17,14 @@ from cocal.grid import transformer, utm_zones
 from cocal.scheme import ClassScheme
 from cocal.user_tables import DATE, cleaned, local_times, read_csv_table
 
+MARKERS = (-99999, -32768, -32767, -9999, -999, 32767, 65535, 99999)
+"""Values that mark missing data in tables and rasters, which `missing_value` must state."""
+
+SOUTHERNMOST = -56.0
+"""Latitude of Cape Horn: no crop grows south of it, a place whose degrees are exchanged may lie there."""
+
 _DARKEST = 0.001
+_DARKEST_OF_ALL = 0.02
 
 
 def _read_table(settings: SeriesSamples) -> pd.DataFrame:
@@ -67,7 +74,8 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
     InputError
         A column is missing, a label has no class, a date or number cannot be read, a sample has two rows
         for a date, two labels or two places; all of these at once. Then: a band whose values are no
-        reflectance (more than 1 % outside -0.2 to 2, or none above 0.001).
+        reflectance (a marker of missing data, more than 1 % outside -0.2 to 2, or none above 0.001); bands
+        none of which exceeds 0.02; rows with 0 in every band.
     """
     table = _read_table(settings)
     place = {settings.longitude_column: "lon", settings.latitude_column: "lat"}
@@ -113,15 +121,19 @@ def _series_problems(long: pd.DataFrame, carried: list[str]) -> list[str]:
         ways = long.drop_duplicates(["sample_id", *columns])["sample_id"]
         if ways.duplicated().any():
             problems.append(f"samples with {words}: {_few(ways[ways.duplicated()])}")
-    outside = ~(long["lon"].between(-180, 180) & long["lat"].between(-80, 84))
+    outside = ~(long["lon"].between(-180, 180) & long["lat"].between(SOUTHERNMOST, 84))
     if outside.any():
-        problems.append(f"samples whose place is not in degrees: {_few(long['sample_id'][outside])}")
+        few = _few(long["sample_id"][outside])
+        problems.append(f"samples whose place is not in degrees, or exchanged longitude and latitude: {few}")
     return problems
 
 
 def _implausible(long: pd.DataFrame, settings: SeriesSamples) -> list[str]:
     """Bands whose values times `scale` are no reflectance: too many outside `REFLECTANCE`, or all dark."""
-    problems = []
+    problems, highest = [], [0.0]
+    dark = long[[band for band in settings.bands if band in BANDS]]
+    if dark.shape[1] > 1 and (rows := int((dark == 0).all(axis=1).sum())) and settings.missing_value != 0:
+        problems.append(f"{rows} rows with 0 in every band: state `missing_value: 0`, or empty these cells")
     for band, column in settings.bands.items():
         if band not in BANDS:
             continue
@@ -129,8 +141,10 @@ def _implausible(long: pd.DataFrame, settings: SeriesSamples) -> list[str]:
         raw = raw if settings.missing_value is None else raw[raw != settings.missing_value]
         values = raw * settings.scale
         outside = ~((values >= REFLECTANCE[0]) & (values <= REFLECTANCE[1]))
-        if outside.sum() > IMPLAUSIBLE_SHARE * values.size:
-            common = pd.Series(raw[outside]).value_counts().index[0]
+        highest.append(float(values.max(initial=0.0)))
+        marked = outside & np.isin(raw, MARKERS)
+        if marked.any() or outside.sum() > IMPLAUSIBLE_SHARE * values.size:
+            common = pd.Series(raw[marked if marked.any() else outside]).value_counts().index[0]
             problems.append(
                 f"column {column!r}: {outside.sum()} of {values.size} values times `scale` "
                 f"{settings.scale:g} are outside {REFLECTANCE[0]} to {REFLECTANCE[1]}, which no reflectance "
@@ -142,6 +156,11 @@ def _implausible(long: pd.DataFrame, settings: SeriesSamples) -> list[str]:
                 f"column {column!r}: no reflectance is above {_DARKEST}; the highest value is {raw.max():g}, "
                 f"times `scale` {settings.scale:g}: correct `scale`"
             )
+    if not problems and len(highest) > 1 and max(highest) <= _DARKEST_OF_ALL:
+        problems.append(
+            f"no band has a reflectance above {_DARKEST_OF_ALL}; the highest is {max(highest):g}: correct "
+            f"`scale` {settings.scale:g} (0.01 for values in per cent)"
+        )
     return problems
 
 

@@ -55,6 +55,8 @@ def survey_rows(scheme: ClassScheme) -> list[Row]:
     """Return the questions, one row each, in the columns of the sheet `survey`."""
     coca = f"{_REACHED} and ${{class}}='{scheme.target}'"
     percent = ".>=0 and .<=100"
+    if scheme.minimum_cover is not None:
+        percent += f" and (${{class}}!='{scheme.target}' or .>={scheme.minimum_cover:g})"
     return [
         {"type": "start", "name": "start"}, {"type": "end", "name": "end"},
         _question(f"select_one_from_file {POINTS}", "point_id", required=True),

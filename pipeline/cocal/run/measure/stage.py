@@ -60,6 +60,9 @@ _NOTE_KEYS = {
 }
 """Tables with notes -> the columns that name their rows."""
 
+_LEAST_OF_REGIONS, _MOST_OF_REGIONS = 0.5, 1.1
+"""Strata of less or more of the regions' area are recorded: another frame, or a wrong unit or digit."""
+
 
 def measure_stage(run: Run) -> Stage:
     """Areas of all maps, hectares per region, country and group, records, change, legal zones, density."""
@@ -170,6 +173,7 @@ def hectares_tables(
             parts["response"].append(response_table(rows).assign(period=period.name))
         if rows is not None and task.estimate and len(frame_of(rows)):
             sample = Sample(task, rows)
+            _record_strata(task, sample)
             found = estimates[period.name] = sample.estimate(rows["region_id"])
             parts["caveats"].append(caveats(task, sample, found, areas).assign(period=period.name))
             nations = estimated_countries(sample, nations, country)
@@ -191,6 +195,14 @@ def hectares_tables(
     if matched:
         tables["records"] = pd.concat(matched.values(), ignore_index=True)
     return tables, estimates
+
+
+def _record_strata(task: HectaresTask, sample: Sample) -> None:
+    """Record strata whose area is not that of the regions that they were drawn in: hectares scale with it."""
+    ha, regions_ha = float(sample.strata["area_ha"].sum()), float(task.regions.table["exclusive_ha"].sum())
+    allowed = task.records is not None and task.records.outside == "allowed"
+    if ha < _LEAST_OF_REGIONS * regions_ha or (ha > _MOST_OF_REGIONS * regions_ha and not allowed):
+        record("strata_unlike_regions", strata_ha=ha, regions_ha=regions_ha)
 
 
 def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:

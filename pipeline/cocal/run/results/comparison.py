@@ -17,7 +17,7 @@ from cocal.estimate import compare, eradication_table, unmatched_official, write
 from cocal.estimate.eradication import QUANTITIES
 from cocal.fieldwork.columns import listed
 from cocal.notes import note_rows, with_text
-from cocal.notes.account import part, record
+from cocal.notes.account import first, part, record
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
@@ -83,6 +83,7 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         unmatched = unmatched_official(areas, official)
         _check_unmatched(set(areas["region_id"].astype(str)), unmatched, len(official))
         write_own_csv(folder / "unmatched.csv", unmatched)
+        _record_years(table, official)
     if field is not None and "field" in task.given:
         _record_field(areas, field)
     if claims is not None:
@@ -100,6 +101,15 @@ def _record_field(areas: pd.DataFrame, field: pd.DataFrame) -> None:
     )
     if lost := [" ".join(pair) for pair in own if pair not in set(known)]:
         record("field_unmatched", **part(lost, len(own)))
+
+
+def _record_years(table: pd.DataFrame, official: pd.DataFrame) -> None:
+    """Record that no official figure of the run's regions is of a period of the run."""
+    own = official[official["region_id"].astype(str).isin(set(table["region_id"].astype(str)))]
+    if len(own) and table["official_ha"].isna().all():
+        years = own["period" if "period" in own.columns else "year"].astype(str)
+        which = first(sorted(set(years)))
+        record("official_no_period", n=len(own), periods=sorted(set(table["period"])), which=which)
 
 
 def _check_unmatched(known: set[str], unmatched: pd.DataFrame, of: int) -> None:
