@@ -26,7 +26,7 @@ from tests.test_user_tables import POINTS, SCHEME, estimated, series, write
 STRATA = "stratum,area_ha\na,100\nb,900\n"
 
 
-@pytest.mark.parametrize("written", ["coca\u200b", "\ufeffcoca", "co\u00adca", "coca\u00a0", "coca\n"])
+@pytest.mark.parametrize("written", ["coca\u200b", "\ufeffcoca", "co\u2060ca", "coca\u00a0", "coca\n"])
 def test_letters_that_nobody_sees_make_no_second_class(tmp_path: Path, written: str) -> None:
     points = [("a", "coca", f'"{written}"', 20), ("a", "coca", "coca", 30), *POINTS[1:]]
     # 100 ha x 50/60 + 900 ha x 2/60

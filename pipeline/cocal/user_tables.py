@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -36,6 +37,10 @@ DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a 
 """What `local_times` reads, for messages."""
 
 
+_SOFT_HYPHEN, _SPACES = "\u00ad", re.compile("(?<!\u00c3)\\s+")
+"""Both stand in UTF-8 that was read as Latin-1 (í, à), which is refused by name: it must stay as it is."""
+
+
 def clean_text(value: Any) -> Any:
     r"""A text as it looks: in Unicode's composed form (NFC), without outer spaces and letters of no width.
 
@@ -50,8 +55,8 @@ def clean_text(value: Any) -> Any:
         return value
     text = unicodedata.normalize("NFC", value)
     if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return " ".join(text.split())
+        text = "".join(c for c in text if c == _SOFT_HYPHEN or unicodedata.category(c) != "Cf")
+    return _SPACES.sub(" ", text).strip()
 
 
 def cleaned(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
