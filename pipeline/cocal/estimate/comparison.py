@@ -103,7 +103,7 @@ def _within(rows: pd.DataFrame, figure: pd.Series) -> pd.Series:
 def _with_field(rows: pd.DataFrame, field: pd.DataFrame | None, target: str) -> pd.DataFrame:
     if field is None:
         return rows.assign(field_ha=np.nan)
-    names = field["class"].dropna().astype(str) if "class" in field.columns else []
+    names: list[str] = field["class"].dropna().astype(str).tolist() if "class" in field.columns else []
     odd = sorted({name for name in names if name != target and name.casefold() == target.casefold()})
     _check(field, "field", _FIELD, "field_ha", [f"class {name!r} is written {target!r}" for name in odd])
     own = field[field["class"] == target]
