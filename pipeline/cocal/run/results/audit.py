@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from cocal.errors import ContractError
-from cocal.estimate.disclosure import STEP_HA, rounded_estimates
-from cocal.run.results.public_tables import Places, shown_ha, with_shown, withheld
+from cocal.estimate.disclosure import rounded_estimates
+from cocal.run.results.public_tables import Places, shown_ha, with_shown
 from cocal.run.tables import read_staged_csv
 
 
@@ -34,7 +33,7 @@ def audit(folder: Path, places: Places) -> None:
     for name, table in tables.items():
         problems += [f"{name}.csv has a column {c!r}" for c in table.columns if c not in allowed[name]]
         problems += _wrong_sums(name, table, places) if "shown_ha" in table else []
-    problems += _wrong_estimates(tables, places)
+        problems += _wrong_estimates(name, table, places) if "estimated_ha" in table else []
     if problems:
         raise ContractError(
             "public/ would break the disclosure rule", "whole hectares of published places, and their sums",
@@ -61,20 +60,12 @@ def _wrong_sums(name: str, table: pd.DataFrame, places: Places) -> list[str]:
     return wrong
 
 
-def _wrong_estimates(tables: Mapping[str, pd.DataFrame], places: Places) -> list[str]:
-    """Beside squares: from which another follows. Beside regions: other than those of the published ones."""
-    if places.shown is None:
-        out = sorted(withheld(tables["countries"], places))
-        told = [row for row in out if not pd.isna(tables["countries"]["estimated_ha"].iloc[row])]
-        return [f"countries.csv has an estimate in row {row} from which another follows" for row in told]
+def _wrong_estimates(name: str, table: pd.DataFrame, places: Places) -> list[str]:
+    """Estimates other than those of the published regions."""
+    if "shown_ha" not in table or places.shown is None:
+        return []
     names = ["estimated_ha", "ci_low_ha", "ci_high_ha"]
-    wrong = []
-    for name, table in tables.items():
-        if "shown_ha" in table:
-            wanted = rounded_estimates(with_shown(name, table.assign(standard_error_ha=0.0), places), STEP_HA)
-            same = (table[names] == wanted[names]) | (table[names].isna() & wanted[names].isna())
-            rows = [row for row, good in enumerate(same.all(axis=1)) if not good]
-            wrong += [
-                f"{name}.csv has another estimate in row {row} than that of its regions" for row in rows
-            ]
-    return wrong
+    wanted = rounded_estimates(with_shown(name, table.assign(standard_error_ha=0.0), places))
+    same = (table[names] == wanted[names]) | (table[names].isna() & wanted[names].isna())
+    rows = [row for row, good in enumerate(same.all(axis=1)) if not good]
+    return [f"{name}.csv has another estimate in row {row} than that of its regions" for row in rows]

@@ -59,15 +59,15 @@ def write_for_others(
     squares: pd.DataFrame | None,
 ) -> None:
     """hectares.xlsx and hectares.gpkg in `out`, of the tables, regions and squares that may be in them."""
-    write_workbook(out / "hectares.xlsx", tables, notes=_notes(run, "shown_ha" in tables["hectares"]))
+    write_workbook(out / "hectares.xlsx", tables, notes=_notes(run, {*tables["hectares"]}))
     layers, styles = {"regions": regions}, {"regions": Graduated("hectares", _STEPS, _COLOURS)}
     if squares is not None and len(squares):
         layers["density"], styles["density"] = squares_layer(squares, simulated=run.simulated), _DENSITY
     write_geopackage(out / "hectares.gpkg", layers, styles)
 
 
-def _notes(run: RunFacts, public: bool) -> list[tuple[str, str]]:
-    """(about, text) of the first sheet."""
+def _notes(run: RunFacts, columns: set[str]) -> list[tuple[str, str]]:
+    """(about, text) of the first sheet, beside hectares with these columns."""
     scheme, estimate = run.scheme, run.estimate
     mark = (
         "SIMULATED: an invented landscape. No figure here is of a real place. / SIMULADO: paisaje inventado."
@@ -81,15 +81,18 @@ def _notes(run: RunFacts, public: bool) -> list[tuple[str, str]]:
         ("class unobserved", "ground without enough observations; it is never absence of the class"),
         ("sums", "per region and period the classes and unobserved add up to owned_ha of the sheet regions"),
     ]
-    if public:
+    if "shown_ha" in columns:
         figures = [
             (
                 "shown_ha",
                 "sum of the squares or regions shown, in whole hectares; not all that the map holds there",
             ),
-            ("estimated_ha", "estimate from the probability sample, to the nearest step_ha"),
+            ("estimated_ha", "estimate from the probability sample for the regions shown, in whole hectares"),
             ("unobserved_ha", "ground without enough observations; it is never absence of the class"),
         ]
+    if "estimated_ha" not in columns:
+        how = "not in this file: they are in the folder of the run"
+        figures = [(about, text) for about, text in figures if about != "estimated_ha"]
     return [
         *([("SIMULATED", mark)] if run.simulated else []),
         ("run", run.name),

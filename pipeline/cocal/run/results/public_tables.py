@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
-from cocal.estimate.disclosure import STEP_HA, Figure, not_shown, rounded_estimates, withheld_estimates
+from cocal.estimate.disclosure import not_shown, rounded_estimates
 from cocal.estimate.legal import OUTSIDE
 from cocal.estimate.settings import LegalSettings
 from cocal.grid import transformer
@@ -31,7 +31,6 @@ _ESTIMATE = (
     "estimated_ha",
     "ci_low_ha",
     "ci_high_ha",
-    "step_ha",
     "n_reference",
     "confidence",
     "interval",
@@ -50,7 +49,7 @@ KEYS = {
 
 COLUMNS = {
     "hectares": (*_PLACE, *_SEEN),
-    "countries": (*_PLACE[2:], *_ESTIMATE, *_SEEN),
+    "countries": (*_PLACE[2:], *_SEEN),
     "groups": (*_PLACE, *_SEEN),
     "legal": ("level", "id", "name", "kind", "period", "shown_ha", "observed_fraction", "notes"),
     "regions": ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "exclusive_ha",
@@ -60,10 +59,10 @@ COLUMNS = {
 
 COLUMNS_OF_REGIONS = {
     "hectares": (*_PLACE, *_ESTIMATE, *_SEEN),
-    "countries": COLUMNS["countries"],
+    "countries": (*_PLACE[2:], *_ESTIMATE, *_SEEN),
     "groups": (*_PLACE, *_ESTIMATE, *_SEEN),
-    "comparison": (*_PLACE[:-1], "estimated_ha", "ci_low_ha", "ci_high_ha", "step_ha", "official_ha",
-                   "official_source", "difference_ha", "within_interval", "why_not_comparable"),
+    "comparison": (*_PLACE[:-1], "estimated_ha", "ci_low_ha", "ci_high_ha", "official_ha", "official_source",
+                   "difference_ha", "within_interval", "why_not_comparable"),
     "regions": COLUMNS["regions"],
 }  # fmt: skip
 """All columns of the tables of public/ that has regions in the place of squares."""
@@ -181,9 +180,8 @@ def _zone_members(
 def public_tables(run: RunFacts, places: Places) -> dict[str, pd.DataFrame]:
     """The tables of public/ by name, notes as tuples of Note.
 
-    The map's figure of a place is the sum of its published squares or regions. Estimates are rounded. Beside
-    squares, those of places without a published square, and those from which one of them would follow, are
-    left out; beside regions, they are of the published regions alone.
+    The map's figure of a place is the sum of its published squares or regions. Beside squares there is no
+    estimate; beside regions, estimates are of the published regions alone, and rounded.
     """
     found = {"regions": read_own_csv(run.tables["regions"])}
     own = {
@@ -195,10 +193,7 @@ def public_tables(run: RunFacts, places: Places) -> dict[str, pd.DataFrame]:
     for name, table in own.items():
         of_target = _of_target(table, name, run.scheme.target)
         found[name] = _under_the_rule(name, with_shown(name, of_target, places), places)
-    if places.shown is None:
-        out = withheld(found["countries"], places)
-        found["countries"] = _without(found["countries"], out, places.min_plots)
-    elif compared is not None:
+    if compared is not None:
         found["comparison"] = _compared(compared, found, places.min_plots)
     return {name: table.reindex(columns=list(places.columns[name])) for name, table in found.items()}
 
@@ -207,7 +202,7 @@ def with_shown(name: str, table: pd.DataFrame, places: Places) -> pd.DataFrame:
     """`table` with the estimates of the published regions of each place; as it is beside squares."""
     if places.shown is None:
         return table
-    key, names = KEYS[name][0], [*_EXACT, *_ESTIMATE[4:]]
+    key, names = KEYS[name][0], [*_EXACT, *_ESTIMATE[3:]]
     own = places.shown[places.shown["level"] == _LEVELS[name]].drop(columns=["country"])
     own = own.rename(columns={"region_id": "country"}) if key == "country" else own
     found = table.drop(columns=names).merge(
@@ -235,7 +230,7 @@ def _under_the_rule(name: str, table: pd.DataFrame, places: Places) -> pd.DataFr
         not_shown(places.min_plots) if np.isnan(ha) else (*_summed(part, places), *own)
         for ha, part, own in zip(shown, parts, said, strict=True)
     ]
-    return rounded_estimates(table, None if places.shown is None else STEP_HA).assign(
+    return rounded_estimates(table).assign(
         shown_ha=shown,
         notes=note_column(notes, table.index),
         observed_fraction=table["observed_fraction"].round(2),
@@ -251,7 +246,7 @@ def _summed(parts: pd.Series[float], places: Places) -> tuple[Note, ...]:
 
 def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots: int) -> pd.DataFrame:
     """Official figures beside the published estimates of regions and groups."""
-    names = ["estimated_ha", "ci_low_ha", "ci_high_ha", "step_ha"]
+    names = ["estimated_ha", "ci_low_ha", "ci_high_ha"]
     both = [tables[name] for name in ("hectares", "groups") if name in tables]
     public = pd.concat([own[["region_id", "period", "class", "notes", *names]] for own in both])
     rest = table.drop(columns=[name for name in names if name in table])
@@ -271,43 +266,3 @@ def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots
         difference_ha=estimate - official, within_interval=inside.astype("boolean").where(known),
         why_not_comparable=note_column(why, found.index),
     )  # fmt: skip
-
-
-def withheld(table: pd.DataFrame, places: Places) -> set[int]:
-    """Positions of the rows of `countries` whose estimate must not be published.
-
-    Places without a published square; places with all squares published but one, which an estimate less the
-    others would tell where the map is right; and those from which one of the first would follow.
-    """
-    out, rows = set(), list(enumerate(table.to_dict("records")))
-    for period in {row["period"] for _, row in rows}:
-        figures, hidden = {}, []
-        for position, row in rows:
-            if row["period"] != period:
-                continue
-            regions, squares = places.regions_of("countries", row), places.hectares("countries", row)
-            if squares.isna().all():
-                hidden.append(regions)
-            if squares.isna().all() or squares.isna().sum() == 1:
-                out.add(position)
-            elif not pd.isna(row["estimated_ha"]):
-                figures[position] = Figure(regions, row["estimated_ha"], row["step_ha"])
-        positions = list(figures)
-        out |= {positions[k] for k in withheld_estimates(list(figures.values()), hidden)}
-    return out
-
-
-def _without(table: pd.DataFrame, rows: set[int], min_plots: int) -> pd.DataFrame:
-    """`table` without the estimates of the rows at these positions."""
-    out = pd.Series([position in rows for position in range(len(table))], table.index)
-    summed, hidden = Note("sum_of_squares"), not_shown(min_plots)
-    notes = [
-        ((summed, *hidden) if summed in own else hidden) if gone else own
-        for gone, own in zip(out, table["notes"], strict=True)
-    ]
-    numbers = [name for name in _ESTIMATE if name not in ("interval", "estimator")]
-    return table.assign(
-        **{column: table[column].mask(out) for column in numbers},
-        **{column: table[column].mask(out, "") for column in ("interval", "estimator")},
-        notes=note_column(notes, table.index),
-    )

@@ -2,8 +2,8 @@
 
 The folder of the run is restricted as a whole: class maps show plots, records.csv the places of field work,
 and hectares of regions tell, less the published squares, what the others hold. So public/ holds one
-geography: squares with enough plots, their sums, and rounded estimates of countries and the whole; or
-regions with enough plots, their sums and estimates. The page has these figures.
+geography: squares with enough plots and their sums; or regions with enough plots, their sums and estimates.
+The page has these figures.
 """
 
 from __future__ import annotations
@@ -214,12 +214,10 @@ _READ_ME = {
         "All others are alike: few plots, or none.\n"
         "shown_ha: the sum of the squares shown of a region, country, group or zone. It is not all that the "
         "map holds there, and the hectares of the rest are nowhere in this folder.\n"
-        "estimated_ha of countries.csv: the estimate of the field sample for a country or the whole, to the "
-        "nearest step_ha, a step not below its standard error; its interval is rounded outwards.\n"
         "hectares.csv, countries.csv, groups.csv, legal.csv: these figures by place; as Excel and GeoPackage "
         "in hectares.xlsx and hectares.gpkg. index.html: the page.\n"
-        "Not here: totals of the map, estimates of regions, other classes, change, class maps, field records "
-        "and their strata. They are in the folder of the run, for those who may see plots.\n"
+        "Not here: totals of the map, estimates of the field sample, other classes, change, class maps, "
+        "field records and their strata. They are in the folder of the run, for those who may see plots.\n"
     ),
     "regions": (
         "hectares.csv: regions. A region is shown if it holds {plots}, and 1 ha of the map or more. All "
