@@ -32,6 +32,7 @@ from cocal.run.worker.prior import prior_of
 from cocal.run.worker.samples import sample_blocks
 from cocal.scheme import ClassScheme
 from cocal.serve.pixel import find_pixel
+from cocal.store import LocalStore, address
 
 SIDE = 32
 CODES = np.arange(1, 26)
@@ -73,11 +74,13 @@ def maps(tmp_path: Path) -> dict[Tile, Path]:
         for tile in tiles_around(epsg, *transformer(4326, epsg).transform(lon, -13.5)):
             xx, yy = np.meshgrid(tile.window.x, tile.window.y)
             codes = np.vectorize(class_at)(xx, yy).astype(np.uint8)
-            folder = tmp_path / tile.id
-            folder.mkdir()
-            with band_writer(folder / CLASS_TIF, tile.window, "uint8") as target:
+            store = LocalStore(tmp_path)
+            with (
+                store.commit(tile.id, {}) as folder,
+                band_writer(folder / CLASS_TIF, tile.window, "uint8") as target,
+            ):
                 target.write(np.where(owned_by_zone(tile.window), codes, 0), 1)
-            found[tile] = folder
+            found[tile] = store.home(tile.id)
     return found
 
 
@@ -111,7 +114,7 @@ def everywhere() -> Regions:
 
 
 def refs(maps: dict[Tile, Path]) -> dict[Tile, Ref]:
-    return {tile: Ref(folder, folder.name) for tile, folder in maps.items()}
+    return {tile: Ref(folder, address({})) for tile, folder in maps.items()}
 
 
 def by_matching(maps: dict[Tile, Path], lon: list[float], lat: list[float]) -> list[int]:

@@ -10,7 +10,7 @@ QUICK = (
     "regions without ids", "regions in a wrong CRS", "empty area", "source without CRS", "band missing",
     "truncated source", "label of no class", "no DEM", "DEM without CRS", "record of unknown class",
     "strata that do not fit", "no official figures", "truth without hectares", "model for other features",
-    "altered model", "truncated archive", "corrupt archive", "runs is a file",
+    "altered model", "runs is a file",
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
 from cocal.run.worker.design_tiles import DesignMaps, DesignTile, tile_candidates, tile_cells
 from cocal.run.worker.mosaic import Source, maps_in_reach
+from cocal.store import LocalStore, address
 
 CODES = {"coca": 1, "forest": 2, "unobserved": 0}
 RULES = [{"stratum": "coca", "classes": ["coca"]},
@@ -64,17 +65,17 @@ def cover(window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
 
 
 def write_maps(folder: Path, area, tile_px: int) -> tuple[tuple[Tile, Ref], ...]:
-    maps = []
+    maps, store = [], LocalStore(folder)
     for tile in tiles(area, tile_px):
-        home = folder / tile.id
-        home.mkdir(parents=True)
-        for name, values in zip(("class", "probability"), cover(tile.window), strict=True):
-            profile = {"driver": "GTiff", "dtype": values.dtype, "count": 1, "width": tile_px,
-                "height": tile_px,
-                       "crs": f"EPSG:{tile.window.epsg}", "transform": tile.window.transform}  # fmt: skip
-            with rasterio.open(home / f"{name}.tif", "w", **profile) as target:
-                target.write(values, 1)
-        maps.append((tile, Ref(home, tile.id)))
+        inputs = {"tile": tile.id}
+        with store.commit(tile.id, inputs) as home:
+            for name, values in zip(("class", "probability"), cover(tile.window), strict=True):
+                profile = {"driver": "GTiff", "dtype": values.dtype, "count": 1, "width": tile_px,
+                    "height": tile_px,
+                           "crs": f"EPSG:{tile.window.epsg}", "transform": tile.window.transform}  # fmt: skip
+                with rasterio.open(home / f"{name}.tif", "w", **profile) as target:
+                    target.write(values, 1)
+        maps.append((tile, Ref(store.home(tile.id), address(inputs))))
     return tuple(maps)
 
 

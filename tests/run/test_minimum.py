@@ -133,6 +133,8 @@ def test_ground_of_no_region_says_nothing_whichever_tiles_map_it(finished, done)
     for tile_px in (48, 192):
         world = with_unit(finished, tile_px=tile_px, block_px=48)
         world.edit(lambda content, name=f"beyond-{tile_px}": content.update(name=name))
+        world.edit(lambda content: content["records"].update(outside="allowed"))
+        world.edit(lambda content: content.update(left_out={"records": 0.5}))
         folder = done(world, last="measure").folder
         tables.append((folder / "minimum_unit.csv").read_bytes())
         grounds.append(sum(codes.size for _, codes, _ in mosaic(folder, "class.tif").values()))

@@ -86,12 +86,14 @@ def test_a_block_without_a_labelled_polygon_is_no_error() -> None:
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """What each file holds: its checksum; of a manifest all but the seconds that it took."""
+    """What each file holds: its checksum; of a manifest all but the seconds that it took, and its seal."""
     found: dict[str, object] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         if path.name == "manifest.json":
-            found[name] = {k: v for k, v in json.loads(path.read_text()).items() if k != "seconds"}
+            found[name] = {
+                k: v for k, v in json.loads(path.read_text()).items() if k not in ("seconds", "seal")
+            }
         else:
             found[name] = sha256_file(path)
     return found

@@ -90,16 +90,6 @@ def _rewrite_without(key: str) -> Callable[[Path], None]:
     return spoil
 
 
-def _of_archive(spoil: Callable[[Path], object]) -> Callable[[SmallWorld], object]:
-    """Spoil one red band of the archive of a run that has no sources left to import from, nor maps."""
-
-    def both(world: SmallWorld) -> None:
-        world.edit(lambda content: (content.pop("imports"), content["index"]["mask"].update(dilate_px=3)))
-        spoil(next(iter(sorted(world.archive.glob("scenes/*32718/red.tif")))))
-
-    return both
-
-
 def _other_model(world: SmallWorld) -> None:
     """The model of the finished run for a run with one feature less."""
     model = next(world.root.glob("model/*/card.json")).parent
@@ -202,11 +192,6 @@ CASES = (
     Case("altered model", USAGE, ("kept-model", "model.skops"), _altered_model),
     Case("no model", USAGE, ("nowhere",), lambda w: w.edit(
         lambda c: (c.pop("train"), c["classify"].update(model="nowhere")))),
-    Case("truncated archive", WORK, ("red.tif",), _of_archive(_truncate)),
-    Case("corrupt archive", WORK, ("red.tif",), _of_archive(_garble)),
-    Case("archive lacks a file", WORK, ("red.tif",), _of_archive(Path.unlink)),
-    Case("archive lacks an item", WORK, (".json",), _of_archive(
-        lambda p: (p.parent / f"{p.parent.name}.json").unlink())),
     Case("no archive", USAGE, ("nothing",), lambda w: w.edit(
         lambda c: (c.pop("imports"), c.update(archive="nothing")))),
     Case("runs is a file", USAGE, ("runs: ", "labels.geojson"), _put("runs", value="labels.geojson")),
