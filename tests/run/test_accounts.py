@@ -336,6 +336,9 @@ def test_with_squares_no_estimate_is_published(world):
     columns = {column for name in names for column in read_own_csv(public / f"{name}.csv")}
     told = {"estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "n_reference", "step_ha"}
     assert not columns & told
+    codes = {*read_own_csv(public / "notes.csv")["code"]}
+    assert "sum_of_squares" in codes
+    assert not codes & {"observed_area_only", "n_too_small"}
     page = html.unescape((public / "index.html").read_text(encoding="utf-8"))
     assert "This page has no estimates." in page
     assert "Esta página no tiene estimaciones." in page

@@ -78,6 +78,9 @@ _SAID = {
 }  # fmt: skip
 """Notes that may leave the office: others state figures of the map, or depend on exact ones."""
 
+_OF_ESTIMATES = {"observed_area_only", "n_too_small"}
+"""Those of them that speak of estimates, which do not stand beside squares."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -225,7 +228,8 @@ def _under_the_rule(name: str, table: pd.DataFrame, places: Places) -> pd.DataFr
     """`table` with its sums of published squares, rounded estimates, and the notes that may be public."""
     parts = [places.hectares(name, row) for row in table.to_dict("records")]
     shown = np.array([shown_ha(own) for own in parts], dtype=float)
-    said = [tuple(n for n in own if n.code in _SAID) for own in table["notes"]]
+    codes = _SAID - _OF_ESTIMATES if places.shown is None else _SAID
+    said = [tuple(n for n in own if n.code in codes) for own in table["notes"]]
     notes = [
         not_shown(places.min_plots) if np.isnan(ha) else (*_summed(part, places), *own)
         for ha, part, own in zip(shown, parts, said, strict=True)
