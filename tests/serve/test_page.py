@@ -158,7 +158,7 @@ def test_the_public_page_has_squares_and_no_pixels(browser, public):
         click_middle(page)
         page.wait_for_selector("#region tr.target")
         assert page.locator("#pixel").is_hidden()
-        assert "Cuadrados que se muestran (ha)" in page.locator("#region").inner_text()
+        assert "Mapeada, lo que se muestra (ha)" in page.locator("#region").inner_text()
         assert violations(page) == []
         keep(page, "map-public")
 
