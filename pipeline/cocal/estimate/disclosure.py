@@ -7,8 +7,9 @@ another square follows from it, not even whether it is empty. A total of the map
 published squares it is what the others hold (differencing; Hundepool et al. 2012, Statistical Disclosure
 Control), which suppressing further squares only blurs.
 
-An estimate of a place less its published squares tells, within its error, what the others hold. So estimates
-are published beside regions, of the published ones alone, and none is beside squares.
+Subtracting the published squares from the estimate of a place gives, within its error, the hectares of the
+squares that are not published. So no estimate is published together with squares; with regions, estimates
+are published of the regions that are shown, and of no others.
 """
 
 from __future__ import annotations

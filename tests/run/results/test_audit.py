@@ -44,8 +44,11 @@ def written(folder: Path, **changed: object) -> Path:
     return folder
 
 
-def test_tables_by_the_rule_pass(tmp_path: Path) -> None:
-    audit(written(tmp_path), places())
+def test_tables_by_the_rule_pass_and_stay_as_they_are(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    audit(folder, places())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_tables_by_the_rule_pass(tmp_path: Path) -> None:
         ({"countries__shown_ha__0": 11.0}, "countries.csv has 11.0 ha"),
         ({"density__mapped_ha__1": 2.5}, "density.csv holds parts of hectares"),
         ({"density__mapped_ha__2": 1.0}, "density.csv holds other squares"),
-        ({"density__notes__5": "withheld"}, "density.csv tells squares that are not shown apart"),
+        ({"density__notes__5": "withheld"}, "density.csv has different notes for squares that are not shown"),
         ({"density__mapped_ha__2": 4.0, "hectares__shown_ha__0": 11.0}, "density.csv holds other squares"),
     ],
 )  # fmt: skip

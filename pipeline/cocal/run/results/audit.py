@@ -47,7 +47,7 @@ def _wrong_squares(squares: pd.DataFrame, places: Places) -> list[str]:
     problems = [] if found.equals(wanted) else ["density.csv holds other squares than those of the rule"]
     problems += [] if (found.dropna() % 1 == 0).all() else ["density.csv holds parts of hectares"]
     if texts[found.isna()].nunique() > 1 or texts[found.notna()].any():
-        problems.append("density.csv tells squares that are not shown apart")
+        problems.append("density.csv has different notes for squares that are not shown")
     return problems
 
 
