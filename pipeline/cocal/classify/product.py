@@ -273,7 +273,22 @@ def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: P
         fields |= grid | {"raster:bands": bands}
         item.add_asset(key, pystac.Asset(f"./{name}", title, None, pystac.MediaType.COG, [role], fields))
 
-    classes = [
+    classes = {"classification:classes": _item_classes(scheme)}
+    add("class", CLASS_TIF, "class", "data", {"data_type": "uint8"}, **classes)
+    stored = {"data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0}
+    add("probability", PROBABILITY_TIF, f"probability of {scheme.target}", "data", stored)
+    add("n_clear", N_CLEAR_TIF, "clear dates", "metadata", {"data_type": "uint16"})
+    if "dissimilarity" in classmap:
+        title = "dissimilarity from the training samples, 100 = threshold"
+        stored = {"data_type": "uint8", "nodata": UNKNOWN}
+        add("dissimilarity", DISSIMILARITY_TIF, title, "metadata", stored)
+    found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
+    return found
+
+
+def _item_classes(scheme: ClassScheme) -> list[dict[str, Any]]:
+    """The classes of a map as the STAC extension classification has them."""
+    return [
         {"value": NO_DATA, "name": UNOBSERVED, "title": "not observed", "color_hint": UNOBSERVED_COLOUR[1:]},
         *(
             {
@@ -285,16 +300,6 @@ def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: P
             for c in scheme.classes
         ),
     ]
-    add("class", CLASS_TIF, "class", "data", {"data_type": "uint8"}, **{"classification:classes": classes})
-    stored = {"data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0}
-    add("probability", PROBABILITY_TIF, f"probability of {scheme.target}", "data", stored)
-    add("n_clear", N_CLEAR_TIF, "clear dates", "metadata", {"data_type": "uint16"})
-    if "dissimilarity" in classmap:
-        title = "dissimilarity from the training samples, 100 = threshold"
-        stored = {"data_type": "uint8", "nodata": UNKNOWN}
-        add("dissimilarity", DISSIMILARITY_TIF, title, "metadata", stored)
-    found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
-    return found
 
 
 def _lineage(attrs: dict[Any, Any], scheme: ClassScheme) -> str:
