@@ -19,9 +19,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from tests.support.offering import Server, offered, served
 
-from cocal.serve import connections, make_server
+from cocal.serve import Access, connections, make_server, serve_runs
 from cocal.serve.app import Turns
 from cocal.serve.guard import client_of
+from cocal.serve.server import MapServer
 
 TOKEN = "correct-horse-battery-staple"
 HOST = b"Host: 127.0.0.1\r\n"
@@ -231,6 +232,20 @@ def test_a_stopped_server_does_not_wait_for_clients_that_do_not_read(shown):
         os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
         assert time.monotonic() - began < 15
         assert server.logged() in ("", "cocal: stopped; committed outputs are kept, run again to continue\n")
+
+
+def test_the_address_is_announced_when_signals_are_handled(shown, monkeypatch):
+    """One that came before left a coroutine that was never awaited, and its warning."""
+    handlers, run = [], MapServer.run
+
+    def announce(_):
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        server[0].should_exit = True
+
+    server = []
+    monkeypatch.setattr(MapServer, "run", lambda self, sockets: (server.append(self), run(self, sockets)))
+    serve_runs([shown.root], restricted=True, port=0, access=Access(), announce=announce)
+    assert handlers == [server[0].handle_exit]
 
 
 def test_wrong_tokens_are_counted_per_client(shown):

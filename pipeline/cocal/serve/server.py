@@ -72,10 +72,14 @@ LOGGING = {
 
 
 class MapServer(uvicorn.Server):
-    """uvicorn that accepts of one client what it may have, and whose end no client can put off."""
+    """uvicorn that accepts of one client what it may have, and whose end no client can put off.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    `opened` is called when it accepts connections and handles signals.
+    """
+
+    def __init__(self, config: uvicorn.Config, opened: Callable[[], None] | None = None) -> None:
         super().__init__(config)
+        self._opened = opened
         self.server_state: Limits = Limits()
         self._arriving: set[asyncio.Task[object]] = set()
         self._logged = -math.inf
@@ -84,6 +88,8 @@ class MapServer(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or ():
             self._listen(listener)
+        if self._opened is not None:
+            self._opened()
 
     def _listen(self, listener: socket.socket) -> None:
         """Accept in place of asyncio, which accepts all before it looks at one, until no file is left."""
@@ -133,14 +139,19 @@ class MapServer(uvicorn.Server):
             connection.transport.abort()
 
 
-def make_server(app: ASGIApp, proxies: Sequence[str] = ()) -> MapServer:
-    """The server of `app`, with limits on connections; `proxies` may state scheme and client of a request."""
+def make_server(
+    app: ASGIApp, proxies: Sequence[str] = (), opened: Callable[[], None] | None = None
+) -> MapServer:
+    """The server of `app`, with limits on connections; `proxies` may state scheme and client of a request.
+
+    `opened` is called when the server accepts connections; a signal from then on ends it in order.
+    """
     config = uvicorn.Config(
         app, http=LimitedConnection, ws="none", loop="asyncio", backlog=_QUEUE, log_config=LOGGING,
         log_level="warning", access_log=False, server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
     )  # fmt: skip
-    return MapServer(config)
+    return MapServer(config, opened)
 
 
 def serve_runs(
@@ -164,7 +175,7 @@ def serve_runs(
     access
         Address to listen on, and who may ask by which names.
     announce
-        Called with the URL when the port is open.
+        Called with the URL when the map is served.
 
     Raises
     ------
@@ -176,8 +187,8 @@ def serve_runs(
     app = make_app(runs, restricted=restricted, token=access.token, hosts=access.hosts)
     with _listen(access.host, port) as listener:
         shown = f"[{access.host}]" if ":" in access.host else access.host
-        announce(f"http://{shown}:{listener.getsockname()[1]}/")
-        make_server(app, access.proxies).run(sockets=[listener])
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        make_server(app, access.proxies, lambda: announce(address)).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
