@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit, ndtr
 
@@ -70,6 +71,9 @@ BINS = (0.01, 0.05, 0.2, 0.5)
 
 HIDDEN = 0.01
 """Share of the ground that the images did not show, in clouds of some hundred metres."""
+
+
+PARTS = ("hidden", "stratum", "place", "map_class", "reference_class", "probability_bin")
 
 
 @dataclass(frozen=True)
@@ -250,6 +254,30 @@ def _with_front(pixels: Pixels, drawn: InventedMap, front: Front) -> InventedMap
         np.where(seen, np.uint8(COCA), drawn.map_class),
         np.where(seen, np.uint8(len(BINS)), drawn.probability_bin),
     )
+
+
+def count_pixels(pixels: Pixels, name: str) -> pd.DataFrame:
+    """Pixels and units (1e-6 m2) of the map `name` by what `PARTS` names, and whether they were observed."""
+    drawn = invent_map(pixels, name)
+    parts = [
+        pixels.hidden, pixels.stratum, pixels.place, drawn.map_class, drawn.reference, drawn.probability_bin
+    ]  # fmt: skip
+    key = np.zeros(pixels.place.shape, dtype=np.int64)
+    for part in parts:
+        key = key * 32 + part
+    cell, inverse = np.unique(key, return_inverse=True)
+    values = {part: cell // 32 ** (len(PARTS) - 1 - k) % 32 for k, part in enumerate(PARTS)}
+    classes, units = np.array(["", *CODES]), np.zeros(cell.size, dtype=np.int64)
+    np.add.at(units, inverse, pixels.units)
+    places = np.array([f"{p.region_id}-{k + 1}" for p in PLACES for k in range(QUARTERS)])
+    return pd.DataFrame(
+        {
+            "map": name, "hidden": values["hidden"] == 1,
+            "stratum": np.array(STRATA)[values["stratum"] - 1], "region": places[values["place"]],
+            "map_class": classes[values["map_class"]], "reference_class": classes[values["reference_class"]],
+            "probability_bin": values["probability_bin"], "pixels": np.bincount(inverse), "units": units,
+        }
+    )  # fmt: skip
 
 
 def f1(true: Flags, mapped: Flags) -> float:

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.invented_maps import MAPS, QUARTERS, Pixels, invent_map, read_pixels
+from benchmarks import invented_maps
+from benchmarks.invented_maps import MAPS, count_pixels, read_pixels
 from cocal import simulate
 from cocal.caches import keyed_folder, user_cache
 from cocal.simulate.land.kinds import CODES
-from cocal.simulate.land.places import PLACES
 from cocal.simulate.settings import STRATA
 from cocal.store import atomic_path
 
@@ -41,7 +41,6 @@ SIZES = dict(zip(STRATA, (286, 283, 279, 273), strict=True))
 
 UNOBSERVED = "unobserved"
 KEYS = ["stratum", "region", "map_class", "reference_class", "probability_bin"]
-_PARTS = ["hidden", "stratum", "place", "map_class", "reference_class", "probability_bin"]
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _counted(seed: int) -> pd.DataFrame:
     path = keyed_folder(user_cache("lands"), _code()) / f"{seed}.parquet"
     if not path.exists():
         pixels = read_pixels(seed)
-        whole = pd.concat([_count(pixels, name) for name in MAPS], ignore_index=True)
+        whole = pd.concat([count_pixels(pixels, name) for name in MAPS], ignore_index=True)
         with atomic_path(path) as temporary:
             whole.to_parquet(temporary, index=False)
     return pd.read_parquet(path)
@@ -138,32 +137,9 @@ def _counted(seed: int) -> pd.DataFrame:
 
 def _code() -> str:
     """The digest of the code that makes the lands, with which the cache is keyed."""
-    own = [Path(__file__), Path(__file__).with_name("invented_maps.py")]
-    theirs = sorted(Path(simulate.__path__[0]).rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in own + theirs)).hexdigest()[:12]
-
-
-def _count(pixels: Pixels, name: str) -> pd.DataFrame:
-    drawn = invent_map(pixels, name)
-    parts = [
-        pixels.hidden, pixels.stratum, pixels.place, drawn.map_class, drawn.reference, drawn.probability_bin
-    ]  # fmt: skip
-    key = np.zeros(pixels.place.shape, dtype=np.int64)
-    for part in parts:
-        key = key * 32 + part
-    cell, inverse = np.unique(key, return_inverse=True)
-    values = {part: cell // 32 ** (len(_PARTS) - 1 - k) % 32 for k, part in enumerate(_PARTS)}
-    classes, units = np.array(["", *CODES]), np.zeros(cell.size, dtype=np.int64)
-    np.add.at(units, inverse, pixels.units)
-    places = np.array([f"{p.region_id}-{k + 1}" for p in PLACES for k in range(QUARTERS)])
-    return pd.DataFrame(
-        {
-            "map": name, "hidden": values["hidden"] == 1,
-            "stratum": np.array(STRATA)[values["stratum"] - 1], "region": places[values["place"]],
-            "map_class": classes[values["map_class"]], "reference_class": classes[values["reference_class"]],
-            "probability_bin": values["probability_bin"], "pixels": np.bincount(inverse), "units": units,
-        }
-    )  # fmt: skip
+    home = Path(simulate.__path__[0])
+    files = [Path(invented_maps.__file__), *sorted(home.glob("[lf]*/*.py")), home / "noise.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def summary(found: Population, draws: int) -> tuple[str, bool]:
