@@ -60,8 +60,9 @@ RECORD_COLUMNS = (
 )  # fmt: skip
 AREA_COLUMNS = (
     "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha",
-    "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction", "n_reference", "confidence",
-    "interval", "estimator", "notes",
+    "standard_error_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "small_area_low_ha",
+    "small_area_high_ha", "observed_fraction", "n_reference", "confidence", "interval", "estimator",
+    "last_ha", "last_source", "notes",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha", "ci_low_ha",

@@ -4,6 +4,7 @@
     regions.geojson            four regions of two countries, two of them across the meridian
     labels.geojson             squares inside fields
     records.csv, strata.csv    a stratified sample of pixels and its design
+    strata.tif                 the strata, for `records.strata_raster`, which config.yaml leaves out
     official.csv, truth.csv    invented figures
     dem.tif, scheme.yaml       heights in degrees, the border's class scheme
     config.yaml                all of it, to be run: runs/small, archive/
@@ -211,13 +212,28 @@ def write_survey(world: SmallWorld, cover: NDArray[np.int64], rng: np.random.Gen
                          60 / row.size))  # fmt: skip
     names = ["record_id", "lon", "lat", "observed_on", "class", "stratum", "inclusion_probability"]
     write_csv(folder / "records.csv", pd.DataFrame(rows, columns=names))
-    area = [{"stratum": name, "area_ha": inside.sum() / 100} for name, inside in strata.items()]
+    area = [
+        {"stratum": name, "code": code, "area_ha": inside.sum() / 100}
+        for code, (name, inside) in enumerate(strata.items(), start=1)
+    ]
     write_csv(folder / "strata.csv", pd.DataFrame(area))
+    write_strata_raster(folder / "strata.tif", window, list(strata.values()))
     official = [{"region_id": key, "year": 2024, "coca_ha": 40 + n, "source": "SIMULATED office"}
                 for n, (key, _) in enumerate(REGIONS)]  # fmt: skip
     write_csv(folder / "official.csv", pd.DataFrame(official))
     truth = [{"region_id": key, "class": "coca", "truth_ha": 40.5} for key, _ in REGIONS]
     write_csv(folder / "truth.csv", pd.DataFrame(truth))
+
+
+def write_strata_raster(path: Path, window: Window, strata: list[NDArray[np.bool_]]) -> None:
+    """The strata as codes 1, 2, ...; 0 is ground that the sample was not drawn from."""
+    codes = np.zeros(window.shape, dtype=np.uint8)
+    for code, inside in enumerate(strata, start=1):
+        codes[inside] = code
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": f"EPSG:{EPSG}", "nodata": 0,
+               "width": window.width, "height": window.height, "transform": window.transform}  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(codes, 1)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -100,13 +100,17 @@ def mapped_table(
         "observed_fraction": np.repeat(observed, len(codes)),
         "n_reference": pd.array([pd.NA] * n_rows, dtype="Int64"),
         "confidence": np.full(n_rows, np.nan),
-        **{name: [""] * n_rows for name in ("interval", "estimator")},
+        **{name: [""] * n_rows for name in ("interval", "estimator", "last_source")},
+        "last_ha": np.full(n_rows, np.nan),
         "notes": [()] * n_rows,
     }
     return check_table(pd.DataFrame(table)[list(AREA_COLUMNS)], AREAS)
 
 
-_ESTIMATED = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+_ESTIMATED = (
+    "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "small_area_low_ha",
+    "small_area_high_ha",
+)  # fmt: skip
 
 
 def region_areas(counts: NDArray[np.int64], regions: pd.DataFrame) -> pd.DataFrame:

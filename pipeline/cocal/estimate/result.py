@@ -19,6 +19,12 @@ FIGURES = (
     "users_accuracy", "users_accuracy_se", "producers_accuracy", "producers_accuracy_se",
 )  # fmt: skip
 
+_SAME_NAME = (
+    "standard_error_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "small_area_low_ha",
+    "small_area_high_ha",
+)  # fmt: skip
+"""Figures that areas/1 has under the same name."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -172,7 +178,7 @@ def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
     ]
     filled = areas.assign(
         estimated_ha=figures["area_ha"].to_numpy(),
-        **{name: figures[name].to_numpy() for name in ("standard_error_ha", "ci_low_ha", "ci_high_ha")},
+        **{name: figures[name].to_numpy() for name in _SAME_NAME if name in figures},
         n_reference=pd.array(figures["n"].to_numpy(dtype=np.float64), dtype="Int64"),
         confidence=np.where(known, estimate.confidence, np.nan),
         interval=np.where(known, estimate.interval, ""),

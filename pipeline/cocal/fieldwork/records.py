@@ -161,11 +161,11 @@ def _crs(text: str) -> CRS:
         ) from err
 
 
-def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
+def read_strata(path: Path, records: pd.DataFrame, *, coded: bool = False) -> pd.DataFrame:
     """Return stratum, area_ha, region_id (null where the file has none) of every stratum of the design.
 
     With `pixels` (and `pixel_area_m2`) where the file has them: then estimates have a finite-population
-    correction.
+    correction. Where `coded`, with `code`, the stratum's value on a raster of the strata.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
         positive number, strata of the records that the table does not have.
     """
     rows = read_rows(path)
-    missing = sorted({"stratum", "area_ha"} - set(rows.columns))
+    missing = sorted({"stratum", "area_ha", *(["code"] if coded else [])} - set(rows.columns))
     read = Columns(rows)
     if missing:
         there = ", ".join(repr(str(c)) for c in rows.columns)
@@ -185,17 +185,32 @@ def read_strata(path: Path, records: pd.DataFrame) -> pd.DataFrame:
             if name in rows.columns:
                 table[name] = read.numbers(name, 0, np.inf, open_low=True).to_numpy()
                 read.problem(table[name].isna(), f"no {name!r}")
+        if coded:
+            table["code"] = _raster_codes(read, table["stratum"])
         absent = sorted(set(records["stratum"].dropna()) - set(table["stratum"].dropna()))
         if absent:
             read.problems.append(f"records have strata that the table does not have: {listed(absent, repr)}")
     if read.problems:
         raise InputError(
             f"the strata in {path} cannot be used",
-            "a CSV with stratum, area_ha and, where strata are crossed with regions, region_id",
+            "a CSV with stratum, area_ha, where strata are crossed with regions region_id, and beside a "
+            "`strata_raster` its values as code",
             "\n    ".join(["", *read.problems]),
             "correct the table; the areas are those of the design",
         )
     return table
+
+
+def _raster_codes(read: Columns, stratum: pd.Series) -> pd.Series:
+    """Return the code of each row; a stratum has one in all regions, and no other stratum has it."""
+    code = read.numbers("code", 0, 2**31)
+    read.problem(code.isna() | (code % 1 != 0), "'code' is no whole number")
+    pairs = pd.DataFrame({"code": code.to_numpy(), "stratum": stratum.to_numpy()}).drop_duplicates()
+    for name in pairs:
+        again = pairs[name][pairs[name].duplicated()]
+        if len(again):
+            read.problems.append(f"not one code per stratum: {name} {listed(sorted(set(again)))}")
+    return code.reset_index(drop=True)
 
 
 def _strata(read: Columns, region: str | None) -> pd.DataFrame:

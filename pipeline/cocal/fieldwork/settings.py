@@ -123,8 +123,13 @@ class RecordSettings(Settings):
         Field(description="allowed: points of a probability sample may lie in no region, and count for none"),
     ] = "refused"
     strata: Annotated[
-        Path | None, Field(description="CSV: stratum, area_ha[, pixels][, pixel_area_m2][, region_id]")
+        Path | None,
+        Field(description="CSV: stratum, area_ha[, pixels][, pixel_area_m2][, region_id][, code]"),
     ] = None
+    strata_raster: Annotated[
+        Path | tuple[Path, ...],
+        Field(description="raster of the strata, one or more; its values are the column `code` of `strata`"),
+    ] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> RecordSettings:
@@ -140,4 +145,11 @@ class RecordSettings(Settings):
                 )
         elif self.strata is not None or self.columns.inclusion_probability is not None:
             raise ValueError("purposive records have no strata areas and no inclusion probabilities")
+        if self.strata_rasters and self.strata is None:
+            raise ValueError("`strata_raster` goes with `strata`, which names its values in a column `code`")
         return self
+
+    @property
+    def strata_rasters(self) -> tuple[Path, ...]:
+        """The rasters of the strata, in the order in which they are looked at."""
+        return self.strata_raster if isinstance(self.strata_raster, tuple) else (self.strata_raster,)

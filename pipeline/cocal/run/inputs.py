@@ -58,7 +58,8 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
     if "measure" in stages and config.records:
         records = read_records(config.records, scheme)
         if config.records.strata:
-            read_strata(config.records.strata, records)
+            coded = bool(config.records.strata_rasters)
+            read_strata(config.records.strata, records, coded=coded)
     if "report" in stages and config.comparison and config.comparison.truth:
         read_truth(config.comparison.truth)
 
@@ -78,6 +79,8 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found |= {f"design.strata ({path.name})": path for path in files}
     if "measure" in stages and config.records:
         found |= {"records.path": config.records.path, "records.strata": config.records.strata}
+        rasters = config.records.strata_rasters
+        found |= {f"records.strata_raster ({path.name})": path for path in rasters}
     if "compare" in stages and config.comparison:
         found |= {
             "comparison.official": config.comparison.official,

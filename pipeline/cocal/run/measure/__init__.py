@@ -1,6 +1,6 @@
 """The measure stage: maps and records -> hectares.
 
-counts     exact areas of all maps, one pass per tile: a unit that is kept
+counts     exact areas of all maps, one pass per tile: a unit that is kept      strata_cells  by stratum
 stage      the tables of a run from counts and records          task      what they are made from
 sampling   records beside the map -> a sample of the frame -> estimates by domain
 domains    countries and groups as domains; what could change an estimate

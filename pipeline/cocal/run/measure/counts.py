@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import read_raster
 from cocal.classify.applicability import STEPS, UNKNOWN
-from cocal.content import Place, Ref
+from cocal.content import File, Place, Ref
 from cocal.contracts import (
     CLASS_TIF,
     DISSIMILARITY_TIF,
@@ -32,6 +32,7 @@ from cocal.estimate.density import CELL_COLUMNS, cell_rows, plots_of_regions
 from cocal.estimate.settings import DensitySettings
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
+from cocal.run.measure.strata_cells import change_cells, strata_of, stratum_cells, summed
 from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 from cocal.run.worker.sums import Sums, added
 from cocal.scheme import ClassScheme
@@ -43,6 +44,8 @@ CHANGES = ("cleared", "new", "replanted", "seen_twice")
 between the two periods before; ground that both maps show."""
 
 COUNTS = "counts.npz"
+_ROWS = ("squares", "strata", "strata_change")
+"""Arrays with a row per thing; all others are sums over all regions."""
 _SQUARE_COLUMNS = ("epsg", "column", "row", *CELL_COLUMNS)
 _CERTAIN = 10_000
 """Probability of 1 on disk."""
@@ -50,7 +53,10 @@ _CERTAIN = 10_000
 
 @dataclass(frozen=True)
 class CountsTask:
-    """Inputs of the counts. `maps`: `period/tile id` -> map; `zones`, `density`: None if not configured."""
+    """Inputs of the counts. `maps`: `period/tile id` -> map; `zones`, `density`: None if not configured.
+
+    `strata`: rasters of the strata of the sample's design; none: nothing is counted by stratum.
+    """
 
     periods: tuple[Period, ...]
     maps: Mapping[str, Ref]
@@ -60,6 +66,7 @@ class CountsTask:
     scheme: ClassScheme
     applicability: bool
     density: DensitySettings | None
+    strata: tuple[File, ...] = ()
 
     @property
     def target(self) -> int:
@@ -123,7 +130,7 @@ def _within(one: Tile, other: Tile, reach_m: int) -> bool:
 def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
     """Sums of one tile, areas in 1e-6 m2, by name; those that the task does not ask for are left out.
 
-    All but the squares are `Sums` of:
+    All but the last three are `Sums` of:
 
     - `areas` (periods, regions, 256) by class code
     - `change` (pairs of successive periods, regions, `CHANGES`)
@@ -131,6 +138,7 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
     - `beyond` (periods, 2, regions, 256): where the model does not apply; in doubt
     - `plots` (periods, regions): number of plots
     - `squares` (n, 1 + columns of `_SQUARE_COLUMNS`): position of the period, then a row per square
+    - `strata`, `strata_change`: as from `stratum_cells` and `change_cells`
     """
     regions, window = regions_of(task.regions), piece.tile.window
     owner, units, n = owned(regions, window), cell_area_units(window), len(regions)
@@ -148,7 +156,16 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
         found["squares"] = _squares(piece, task, task.density)
         how = {"target": task.target, "plot_units": round(task.density.plot_ha * 10**10)}
         found["plots"] = np.stack([plots_of_regions(c, owner, units, n, **how) for c in codes])
-    return {name: value if name == "squares" else Sums.of(value) for name, value in found.items()}
+    if task.strata:
+        strata = strata_of([file.path for file in task.strata], window)
+        zone = np.zeros(window.shape, dtype=np.int64)
+        if task.zones is not None:
+            zone += owners(regions_of(task.zones), window) + 1
+        found["strata"] = stratum_cells(codes, strata, owner, zone, units)
+        if len(codes) > 1:
+            ordered = [codes[i] for i in in_time(task.periods)]
+            found["strata_change"] = change_cells(ordered, strata, owner, units)
+    return {name: value if name in _ROWS else Sums.of(value) for name, value in found.items()}
 
 
 def _codes(ref: Ref, window: Window) -> NDArray[np.uint8]:
@@ -247,12 +264,12 @@ def _squares_of_map(
 
 def write_counts(folder: Path, results: Sequence[dict[str, Any]], _: CountsTask) -> None:
     """Write the sums over all tiles, and the squares of all, as `COUNTS`."""
-    totals = {
-        name: np.concatenate([found[name] for found in results])
-        if name == "squares"
-        else added([found[name] for found in results])
-        for name in results[0]
-    }
+    totals = {}
+    for name in results[0]:
+        parts = [found[name] for found in results]
+        totals[name] = np.concatenate(parts) if name in _ROWS else added(parts)
+        if name.startswith("strata"):
+            totals[name] = summed(*totals[name].T)
     np.savez(folder / COUNTS, **totals)  # type: ignore[arg-type]
 
 

@@ -55,7 +55,9 @@ def summed(areas: pd.DataFrame, column: str) -> pd.DataFrame:
     sums = country_table(areas.assign(country=areas[column]))
     known = sums.assign(region_id=sums["country"], region_name=sums["country"])
     empty = areas.iloc[:0].reindex(range(len(sums)))
-    texts = {str(name): known[name] for name in known} | dict.fromkeys(("interval", "estimator"), "")
+    texts = {str(name): known[name] for name in known} | dict.fromkeys(
+        ("interval", "estimator", "last_source"), ""
+    )
     notes = note_column([()] * len(sums), empty.index)
     return empty.assign(**texts, notes=notes)[list(AREA_COLUMNS)]
 

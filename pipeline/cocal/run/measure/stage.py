@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cocal.content import Place, stated
+from cocal.content import File, Place, stated
 from cocal.estimate import (
     Estimate,
     density_table,
@@ -21,6 +21,7 @@ from cocal.estimate import (
 from cocal.fieldwork import agreement, read_records, recorded_hectares, response_table
 from cocal.notes import note_rows
 from cocal.notes.account import part, record
+from cocal.rasters import check_codes, open_codes
 from cocal.run.measure.applicability import applicability_table, with_applicability
 from cocal.run.measure.change import change_table
 from cocal.run.measure.counts import (
@@ -43,6 +44,7 @@ from cocal.run.measure.domains import (
 )
 from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
+from cocal.run.measure.strata_cells import RASTER
 from cocal.run.measure.task import HectaresTask, Rows
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
@@ -76,6 +78,7 @@ def measure_stage(run: Run) -> Stage:
         scheme=base.scheme,
         applicability=config.classify.applicability,
         density=config.density,
+        strata=tuple(File.of(p, RASTER) for p in config.records.strata_rasters) if config.records else (),
     )
     recipe = Recipe("counts/{address}", counts_task, write_counts, count_tile, pieces)
     (counts,) = yield Batch("count", (recipe,), on_failure="stop")
@@ -143,8 +146,21 @@ def _density(task: HectaresTask, counts: Mapping[str, Ints]) -> pd.DataFrame:
 
 
 def check_places(run: Run) -> None:
-    """Pass if groups, legal zones and limits fit the regions; InputError else, before any pixel is read."""
+    """Pass if groups, legal zones and limits fit the regions, and the rasters of strata can be read.
+
+    Raises
+    ------
+    InputError
+        They do not; before any pixel is read.
+    """
     members_of(run.base.regions, run.config.groups)
+    rasters = run.config.records.strata_rasters if run.config.records else ()
+    for path in rasters:
+        if len(rasters) == 1:
+            check_codes(path, RASTER, run.base.regions.area)
+        else:
+            with open_codes(path, RASTER):
+                pass
     if run.config.legal and run.zones:
         kinds_of(run.zones, run.config.legal)
 
