@@ -124,6 +124,22 @@ def test_nothing_depends_on_the_parts_that_the_land_is_made_in(
             assert np.array_equal(a.read(1), b.read(1)), name
 
 
+def test_without_images_all_else_has_the_same_bytes_and_images_can_be_added(
+    world: Path, tmp_path: Path
+) -> None:
+    simulate(tmp_path, SETTINGS, images=False)
+    without, full = contents(tmp_path), contents(world)
+    assert not (tmp_path / "archive").exists()
+    notice = json.loads((tmp_path / "SIMULATED.json").read_text())
+    assert (notice["images_of"], notice["truth_and_figures_of"]) == ([], [2022, 2023, 2024])
+    other = {name for name in full if not name.startswith("archive/")} - {"SIMULATED.json"}
+    assert {name: without[name] for name in other} == {name: full[name] for name in other}
+    simulate(tmp_path, SETTINGS)
+    assert contents(tmp_path) == full
+    simulate(tmp_path, SETTINGS, images=False)
+    assert contents(tmp_path) == full
+
+
 def test_another_seed_gives_another_land() -> None:
     other = SETTINGS.model_copy(update={"seed": 9})
     here, there = (land(s.terrain, Window(32719, 497_760, 8_426_400, 12, 12)) for s in (SETTINGS, other))

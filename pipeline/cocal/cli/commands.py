@@ -126,6 +126,7 @@ def simulate(
     ] = 5,
     size: Annotated[int, typer.Option(help="side of the square, pixels of 10 m; a multiple of 12")] = 1248,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one per core")] = None,
+    images: Annotated[bool, typer.Option(help="the archive of images, most of the time it takes")] = True,
 ) -> None:
     """Write an invented landscape with known truth. Everything in it is labelled SIMULATED."""
     import os
@@ -145,8 +146,10 @@ def simulate(
             "this landscape cannot be made", "", str(err), "choose other options, see `cocal simulate --help`"
         ) from err
     with ProgressBars() as bars:
-        write_landscape(out, settings, workers=workers or os.cpu_count() or 1, report=bars.update)
-    print_content(f"SIMULATED landscape in {out}")
+        write_landscape(
+            out, settings, images=images, workers=workers or os.cpu_count() or 1, report=bars.update
+        )
+    print_content(f"SIMULATED landscape in {out}" + ("" if images else ", without images"))
 
 
 @record_app.command()

@@ -46,11 +46,17 @@ Report = Callable[[str, int, int], None]
 
 
 def simulate(
-    out: Path, settings: SimulateSettings, *, workers: int = 1, report: Report = lambda *_: None
+    out: Path,
+    settings: SimulateSettings,
+    *,
+    images: bool = True,
+    workers: int = 1,
+    report: Report = lambda *_: None,
 ) -> None:
     """Write the invented border below `out`; equal settings give equal bytes for any number of `workers`.
 
-    - `archive/`: scenes/1, the acquisitions of the last year, each item with `cocal:simulated`
+    - `archive/`: scenes/1, the acquisitions of the last year, each item with `cocal:simulated`; left out
+      without `images`
     - `regions.gpkg`: districts: region_id, name, country, province, department (EPSG:4326); `provinces.gpkg`,
       `departments.gpkg`
     - `zones.gpkg`: zone_id, name, kind (authorised, protected), country, limit_ha
@@ -71,7 +77,7 @@ def simulate(
         "notice": "SIMULATED. Every place, plot, scene, record and figure in this folder is invented.",
         "scenario": SCENARIO,
         "settings": settings.model_dump(mode="json"),
-        "images_of": [settings.year],
+        "images_of": [settings.year] if images or (out / "archive").exists() else [],
         "truth_and_figures_of": settings.history,
     }
     _check_folder(out, notice)
@@ -81,7 +87,8 @@ def simulate(
     surveys = _survey_all(out, settings, regions, workers, report)
     _write_tables(out, reduce(partial(_joined, settings), surveys), settings)
     write_records(simulate_records(settings.seed, n=2_500), out / "crews")
-    write_archive(out / "archive", settings, workers, partial(report, "scenes"))
+    if images:
+        write_archive(out / "archive", settings, workers, partial(report, "scenes"))
 
 
 def _check_folder(out: Path, notice: dict[str, Any]) -> None:
