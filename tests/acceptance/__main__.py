@@ -12,7 +12,9 @@ import sys
 import time
 import traceback
 
-SUBJECTS = ("house", "proof", "job", "estimation", "simulation", "download", "speed", "models", "pages")
+SUBJECTS = (
+    "house", "proof", "job", "estimation", "regional", "simulation", "download", "speed", "models", "pages"
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
