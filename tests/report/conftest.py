@@ -17,7 +17,6 @@ from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, UNOBSERVED, Period
 from cocal.notes import Note
 from cocal.report.content import (
     OUTSIDE,
-    TOTAL,
     Accuracy,
     MapOverview,
     MapPicture,
@@ -25,6 +24,7 @@ from cocal.report.content import (
     ReportContent,
     Reproduce,
 )
+from cocal.report.places import TOTAL
 from cocal.scheme import read_scheme
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"

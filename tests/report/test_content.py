@@ -7,7 +7,8 @@ import pytest
 
 from cocal.contracts import UNOBSERVED
 from cocal.errors import ContractError
-from cocal.report.content import TOTAL, check_content, compared_places, country_places, region_places
+from cocal.report.content import check_content
+from cocal.report.places import TOTAL, compared_places, country_places, region_places
 
 
 def test_regions_of_one_country_stand_together_and_are_numbered_from_one(made_up):

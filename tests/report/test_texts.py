@@ -52,6 +52,8 @@ def test_every_text_of_the_dictionary_is_used():
         "headline_caption_mapped",
         "statement_public",
         "statement_restricted",
+        "users_note",
+        "producers_note",
     }
     made |= {f"{kind}_{part}" for kind in get_args(Kind) for part in ("caption", "alt")}
     made |= {f"legal_{level}{part}" for level in ("zone", "kind", "limit") for part in ("", "_caption")}
@@ -71,9 +73,9 @@ def test_every_text_of_the_dictionary_is_used():
     assert unused == []
 
 
-def test_a_text_of_the_public_page_stands_in_the_place_of_another(voices):
+def test_a_text_of_the_public_page_or_of_one_without_estimates_stands_in_the_place_of_another(voices):
     replaced = [key.split("~") for key in texts() if "~" in key]
-    assert {variant for _, variant in replaced} == {"public", "regions", "squares"}
+    assert {variant for _, variant in replaced} == {"public", "regions", "squares", "mapped"}
     for key, variant in replaced:
         assert _places(texts()[f"{key}~{variant}"]["en"]) <= _places(texts()[key]["en"]) | {
             "target",

@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cocal.report import drawing
-from cocal.report.content import Place
 from cocal.report.drawing import Shape
+from cocal.report.places import Place
 from cocal.report.texts import Wording
 
 _ROWS = 24

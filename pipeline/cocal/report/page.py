@@ -11,10 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report import quality, sections
+from cocal.report import headline, law, pictures, quality, sections
 from cocal.report.blocks import Block, PageView, Section, numbered
-from cocal.report.content import ReportContent, check_content, country_places
+from cocal.report.content import ReportContent, check_content
 from cocal.report.numbers import Language, decimals_for
+from cocal.report.places import country_places
 from cocal.report.texts import LANGUAGES, Wording
 from cocal.store import atomic_path
 
@@ -23,9 +24,9 @@ _PRINT_MARK = (
     "letter-spacing: .08em; }} }} }}"
 )
 _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
-    "headline": sections.headline, "figure": sections.figure, "map": sections.maps,
+    "headline": headline.headline, "figure": pictures.figure, "map": pictures.maps,
     "comparison": sections.comparison, "change": sections.change, "groups": sections.groups,
-    "legal": sections.legal, "eradication": sections.eradication, "classes": sections.classes,
+    "legal": law.legal, "eradication": sections.eradication, "classes": sections.classes,
     "left_out": quality.left_out, "unseen": quality.unseen, "accuracy": quality.accuracy,
     "model": quality.model, "method": quality.method,
     "reproduce": quality.reproduce,
@@ -56,16 +57,19 @@ def report(folder: str | Path, content: ReportContent) -> Path:
 
 def page_view(content: ReportContent, language: Language) -> PageView:
     """The page in one language."""
-    shown = (*content.places[content.last], *country_places(content))
-    decimals = decimals_for(v for p in shown for v in p.hectares)
-    profile = content.profile
-    variants = (content.geography, "public") if profile == "public" else ()
+    shown, profile = (*content.places[content.last], *country_places(content)), content.profile
+    whole = profile == "public"  # its figures are in whole hectares
+    decimals = 0 if whole else decimals_for(v for p in shown for v in p.hectares)
+    variants = (
+        *((content.geography, "public") if whole else ()),
+        *(() if content.estimated else ("mapped",)),
+    )
     t = Wording(language, content.scheme, decimals, content.last, variants)
     left_out = _LEFT_OUT[content.geography] if profile == "public" else ()
     kept = {key: make for key, make in _SECTIONS.items() if key not in left_out}
     made = {key: make(content, t) for key, make in kept.items()}
     titles = {key: t("headline" if key == "headline" else f"{key}_title") for key in made}
-    period = content.periods[-1]
+    period, sure = content.periods[-1], [t("statement_sure")] if content.estimated else []
     dates = t("dates", name=period.name, start=t.day(period.start), end=t.day(period.end))
     return PageView(
         t=t,
@@ -75,7 +79,7 @@ def page_view(content: ReportContent, language: Language) -> PageView:
             (t("run"), content.run_name),
             (t("profile"), t(f"profile.{profile}")),
         ),
-        statement=(t("statement_law"), f"{t('statement_count')} {t(f'statement_{profile}')}"),
+        statement=(t("statement_law"), " ".join([t("statement_count"), *sure, t(f"statement_{profile}")])),
         sections=numbered(Section(key, titles[key], tuple(made[key])) for key in made if made[key]),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -19,10 +20,11 @@ from cocal.report.blocks import (
     Text,
     sheet,
 )
-from cocal.report.content import Accuracy, Place, ReportContent, rows_of
+from cocal.report.columns import ha, has, interval, region
+from cocal.report.content import Accuracy, ReportContent
 from cocal.report.drawing import NARROW, WIDE, svg_uri
 from cocal.report.numbers import DASH, decimals_for
-from cocal.report.sections import ha, has, interval, region
+from cocal.report.places import Place, rows_of
 from cocal.report.series import calibration_figure
 from cocal.report.texts import Wording, texts
 
@@ -157,13 +159,15 @@ def _matrices(of: Accuracy, t: Wording) -> list[Block]:
     ]
     if of.proportions is not None:
         found.append(_matrix("proportions", of.proportions, 2, t))
+    known = [name for name in ("users", "producers") if of.by_class[name].notna().any()]
+    if not known:
+        return found
     scores = {str(key): row for key, row in of.by_class.to_dict("index").items()}
     columns = [
         Column(t("class"), t.class_name, "text"),
-        Column(t("users"), lambda key: _with_error(scores[key], "users", t)),
-        Column(t("producers"), lambda key: _with_error(scores[key], "producers", t)),
+        *(Column(t(name), partial(_with_error, scores, name, t)) for name in known),
     ]
-    note = t("users_note")
+    note = " ".join(t(f"{name}_note") for name in known)
     if of.overall is not None:
         note += " " + t("overall_note", overall=t.percent(of.overall), se=t.percent(of.overall_se))
     table = sheet("scores", t("scores_caption"), columns, scores, look="scrolls short")
@@ -185,8 +189,8 @@ def _matrix(key: str, table: pd.DataFrame, decimals: int, t: Wording) -> Sheet:
     return sheet(key, t(f"{key}_caption"), columns, table.index, look="scrolls short", diagonal=True)
 
 
-def _with_error(row: Mapping[Any, float], name: str, t: Wording) -> str:
-    text, spread = t.percent(row[name]), t.percent(row[f"{name}_se"])
+def _with_error(scores: Mapping[str, Mapping[Any, float]], name: str, t: Wording, key: str) -> str:
+    text, spread = t.percent(scores[key][name]), t.percent(scores[key][f"{name}_se"])
     return text if spread == DASH else f"{text} ± {spread}"
 
 
@@ -282,7 +286,7 @@ def left_out(content: ReportContent, t: Wording) -> list[Block]:
 def method(content: ReportContent, t: Wording) -> list[Block]:
     """The method, and what counts as the target."""
     return [
-        Items("steps", tuple(t(f"method_{n}") for n in (1, 2, 3, 4))),
+        Items("steps", tuple(t(f"method_{n}") for n in (1, 2, 3, *((4,) if content.estimated else ())))),
         Text(t("definition_title"), block="title"),
         Items("pairs", tuple((t.term("definition", k), v) for k, v in t.definition.items())),
         Text(f"{t('class_scheme')}: {content.scheme.id}", "note"),

@@ -15,8 +15,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cocal.report import drawing
-from cocal.report.content import Place, ReportContent
+from cocal.report.content import ReportContent
 from cocal.report.drawing import Shape
+from cocal.report.places import Place
 from cocal.report.texts import Wording
 
 _PANELS = 24

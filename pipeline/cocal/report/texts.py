@@ -14,8 +14,9 @@ from cocal.assets import asset
 from cocal.contracts import UNOBSERVED
 from cocal.notes import Note, joined
 from cocal.report import numbers
-from cocal.report.content import TOTAL, Row, Words
+from cocal.report.content import Words
 from cocal.report.numbers import DASH, NBSP, Language, is_missing
+from cocal.report.places import TOTAL, Row
 from cocal.scheme import ClassScheme
 
 LANGUAGES: tuple[Language, ...] = ("es", "en")

@@ -91,7 +91,6 @@ def _notes(run: RunFacts, columns: set[str]) -> list[tuple[str, str]]:
             ("unobserved_ha", "ground without enough observations; it is never absence of the class"),
         ]
     if "estimated_ha" not in columns:
-        how = "not in this file: they are in the folder of the run"
         figures = [(about, text) for about, text in figures if about != "estimated_ha"]
     return [
         *([("SIMULATED", mark)] if run.simulated else []),
@@ -100,7 +99,7 @@ def _notes(run: RunFacts, columns: set[str]) -> list[tuple[str, str]]:
         ("class scheme", f"{scheme.id} (sha256 {scheme.sha256})"),
         *((f"{scheme.target}: {key}", text) for key, text in scheme.definition.items()),
         *((f"{scheme.target} (es): {key}", text) for key, text in scheme.definition_es.items()),
-        ("estimates", how),
+        *([("estimates", how)] if "estimated_ha" in columns else []),
         *figures,
         ("law", "presence of coca is not illegality; no sheet states the legal status of a plot"),
     ]

@@ -153,6 +153,7 @@ def _public_content(
     """The page of the figures of public/; what states more of the map, or exact estimates, is left out."""
     reproduce, records, target = content.reproduce, content.records_summary, run.scheme.target
     legal, groups, compared = (tables.get(name) for name in ("legal", "groups", "comparison"))
+    estimated = squares is None
     return replace(
         content,
         areas=as_areas(tables["hectares"], target),
@@ -163,11 +164,13 @@ def _public_content(
         legal=None if legal is None else legal.rename(columns={"shown_ha": "mapped_ha"}),
         map_overview=public_overview(run, squares),
         records_summary=None if records is None else replace(records, by_stratum={}),
-        accuracy=None if content.accuracy is None else _of_points(content.accuracy),
+        accuracy=None if content.accuracy is None else _of_points(content.accuracy, users=estimated),
         reproduce=replace(
             reproduce, hashes={k: v for k, v in reproduce.hashes.items() if k not in _GUESSABLE}
         ),
-        warnings=tuple((p, note) for p, note in content.warnings if note.code not in _AREAS_STATED),
+        warnings=tuple(
+            (p, note) for p, note in content.warnings if estimated and note.code not in _AREAS_STATED
+        ),
         truth=None,
         caveats=None,
         change=None,
@@ -176,7 +179,7 @@ def _public_content(
         minimum_unit=None,
         calibration=None,
         profile="public",
-        geography="regions" if squares is None else "squares",
+        geography="regions" if estimated else "squares",
     )
 
 
@@ -191,9 +194,10 @@ def as_areas(table: pd.DataFrame, target: str) -> pd.DataFrame:
     return pd.concat(both, ignore_index=True).reindex(columns=list(AREA_COLUMNS))
 
 
-def _of_points(accuracy: Accuracy) -> Accuracy:
-    """Counts of points and user's accuracies: the others are weighted by areas of the map."""
-    scores = accuracy.by_class.assign(producers=float("nan"), producers_se=float("nan"))
+def _of_points(accuracy: Accuracy, *, users: bool) -> Accuracy:
+    """Counts of points and, with `users`, user's accuracies: the others need areas of the map."""
+    left_out = ["producers", "producers_se", *([] if users else ["users", "users_se"])]
+    scores = accuracy.by_class.assign(**dict.fromkeys(left_out, float("nan")))
     return replace(accuracy, proportions=None, by_class=scores, overall=None, overall_se=None)
 
 
