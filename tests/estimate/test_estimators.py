@@ -11,7 +11,7 @@ from tests.support.estimate_tables import random_design, sample_of, strata_of
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas, estimate_change, sensitivity_band
-from cocal.estimate.areas import MIN_REGION_POINTS
+from cocal.estimate.settings import MIN_REGION_POINTS
 from cocal.notes import Note
 
 Z = 1.959963984540054

@@ -24,7 +24,19 @@ def estimate(
     sample: Annotated[Path, typer.Option(help="CSV: stratum, map_class, reference_class [, region]")],
     strata: Annotated[Path, typer.Option(help="CSV: stratum, area_ha (or pixels, pixel_area_m2) [, region]")],
     by: Annotated[str | None, typer.Option(help="column of the sample that holds the regions")] = None,
-    estimator: Annotated[str, typer.Option(help="stratified, simple, poststratified, ...")] = "stratified",
+    estimator: Annotated[
+        str | None, typer.Option(help="stratified, simple, ...; calibrated with --known")
+    ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV: stratum, region, map_class, area_ha; then a region's classes add up to its area"
+        ),
+    ] = None,
+    rare: Annotated[
+        list[str] | None,
+        typer.Option(help="with --known: class whose interval holds by the design alone; may be repeated"),
+    ] = None,
     interval: Annotated[str, typer.Option(help="gamma is valid for rare classes, wald is not")] = "gamma",
     confidence: Annotated[float, typer.Option(help="from 0.5 to below 1")] = 0.95,
     collapse: Annotated[list[str] | None, typer.Option(help="strata to merge, A+B; may be repeated")] = None,
@@ -44,12 +56,17 @@ def estimate(
         "confidence": confidence,
         "collapse": collapse or (),
     }
-    if change and estimator != "stratified":
-        raise UsageError("--change", "--estimator stratified", estimator, "leave --estimator out")
+    if change and estimator not in (None, "stratified"):
+        raise UsageError("--change", "--estimator stratified", str(estimator), "leave --estimator out")
+    if rare and known is None:
+        raise UsageError(
+            "--rare", "--known: other estimators treat all classes alike", "none", "leave it out"
+        )
     if change:
         result: Any = change_files(sample, strata, **common)
     else:
-        result = estimate_files(sample, strata, estimator=estimator, **common)
+        chosen = estimator or ("stratified" if known is None else "calibrated")
+        result = estimate_files(sample, strata, estimator=chosen, known=known, rare=rare or (), **common)
     if output is Format.JSON:
         text = json.dumps(result.to_json_dict(), ensure_ascii=False, indent=2) + "\n"
     else:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cocal.estimate.assisted import assisted_areas
+from cocal.estimate.calibrated import Asked, calibrated_estimate
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.result import Estimate
-from cocal.estimate.settings import ASSISTED, MIN_REGION_POINTS, check_settings
+from cocal.estimate.result import SMALL_AREA, Estimate, no_interval_where_few, strata_table
+from cocal.estimate.settings import ASSISTED, check_known, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
     Domains,
@@ -22,7 +23,7 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
-from cocal.notes import Note, note_column
+from cocal.notes import Note
 
 
 def estimate_areas(
@@ -35,12 +36,15 @@ def estimate_areas(
     confidence: float,
     by_region: bool,
     collapse: Sequence[str | Sequence[str]] = (),
+    known: pd.DataFrame | None = None,
+    rare: Sequence[str] | None = None,
 ) -> Estimate:
     """Estimated hectares and accuracies with their uncertainty.
 
     Parameters
     ----------
-    sample : a row per point: stratum, map_class, reference_class [, region] [, inclusion_probability].
+    sample : a row per point: stratum, map_class, reference_class [, region] [, inclusion_probability]
+        [, unit: see `known`].
     strata : a row per stratum: stratum, area_ha (or pixels and pixel_area_m2; only then with a
         finite-population correction) [, region: the design stratum is then stratum x region].
     classes : keys of the class scheme, in the order of the result; None = those in the sample, by name.
@@ -49,6 +53,11 @@ def estimate_areas(
     confidence : from 0.5 to below 1.
     by_region : regions as domains of the one design; they add up to the total.
     collapse : strata to merge, `"A+B"`.
+    known : for the estimator `calibrated`, and for it alone: stratum, region, map_class, area_ha [, unit], a
+        row per stratum, region and map class (`unobserved` where the map shows nothing). `unit`: the area in
+        which classes are closed, where regions cut it or are made of several; left out, the region itself.
+    rare : classes whose interval is `interval`, which holds by the design alone; the ends of the others allow
+        for the known areas. None: those below `RARE` of the frame on the map. `calibrated` only.
 
     Raises
     ------
@@ -70,6 +79,10 @@ def estimate_areas(
     113.3
     """
     check_settings(estimator, interval, confidence)
+    check_known(estimator, known)
+    if known is not None:
+        asked = Asked(interval, confidence, by_region, tuple(collapse), None if rare is None else tuple(rare))
+        return calibrated_estimate(sample, strata, known, classes=classes, asked=asked)
     design = build_design(
         sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
     )
@@ -78,7 +91,9 @@ def estimate_areas(
     regions = None
     if by_region:
         domains = region_domains(design.cells, len(design.regions))
-        regions = _with_notes(_figures(design, domains, interval, confidence), design)
+        n = np.bincount(design.cells.region, weights=design.cells.count, minlength=domains.n)
+        figures = _figures(design, domains, interval, confidence)
+        regions = no_interval_where_few(figures, design.regions, n.astype(np.int64))
     return Estimate(
         estimator,
         interval,
@@ -88,7 +103,7 @@ def estimate_areas(
         float(overall_se[0]),
         total,
         regions,
-        _strata_table(design.strata),
+        strata_table(design.strata),
         (*design.warnings, *_warnings(total, estimator, interval)),
     )
 
@@ -103,7 +118,7 @@ def _figures(design: Design, domains: Domains, interval: str, confidence: float)
         )
     cells, strata = _for_accuracy(design)
     accuracies = class_accuracies(cells, strata, domains, n_classes=k)
-    figures = pd.concat([areas, accuracies], axis=1)
+    figures = pd.concat([areas, accuracies], axis=1).assign(**dict.fromkeys(SMALL_AREA, np.nan))
     figures.insert(0, "class", list(design.classes) * domains.n)
     return figures
 
@@ -126,19 +141,3 @@ def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
     """Counts and strata of the accuracies; the assisted estimators have those of post-strata."""
     assisted = design.estimator in ASSISTED
     return design.cells, replace(design.strata, post=True) if assisted else design.strata
-
-
-def _with_notes(figures: pd.DataFrame, design: Design) -> pd.DataFrame:
-    """The figures of the regions with their names, n, and no interval where n is too small."""
-    k = len(design.classes)
-    n = np.bincount(design.cells.region, weights=design.cells.count, minlength=len(design.regions))
-    few = np.repeat(n < MIN_REGION_POINTS, k)
-    figures.insert(0, "region", np.repeat(np.array(design.regions, dtype=object), k))
-    figures.insert(2, "n", np.repeat(n.astype(np.int64), k))
-    figures.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
-    notes = ((Note("n_too_small"),) if small else () for small in few)
-    return figures.assign(notes=note_column(notes, figures.index))
-
-
-def _strata_table(strata: Strata) -> pd.DataFrame:
-    return pd.DataFrame({"stratum": strata.labels, "area_ha": strata.area_ha, "n": strata.n})

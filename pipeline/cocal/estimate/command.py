@@ -13,7 +13,15 @@ from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
 from cocal.user_tables import read_csv_table
 
-_SAMPLE = ("stratum", "map_class", "reference_class", "region", "inclusion_probability", "class_scheme")
+_SAMPLE = (
+    "stratum",
+    "map_class",
+    "reference_class",
+    "region",
+    "unit",
+    "inclusion_probability",
+    "class_scheme",
+)
 _SAME_NAMES = ("reference_before", "reference_after", "region")
 
 
@@ -26,6 +34,8 @@ def estimate_files(
     interval: str,
     confidence: float,
     collapse: Sequence[str] = (),
+    known: Path | None = None,
+    rare: Sequence[str] = (),
 ) -> Estimate:
     """The estimate from two CSV files.
 
@@ -34,7 +44,8 @@ def estimate_files(
     sample : stratum, map_class, reference_class [, region] [, inclusion_probability]; a row per point.
     strata : stratum, area_ha (or pixels and pixel_area_m2) [, region]; a row per stratum.
     by : the column of `sample` whose values are the domains (mostly `region`); None = no domains.
-    estimator, interval, confidence, collapse : as in `estimate_areas`.
+    known : stratum, region, map_class, area_ha [, unit]; `region` are the values of the column `by`.
+    estimator, interval, confidence, collapse, rare : as in `estimate_areas`.
 
     Raises
     ------
@@ -49,6 +60,8 @@ def estimate_files(
         confidence=confidence,
         by_region=bool(by),
         collapse=collapse,
+        known=None if known is None else read_table(known),
+        rare=tuple(rare) or None,
     )
 
 

@@ -26,6 +26,9 @@ SIMPLE_RANDOM = ("simple", "systematic", "poststratified", "difference", "regres
 
 _NAMES = ("stratum", "map_class", "reference_class", "region")
 
+ATOM = "unit and region"
+"""A column of the sample that takes the place of `region` where domains are parts of other areas."""
+
 UNGROUPED = ("simple", "systematic")
 """Those that use nothing but the frame's total area."""
 
@@ -91,7 +94,7 @@ def build_design(
     _check_columns(sample, strata, by_region)
     check_purposive(sample)
     sample = sample.assign(**{name: sample[name].astype("str") for name in _NAMES if name in sample.columns})
-    known = list(classes) if classes is not None else _classes_found(sample)
+    known = list(classes) if classes is not None else classes_found(sample)
     _check_values(sample, known)
     table = strata_from_table(strata)
     stratum = _stratum_of_points(sample, table)
@@ -104,8 +107,9 @@ def build_design(
         stratum, table = np.zeros_like(stratum), table.pooled()
     table.check_points()
     table = replace(table, post=estimator == "poststratified")
-    regions = sorted(set(sample["region"].unique())) if by_region else []
-    region = _codes(sample["region"], regions) if by_region else np.zeros(len(sample), dtype=np.int64)
+    place = ATOM if ATOM in sample.columns else "region"
+    regions = sorted(set(sample[place].unique())) if by_region else []
+    region = _codes(sample[place], regions) if by_region else np.zeros(len(sample), dtype=np.int64)
     cells = _count(
         stratum,
         region,
@@ -145,9 +149,11 @@ def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) 
         )
 
 
-def _classes_found(sample: pd.DataFrame) -> list[str]:
-    mapped = set(sample["map_class"].dropna().unique())
-    reference = set(sample["reference_class"].dropna().unique())
+def classes_found(sample: pd.DataFrame, known: pd.DataFrame | None = None) -> list[str]:
+    """Classes of the map (in the sample and the known areas) and of the reference, by name."""
+    tables = [table for table in (sample, known) if table is not None and "map_class" in table.columns]
+    mapped = {str(name) for table in tables for name in table["map_class"].dropna().unique()}
+    reference = set(sample.get("reference_class", pd.Series(dtype=str)).dropna().astype(str))
     if mapped and reference and not mapped & reference:
         raise InputError(
             "map classes and reference classes come from two class schemes",

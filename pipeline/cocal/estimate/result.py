@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import add
 from typing import Any
@@ -11,13 +12,19 @@ import numpy as np
 import pandas as pd
 
 from cocal.contracts import AREAS, UNOBSERVED, check_table
+from cocal.estimate.settings import MIN_REGION_POINTS
+from cocal.estimate.strata import Strata
+from cocal.estimate.tally import Ints
 from cocal.notes import Note, joined, note_column, note_json, render, with_text
 from cocal.store import inert
 
 FIGURES = (
     "area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha",
     "users_accuracy", "users_accuracy_se", "producers_accuracy", "producers_accuracy_se",
+    "small_area_ha", "small_area_low_ha", "small_area_high_ha",
 )  # fmt: skip
+SMALL_AREA = FIGURES[-3:]
+"""The model-based figure of a small region beside the design-based one; NaN where it is not offered."""
 
 _SAME_NAME = (
     "standard_error_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "small_area_low_ha",
@@ -98,6 +105,28 @@ class Estimate:
         return "\n".join([*lines, *(f"Warning: {render(warning, 'en')}" for warning in self.warnings)]) + "\n"
 
 
+def no_interval_where_few(figures: pd.DataFrame, regions: Sequence[str], n: Ints) -> pd.DataFrame:
+    """The figures with region, n and notes, and no interval where n is below `MIN_REGION_POINTS`.
+
+    Parameters
+    ----------
+    figures : region by region, all classes of each; `regions` and `n` are their names and points.
+    """
+    k = len(figures) // max(len(regions), 1)
+    few = np.repeat(n < MIN_REGION_POINTS, k)
+    found = figures.copy()
+    found.insert(0, "region", np.repeat(np.array(regions, dtype=object), k))
+    found.insert(2, "n", np.repeat(n, k))
+    found.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
+    notes = ((Note("n_too_small"),) if small else () for small in few)
+    return found.assign(notes=note_column(notes, found.index))
+
+
+def strata_table(strata: Strata) -> pd.DataFrame:
+    """stratum, area_ha, n: a row per stratum of the design."""
+    return pd.DataFrame({"stratum": strata.labels, "area_ha": strata.area_ha, "n": strata.n})
+
+
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 9)
 
@@ -123,29 +152,19 @@ def _text_rows(table: pd.DataFrame, percent: str) -> list[str]:
     def cell(value: float, places: int) -> str:
         return "-" if pd.isna(value) else f"{value:,.{places}f}"
 
-    head = [
-        "region",
-        "class",
-        "n",
-        "area ha",
-        "SE ha",
-        f"{percent} low",
-        "high",
-        "user's",
-        "SE",
-        "prod.",
-        "SE",
-        "",
-    ]
-    rows = [head]
-    for row in table.itertuples(index=False):
-        hectares = [cell(value, 1) for value in row[3:7]]
-        accuracy = [cell(value, 3) for value in row[7:11]]
-        rows.append([row[0] or "all", row[1], str(row[2]), *hectares, *accuracy, row[11]])
+    small = bool(table[list(SMALL_AREA)].notna().any(axis=None))
+    head = ["region", "class", "n", "area ha", "SE ha", f"{percent} low", "high"]
+    head += ["small area ha", "low", "high"] if small else []
+    rows = [[*head, "user's", "SE", "prod.", "SE", ""]]
+    for row in table.to_dict("records"):
+        hectares = [cell(row[name], 1) for name in (*FIGURES[:4], *(SMALL_AREA if small else ()))]
+        accuracy = [cell(row[name], 3) for name in FIGURES[4:8]]
+        rows.append([row["region"] or "all", row["class"], str(row["n"]), *hectares, *accuracy, row["notes"]])
+    head = rows[0]
     widths = [max(len(str(r[i])) for r in rows) for i in range(len(head))]
     return [
         "  ".join(
-            str(text).ljust(width) if i < 2 or i == 11 else str(text).rjust(width)
+            str(text).ljust(width) if i < 2 or i == len(head) - 1 else str(text).rjust(width)
             for i, (text, width) in enumerate(zip(r, widths, strict=True))
         ).rstrip()
         for r in rows

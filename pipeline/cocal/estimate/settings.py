@@ -15,7 +15,10 @@ from cocal.settings import Settings
 ASSISTED = ("difference", "regression")
 """Estimators that need the map's class at every point, beside its mapped area."""
 
-ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED)
+CALIBRATED = "calibrated"
+"""The estimator that needs the known hectares of every stratum, region and map class."""
+
+ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED, CALIBRATED)
 
 MIN_REGION_POINTS = 10
 """A region with fewer points gets its estimate with the words "n too small" in place of an interval."""
@@ -29,6 +32,17 @@ def check_settings(estimator: str, interval: str, confidence: float) -> None:
     if problems:
         raise UsageError(
             "the estimate cannot be made as asked", "", "; ".join(problems), "choose one allowed"
+        )
+
+
+def check_known(estimator: str, known: object) -> None:
+    """Raise UsageError where known areas and the estimator `calibrated` do not come together."""
+    if (known is not None) != (estimator == CALIBRATED):
+        raise UsageError(
+            f"known areas and the estimator {estimator!r}",
+            f"known hectares by stratum, region and map class with `{CALIBRATED}`, and with it alone",
+            "known areas given" if known is not None else "none given",
+            f"use `{CALIBRATED}` with known areas (--known), or another estimator without",
         )
 
 

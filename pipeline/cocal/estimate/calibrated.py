@@ -1,0 +1,154 @@
+"""The estimator `calibrated`: regions whose classes add up to their area, from tables to an `Estimate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.contracts import UNOBSERVED
+from cocal.estimate.calibration import (
+    Crossed,
+    PostStrata,
+    at_places,
+    calibrated_totals,
+    crossed,
+    pooled,
+    regression_variances,
+    rows_by,
+)
+from cocal.estimate.design import Design, build_design, classes_found
+from cocal.estimate.ends import Ends, guaranteed_ends, residual_ends
+from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.known import Known, known_ground, seen_alike, with_atoms
+from cocal.estimate.result import SMALL_AREA, Estimate, no_interval_where_few, strata_table
+from cocal.estimate.settings import CALIBRATED
+from cocal.estimate.strata import Strata
+from cocal.estimate.stratified import Domains, class_accuracies, overall_accuracy, whole
+from cocal.estimate.tally import Floats, Ints, sum_by
+
+RARE = 0.05
+"""Share of the map's observed ground below which a class is rare unless the rare classes are stated."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the estimator; as the arguments of `estimate_areas`."""
+
+    interval: str
+    confidence: float
+    by_region: bool
+    collapse: tuple[str | Sequence[str], ...]
+    rare: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """All that the figures of any set of places follow from."""
+
+    table: Crossed
+    post: PostStrata
+    strata: Strata
+    totals: Floats
+    rare: NDArray[np.bool_]
+    asked: Asked
+
+
+def calibrated_estimate(
+    sample: pd.DataFrame,
+    strata: pd.DataFrame,
+    known: pd.DataFrame,
+    *,
+    classes: Sequence[str] | None,
+    asked: Asked,
+) -> Estimate:
+    """The estimate of `estimate_areas` with the known areas; arguments and errors are described there."""
+    sample = seen_alike(sample)
+    scheme = list(classes) if classes is not None else classes_found(sample, known)
+    if UNOBSERVED not in scheme and (known.get("map_class", pd.Series(dtype=str)) == UNOBSERVED).any():
+        scheme.append(UNOBSERVED)
+    design = build_design(
+        with_atoms(sample, known, by_region=asked.by_region),
+        strata,
+        estimator=CALIBRATED,
+        classes=scheme,
+        by_region=True,
+        collapse=asked.collapse,
+    )
+    ground, atom, warnings = known_ground(
+        known, strata, design, by_region=asked.by_region, collapse=asked.collapse
+    )
+    basis = _basis(design, ground, atom, asked)
+    frame = Domains(np.zeros_like(atom), np.array([-1]))
+    total = _figures(design, basis, np.zeros_like(ground.region), frame)
+    regions = None
+    if asked.by_region:
+        domains = Domains(ground.region[atom], np.arange(len(ground.regions)))
+        n = np.bincount(domains.of_cell, weights=design.cells.count, minlength=domains.n)
+        figures = _figures(design, basis, ground.region, domains)
+        regions = no_interval_where_few(figures, ground.regions, n.astype(np.int64))
+    overall, error = overall_accuracy(design.cells, design.strata, whole(design.cells))
+    return Estimate(
+        CALIBRATED,
+        asked.interval,
+        asked.confidence,
+        design.n,
+        float(overall[0]),
+        float(error[0]),
+        total,
+        regions,
+        strata_table(design.strata),
+        (*design.warnings, *warnings),
+    )
+
+
+def _basis(design: Design, ground: Known, atom: Ints, asked: Asked) -> _Basis:
+    k = len(design.classes)
+    area = sum_by(ground.stratum, ground.area_ha, len(design.strata.names))
+    strata = replace(design.strata, area_ha=area)
+    dark = design.classes.index(UNOBSERVED) if UNOBSERVED in design.classes else -1
+    table = crossed(ground, design.cells, atom, strata=strata, n_classes=k, dark=dark)
+    post = pooled(table, strata, dark)
+    totals = calibrated_totals(table, post, ground.unit, len(ground.units))
+    mapped = sum_by(ground.mapped, ground.area_ha, k)
+    seen = mapped.sum() - (mapped[dark] if dark >= 0 else 0.0)
+    stated = None if asked.rare is None else [name in asked.rare for name in design.classes]
+    rare = mapped < RARE * seen if stated is None else np.array(stated)
+    return _Basis(table, post, strata, totals, rare, asked)
+
+
+def _figures(design: Design, basis: _Basis, place_of: Ints, domains: Domains) -> pd.DataFrame:
+    """`FIGURES` by place and class; `place_of` is the place of each atom."""
+    k = len(design.classes)
+    table = at_places(basis.table, place_of, domains.n)
+    total = rows_by(place_of, basis.totals, domains.n)
+    variance = regression_variances(table, basis.post, basis.strata)
+    ends = _ends(basis, table, total, variance)
+    accuracies = class_accuracies(design.cells, design.strata, domains, n_classes=k)
+    areas = {
+        "class": list(design.classes) * domains.n,
+        "area_ha": total.ravel(),
+        "standard_error_ha": np.sqrt(variance).ravel(),
+        "ci_low_ha": ends.low_ha.ravel(),
+        "ci_high_ha": ends.high_ha.ravel(),
+    }
+    return pd.concat([pd.DataFrame(areas), accuracies], axis=1).assign(**dict.fromkeys(SMALL_AREA, np.nan))
+
+
+def _ends(basis: _Basis, table: Crossed, total: Floats, variance: Floats) -> Ends:
+    """Wald's ends where asked for; else the design's own for rare classes, those of residuals for others."""
+    asked, own = basis.asked, (table, basis.post, basis.strata)
+    if asked.interval == "wald":
+        from scipy.special import ndtri  # slow to load, and not every run has a sample
+
+        half = ndtri((1 + asked.confidence) / 2) * np.sqrt(variance)
+        return Ends(total - half, total + half)
+    common = residual_ends(*own, total=total, variance=variance, confidence=asked.confidence)
+    interval = INTERVALS[asked.interval]
+    rare = guaranteed_ends(*own, total=total, interval=interval, confidence=asked.confidence)
+    return Ends(
+        np.where(basis.rare, rare.low_ha, common.low_ha), np.where(basis.rare, rare.high_ha, common.high_ha)
+    )

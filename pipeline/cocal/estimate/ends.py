@@ -1,0 +1,124 @@
+"""Ends of the intervals of calibrated figures: smoothed residuals for common classes, the design for rare.
+
+Symbols as in `calibration`; W = A_hgd / A_h is the part of a stratum that a cell holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cocal.estimate.calibration import Crossed, PostStrata, rows_by
+from cocal.estimate.intervals import Interval, pearson3
+from cocal.estimate.strata import Strata
+from cocal.estimate.tally import Floats, Ints, sum_by, tally
+
+PRIOR_POINTS = 4.0
+"""kappa: points that the pooled rate counts as in the rate of one place."""
+
+PRIOR_HALF = 0.5
+"""j: half of the points that the rate over all strata counts as in the rate of one stratum."""
+
+_PRIOR_SHARE = 1 / 8
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Lower and upper ends, ha, (places, classes)."""
+
+    low_ha: Floats
+    high_ha: Floats
+
+
+def residual_ends(
+    table: Crossed, post: PostStrata, strata: Strata, *, total: Floats, variance: Floats, confidence: float
+) -> Ends:
+    """Two-sided ends for classes that are common in a place, within 0 and its observed area.
+
+    A linearised variance is nearly 0 where the few errors of a heavy stratum all miss the place: Wald's ends
+    then hold too seldom. Here the variance is at least that which the rates themselves lead one to expect.
+    With p+ the rate of the post-stratum, drawn a little to that over all strata, and q that of the cell,
+    drawn to p+:
+
+        p+ = (y_hgk + j (pbar_gk + 1/8)) / (n_hg + 2 j)       q = (y_hgdk + kappa p+) / (n_hgd + kappa)
+        E1 = sum_g W (q - p+)     E2 = sum_g W (1 + 1/n_hg) [q (1 - q) + (q - p+)^2]
+        E3 = sum_g W [q (1 - p+)^3 - (1 - q) p+^3]
+        V  = max(V_T, sum_h A_h^2/n_h (E2 - E1^2))     K3 = sum_h A_h^3/n_h^2 (E3 - 3 E1 E2 + 2 E1^3)
+
+    are the moments of the residual of a point drawn in the stratum, 0 outside the place; the ends are
+    quantiles of Pearson's type III curve of mean T, variance V and third cumulant K3, as in `gamma`.
+    """
+    seen = post.group[table.post] != post.dark
+    own, size = table.post[seen], table.n_places
+    place, plus = table.place[seen], _smoothed(post)[own]
+    hits, n = table.hits[seen], table.n[seen][:, None]
+    q = (hits + PRIOR_POINTS * plus) / (n + PRIOR_POINTS)
+    stratum, pair, of_pair = _pairs(post.stratum[own], place, size)
+    w = (table.area_ha[seen] / strata.area_ha[post.stratum[own]])[:, None]
+    more = w * (1 + 1 / np.maximum(post.n[own], 1))[:, None]
+    e1 = rows_by(of_pair, w * (q - plus), pair.size)
+    e2 = rows_by(of_pair, more * (q * (1 - q) + (q - plus) ** 2), pair.size)
+    e3 = rows_by(of_pair, w * (q * (1 - plus) ** 3 - (1 - q) * plus**3), pair.size)
+    factor = (strata.area_ha**2 * strata.unsampled / strata.n)[stratum][:, None]
+    cubic = (strata.area_ha**3 * strata.unsampled**1.5 / strata.n**2)[stratum][:, None]
+    spread = rows_by(pair % size, factor * np.maximum(e2 - e1**2, 0.0), size)
+    third = rows_by(pair % size, cubic * (e3 - 3 * e1 * e2 + 2 * e1**3), size)
+    tail = (1 - confidence) / 2
+    wide = np.maximum(variance, spread)
+    limit = sum_by(place, table.area_ha[seen], size)[:, None]
+    low, high = (pearson3(total, wide, third, at) for at in (tail, 1 - tail))
+    return _known_dark(Ends(np.clip(low, 0, total), np.clip(high, total, limit)), total, post.dark)
+
+
+def _smoothed(post: PostStrata) -> Floats:
+    """p+ of each post-stratum; pbar is the rate of its map class over all strata."""
+    k = post.hits.shape[1]
+    hits = rows_by(post.group, post.hits, k + 1)
+    everywhere = hits / np.maximum(hits.sum(axis=1, keepdims=True), 1)
+    drawn = post.hits + PRIOR_HALF * (everywhere[post.group] + _PRIOR_SHARE)
+    return np.asarray(drawn / (post.n + 2 * PRIOR_HALF)[:, None])
+
+
+def _pairs(stratum: Ints, place: Ints, n_places: int) -> tuple[Ints, Ints, Ints]:
+    """(stratum of each pair, key of each pair of stratum and place, pair of each cell)."""
+    pair, of_pair = np.unique(stratum * n_places + place, return_inverse=True)
+    return pair // n_places, pair, of_pair
+
+
+def guaranteed_ends(
+    table: Crossed, post: PostStrata, strata: Strata, *, total: Floats, interval: Interval, confidence: float
+) -> Ends:
+    """Ends that hold by the design alone, of the strata that reach into each place, within its observed area.
+
+    `interval` of the expansion estimator; where the calibrated figure lies outside, the ends reach to it.
+    """
+    k, size = table.hits.shape[1], table.n_places
+    seen = post.group[table.post] != post.dark
+    place = table.place[seen]
+    stratum, pair, of_pair = _pairs(post.stratum[table.post[seen]], place, size)
+    reach = Strata(
+        tuple(strata.names[h] for h in stratum),
+        ("",) * pair.size,
+        strata.area_ha[stratum],
+        strata.pixels[stratum],
+        strata.n[stratum],
+        pair % size,
+    )
+    hits = rows_by(of_pair, table.hits[seen], pair.size)
+    row, column = np.nonzero(hits)
+    found = hits[row, column]
+    group = (pair % size)[row] * k + column
+    sums = tally(group, row, np.ones_like(found), found, n_groups=size * k)
+    low, high = interval(sums, reach, np.repeat(np.arange(size), k), confidence)
+    limit = sum_by(place, table.area_ha[seen], size)[:, None]
+    low, high = np.minimum(low.reshape(size, k), total), high.reshape(size, k)
+    return _known_dark(Ends(np.clip(low, 0, total), np.clip(high, total, limit)), total, post.dark)
+
+
+def _known_dark(ends: Ends, total: Floats, dark: int) -> Ends:
+    """`ends` with those of the unobserved ground at its known area."""
+    if dark >= 0:
+        for end in (ends.low_ha, ends.high_ha):
+            end[:, dark] = total[:, dark]
+    return ends
