@@ -130,7 +130,7 @@ def test_yes_is_no_number_in_a_list_or_mapping(given: dict[str, object]) -> None
 def test_texts_of_a_configuration_are_composed_and_paths_are_not() -> None:
     apart = unicodedata.normalize("NFD", "año")
     found = ComparisonSettings.model_validate(
-        {"max_unobserved": 0.1, "same_definition": [apart], "official": f"{apart}.csv"}
+        {"max_unobserved": 0.1, "agreement": 0.2, "same_definition": [apart], "official": f"{apart}.csv"}
     )
     assert found.same_definition == ("año",)
     assert str(found.official) == f"{apart}.csv"

@@ -66,8 +66,8 @@ AREA_COLUMNS = (
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha", "ci_low_ha",
-    "ci_high_ha", "field_ha", "official_ha", "official_source", "difference_ha", "within_interval",
-    "why_not_comparable",
+    "ci_high_ha", "field_ha", "official_ha", "official_source", "official_rounded_to_ha", "difference_ha",
+    "agreement", "verdict", "width_needed_ha", "why_not_comparable",
 )  # fmt: skip
 
 

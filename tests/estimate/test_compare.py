@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cocal.contracts import AREA_COLUMNS, COMPARISON_COLUMNS, Period
 from cocal.errors import InputError
 from cocal.estimate import compare, unmatched_official, write_comparison
-from cocal.notes import with_text
+from cocal.notes import Note, with_text
 
 PERIODS = [Period("2024", date(2024, 1, 1), date(2024, 12, 31))]
 
@@ -58,20 +58,30 @@ def compared(
 ) -> pd.DataFrame:
     table = compare(
         areas_table, field, figures, target="coca", same_definitions=["productive coca"], periods=PERIODS,
-        max_unobserved=0.05,
+        max_unobserved=0.05, agreement=0.2,
     )  # fmt: skip
     return with_text(table).set_index("region_id")
 
 
-def test_an_estimate_beside_its_official_figure_is_within_or_not() -> None:
+def test_a_verdict_on_every_figure_with_the_width_that_would_decide() -> None:
+    """100 ha, 80 to 130, beside 120: 2/3 of the interval's width, up to 120, would differ."""
     table = compared(areas(), None, official())
     assert tuple(table.reset_index().columns) == COMPARISON_COLUMNS
     assert table.loc["R1", "difference_ha"] == -20.0
-    assert table.loc["R1", "within_interval"] == True  # noqa: E712
+    assert table.loc["R1", "verdict"] == "cannot_tell"
+    assert table.loc["R1", "width_needed_ha"] == pytest.approx(50 * 2 / 3)
+    assert table.loc["R1", "agreement"] == 0.2
     assert table.loc["R1", "official_source"] == "UNODC 2025"
-    assert table.loc["R1", "why_not_comparable"] == ""
+    assert table.loc["R1", "why_not_comparable"] == (
+        "a period beside a day: the map shows what stood at some time from 2024-01-01 to 2024-12-31, "
+        "the official figure what stood on 2024-12-31"
+    )
+    assert table.loc["R2", "verdict"] == "cannot_tell"  # no interval
+    assert table.loc["R3", "verdict"] == ""
     far = compared(areas(), None, official(coca_ha=[131, 10, 5]))
-    assert far.loc["R1", "within_interval"] == False  # noqa: E712
+    assert far.loc["R1", "verdict"] == "differs"
+    near = compared(areas(ci_low_ha=82.0, ci_high_ha=118.0), None, official(coca_ha=[100, 10, 5]))
+    assert near.loc["R1", "verdict"] == "agrees"
 
 
 def test_every_reason_against_a_comparison_is_said() -> None:
@@ -92,7 +102,7 @@ def test_figures_of_another_year_are_not_subtracted() -> None:
     table = compared(areas(), None, official())
     assert np.isnan(table.loc["R3", "official_ha"])
     assert np.isnan(table.loc["R3", "difference_ha"])
-    assert table.loc["R3", "within_interval"] is pd.NA
+    assert np.isnan(table.loc["R3", "width_needed_ha"])
 
 
 def test_without_an_estimate_the_mapped_area_is_compared_and_the_reason_says_so() -> None:
@@ -266,8 +276,53 @@ def test_a_field_class_that_differs_from_the_target_in_capitals_only_is_refused(
 
 def test_the_comparison_is_written_with_decimal_points(tmp_path) -> None:
     table = compare(
-        areas(), None, official(), target="coca", same_definitions=(), periods=PERIODS, max_unobserved=0.05
-    )
+        areas(), None, official(), target="coca", same_definitions=(), periods=PERIODS, max_unobserved=0.05,
+        agreement=0.2,
+    )  # fmt: skip
     text = write_comparison(tmp_path, table).read_text(encoding="utf-8").splitlines()
     assert text[0].split(",") == list(COMPARISON_COLUMNS)
-    assert "90.0000000000,100.0000,80.0000,130.0000,,120.0000,UNODC 2025,-20.0000,True" in text[1]
+    assert (
+        "90.0000000000,100.0000,80.0000,130.0000,,120.0000,UNODC 2025,,-20.0000,0.2,cannot_tell,33.3333"
+        in text[1]
+    )
+
+
+def claims(**changes: object) -> pd.DataFrame:
+    """30 and 20 ha cleared in R1 in 2024 by one source, 45 by another; 7 ha in another year."""
+    table = pd.DataFrame(
+        {
+            "region_id": ["R1", "R1", "R1", "R1"],
+            "year": [2024, 2024, 2024, 2023],
+            "claimed_ha": [30, 20, 45, 7],
+            "source": ["a", "a", "b", "a"],
+        }
+    )
+    return table.assign(**changes)
+
+
+def test_a_period_beside_a_day_is_said_more_strongly_where_clearings_are_claimed_within_it() -> None:
+    table = compare(
+        areas(), None, official(), target="coca", same_definitions=["productive coca"], periods=PERIODS,
+        max_unobserved=0.05, agreement=0.2, claims=claims(),
+    )  # fmt: skip
+    (note,) = table.set_index("region_id").loc["R1", "why_not_comparable"]
+    assert note == Note(
+        "period_beside_day_cleared", day="2024-12-31", start="2024-01-01", end="2024-12-31", ha=50.0
+    )
+
+
+def test_a_map_of_the_figures_own_day_has_no_such_reason() -> None:
+    day = [Period("2024", date(2024, 12, 31), date(2024, 12, 31))]
+    table = compare(
+        areas(), None, official(), target="coca", same_definitions=["productive coca"], periods=day,
+        max_unobserved=0.05, agreement=0.2,
+    )  # fmt: skip
+    assert table.set_index("region_id").loc["R1", "why_not_comparable"] == ()
+
+
+def test_claims_that_are_no_numbers_are_refused_before_they_explain_anything() -> None:
+    with pytest.raises(InputError, match="claimed_ha of region R1 is no such number"):
+        compare(
+            areas(), None, official(), target="coca", same_definitions=(), periods=PERIODS,
+            max_unobserved=0.05, agreement=0.2, claims=claims(claimed_ha="much"),
+        )  # fmt: skip

@@ -161,16 +161,20 @@ def test_the_table_can_be_compared_and_says_where_a_series_breaks() -> None:
     table = compare(
         areas("PE-21", "PE", "PE-210999"), None, COCA, target="coca",
         same_definitions=["area under coca bush in production"],
-        periods=[Period("2018", date(2018, 1, 1), date(2018, 12, 31))], max_unobserved=0.1,
+        periods=[Period("2018", date(2018, 1, 1), date(2018, 12, 31))], max_unobserved=0.1, agreement=0.2,
     )  # fmt: skip
     made = with_text(table).set_index("region_id")
     assert made["official_ha"].tolist()[:2] == [7205, 54134]
     mapped_only = "no estimate: the difference is of the mapped area"
-    assert made.loc["PE-21", "why_not_comparable"] == (
-        f"{mapped_only}; series break: Peru area in production follows Peru net area (2017), "
-        "the difference of the two figures is not a change"
+    period_beside_day = (
+        "a period beside a day: the map shows what stood at some time from 2018-01-01 to 2018-12-31, "
+        "the official figure what stood on 2018-12-31"
     )
-    assert made.loc["PE", "why_not_comparable"] == mapped_only
+    assert made.loc["PE-21", "why_not_comparable"] == (
+        f"{mapped_only}; {period_beside_day}; series break: Peru area in production follows Peru net area "
+        "(2017), the difference of the two figures is not a change"
+    )
+    assert made.loc["PE", "why_not_comparable"] == f"{mapped_only}; {period_beside_day}"
     left = unmatched_official(areas("PE-21", "PE", "PE-210999"), COCA)
     assert len(left) == len(COCA) - COCA["region_id"].isin(["PE", "PE-21"]).sum()
 

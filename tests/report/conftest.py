@@ -122,7 +122,9 @@ def _comparison(areas: pd.DataFrame) -> pd.DataFrame:
                 "official_ha": official,
                 "official_source": "Serie oficial inventada, 2023",
                 "difference_ha": None if official is None else best - official,
-                "within_interval": None if official is None else bool(index % 2),
+                "agreement": 0.2,
+                "verdict": "" if official is None else ("differs", "agrees", "cannot_tell")[index % 3],
+                "width_needed_ha": None if official is None or index % 3 < 2 else 0.4 * best,
                 "why_not_comparable": () if index % 2 else (Note("period_differs", periods=["2019"]),),
             }
         )
@@ -302,7 +304,8 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
     claim = {
         "region_id": "r0", "from_period": "2022", "to_period": last, "source": "autoridad inventada",
         "claimed_ha": 20.0, "validated_ha": 9.0, "cleared_mapped_ha": 10.0, "claimed_minus_seen_ha": 10.0,
-        "within_interval": pd.NA, "why_not_comparable": (Note("clearing_days_not_stated"),),
+        "verdict": "cannot_tell", "width_needed_ha": None,
+        "why_not_comparable": (Note("clearing_days_not_stated"),),
     }  # fmt: skip
     own = areas[areas["region_id"] == "r0"]
     return {

@@ -16,7 +16,7 @@ ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "input.", "legend.",
     "estimator.", "interval.", "status.", "stratum.", "card.", "value.", "null.",
-    "definition.", "profile.", "kind.", "lies.",
+    "definition.", "profile.", "kind.", "lies.", "verdict.",
 )  # fmt: skip
 
 
@@ -128,12 +128,20 @@ def test_a_note_with_figures_has_the_numbers_of_the_language_and_units_stay_with
     assert es.notes([days]).endswith("del 2023-12-31, el mapa del 2024-01-01 al 2024-12-31")
 
 
-def test_a_difference_is_explained_by_reasons_by_the_sample_or_by_nothing(voices):
+def test_a_difference_is_explained_by_reasons_or_by_nothing(voices):
     es = voices[0]
-    assert es.explained((Note("no_interval"),), None) == "sin intervalo: muy pocos puntos"
-    assert es.explained((), True) == "comparables; cabe en el intervalo de la muestra"
-    assert es.explained((), False) == "comparables; queda sin explicar"
-    assert es.explained((), None) == "\N{EM DASH}"
+    assert es.explained((Note("no_interval"),), "cannot_tell") == "sin intervalo: muy pocos puntos"
+    assert es.explained((), "agrees") == es.explained((), "cannot_tell") == "comparables"
+    assert es.explained((), "differs") == "comparables; queda sin explicar"
+    assert es.explained((), "") == "\N{EM DASH}"
+
+
+def test_a_verdict_is_said_in_words_with_the_width_that_would_decide(voices):
+    es, en = voices
+    assert (es.verdict("agrees", None), en.verdict("differs", None)) == ("coinciden", "they differ")
+    assert en.verdict("cannot_tell", 12.0).startswith("the sample cannot tell; an interval 12")
+    assert es.verdict("cannot_tell", float("nan")) == "la muestra no permite decidirlo"
+    assert es.verdict("", None) == "\N{EM DASH}"
 
 
 def test_hostile_words_within_a_note_stay_words(voices):

@@ -291,5 +291,7 @@ def config_of(days: tuple[str, ...]) -> dict[str, Any]:
             "record_id": "record_id", "lon": "lon", "lat": "lat", "observed_on": "observed_on",
             "class": "class", "stratum": "stratum", "inclusion_probability": "inclusion_probability"}},
         "estimate": {"estimator": "stratified", "interval": "gamma", "confidence": 0.95},
-        "comparison": {"max_unobserved": 0.1, "official": "official.csv", "truth": "truth.csv"},
+        "comparison": {
+            "max_unobserved": 0.1, "agreement": 0.2, "official": "official.csv", "truth": "truth.csv"
+        },
     }  # fmt: skip

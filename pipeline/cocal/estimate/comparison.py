@@ -1,6 +1,6 @@
 """Estimates beside what field records claim and what the agencies publish, with why they may differ.
 
-A difference is arithmetic; whether it means anything is stated by `within_interval` and by the notes in
+A difference is arithmetic; whether it means anything is stated by `verdict` and by the notes in
 `why_not_comparable`. Published surveys speak of one day (31 December), one definition of coca and one
 set of zones, rounded; a map speaks of its period, its scheme and what the clouds left open.
 """
@@ -16,13 +16,16 @@ import pandas as pd
 
 from cocal.contracts import AREAS, COMPARISON, COMPARISON_COLUMNS, Period, check_table
 from cocal.errors import InputError
+from cocal.estimate.eradication import cleared_within
 from cocal.estimate.strata import EARTH_HA
+from cocal.estimate.verdict import verdicts
 from cocal.notes import Note, note_column
 
 _FIELD = ("region_id", "period", "class", "field_ha")
 _OFFICIAL = ("region_id", "coca_ha", "source")
 _TEXTS = ("definition", "reference_date", "series", "coverage", "split_from")
 _KEYS = ["region_id", "period"]
+_ESTIMATE = ("estimated_ha", "ci_low_ha", "ci_high_ha")
 
 
 def compare(
@@ -34,6 +37,8 @@ def compare(
     same_definitions: Sequence[str],
     periods: Sequence[Period],
     max_unobserved: float,
+    agreement: float,
+    claims: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """comparison/1: one row per region, period and official figure of the class `target`.
 
@@ -48,11 +53,13 @@ def compare(
         figure with any other, or with none, is marked.
     periods : the periods of the maps, to judge reference dates.
     max_unobserved : a region with a larger unobserved share is marked.
+    agreement : share of the official figure that counts as no difference (`verdict.verdicts`).
+    claims : region_id, year or period, claimed_ha, source: hectares cleared within a period; None = none.
 
     Returns
     -------
     `difference_ha` is the estimate (where there is none: the mapped area, with a reason that states it) minus
-    the official figure; `within_interval` is NA without an interval or an official figure.
+    the official figure; `verdict` and `width_needed_ha` are as from `verdict.verdicts`.
 
     Raises
     ------
@@ -70,7 +77,14 @@ def compare(
     rows = rows.merge(published, on=_KEYS, how="left", sort=False)
     figure = rows["official_ha"].astype(float)
     value = rows["estimated_ha"].astype(float).fillna(rows["mapped_ha"].astype(float))
-    rows = rows.assign(difference_ha=value - figure, within_interval=_within(rows, figure))
+    step = rows["official_rounded_to_ha"].astype(float)
+    verdict, width = verdicts(
+        figure, *(rows[name].astype(float) for name in _ESTIMATE), agreement=agreement, rounded_to=step
+    )
+    rows = rows.assign(
+        difference_ha=value - figure, agreement=agreement, verdict=verdict, width_needed_ha=width
+    )
+    cleared = {} if claims is None else cleared_within(claims)
     years = published.groupby("region_id")["period"].agg(lambda values: sorted(set(values)))
     known = {period.name: period for period in periods}
     reasons = []
@@ -79,7 +93,9 @@ def compare(
         if pd.isna(row["official_ha"]):
             own += _absence_reasons(years.get(row["region_id"], []))
         else:
-            own += _official_reasons(row, same_definitions, known.get(row["period"]))
+            key = row["region_id"], row["period"]
+            days = _date_reasons(row["official_reference_date"], known.get(key[1]), cleared.get(key))
+            own += _official_reasons(row, same_definitions, days)
         reasons.append((*own, *_coverage_reasons(row, max_unobserved)))
     table = rows.assign(
         official_source=rows["official_source"].fillna(""),
@@ -92,12 +108,6 @@ def unmatched_official(areas: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
     """The rows of `official` whose region_id `areas` does not have, in their order and columns."""
     known = set(areas["region_id"].astype(str))
     return official[~official["region_id"].astype(str).isin(known)].reset_index(drop=True)
-
-
-def _within(rows: pd.DataFrame, figure: pd.Series) -> pd.Series:
-    low, high = rows["ci_low_ha"].astype(float), rows["ci_high_ha"].astype(float)
-    inside = ((figure >= low) & (figure <= high)).astype("boolean")
-    return inside.mask(low.isna() | high.isna() | figure.isna())
 
 
 def _with_field(rows: pd.DataFrame, field: pd.DataFrame | None, target: str) -> pd.DataFrame:
@@ -209,7 +219,7 @@ def _absence_reasons(years: Sequence[str]) -> list[Note]:
 
 
 def _official_reasons(
-    row: Mapping[Hashable, Any], same_definitions: Sequence[str], period: Period | None
+    row: Mapping[Hashable, Any], same_definitions: Sequence[str], days: Sequence[Note]
 ) -> list[Note]:
     """Definition, date, series, zone and rounding of an official figure, where they stand against it."""
     reasons = []
@@ -218,7 +228,7 @@ def _official_reasons(
         reasons.append(Note("definition_not_stated"))
     elif definition not in same_definitions:
         reasons.append(Note("definition_differs", definition=definition))
-    reasons += _date_reasons(row["official_reference_date"], period)
+    reasons += days
     if isinstance(row["series_before"], tuple):
         before, last = row["series_before"]
         reasons.append(Note("series_break", series=series, before=before, period=last))
@@ -227,16 +237,22 @@ def _official_reasons(
     return reasons + _rounding_reasons(row)
 
 
-def _date_reasons(stated: str, period: Period | None) -> list[Note]:
+def _date_reasons(stated: str, period: Period | None, cleared_ha: float | None) -> list[Note]:
+    """The figure's day, which is outside the map's period or one day of it, the more so after clearings."""
     if not stated:
         return []
     try:
         day = date.fromisoformat(stated[:10])
     except ValueError:
         return [Note("reference_date_invalid", stated=stated)]
-    if period is None or period.start <= day <= period.end:
+    if period is None or period.start == day == period.end:
         return []
-    return [Note("date_differs", day=day, start=period.start, end=period.end)]
+    start, end = period.start, period.end
+    if not start <= day <= end:
+        return [Note("date_differs", day=day, start=start, end=end)]
+    if cleared_ha:
+        return [Note("period_beside_day_cleared", day=day, start=start, end=end, ha=cleared_ha)]
+    return [Note("period_beside_day", day=day, start=start, end=end)]
 
 
 def _rounding_reasons(row: Mapping[Hashable, Any]) -> list[Note]:

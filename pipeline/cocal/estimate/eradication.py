@@ -15,6 +15,7 @@ import pandas as pd
 
 from cocal.contracts import AREAS, Period, check_table
 from cocal.errors import InputError
+from cocal.estimate.verdict import verdicts
 from cocal.notes import Note, note_column
 
 QUANTITIES = ("cleared", "new", "replanted")
@@ -23,7 +24,8 @@ ERADICATION_COLUMNS = (
     "source", "cleared_mapped_ha", "cleared_estimated_ha", "cleared_se_ha", "cleared_ci_low_ha",
     "cleared_ci_high_ha", "cleared_n", "replanted_mapped_ha", "replanted_estimated_ha", "new_mapped_ha",
     "new_estimated_ha", "stock_before_mapped_ha", "stock_before_estimated_ha", "stock_after_mapped_ha",
-    "stock_after_estimated_ha", "claimed_minus_seen_ha", "within_interval", "why_not_comparable",
+    "stock_after_estimated_ha", "claimed_minus_seen_ha", "agreement", "verdict", "width_needed_ha",
+    "why_not_comparable",
 )  # fmt: skip
 
 _CLAIMS = ("region_id", "claimed_ha", "source")
@@ -32,6 +34,7 @@ _CHANGE = {
     "mapped_ha": "mapped_ha", "estimated_ha": "estimated_ha", "standard_error_ha": "se_ha",
     "ci_low_ha": "ci_low_ha", "ci_high_ha": "ci_high_ha", "n": "n",
 }  # fmt: skip
+_CHANGE_NEEDED = (*_PAIR, "quantity", *_CHANGE)
 
 
 def eradication_table(
@@ -42,6 +45,7 @@ def eradication_table(
     *,
     target: str,
     max_unobserved: float,
+    agreement: float,
 ) -> pd.DataFrame:
     """`ERADICATION_COLUMNS`: a row per region, pair of maps and source of claims; nothing is left out.
 
@@ -57,12 +61,13 @@ def eradication_table(
     periods : the periods of the maps.
     target : the class of `stock` that is cleared.
     max_unobserved : a region with a larger unobserved share in either map is marked.
+    agreement : share of the claim that counts as no difference (`verdict.verdicts`).
 
     Returns
     -------
     `claimed_minus_seen_ha` is the claim minus the estimated clearings (without an estimate: the mapped ones,
-    with a reason that states it); `within_interval` states whether the claim is in their
-    interval, NA without one.
+    with a reason that states it); `verdict` and `width_needed_ha` are of the claim beside the estimated
+    clearings, as from `verdict.verdicts`.
 
     Raises
     ------
@@ -78,14 +83,17 @@ def eradication_table(
     own = stock[stock["class"] == target]
     for when, period in (("before", "from_period"), ("after", "to_period")):
         rows = rows.merge(_stock(own, when, period), on=["region_id", period], how="left", sort=False)
-    claimed, low, high = rows["claimed_ha"], rows["cleared_ci_low_ha"], rows["cleared_ci_high_ha"]
-    inside = ((claimed >= low) & (claimed <= high)).astype("boolean")
+    claimed = rows["claimed_ha"]
+    seen_ha = (rows[f"cleared_{name}"].astype(float) for name in ("estimated_ha", "ci_low_ha", "ci_high_ha"))
+    verdict, width = verdicts(claimed, *seen_ha, agreement=agreement)
     cleared = rows["cleared_estimated_ha"].fillna(rows["cleared_mapped_ha"])
     reasons = [_reasons(row, known, max_unobserved) for row in rows.to_dict("records")]
     table = rows.assign(
         cleared_n=rows["cleared_n"].astype("Int64"),
         claimed_minus_seen_ha=claimed - cleared,
-        within_interval=inside.mask(claimed.isna() | low.isna() | high.isna()),
+        agreement=agreement,
+        verdict=verdict,
+        width_needed_ha=width,
         why_not_comparable=note_column(reasons, rows.index),
         **{name: rows[name].fillna("") for name in ("from_period", "source", "cleared_from", "cleared_to")},
     )
@@ -94,6 +102,13 @@ def eradication_table(
 
 def _when(claims: pd.DataFrame) -> pd.Series:
     return (claims["period"] if "period" in claims.columns else claims["year"]).astype(str)
+
+
+def cleared_within(claims: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """(region_id, period) -> hectares claimed as cleared, the most that one source states."""
+    _refuse(_missing_columns(claims) or _wrong_claims(claims))
+    most = _claims(claims).groupby(["region_id", "period"])["claimed_ha"].max().reset_index()
+    return {(region, period): float(ha) for region, period, ha in most.itertuples(index=False)}
 
 
 def _claims(claims: pd.DataFrame) -> pd.DataFrame:
@@ -224,20 +239,26 @@ def _stock_reasons(row: Mapping[Any, Any]) -> list[Note]:
 
 
 def _check(claims: pd.DataFrame, change: pd.DataFrame, known: Mapping[str, Period]) -> None:
-    problems = [f"claims have no column {name!r}" for name in _CLAIMS if name not in claims.columns]
-    if not {"year", "period"} & set(claims.columns):
-        problems.append("claims have no column 'year' or 'period'")
-    needed = (*_PAIR, "quantity", *_CHANGE)
-    problems += [f"change has no column {name!r}" for name in needed if name not in change.columns]
-    if not problems:
-        problems = [*_wrong_claims(claims), *_wrong_change(change, known)]
+    problems = _missing_columns(claims)
+    problems += [f"change has no column {name!r}" for name in _CHANGE_NEEDED if name not in change.columns]
+    _refuse(problems or [*_wrong_claims(claims), *_wrong_change(change, known)])
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise InputError(
             "claims of eradication cannot be set beside what was seen",
-            f"claims: {', '.join(_CLAIMS)} and year or period; change: {', '.join(needed)}",
+            f"claims: {', '.join(_CLAIMS)} and year or period; change: {', '.join(_CHANGE_NEEDED)}",
             "; ".join(problems[:10]),
             "fix these rows or columns",
         )
+
+
+def _missing_columns(claims: pd.DataFrame) -> list[str]:
+    problems = [f"claims have no column {name!r}" for name in _CLAIMS if name not in claims.columns]
+    if not {"year", "period"} & set(claims.columns):
+        problems.append("claims have no column 'year' or 'period'")
+    return problems
 
 
 def _wrong_claims(claims: pd.DataFrame) -> list[str]:

@@ -92,6 +92,9 @@ class ComparisonSettings(Settings):
     max_unobserved: Annotated[float, Field(ge=0, le=1)] = Field(
         description="a region with a larger unobserved share is marked as not comparable"
     )
+    agreement: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="share of an official figure that counts as no difference"
+    )
     official: Path | None = Field(None, description="CSV: region_id, year, coca_ha, source, definition, ...")
     same_definition: tuple[str, ...] = Field(
         (), description="definitions of official figures that equal the target of the class scheme"

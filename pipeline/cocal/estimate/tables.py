@@ -22,6 +22,7 @@ _DECIMALS = {
     "field_ha": 4,
     "official_ha": 4,
     "difference_ha": 4,
+    "width_needed_ha": 4,
     "observed_fraction": 6,
 }
 

@@ -50,7 +50,9 @@ class Place:
     official_ha: float | None = None
     official_source: str = ""
     difference_ha: float | None = None
-    within_interval: bool | None = None
+    agreement: float | None = None
+    verdict: str = ""
+    width_needed_ha: float | None = None
     why_not_comparable: tuple[Note, ...] = ()
     truth_ha: float | None = None
     missing_low_ha: float | None = None
@@ -87,7 +89,8 @@ class Place:
 
 
 _COMPARED = {
-    "field_ha", "official_ha", "official_source", "difference_ha", "within_interval", "why_not_comparable",
+    "field_ha", "official_ha", "official_source", "difference_ha", "agreement", "verdict", "width_needed_ha",
+    "why_not_comparable",
 }  # fmt: skip
 _CAVEATS = {"missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha"}
 _OF_AREAS = {f.name for f in fields(Place)} - _COMPARED - _CAVEATS - {

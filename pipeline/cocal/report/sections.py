@@ -24,14 +24,16 @@ def comparison(content: ReportContent, t: Wording) -> list[Block]:
         ha(t, "official_short", "official_ha"),
         *([ha(t, "field_short", "field_ha")] if has(compared, "field_ha") else []),
         Column(t("difference_short"), lambda p: t.signed(p.difference_ha)),
-        Column(t("within"), lambda p: t.yes_no(p.within_interval)),
-        Column(t("why"), lambda p: t.explained(p.why_not_comparable, p.within_interval), "words"),
+        Column(t("verdict"), lambda p: t.verdict(p.verdict, p.width_needed_ha), "words"),
+        Column(t("why"), lambda p: t.explained(p.why_not_comparable, p.verdict), "words"),
         Column(t("source"), lambda p: p.official_source, "words"),
     ]
     if not compared:
         return [Text(t("comparison_none")), *_truth(content, t)]
     table = sheet("comparison", t("comparison_caption"), columns, compared, numbered=True)
-    return [table, Text(t("comparison_note"), "note"), *_truth(content, t)]
+    share = next((p.agreement for p in compared if p.agreement is not None), None)
+    notes = [Text(t("verdict_note", share=t.percent(share, 0)), "note")] if share is not None else []
+    return [table, *notes, Text(t("comparison_note"), "note"), *_truth(content, t)]
 
 
 def _truth(content: ReportContent, t: Wording) -> list[Block]:
@@ -89,7 +91,8 @@ def groups(content: ReportContent, t: Wording) -> list[Block]:
     beside = [
         ha(t, "official_short", "official_ha"),
         Column(t("difference_short"), lambda p: t.signed(p.difference_ha)),
-        Column(t("why"), lambda p: t.explained(p.why_not_comparable, p.within_interval), "text"),
+        Column(t("verdict"), lambda p: t.verdict(p.verdict, p.width_needed_ha), "text"),
+        Column(t("why"), lambda p: t.explained(p.why_not_comparable, p.verdict), "text"),
     ]
     columns = [
         Column(t("group"), lambda p: p.name, "text"),
@@ -114,7 +117,7 @@ def eradication(content: ReportContent, t: Wording) -> list[Block]:
         ha(t, "claimed", "claimed_ha"), ha(t, "validated", "validated_ha"),
         Column(t("cleared"), lambda row: t.figure(row, "cleared_"), "strong"),
         Column(t("claimed_minus_seen"), lambda row: t.signed(row["claimed_minus_seen_ha"])),
-        Column(t("within"), lambda row: t.yes_no(row["within_interval"])),
+        Column(t("verdict"), lambda row: t.verdict(row["verdict"] or "", row["width_needed_ha"]), "text"),
         Column(t("why"), lambda row: t.notes(row["why_not_comparable"]), "text"),
     ]  # fmt: skip
     table = sheet("eradication-1", t("eradication_caption"), columns, rows)

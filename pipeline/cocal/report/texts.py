@@ -148,8 +148,17 @@ class Wording:
         between = self.interval(low, high)
         return between if between != DASH or estimated is None else self("n_too_small")
 
-    def explained(self, why: Sequence[Note], within: bool | None) -> str:
-        """Explanation of a difference: why two figures are not comparable, the sample, or nothing known."""
-        if why or within is None:
+    def verdict(self, verdict: str, width_ha: float | None) -> str:
+        """Whether two figures agree, with the width of interval that would decide; a dash without figure."""
+        if not verdict:
+            return DASH
+        word = self.term("verdict", verdict)
+        if width_ha is None or is_missing(width_ha):
+            return word
+        return self("verdict_needs", verdict=word, ha=self.ha(width_ha))
+
+    def explained(self, why: Sequence[Note], verdict: str) -> str:
+        """Explanation of a difference: why two figures are not comparable, or that nothing explains it."""
+        if why or not verdict:
             return self.notes(why)
-        return self("explained_by_sample" if within else "explained_by_nothing")
+        return self("explained_by_nothing" if verdict == "differs" else "comparable")

@@ -54,6 +54,10 @@ class RunTables:
         """Notes in both languages; "" where there are none."""
         return {language: t.notes(notes) if notes else "" for language, t in self._voices.items()}
 
+    def verdict(self, verdict: str | None, width_ha: float | None) -> dict[str, str]:
+        """Whether an official figure and the estimate agree, in both languages."""
+        return {language: t.verdict(verdict or "", width_ha) for language, t in self._voices.items()}
+
     def outlines(self) -> dict[str, Any]:
         """The regions as GeoJSON: id, name, country."""
         regions = self.run.regions
@@ -101,7 +105,7 @@ class RunTables:
             {
                 "official_ha": plain(row["official_ha"]),
                 "source": "" if plain(row["official_source"]) is None else str(row["official_source"]),
-                "within": plain(row["within_interval"]),
+                "verdict": self.verdict(plain(row["verdict"]), plain(row["width_needed_ha"])),
                 "why": self.notes(row["why_not_comparable"]),
             }
             for row in rows.to_dict("records")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cocal.content import File
@@ -25,6 +26,7 @@ from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, wri
 
 _COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
 _CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
+_STATED = {"same_definition", "max_unobserved", "agreement"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class ComparisonTask:
     plots: bool
     same_definition: tuple[str, ...] = ()
     max_unobserved: float = 1.0
+    agreement: float = np.nan
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A given table; None if it is not given."""
@@ -56,7 +59,7 @@ def compare_stage(run: Run) -> Stage:
         run.base.scheme.target,
         tuple(run.periods),
         records is not None and records.matching.support == "plot",
-        **({} if settings is None else settings.model_dump(include={"same_definition", "max_unobserved"})),
+        **({} if settings is None else settings.model_dump(include=_STATED)),
     )
     yield Batch("compare", (Recipe(":compare", task, write_tables, where="client"),), on_failure="stop")
 
@@ -75,6 +78,8 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         same_definitions=task.same_definition,
         periods=task.periods,
         max_unobserved=task.max_unobserved,
+        agreement=task.agreement,
+        claims=claims,
     )
     write_comparison(folder, table)
     with_text(table).to_parquet(folder / "comparison.parquet", index=False)
@@ -155,5 +160,6 @@ def _eradication(task: ComparisonTask, claims: pd.DataFrame, areas: pd.DataFrame
     change = pd.DataFrame(columns=CHANGE_COLUMNS) if file is None else read_own_csv(file.path)
     own = change[change["quantity"].isin(QUANTITIES) & change["region_id"].notna()]
     return eradication_table(
-        claims, own, areas, task.periods, target=task.target, max_unobserved=task.max_unobserved
-    )
+        claims, own, areas, task.periods, target=task.target,
+        max_unobserved=task.max_unobserved, agreement=task.agreement,
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from cocal.contracts import UNOBSERVED
 from cocal.estimate.disclosure import not_shown, rounded_estimates
 from cocal.estimate.legal import OUTSIDE
 from cocal.estimate.settings import LegalSettings
+from cocal.estimate.verdict import verdicts
 from cocal.grid import transformer
 from cocal.notes import Note, note_column
 from cocal.regions import Regions
@@ -62,7 +63,8 @@ COLUMNS_OF_REGIONS = {
     "countries": (*_PLACE[2:], *_ESTIMATE, *_SEEN),
     "groups": (*_PLACE, *_ESTIMATE, *_SEEN),
     "comparison": (*_PLACE[:-1], "estimated_ha", "ci_low_ha", "ci_high_ha", "official_ha", "official_source",
-                   "difference_ha", "within_interval", "why_not_comparable"),
+                   "official_rounded_to_ha", "difference_ha", "agreement", "verdict", "width_needed_ha",
+                   "why_not_comparable"),
     "regions": COLUMNS["regions"],
 }  # fmt: skip
 """All columns of the tables of public/ that has regions in the place of squares."""
@@ -72,9 +74,9 @@ _LEVELS = {"hectares": "region", "groups": "group", "countries": "country"}
 
 _SAID = {
     "observed_area_only", "n_too_small", "presence_not_illegality", "protected_not_verdict",
-    "no_official_figure", "period_differs", "date_differs", "reference_date_invalid", "definition_not_stated",
-    "definition_differs", "series_break", "zone_split", "official_coverage_share", "official_coverage",
-    "region_unobserved",
+    "no_official_figure", "period_differs", "date_differs", "period_beside_day", "period_beside_day_cleared",
+    "reference_date_invalid", "definition_not_stated", "definition_differs",
+    "series_break", "zone_split", "official_coverage_share", "official_coverage", "region_unobserved",
 }  # fmt: skip
 """Notes that may leave the office: others state figures of the map, or depend on exact ones."""
 
@@ -256,8 +258,10 @@ def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots
     rest = table.drop(columns=[name for name in names if name in table])
     found = rest.merge(public, on=["region_id", "period", "class"], how="left").reset_index(drop=True)
     official, estimate = found["official_ha"], found["estimated_ha"]
-    inside = (found["ci_low_ha"] <= official) & (official <= found["ci_high_ha"])
-    known = official.notna() & found["ci_low_ha"].notna()
+    verdict, width = verdicts(
+        official, *(found[name] for name in names),
+        agreement=found["agreement"], rounded_to=found["official_rounded_to_ha"],
+    )  # fmt: skip
     hidden, summed, absent = not_shown(min_plots)[0], Note("sum_of_regions"), Note("no_estimate")
     why = [
         (hidden,) if hidden in notes else (
@@ -267,6 +271,6 @@ def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots
         for ha, notes, own in zip(estimate, found["notes"], found["why_not_comparable"], strict=True)
     ]  # fmt: skip
     return found.assign(
-        difference_ha=estimate - official, within_interval=inside.astype("boolean").where(known),
+        difference_ha=estimate - official, verdict=verdict, width_needed_ha=width,
         why_not_comparable=note_column(why, found.index),
     )  # fmt: skip

@@ -47,7 +47,7 @@ function method(main) {
 }
 
 function official(c) {
-  const verdict = c.within === null ? "" : ` · ${t(c.within ? "within" : "outside")}`;
+  const verdict = ` · ${own(c.verdict)}`;
   return [t("official", { ha: hectares(c.official_ha), source: c.source }), verdict, own(c.why) ? ` · ${own(c.why)}` : ""].join("");
 }
 

@@ -66,8 +66,6 @@ const WORDS = {
   table_of: ["{period}: superficie por clase", "{period}: area by class"],
   method: ["{estimator}; intervalo {interval} del {level}; {n} puntos de referencia", "{estimator}; {interval} interval, {level}; {n} reference points"],
   official: ["Cifra oficial: {ha} ha ({source})", "Official figure: {ha} ha ({source})"],
-  within: ["dentro del intervalo", "within the interval"],
-  outside: ["fuera del intervalo", "outside the interval"],
   pixel: ["Píxel de 10 m", "Pixel of 10 m"],
   says: ["El mapa dice: {class}", "The map says: {class}"],
   probability: ["Probabilidad de {target}: {p}", "Probability of {target}: {p}"],
