@@ -77,11 +77,12 @@ def documented() -> dict[Place, dict[str, str]]:
 
 
 def keys_of(models: list[type[BaseModel]]) -> dict[str, str]:
-    """Key: yes or no, as the page says it; a key that an alternative lacks is not needed."""
-    fields = {field.alias or name: field for m in models for name, field in m.model_fields.items()}
-    everywhere = [{field.alias or name for name, field in m.model_fields.items()} for m in models]
-    shared = set.intersection(*everywhere)
-    return {k: "yes" if f.is_required() and k in shared else "no" for k, f in fields.items()}
+    """Key: yes or no, as the page says it; a key that an alternative lacks or does not need is not needed."""
+    fields = [{field.alias or name: field for name, field in m.model_fields.items()} for m in models]
+    return {
+        key: "yes" if all(key in each and each[key].is_required() for each in fields) else "no"
+        for key in {key: None for each in fields for key in each}
+    }
 
 
 SECTIONS: dict[Place, list[type[BaseModel]]] = {}

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import gammaincinv
 
 from cocal.estimate import Strata, expected_interval
 
@@ -34,6 +35,17 @@ def test_many_points_give_the_half_width_of_the_normal_formula():
         assert found.half_width_ha == pytest.approx(exact, rel=0.02)
         assert found.low_ha < found.area_ha < found.high_ha
         assert found.half_width_90_ha > found.half_width_ha
+
+
+def test_without_a_hit_the_interval_ends_at_three_points_of_the_heaviest_stratum():
+    """ADR 10: the gamma quantile of 3/4 of a point of the heaviest stratum, 3.14 x 10 ha."""
+    given = strata([100, 900], [50, 90]), np.array([0.1, 0.001])
+    found = expected_interval(*given, interval="gamma", confidence=0.95, seed=1)
+    assert found.no_hit_ha == pytest.approx(10 * gammaincinv(0.75, 0.975))
+    small = expected_interval(*given, interval="gamma", confidence=0.95, seed=1, limit_ha=25.0)
+    assert small.no_hit_ha == 25.0
+    assert small.high_ha <= 25.0
+    assert expected_interval(*given, interval="wald", confidence=0.95, seed=1).no_hit_ha == 0
 
 
 def test_a_census_leaves_no_width():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from cocal.fieldwork.design import (
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
-from cocal.run.worker.design_tiles import DesignMaps, DesignTile, tile_candidates, tile_cells
+from cocal.run.worker.design_tiles import CountedTile, DesignMaps, DesignTile, tile_candidates, tile_cells
 from cocal.run.worker.mosaic import Source, maps_in_reach
 from cocal.store import LocalStore, address
 
@@ -99,12 +99,18 @@ def tasks_of(
     return [(DesignTile(*item), whole) for item in maps_in_reach(maps, halo_px(config.strata, 10)).items()]
 
 
+def counted(tasks: list[tuple[DesignTile, DesignMaps]]) -> CountedTile:
+    """The sums of all tiles."""
+    parts = [tile_cells(*t) for t in tasks]
+    return CountedTile(*(sum(getattr(p, f.name) for p in parts) for f in fields(CountedTile)))
+
+
 def designed(
     tasks: list[tuple[DesignTile, DesignMaps]], config: DesignSettings, regions
-) -> tuple[NDArray, pd.DataFrame]:
-    counts = np.add.reduce([tile_cells(*t) for t in tasks])
-    cells = Cells(tuple(regions.table["region_id"]), config.names, counts[0], counts[1])
-    frame = build_frame(cells, by_region=True, small=None, share=np.full(counts[0].shape, 0.1))
+) -> tuple[CountedTile, pd.DataFrame]:
+    counts = counted(tasks)
+    cells = Cells(tuple(regions.table["region_id"]), config.names, counts.pixels, counts.units)
+    frame = build_frame(cells, by_region=True, small=None, share=np.full(counts.pixels.shape, 0.1))
     n = np.full(len(frame.names), 12)
     needed = candidates_needed(Sizes(n, n, frame.pixels), config.draw)
     below = thresholds(needed, frame.pixels, slack=6)
@@ -119,7 +125,8 @@ def test_counts_and_sample_do_not_depend_on_the_tiles(tmp_path, ground, draw):
     found = [
         designed(tasks_of(tmp_path / str(px), ground, px, config), config, ground[1]) for px in (96, 192)
     ]
-    assert (found[0][0] == found[1][0]).all()
+    for field in fields(CountedTile):
+        assert (getattr(found[0][0], field.name) == getattr(found[1][0], field.name)).all()
     pd.testing.assert_frame_equal(found[0][1], found[1][1])
     assert set(found[0][1]["epsg"]) == {32718, 32719}
 
@@ -132,7 +139,7 @@ def test_a_buffer_reaches_over_the_meridian(tmp_path, ground):
         (DesignTile(t.tile, tuple(m for m in t.near if m[0].window.epsg == t.tile.window.epsg)), whole)
         for t, whole in tasks
     ]
-    whole, cut = (np.add.reduce([tile_cells(*t)[0] for t in some]).sum(axis=0) for some in (tasks, alone))
+    whole, cut = (counted(some).pixels.sum(axis=0) for some in (tasks, alone))
     assert whole[0] == cut[0]
     assert whole[1] > cut[1]
     assert whole.sum() == cut.sum()
@@ -141,10 +148,13 @@ def test_a_buffer_reaches_over_the_meridian(tmp_path, ground):
 def test_unobserved_ground_is_left_out_or_kept_as_stated(tmp_path, ground):
     kept = tasks_of(tmp_path / "kept", ground, 192, settings(unobserved="kept"))
     out = [(t, replace(whole, rules=stated(settings(), "design"))) for t, whole in kept]
-    all_pixels, seen = (np.add.reduce([tile_cells(*t) for t in some]) for some in (kept, out))
-    assert (seen[0] == seen[3]).all()
-    assert (all_pixels[0] >= seen[0]).all()
-    assert all_pixels[0].sum() > all_pixels[3].sum() == seen[3].sum()
+    everything, seen = (counted(some) for some in (kept, out))
+    assert (seen.pixels == seen.tenths.sum(axis=2)).all()
+    assert (everything.pixels >= seen.pixels).all()
+    assert everything.pixels.sum() > everything.tenths.sum() == seen.tenths.sum()
+    for part in (everything, seen):
+        assert (part.class_units.sum(axis=2) == part.units).all()
+    assert everything.class_units[..., 0].sum() > seen.class_units[..., 0].sum() == 0
 
 
 SIDE = Window(32719, 500_040, 8_450_040, 240, 240)
@@ -229,6 +239,10 @@ def test_a_run_leaves_a_design_that_its_own_estimate_reads(world):
     assert result.design is not None
     assert (result.design["half_width_percent"].iloc[:-1] <= 30).all()
     assert result.design["points"].iloc[-1] == len(main) == strata["points"].sum()
+    known = pd.read_csv(folder / "known.csv")
+    there = known.groupby(["stratum", "region"])["area_ha"].sum()
+    assert there.to_dict() == pytest.approx(listed["area_ha"].to_dict(), abs=1e-9)
+    assert set(known["map_class"]) <= set(sample["map_class"])
     points = main.rename(columns={"region_id": "region"}).assign(reference_class=main["map_class"])
     points.to_csv(world.folder / "labelled.csv", index=False)
     estimate = estimate_files(world.folder / "labelled.csv", folder / "strata.csv", by="region",
@@ -247,6 +261,24 @@ def test_a_second_run_reuses_the_design_and_a_new_seed_makes_another(world):
     world.edit(lambda content: content["design"].update(seed=6))
     run(read_config(world.config), last="design")
     assert (world.root / "design" / "sample.csv").read_bytes() != sample
+
+
+def test_a_region_with_few_points_and_a_width_that_one_stratum_decides_are_said(world, tmp_path):
+    """25 points for two regions, 5 in each stratum at least: R2 holds fewer than ten of them."""
+    other = world.copied(tmp_path / "w")
+    other.edit(lambda content: content["design"].update(
+        by_region=False, size={"points": 25}, allocation="equal", small=None,
+        expected={"source": "stated", "share": {"coca": 0.8, "near": 0.05, "rest": 0.01}},
+    ))  # fmt: skip
+    other.edit(lambda content: content["design"].pop("small"))
+    design = run(read_config(other.config), last="design").design
+    assert design is not None
+    few = design["points"].iloc[:-1] < 10
+    assert (design["notes"].iloc[:-1].fillna("") == np.where(few, "n too small", "")).all()
+    assert few.any()
+    assert "decides the width" in design["notes"].iloc[-1]
+    assert "`allocation: interval` instead of `equal`" in design["notes"].iloc[-1]
+    assert (design["no_hit_ha"] > 0).all()
 
 
 def test_the_files_of_the_crews_open_and_agree(world):

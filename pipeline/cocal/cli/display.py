@@ -140,15 +140,23 @@ def design_table(result: RunSummary) -> Table:
     interval, confidence = design["interval"].iloc[0], design["confidence"].iloc[0]
     title = f"expected hectares of {result.target}, {100 * confidence:g} % interval {interval}"
     title += f", shares: {design['expected_from'].iloc[0]}" + (" - SIMULATED" if result.simulated else "")
-    headers = ("region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "note")
+    headers = (
+        "region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "without a hit",
+        "note",
+    )  # fmt: skip
     table = _table(title, headers, ("region", "note"))
     for row in design.to_dict("records"):
         cells = [
             row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
             f"{_number(row['low_ha'])} to {_number(row['high_ha'])}", _number(row["half_width_ha"]),
-            _number(row["half_width_percent"]), _number(row["half_width_90_ha"]), row["notes"],
+            _number(row["half_width_percent"]), _number(row["half_width_90_ha"]),
+            f"0 to {_number(row['no_hit_ha'])}", "" if row["region_id"] == "total" else row["notes"],
         ]  # fmt: skip
         table.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in cells))
+    warnings = design.loc[design["region_id"] == "total", "notes"].dropna()
+    table.caption = Text(
+        "\n".join(["without a hit: what a region without a point of it will read", *warnings])
+    )
     return table
 
 

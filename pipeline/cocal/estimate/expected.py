@@ -23,7 +23,7 @@ class ExpectedInterval:
     """The interval that a design leads one to expect, ha.
 
     `low_ha`, `high_ha` and `half_width_ha` are means over campaigns; in nine campaigns of ten the half-width
-    is at most `half_width_90_ha`.
+    is at most `half_width_90_ha`. Without a point of the class the interval is 0 to `no_hit_ha`.
     """
 
     area_ha: float
@@ -31,10 +31,17 @@ class ExpectedInterval:
     high_ha: float
     half_width_ha: float
     half_width_90_ha: float
+    no_hit_ha: float
 
 
 def expected_interval(
-    strata: Strata, share: Floats, *, interval: str, confidence: float, seed: int
+    strata: Strata,
+    share: Floats,
+    *,
+    interval: str,
+    confidence: float,
+    seed: int,
+    limit_ha: float = float("inf"),
 ) -> ExpectedInterval:
     """The interval of the area of a class to be expected from `strata.n` points.
 
@@ -49,12 +56,10 @@ def expected_interval(
     interval : one of `INTERVALS`.
     confidence : from 0.5 to below 1.
     seed : same seed, same figures.
+    limit_ha : area of the domain, which no interval exceeds.
     """
-    counts = _campaigns(strata, share, seed)
-    campaign, stratum = np.nonzero(counts)
-    found = counts[campaign, stratum].astype(np.float64)
-    sums = tally(campaign, stratum, np.ones_like(found), found, n_groups=len(counts))
-    low, high = INTERVALS[interval](sums, strata, np.full(len(counts), -1), confidence)
+    low, high = _ends(_campaigns(strata, share, seed), strata, interval, confidence, limit_ha)
+    none = np.zeros((1, len(strata.n)), dtype=np.int64)
     half = (high - low) / 2
     return ExpectedInterval(
         float((strata.area_ha * share).sum()),
@@ -62,7 +67,19 @@ def expected_interval(
         float(high.mean()),
         float(half.mean()),
         float(np.quantile(half, 0.9)),
+        float(_ends(none, strata, interval, confidence, limit_ha)[1][0]),
     )
+
+
+def _ends(
+    counts: Ints, strata: Strata, interval: str, confidence: float, limit_ha: float
+) -> tuple[Floats, Floats]:
+    """(campaigns,) ends of the interval of each campaign's `counts` (campaigns, H)."""
+    campaign, stratum = np.nonzero(counts)
+    found = counts[campaign, stratum].astype(np.float64)
+    sums = tally(campaign, stratum, np.ones_like(found), found, n_groups=len(counts))
+    low, high = INTERVALS[interval](sums, strata, np.full(len(counts), -1), confidence)
+    return np.minimum(low, limit_ha), np.minimum(high, limit_ha)
 
 
 def _campaigns(strata: Strata, share: Floats, seed: int) -> Ints:

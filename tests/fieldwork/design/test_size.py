@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cocal.errors import InputError
+from cocal.estimate import Strata, expected_interval
 from cocal.fieldwork.design import (
     Cells,
     DesignSettings,
@@ -161,3 +162,86 @@ def test_more_points_than_pixels_are_refused():
 
 def test_reserves_are_a_share_of_the_points_as_far_as_there_are_pixels():
     assert reserve_points(np.array([20, 10, 9]), np.array([1000, 11, 9]), 0.15).tolist() == [3, 1, 0]
+
+
+# The strata of border-1 and the shares that an office would state: last year's coca, near it, open land, wild
+BORDER_HA = np.array([395.256, 2834.296, 4040.250, 7133.773])
+BORDER_SHARE = np.array([0.85, 0.017, 0.004, 0.0005])
+
+
+def border_points(allocation: str, half_width, **size) -> np.ndarray:
+    pixels = (BORDER_HA * 100).astype(np.int64)
+    cells = Cells(("R",), ("a", "b", "c", "d"), pixels[None], pixels[None] * 10**8)
+    frame = build_frame(cells, by_region=False, small=None, share=BORDER_SHARE[None])
+    config = design(
+        strata=[*({"stratum": k, "classes": ["coca"]} for k in "abc"), {"stratum": "d"}],
+        by_region=False, allocation=allocation, minimum=20, interval="gamma", floor=0.0005,
+        size=size or {"half_width": 0.2, "per": "whole"},
+        expected={"source": "stated", "share": dict(zip("abcd", BORDER_SHARE.tolist(), strict=True))},
+    )  # fmt: skip
+    return plan_points(frame, config, half_width, 0.95)
+
+
+def gamma_half_width(area_ha, pixels, n, share):
+    h = len(n)
+    strata = Strata(("s",) * h, ("",) * h, area_ha, pixels.astype(float), n, np.full(h, -1))
+    return expected_interval(strata, share, interval="gamma", confidence=0.95, seed=1).half_width_ha
+
+
+def test_the_interval_itself_needs_a_third_fewer_points_than_the_least_variance():
+    """Border-1, gamma, 20 % of the whole: 1,257 points as `rare`, 841 by the interval."""
+    rare, interval = (border_points(kind, gamma_half_width).sum() for kind in ("rare", "interval"))
+    assert rare == pytest.approx(1257, rel=0.03)
+    assert interval <= 870
+
+
+def test_no_point_of_the_interval_allocation_is_much_heavier_than_the_others():
+    n = border_points("interval", gamma_half_width, points=850, per="whole")
+    assert n.sum() == 850
+    weight, proportional = BORDER_HA / n, BORDER_HA.sum() / 850
+    assert weight.max() < 1.6 * proportional
+    rare = border_points("rare", gamma_half_width, points=850)
+    assert (BORDER_HA / rare).max() > 2 * weight.max()
+
+
+def test_where_only_the_variance_counts_the_interval_allocation_is_that_of_least_variance():
+    """Under a normal interval at the expected shares nothing is narrower than Neyman's allocation."""
+    given = {"points": 3000}
+    rare = border_points("rare", normal_half_width, **given)
+    assert border_points("interval", normal_half_width, per="whole", **given).tolist() == rare.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"allocation": "interval"}, "floor: `allocation: interval` needs"),
+        ({"allocation": "interval", "floor": 0.001, "size": {"points": 90}}, "size.per: goes with"),
+        ({"size": {"points": 90, "per": "whole"}}, "size.per: goes with"),
+        (
+            {"allocation": "interval", "floor": 0.001, "size": {"points": 90, "per": "region"}},
+            "state a half-width per region",
+        ),
+    ],
+)
+def test_settings_of_the_interval_allocation_that_do_not_fit_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        design(**change)
+
+
+def test_a_floor_is_believed_where_nothing_is_expected():
+    """Neyman with the floor 0.01 in the second stratum: 96,000 sqrt(.01 .99) to 4,000 sqrt(.8 .2)."""
+    frame = build_frame(CELLS, by_region=False, small=None, share=np.array([[0.8, 0.0], [0.8, 0.0]]))
+    n = plan_points(frame, design(by_region=False, size={"points": 1000}, floor=0.01), None, 0.95)
+    spread = np.array([4_500 * 0.4, 195_500 * np.sqrt(0.0099)])
+    assert n / n.sum() == pytest.approx(spread / spread.sum(), abs=0.001)
+
+
+def test_strata_without_ground_in_a_region_count_there_only_where_areas_are_not_known():
+    pixels = np.array([[100, 900], [0, 1000]])
+    cells = Cells(("R1", "R2"), ("coca", "rest"), pixels, pixels * 10**8)
+    for known, wanted in ((False, [0, 1]), (True, [1])):
+        frame = build_frame(cells, by_region=False, small=None, share=np.full((2, 2), 0.1), known=known)
+        strata, share = frame.domain(1)
+        assert strata.tolist() == wanted
+        assert share[-1] == pytest.approx(0.1 * 1000 / 1900)
+        assert frame.area_of(1) == pytest.approx(1000 * 10**8 / 1e10)

@@ -1,7 +1,8 @@
 """The design of a field sample: strata, sample size, allocation, draw, and the files for crews.
 
     settings   as the user states them              strata     rules -> the stratum of every pixel
-    frame      counts -> the design's strata        size       points of every stratum
+    frame      counts -> the design's strata        shares     how much of the target to expect in each
+    size       points of every stratum              allocation points to strata
     draw       pixels in random order, spread       points     table, GeoPackage, GPX
     form       XLSForm for ODK and Kobo             sheet      to print; texts in Spanish and English
 
@@ -10,6 +11,7 @@ Positions are restricted: no message and no log holds one.
 
 from __future__ import annotations
 
+from cocal.fieldwork.design.allocation import allocate, allocation_weights
 from cocal.fieldwork.design.draw import (
     Sizes,
     candidates,
@@ -30,9 +32,9 @@ from cocal.fieldwork.design.frame import (
     strata_table,
 )
 from cocal.fieldwork.design.points import number_points, write_geopackage, write_gpx
-from cocal.fieldwork.design.settings import DesignSettings, StatedShares
+from cocal.fieldwork.design.settings import DesignSettings, Points, StatedShares
 from cocal.fieldwork.design.sheet import write_sheet
-from cocal.fieldwork.design.size import allocate, allocation_weights, plan_points, reserve_points, sample_size
+from cocal.fieldwork.design.size import plan_points, reserve_points, sample_size
 from cocal.fieldwork.design.strata import (
     STRATA_RASTER,
     Layers,
@@ -46,7 +48,7 @@ from cocal.fieldwork.design.strata import (
 )
 
 __all__ = [
-    "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Sizes",
+    "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Points", "Sizes",
     "StatedShares", "allocate", "allocation_weights", "build_frame", "candidates", "candidates_needed",
     "class_codes", "draw_points", "enough", "halo_px", "number_points", "pixel_numbers", "plan_points",
     "probability_shares", "rasters_needed", "read_class_raster", "reserve_points", "sample_size",

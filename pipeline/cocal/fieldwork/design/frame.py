@@ -36,7 +36,8 @@ class Frame:
 
     `stratum_of` (regions, strata) is the stratum of each cell, -1 where the cell has no pixel. `region`
     (H,) is the stratum's region, -1 = all. `share` (regions, strata) is the expected share of the target
-    class in the area of each cell.
+    class in the area of each cell. `known`: the estimator will use the hectares of every stratum in each
+    region, so that a stratum without ground in a region does not widen its interval.
     """
 
     cells: Cells
@@ -44,6 +45,7 @@ class Frame:
     names: tuple[str, ...]
     region: Ints
     share: Floats
+    known: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -71,10 +73,12 @@ class Frame:
     def domain(self, region: int = WHOLE) -> tuple[Ints, Floats]:
         """Return the strata that may hold ground of the region, and the share of its target class in each.
 
-        Strata that are not crossed with regions all count: an interval allows for ground of each of them
-        there.
+        Where the areas are not `known`, strata that are not crossed with regions all count: an interval
+        allows for ground of each of them there.
         """
         inside = np.isin(self.region, (WHOLE, region)) if region != WHOLE else np.ones(len(self.names), bool)
+        if self.known and region != WHOLE:
+            inside &= self.part(region) > 0
         mine = np.zeros_like(self.share)
         rows = slice(None) if region == WHOLE else region
         mine[rows] = (self.share * self.cells.units)[rows]
@@ -82,6 +86,11 @@ class Frame:
         target = np.bincount(self.stratum_of[there], mine[there], minlength=len(self.names))
         strata = np.flatnonzero(inside)
         return strata, np.clip(target[strata] / self.units[strata], 0, 1)
+
+    def area_of(self, region: int) -> float:
+        """Return the frame's area in the region, ha."""
+        rows = slice(None) if region == WHOLE else region
+        return hectares(int(self.cells.units[rows][self.stratum_of[rows] >= 0].sum()))
 
     def part(self, region: int) -> Floats:
         """Return (H,) the share of each stratum's pixels that lie in the region."""
@@ -96,7 +105,9 @@ class Frame:
         return out
 
 
-def build_frame(cells: Cells, *, by_region: bool, small: SmallStrata | None, share: Floats) -> Frame:
+def build_frame(
+    cells: Cells, *, by_region: bool, small: SmallStrata | None, share: Floats, known: bool = False
+) -> Frame:
     """Return the frame of `cells`; a stratum without a pixel in a region is no stratum there.
 
     Raises
@@ -118,6 +129,7 @@ def build_frame(cells: Cells, *, by_region: bool, small: SmallStrata | None, sha
         tuple(cells.strata[k] for k in kept % n_strata),
         kept // n_strata if by_region else np.full(len(kept), WHOLE),
         share,
+        known,
     )
     _check(frame)
     return frame

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from cocal.settings import Settings
 
-Allocation = Literal["proportional", "equal", "neyman", "rare", "power"]
+Allocation = Literal["proportional", "equal", "neyman", "rare", "power", "interval"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -86,6 +86,10 @@ class Points(Settings):
     """A stated number of points."""
 
     points: Annotated[int, Field(ge=2)]
+    per: Annotated[
+        Literal["region", "whole"] | None,
+        Field(description="with `allocation: interval`: narrow the widest region's interval, or the whole's"),
+    ] = None
 
 
 class Target(Settings):
@@ -125,6 +129,9 @@ class DesignSettings(Settings):
     allocation: Allocation
     power: Annotated[float | None, Field(ge=0, le=1, description="0: equal precision; 1: as `rare`")] = None
     minimum: Annotated[int, Field(ge=2, description="points per stratum, at least")]
+    floor: Annotated[
+        Share | None, Field(description="share of the target believed at least in every stratum")
+    ] = None
     expected: Annotated[StatedShares | ProbabilityShares, Field(discriminator="source")]
     interval: Annotated[
         Literal["gamma", "wald"] | None, Field(description="left out: that of `estimate:`")
@@ -161,6 +168,15 @@ class DesignSettings(Settings):
         per_region = isinstance(self.size, Target) and self.size.per == "region"
         if self.allocation == "power" and per_region:
             problems.append("allocation power: with a target per region the target shares the points")
+        stated = isinstance(self.size, Points)
+        if stated and (self.allocation == "interval") != (self.size.per is not None):
+            problems.append("size.per: goes with `points` and `allocation: interval`, which needs it")
+        if stated and self.by_region and self.size.per == "region":
+            problems.append("size: where strata are crossed with regions state a half-width per region")
+        if self.allocation == "interval" and not self.floor:
+            problems.append(
+                "floor: `allocation: interval` needs the share that may be overlooked in any stratum, above 0"
+            )
         if self.allocation == "neyman" and not self.expected.accuracy:
             problems.append("allocation neyman is for the overall accuracy: state `expected.accuracy`")
         return problems

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.content import Ref, digest, stated
+from cocal.content import digest, stated
 from cocal.contracts import UNOBSERVED
 from cocal.errors import UsageError
-from cocal.estimate import MIN_REGION_POINTS, Strata, expected_interval, format_ha
+from cocal.estimate import format_ha
 from cocal.fieldwork.design import (
     POINTS,
-    WHOLE,
-    Cells,
-    DesignSettings,
-    Frame,
     Sizes,
-    StatedShares,
-    build_frame,
-    candidates_needed,
     class_codes,
     draw_points,
     enough,
     halo_px,
     number_points,
-    plan_points,
-    probability_shares,
-    reserve_points,
-    stated_shares,
     strata_table,
     thresholds,
     write_form,
@@ -44,37 +32,25 @@ from cocal.fieldwork.design import (
     write_sheet,
 )
 from cocal.grid import RESOLUTION_M
-from cocal.notes import Note, joined
 from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.stages.design_plan import (
+    CELLS,
+    DesignTask,
+    PlannedDesign,
+    expected_table,
+    known_table,
+    planned_design,
+)
 from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
-from cocal.run.worker.design_tiles import DesignMaps, DesignTile, tile_candidates, tile_cells
+from cocal.run.worker.design_tiles import CountedTile, DesignMaps, DesignTile, tile_candidates, tile_cells
 from cocal.run.worker.mosaic import Source, maps_in_reach, regions_of
-from cocal.scheme import ClassScheme
 from cocal.store import write_csv
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-FOLDER, SAMPLE, STRATA, EXPECTED, CELLS = "design", "sample.csv", "strata.csv", "expected.csv", "cells.npy"
+FOLDER, SAMPLE, STRATA, KNOWN, EXPECTED = "design", "sample.csv", "strata.csv", "known.csv", "expected.csv"
 TITLE = {"es": "Verificación de campo", "en": "Field verification"}
-
-
-@dataclass(frozen=True, eq=False)
-class DesignTask:
-    """Inputs of a design: maps, counted strata, the interval to expect, texts of its files."""
-
-    maps: DesignMaps
-    cells: Ref
-    interval: str
-    confidence: float
-    name: str
-    scheme: ClassScheme
-    simulated: bool
-
-    @property
-    def settings(self) -> DesignSettings:
-        return self.maps.rules.settings
 
 
 @dataclass(frozen=True)
@@ -112,8 +88,9 @@ def design(run: Run) -> Stage:
     by = settings if estimate is None else estimate
     assert by.interval is not None
     assert by.confidence is not None
+    known = estimate is None or estimate.estimator == "calibrated"
     task = DesignTask(
-        maps, cells, by.interval, by.confidence, run.config.name, run.base.scheme, run.simulated
+        maps, cells, by.interval, by.confidence, known, run.config.name, run.base.scheme, run.simulated
     )
     yield Batch(
         "design", (Recipe(":design", task, write_design, draw_tile, _drawn, "client"),), on_failure="stop"
@@ -125,52 +102,16 @@ def _tiles(maps: DesignMaps) -> list[DesignTile]:
     return [DesignTile(tile, around) for tile, around in near.items()]
 
 
-def write_cells(folder: Path, parts: Sequence[Ints], _: DesignMaps) -> None:
-    """Write (4, regions, strata) exact sums over all tiles: see `tile_cells`."""
-    np.save(folder / CELLS, np.add.reduce(parts, axis=0))
-
-
-@dataclass(frozen=True, eq=False)
-class PlannedDesign:
-    """The strata with what is expected in each, and how many points each gets."""
-
-    frame: Frame
-    n: Ints
-    reserves: Ints
-    needed: Ints
-
-
-def planned_design(task: DesignTask) -> PlannedDesign:
-    """How many points each stratum gets."""
-    settings, frame = task.settings, design_frame(task)
-
-    def half_width(area_ha: Floats, pixels: Ints, n: Ints, share: Floats) -> float:
-        return float(_expected(task, area_ha, pixels, n, share).half_width_ha)
-
-    n = plan_points(frame, settings, half_width, task.confidence)
-    reserves = reserve_points(n, frame.pixels, settings.reserve)
-    return PlannedDesign(
-        frame, n, reserves, candidates_needed(Sizes(n, reserves, frame.pixels), settings.draw)
-    )
+def write_cells(folder: Path, parts: Sequence[CountedTile], _: DesignMaps) -> None:
+    """Write the exact sums over all tiles, by the names of `CountedTile`."""
+    names = [field.name for field in fields(CountedTile)]
+    sums = {name: np.add.reduce([getattr(part, name) for part in parts]) for name in names}
+    np.savez(folder / CELLS, **sums)
 
 
 @lru_cache(maxsize=1)
 def _planned(task: DesignTask) -> PlannedDesign:
     return planned_design(task)
-
-
-def design_frame(task: DesignTask) -> Frame:
-    """The strata of the design with what is expected in each."""
-    settings, regions = task.settings, regions_of(task.maps.regions)
-    pixels, units, probability, observed = np.load(task.cells.file(CELLS))
-    cells = Cells(tuple(regions.table["region_id"]), settings.names, pixels, units)
-    expected = settings.expected
-    share = (
-        stated_shares(cells, expected.share, expected.regions)
-        if isinstance(expected, StatedShares)
-        else probability_shares(cells, probability, observed)
-    )
-    return build_frame(cells, by_region=settings.by_region, small=settings.small, share=share)
 
 
 def _drawn(task: DesignTask, slack: float = 6.0) -> list[DrawnTile]:
@@ -193,6 +134,7 @@ def write_design(folder: Path, candidates: Sequence[pd.DataFrame], task: DesignT
     home.mkdir()
     frame = plan.frame
     write_own_csv(home / STRATA, strata_table(frame, plan.n, [format_ha(int(u)) for u in frame.units]))
+    write_own_csv(home / KNOWN, known_table(plan, task))
     write_own_csv(home / EXPECTED, expected_table(plan, task))
     write_crew_files(home, sample, task)
 
@@ -212,46 +154,6 @@ def numbered_sample(candidates: pd.DataFrame, plan: PlannedDesign, task: DesignT
             map_class=drawn["map_code"].map(names),
         )
     )
-
-
-def _expected(task: DesignTask, area_ha: Floats, pixels: Ints, n: Ints, share: Floats) -> Any:
-    """The expected estimate and interval of one domain, of strata for the interval alone."""
-    names = tuple(map(str, range(len(n))))
-    strata = Strata(names, ("",) * len(n), area_ha, pixels.astype(np.float64), n, np.full(len(n), -1))
-    return expected_interval(
-        strata, share, interval=task.interval, confidence=task.confidence, seed=task.settings.seed
-    )
-
-
-def expected_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
-    """A row per region, and the whole: points, expected hectares of the target and their interval."""
-    regions, frame, n = regions_of(task.maps.regions).table, plan.frame, plan.n
-    rows = []
-    for region in [*range(len(regions)), WHOLE]:
-        strata, share = frame.domain(region)
-        part = np.ones(len(n)) if region == WHOLE else frame.part(region)
-        points = float((part * n).sum())
-        if not strata.size or not points:
-            continue
-        found = _expected(task, frame.area_ha[strata], frame.pixels[strata], n[strata], share)
-        rows.append(
-            {
-                "region_id": "total" if region == WHOLE else regions["region_id"].iloc[region],
-                "region_name": "total" if region == WHOLE else regions["region_name"].iloc[region],
-                "points": round(points, 1),
-                "expected_ha": found.area_ha,
-                "low_ha": found.low_ha,
-                "high_ha": found.high_ha,
-                "half_width_ha": found.half_width_ha,
-                "half_width_90_ha": found.half_width_90_ha,
-                "half_width_percent": 100 * found.half_width_ha / found.area_ha if found.area_ha else np.nan,
-                "interval": task.interval,
-                "confidence": task.confidence,
-                "expected_from": task.settings.expected.source,
-                "notes": joined([Note("n_too_small")] if points < MIN_REGION_POINTS else [], "en"),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def write_crew_files(folder: Path, sample: pd.DataFrame, task: DesignTask) -> None:

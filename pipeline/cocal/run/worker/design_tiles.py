@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.content import Stated
-from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_TIF
-from cocal.estimate import count_units
+from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.fieldwork.design import (
     DesignSettings,
     Layers,
@@ -32,6 +31,10 @@ from cocal.regions import owned
 from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 
 Ints = NDArray[np.int64]
+
+TENTHS = 10
+"""Classes of the map's probability, as those of the validation (`classify.validation.scoring`)."""
+_CERTAIN = round(1 / PROBABILITY_SCALE)
 
 
 @dataclass(frozen=True)
@@ -62,19 +65,46 @@ class _Ground:
     probability: NDArray[np.uint16]
 
 
-def tile_cells(piece: DesignTile, task: DesignMaps) -> Ints:
-    """(4, regions, strata) exact sums: pixels, area in 1e-6 m2, probability in 1/10000, observed pixels."""
+@dataclass(frozen=True, eq=False)
+class CountedTile:
+    """Exact sums by region and stratum, int64, both first axes of each.
+
+    pixels, units (area in 1e-6 m2), probability (of the observed pixels, in 1/10000); class_units by code of
+    the map; tenths, observed pixels by tenth of the map's probability.
+    """
+
+    pixels: Ints
+    units: Ints
+    probability: Ints
+    class_units: Ints
+    tenths: Ints
+
+
+def tile_cells(piece: DesignTile, task: DesignMaps) -> CountedTile:
+    """Return the sums of one tile; runs in a worker."""
     ground, window = _ground(piece, task), piece.tile.window
-    n_regions = len(regions_of(task.regions).table)
-    observed = ground.probability != PROBABILITY_NO_DATA
-    values = (
-        np.ones(window.shape, dtype=np.int64),
-        cell_area_units(window),
-        np.where(observed, ground.probability, 0).astype(np.int64),
-        observed.astype(np.int64),
+    n_regions, n_strata = len(regions_of(task.regions).table), len(task.rules.settings.names)
+    inside = (ground.owner >= 0) & (ground.stratum > 0)
+    cell = ground.owner[inside].astype(np.int64) * n_strata + (ground.stratum[inside].astype(np.int64) - 1)
+    probability = ground.probability[inside].astype(np.int64)
+    seen = probability != PROBABILITY_NO_DATA
+    area = cell_area_units(window)[inside]
+    n_codes = 1 + max(task.codes.values())
+    tenth = np.minimum(probability[seen] * TENTHS // _CERTAIN, TENTHS - 1)
+
+    def sums(place: Ints, value: Ints, last: int) -> Ints:
+        out = np.zeros(n_regions * n_strata * last, dtype=np.int64)
+        np.add.at(out, place, value)
+        return out.reshape((n_regions, n_strata, last) if last > 1 else (n_regions, n_strata))
+
+    one = np.ones(cell.size, dtype=np.int64)
+    return CountedTile(
+        sums(cell, one, 1),
+        sums(cell, area, 1),
+        sums(cell[seen], probability[seen], 1),
+        sums(cell * n_codes + ground.crop_class[inside], area, n_codes),
+        sums(cell[seen] * TENTHS + tenth, one[seen], TENTHS),
     )
-    inner = slice(1, 1 + len(task.rules.settings.names))
-    return np.stack([count_units(ground.stratum, ground.owner, v, n_regions)[:, inner] for v in values])
 
 
 def tile_candidates(

@@ -1,0 +1,216 @@
+"""What a design leads one to expect: points per stratum, and the interval of every region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.content import Ref
+from cocal.contracts import NO_DATA, UNOBSERVED
+from cocal.estimate import MIN_REGION_POINTS, ExpectedInterval, Strata, expected_interval, format_ha
+from cocal.fieldwork.design import (
+    WHOLE,
+    Cells,
+    DesignSettings,
+    Frame,
+    Points,
+    Sizes,
+    StatedShares,
+    build_frame,
+    candidates_needed,
+    plan_points,
+    probability_shares,
+    reserve_points,
+    stated_shares,
+)
+from cocal.notes import Note
+from cocal.run.worker.design_tiles import CountedTile, DesignMaps
+from cocal.run.worker.mosaic import regions_of
+from cocal.scheme import ClassScheme
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+CELLS = "cells.npz"
+_CLEARLY = 0.9
+"""A half-width under this share of the planned one is worth another allocation."""
+_CERTAIN = 1e-6
+_NAMES = ("region_id", "region_name")
+
+
+@dataclass(frozen=True, eq=False)
+class DesignTask:
+    """Inputs of a design: maps, counted strata, the interval to expect, texts of its files.
+
+    `known`: the run's estimator uses the hectares of every stratum in each region.
+    """
+
+    maps: DesignMaps
+    cells: Ref
+    interval: str
+    confidence: float
+    known: bool
+    name: str
+    scheme: ClassScheme
+    simulated: bool
+
+    @property
+    def settings(self) -> DesignSettings:
+        return self.maps.rules.settings
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedDesign:
+    """The strata with what is expected in each, and how many points each gets."""
+
+    frame: Frame
+    n: Ints
+    reserves: Ints
+    needed: Ints
+
+
+def planned_design(task: DesignTask) -> PlannedDesign:
+    """How many points each stratum gets."""
+    settings, frame = task.settings, design_frame(task)
+    n = plan_points(frame, settings, half_width_of(task), task.confidence)
+    reserves = reserve_points(n, frame.pixels, settings.reserve)
+    return PlannedDesign(
+        frame, n, reserves, candidates_needed(Sizes(n, reserves, frame.pixels), settings.draw)
+    )
+
+
+def design_frame(task: DesignTask) -> Frame:
+    """The strata of the design with what is expected in each."""
+    settings, regions = task.settings, regions_of(task.maps.regions)
+    counted = counts_of(task)
+    cells = Cells(tuple(regions.table["region_id"]), settings.names, counted.pixels, counted.units)
+    expected = settings.expected
+    share = (
+        stated_shares(cells, expected.share, expected.regions)
+        if isinstance(expected, StatedShares)
+        else probability_shares(cells, counted.probability, counted.tenths.sum(axis=2))
+    )
+    return build_frame(
+        cells, by_region=settings.by_region, small=settings.small, share=share, known=task.known
+    )
+
+
+def counts_of(task: DesignTask) -> CountedTile:
+    """The sums over all tiles."""
+    with np.load(task.cells.file(CELLS)) as stored:
+        return CountedTile(**stored)
+
+
+def known_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
+    """Return hectares by stratum, region and class of the map: stratum, region, map_class, area_ha.
+
+    Counted, not estimated, so `cocal estimate --known` can make the classes of a region add up to its area.
+    """
+    units, frame = counts_of(task).class_units, plan.frame
+    names = {code: key for key, code in task.scheme.codes.items()} | {NO_DATA: UNOBSERVED}
+    region, column, code = np.nonzero(units)
+    stratum = frame.stratum_of[region, column]
+    ids = np.array(frame.cells.regions, dtype=object)[region]
+    table = pd.DataFrame(
+        {
+            "stratum": np.array(frame.names, dtype=object)[stratum],
+            "region": ids,
+            "map_class": [names[number] for number in code.tolist()],
+            "units": units[region, column, code],
+        }
+    )
+    sums = table.groupby(["stratum", "region", "map_class"], sort=False)["units"].sum().reset_index()
+    return sums.assign(area_ha=[format_ha(int(u)) for u in sums.pop("units")])
+
+
+def half_width_of(task: DesignTask) -> Any:
+    """Return the `HalfWidth` of the run's interval."""
+
+    def half_width(area_ha: Floats, pixels: Ints, n: Ints, share: Floats) -> float:
+        return _expected(task, area_ha, pixels, n, share).half_width_ha
+
+    return half_width
+
+
+def _expected(
+    task: DesignTask, area_ha: Floats, pixels: Ints, n: Ints, share: Floats, limit_ha: float = float("inf")
+) -> ExpectedInterval:
+    """Return the expected estimate and interval of one domain, of strata for the interval alone."""
+    names = tuple(map(str, range(len(n))))
+    strata = Strata(names, ("",) * len(n), area_ha, pixels.astype(np.float64), n, np.full(len(n), -1))
+    return expected_interval(
+        strata, share, interval=task.interval, confidence=task.confidence, seed=task.settings.seed,
+        limit_ha=limit_ha,
+    )  # fmt: skip
+
+
+def expected_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
+    """Return a row per region, and the whole: points, expected hectares of the target and their interval."""
+    regions, frame, n = regions_of(task.maps.regions).table, plan.frame, plan.n
+    rows = []
+    for region in [*range(len(regions)), WHOLE]:
+        part = np.ones(len(n)) if region == WHOLE else frame.part(region)
+        points = float((part * n).sum())
+        if not points:
+            continue
+        name = {key: "total" if region == WHOLE else regions[key].iloc[region] for key in _NAMES}
+        notes = [Note("n_too_small")] if points < MIN_REGION_POINTS else []
+        notes += heavy_weight(plan, task) if region == WHOLE else []
+        rows.append(
+            name
+            | {"points": round(points, 1)}
+            | _figures(plan, task, region)
+            | {"expected_from": task.settings.expected.source, "notes": tuple(notes)}
+        )
+    return pd.DataFrame(rows)
+
+
+def _figures(plan: PlannedDesign, task: DesignTask, region: int) -> dict[str, Any]:
+    frame = plan.frame
+    strata, share = frame.domain(region)
+    found = _expected(
+        task, frame.area_ha[strata], frame.pixels[strata], plan.n[strata], share, frame.area_of(region)
+    )
+    return {
+        "expected_ha": found.area_ha,
+        "low_ha": found.low_ha,
+        "high_ha": found.high_ha,
+        "half_width_ha": found.half_width_ha,
+        "half_width_90_ha": found.half_width_90_ha,
+        "half_width_percent": 100 * found.half_width_ha / found.area_ha if found.area_ha else np.nan,
+        "no_hit_ha": found.no_hit_ha,
+        "interval": task.interval,
+        "confidence": task.confidence,
+    }
+
+
+def heavy_weight(plan: PlannedDesign, task: DesignTask) -> list[Note]:
+    """Return a warning where the heaviest weight of a point decides the width of the whole's interval.
+
+    That is where as many points under `allocation: interval` would leave a half-width clearly smaller.
+    """
+    settings, frame = task.settings, plan.frame
+    if settings.allocation == "interval":
+        return []
+    least = max(settings.floor or 0.0, _CERTAIN)
+    believed = replace(frame, share=np.clip(frame.share, least, 1 - _CERTAIN))
+    size = Points(points=int(plan.n.sum()), per="whole")
+    other = settings.model_copy(update={"allocation": "interval", "size": size})
+    half_width = half_width_of(task)
+    n = plan_points(believed, other, half_width, task.confidence)
+    share = believed.domain()[1]
+    wide, narrow = (half_width(frame.area_ha, frame.pixels, points, share) for points in (plan.n, n))
+    if narrow >= _CLEARLY * wide:
+        return []
+    weight = frame.area_ha / plan.n
+    heaviest = int(weight.argmax())
+    return [
+        Note(
+            "heaviest_weight_decides", allocation=settings.allocation, stratum=frame.labels[heaviest],
+            weight_ha=float(weight[heaviest]), half_width_ha=wide, narrower_ha=narrow,
+        )
+    ]  # fmt: skip
