@@ -174,6 +174,7 @@ class Package:
         self.files, self.others = files, others or {}
         self.modules: dict[str, Module | None] = {}
         self.facts: dict[str, Facts] = {}
+        self.resolved: dict[tuple[str, tuple[str, ...]], str] = {}
 
     @property
     def digest(self) -> str:
@@ -196,8 +197,14 @@ class Package:
         module, _, own = name.rpartition(".")
         return (found := self.module(module)) is not None and own in found.defined
 
-    def resolve(self, module: str, path: Sequence[str]) -> str:
+    def resolve(self, module: str, path: tuple[str, ...]) -> str:
         """Full name of `module` with the attributes `path`: where it is defined, or that of the library."""
+        key = module, path
+        if key not in self.resolved:
+            self.resolved[key] = self._resolve(module, path)
+        return self.resolved[key]
+
+    def _resolve(self, module: str, path: tuple[str, ...]) -> str:
         here = self.module(module)
         if here is None or not path:
             return ".".join((module, *path))

@@ -33,7 +33,7 @@ def recipes() -> dict[str, tuple[str, ...]]:
                     given = dict(zip(("name", "task", "finish", "work"), node.args, strict=False))
                     given |= {keyword.arg or "": keyword.value for keyword in node.keywords}
                     functions = [ast.unparse(given[key]) for key in ("finish", "work") if key in given]
-                    made_by = {installed().resolve(name, [function]) for function in functions}
+                    made_by = {installed().resolve(name, (function,)) for function in functions}
                     assert all(map(installed().defined, made_by)), f"{name}, line {node.lineno}"
                     found[functions[0]] = tuple(sorted({*made_by, *found.get(functions[0], ())}))
     return found
