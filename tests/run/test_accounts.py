@@ -227,6 +227,23 @@ def test_points_that_were_not_reached_are_counted_and_bound_the_estimate(world):
     coca = area["coca"] * (points["reference_class"] == "coca").sum() / 60
     assert whole.loc["b", "missing_low_ha"] == pytest.approx(coca)
     assert whole.loc["b", "missing_high_ha"] == pytest.approx(coca + area["rest"] * 7 / 60)
+    # each of the 7 is the target with odds 3 x those of half a hit in the n points of its cell
+    records = read_own_csv(world.root / "records.csv").query("period == 'b' and stratum == 'rest'")
+    as_coca = records["map_class"] == "coca"
+    seen, lost = records["status"].isin(["matched", "uncertain"]), records["status"] == "not_visited"
+    more = 0.0
+    for mapped in (as_coca, ~as_coca):
+        share = 0.5 / max(int((seen & mapped).sum()), 1)
+        gain = 3 * share / (1 + 2 * share) - share
+        more += area["rest"] / 60 * int((lost & mapped & records["map_class"].notna()).sum()) * gain
+    assert more > 0
+    assert whole.loc["b", "tilt_low_ha"] == pytest.approx(whole.loc["b", "estimated_ha"])
+    assert whole.loc["b", "tilt_high_ha"] == pytest.approx(whole.loc["b", "estimated_ha"] + more)
+    own = caveats[(caveats["period"] == "b") & caveats["region_id"].notna()]
+    assert (own["tilt_high_ha"] - own["estimated_ha"]).sum() <= more + 1e-9
+    facts = json.loads((world.root / "estimates.json").read_text(encoding="utf-8"))["b"]["missing"]
+    assert facts["odds"] == 3
+    assert facts["tilt_high_ha"] == pytest.approx(whole.loc["b", "tilt_high_ha"])
     assert whole.loc["b", "missing_ci_low_ha"] <= whole.loc["b", "missing_low_ha"]
     banded = caveats[caveats["ci_low_ha"].notna()]
     assert len(banded) >= 4

@@ -36,6 +36,7 @@ from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
+from cocal.estimate.tilt import missing_tilt
 
 __all__ = [
     "ASSISTED",
@@ -64,6 +65,7 @@ __all__ = [
     "legal_table",
     "mapped_table",
     "measure",
+    "missing_tilt",
     "public_squares",
     "region_areas",
     "sensitivity_band",

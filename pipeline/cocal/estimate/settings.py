@@ -76,6 +76,9 @@ class EstimateSettings(Settings):
     interval: str
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
     collapse: tuple[str, ...] = Field((), description='strata to merge, "A+B"')
+    missing_odds: Annotated[float, Field(ge=1, le=100)] = Field(
+        3.0, description="odds ratio of the target among points not visited, for the band in caveats.csv"
+    )
     reference_error: ReferenceErrorSettings | None = None
 
     @model_validator(mode="after")

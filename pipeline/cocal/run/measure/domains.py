@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
-from cocal.estimate import Estimate, country_table, sensitivity_band, with_estimates
+from cocal.estimate import Estimate, country_table, missing_tilt, sensitivity_band, with_estimates
 from cocal.estimate.disclosure import shown_hectares
+from cocal.fieldwork import MATCHED, NOT_VISITED, UNCERTAIN
 from cocal.notes import note_column
 from cocal.regions import Regions
 from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
@@ -138,6 +140,8 @@ def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataF
 
     - `missing_low_ha` to `missing_high_ha`: the estimate if no point that was not visited were the target,
       and if all were; `missing_ci_low_ha`, `missing_ci_high_ha`: the outer ends of their intervals
+    - `tilt_low_ha` to `tilt_high_ha`: the estimate if the odds of the target among points that were not
+      visited were 1 / T and T times those among the visited, T = `missing_odds`
     - `reference_low_ha`, `reference_high_ha`: the interval widened by errors of the observers within the
       ranges of `estimate.reference_error`; empty where none are stated
     """
@@ -153,9 +157,42 @@ def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataF
     )
     frame = areas[areas["class"] != UNOBSERVED].groupby("region_id")["mapped_ha"].sum().astype(float)
     frame[""] = frame.sum()
+    for name, change in zip(("tilt_low_ha", "tilt_high_ha"), _tilts(sample, table.index), strict=True):
+        table[name] = (table["estimated_ha"] + change).clip(0, frame.reindex(table.index))
     bands = [_band(task, row, frame.get(key, np.nan)) for key, row in table.iterrows()]
     table[["reference_low_ha", "reference_high_ha"]] = np.array(bands, dtype=float).reshape(-1, 2)
     return table.rename_axis("region_id").reset_index()
+
+
+def missing_facts(task: HectaresTask, table: pd.DataFrame, period: str) -> dict[str, Any]:
+    """The target's bands of the whole, of the rows of `caveats` of a period, ha, with the odds ratio."""
+    assert task.estimate is not None
+    row = table[(table["period"] == period) & (table["region_id"] == "")].iloc[0]
+    names = ("missing_low_ha", "missing_high_ha", "tilt_low_ha", "tilt_high_ha")
+    bands = {name: round(float(row[name]), 9) for name in names}
+    return {"class": task.scheme.target, "odds": task.estimate.missing_odds, **bands}
+
+
+def _tilts(sample: Sample, regions: pd.Index[Any]) -> list[NDArray[np.float64]]:
+    """The target's hectares less and more in each of `regions`, "" the whole, as from `missing_tilt`."""
+    rows, target = sample.matched, sample.scheme.target
+    keys = ["stratum", "region_id"] if sample.crossed else ["stratum"]
+    named, own = (pd.MultiIndex.from_frame(table[keys].astype(str)) for table in (sample.strata, rows))
+    missing = rows["status"] == NOT_VISITED
+    on_map = rows["region_id"].notna() & (
+        rows["status"].isin([MATCHED, UNCERTAIN]) | (missing & rows["map_class"].notna())
+    )
+    place = regions.get_indexer(pd.Index(rows["region_id"].fillna(ELSEWHERE)))
+    changes = missing_tilt(
+        named.get_indexer(own),
+        np.where(on_map, (rows["map_class"] == target).fillna(False), -1).astype(np.int64),
+        np.where(place < 0, len(regions), place),
+        np.where(missing, np.nan, rows["reference_class"] == target),
+        area_ha=sample.strata["area_ha"].to_numpy(np.float64),
+        odds=sample.settings.missing_odds,
+    )
+    found = [np.pad(own, (0, len(regions) + 1 - len(own))) for own in changes]
+    return [np.where(regions == "", own.sum(), own[:-1]) for own in found]
 
 
 def _of_target(estimate: Estimate, target: str) -> pd.DataFrame:

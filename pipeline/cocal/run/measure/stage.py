@@ -40,6 +40,7 @@ from cocal.run.measure.domains import (
     estimated_groups,
     group_areas,
     members_of,
+    missing_facts,
     shown_regions,
 )
 from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone
@@ -116,7 +117,9 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
         tables["minimum_unit"] = task.minimum_unit.table()
     _write_tables(folder, tables, estimates)
     facts = {
-        name: estimate.to_json_dict() | {"observers": agreement(matched[name], task.scheme.target)}
+        name: estimate.to_json_dict()
+        | {"observers": agreement(matched[name], task.scheme.target)}
+        | {"missing": missing_facts(task, tables["caveats"], name)}
         for name, estimate in estimates.items()
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False)
