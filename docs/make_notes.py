@@ -21,7 +21,7 @@ not by texts.
 Level: `note` on a figure; `warning` of an estimate; `reason` why two figures are not comparable; `left_out`
 what a run did not use or repaired. Notes of the last level stand in no table: each run warns of them, lists
 them in `run.json` (`left_out`: code, unit, values, both texts) and shows them on the page. Where `share`
-exceeds the limit of that name in `left_out:` of the configuration, the run stops. {count} codes. Made by
+exceeds the limit of that name in `left_out:` of the configuration, the run stops. Made by
 `python docs/make_notes.py` from `pipeline/cocal/notes/texts.yaml`.
 
 | code | level | values | English | Spanish |
@@ -32,7 +32,7 @@ exceeds the limit of that name in `left_out:` of the configuration, the run stop
 def page() -> str:
     """The page as Markdown."""
     rows = [_row(code, declared) for code, declared in note_types().items()]
-    return HEAD.format(count=len(rows)) + "".join(f"{row}\n" for row in rows)
+    return HEAD + "".join(f"{row}\n" for row in rows)
 
 
 def _row(code: str, declared: NoteType) -> str:

@@ -67,7 +67,7 @@ def test_what_is_recorded_is_declared_as_left_out_and_its_limit_is_a_setting():
 
 
 def test_a_share_above_its_limit_stops_and_names_the_setting():
-    lost = Note("labels_unused", **part(["a", "b"], 4), bare=2, unseen=0)
+    lost = Note("labels_unused", **part(["a", "b"], 4), bare=2, unseen=0, partly=0)
     notes = [lost, Note("series_moved", years=["2023"], to="2023")]
     check_left_out(notes, LeftOutSettings(labels=0.5))
     with pytest.raises(InputError, match=r"(?s)left_out.labels at most 0.49.*2 of 4.*`left_out.labels:`"):

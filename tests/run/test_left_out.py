@@ -57,7 +57,8 @@ def test_repairs_state_hectares_before_and_after(flawed):
     ("key", "code"),
     [("files", "files_without_pattern"), ("scenes", "dates_without_pixel"), ("labels", "labels_unused"),
      ("regions", "regions_without_scene"), ("elevation", "elevation_short"), ("records", "records_outside"),
-     ("official", "official_unmatched"), ("repaired", "region_area_repaired")],
+     ("official", "official_unmatched"), ("official", "claims_unmatched"),
+     ("repaired", "region_area_repaired")],
 )  # fmt: skip
 def test_more_than_the_stated_share_stops_the_run_and_names_the_setting(key, code, flawed):
     text = next(note["en"] for note in stated(flawed) if note["code"] == code)
@@ -75,14 +76,30 @@ def test_points_of_a_probability_sample_in_no_region_are_refused_unless_allowed(
         compare(flawed)
 
 
+def test_zones_of_the_law_with_latitude_before_longitude_are_refused(flawed):
+    """All of them lie elsewhere: `legal.csv` would hold 0 ha of each."""
+    path = flawed.folder / "zones.geojson"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for feature in content["features"]:
+        rings = feature["geometry"]["coordinates"]
+        feature["geometry"]["coordinates"] = [[[y, x] for x, y in ring] for ring in rings]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    answer = in_process("compare", "--serial", flawed.config)
+    assert answer.returncode == 2
+    assert "the zones of `legal.zones:` lie elsewhere" in answer.stderr
+    assert "2 zones within -12.5" in answer.stderr
+    assert "longitude comes before latitude" in answer.stderr
+
+
 def test_a_plan_warns_of_what_its_stages_leave_out(flawed, caplog):
     plan(read_config(flawed.config))
-    codes = {note["code"] for note in stated(flawed) if not note["unit"]}
-    assert codes == set(EXPECTED) - {
+    of_the_run = [n for n in stated(flawed) if not n["unit"] and n["code"] != "zones_outside"]
+    assert {note["code"] for note in of_the_run} == set(EXPECTED) - {
         "scene_without_pixel", "labels_unused", "records_outside", "records_elsewhere",
-        "records_in_no_period", "official_unmatched", "field_unmatched",
+        "records_in_no_period", "official_unmatched", "field_unmatched", "zones_outside",
+        "claims_unmatched", "claims_without_maps",
     }  # fmt: skip
-    assert sorted(lines(caplog)) == sorted(note["en"] for note in stated(flawed) if not note["unit"])
+    assert sorted(lines(caplog)) == sorted(note["en"] for note in of_the_run)
 
 
 def test_strata_in_square_kilometres_are_recorded(flawed):

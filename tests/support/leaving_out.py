@@ -30,7 +30,8 @@ EXPECTED: dict[str, tuple[int, int]] = {
     "regions_without_scene": (1, 5), "labels_unused": (2, 20),
     "records_outside": (2, 119), "records_elsewhere": (1, 119), "records_in_no_period": (1, 120),
     "official_unmatched": (1, 5), "field_unmatched": (1, 2), "scene_without_pixel": (1, 1),
-    "elevation_short": (1, 1),
+    "elevation_short": (1, 1), "zones_outside": (1, 2), "claims_unmatched": (1, 2),
+    "claims_without_maps": (1, 1),
     "region_area_repaired": (1, 1), "region_polygons_repaired": (1, 1), "regions_overlap": (1, 1),
 }  # fmt: skip
 """Code -> how many of how many; (1, 1) where the note does not count."""
@@ -47,7 +48,9 @@ def flawed_world(folder: Path) -> SmallWorld:
     def change(config: dict[str, Any]) -> None:
         config["imports"] += imports
         config["records"] |= {"outside": "allowed"}
-        config["comparison"] |= {"field": "field.csv"}
+        config["comparison"] |= {"field": "field.csv", "eradication": "claims.csv"}
+        source = {"path": "zones.geojson", "id": "id", "name": "id", "country_code": "PE"}
+        config["legal"] = {"zones": {"sliver_m": 0, "sources": [source]}, "kinds": {"*": "protected"}}
         config["records"]["columns"] |= {"region_id": "region_id"}
 
     world.edit(change)
@@ -112,7 +115,7 @@ def _single(world: SmallWorld) -> list[dict[str, Any]]:
 
 
 def _regions(world: SmallWorld) -> None:
-    """Repaired polygons, an overlap, and a region that lies 3 km off every scene."""
+    """Repaired polygons, an overlap, a region 3 km off every scene; a zone of the law beside the regions."""
     west, south, east, north = world.window.bounds
     x, y = (west + east) / 2 + 200.0, (south + north) / 2 + 53.0
     west, south, east, north = west + 97, south + 97, east - 97, north - 97
@@ -131,6 +134,10 @@ def _regions(world: SmallWorld) -> None:
         for (key, country), shape in zip(keys, shapes, strict=True)
     ]
     write_geojson(world.folder / "regions.geojson", rows)
+
+    boxes = {"PA-1": shapely.box(west, south, x, y), "PA-2": shapely.box(west - 900, south, west - 600, y)}
+    zones = [({"id": key}, project(box, EPSG, 4326)) for key, box in boxes.items()]
+    write_geojson(world.folder / "zones.geojson", zones)
 
 
 def _labels(world: SmallWorld) -> None:
@@ -159,6 +166,8 @@ def _tables(world: SmallWorld) -> None:
     official = pd.read_csv(world.folder / "official.csv", dtype=str)
     official.loc[len(official)] = ["XX-1", "2024", "7", "SIMULATED office"]
     write_csv(world.folder / "official.csv", official)
+    claims = {"region_id": ["PE-1", "XX-1"], "year": 2024, "claimed_ha": 3, "source": "SIMULATED office"}
+    write_csv(world.folder / "claims.csv", pd.DataFrame(claims))
     rows = [("PE-1", "2024", "coca", 3.0), ("PE-1", "2019", "coca", 4.0)]
     write_csv(
         world.folder / "field.csv", pd.DataFrame(rows, columns=["region_id", "period", "class", "field_ha"])

@@ -94,6 +94,21 @@ def test_samples_that_do_not_train_are_recorded(make_samples: Samples, make_sett
     assert (four["n"], four["of"], four["which"]) == (4, len(ids) + 1, ("tiny", ids[0], ids[1], ids[5]))
 
 
+def test_a_sample_with_one_unclear_pixel_trains_and_is_named_as_seen_in_part(
+    make_samples: Samples, make_settings: Settings
+) -> None:
+    table = make_samples(4)
+    ids = table["sample_id"].tolist()
+    table.loc[[0, 1], "sample_id"] = ids[0]  # a sample of two pixels
+    table.loc[1, NAMES] = np.nan
+    fitted = fitted_to(table.drop(index=1).reset_index(drop=True), make_settings())
+    with recorded() as notes:
+        record_unused(table["sample_id"].unique().tolist(), table, fitted)
+    (note,) = notes
+    assert (note.values["n"], note.values["share"], note.values["partly"]) == (0, 0, 1)
+    assert note.values["which"] == (ids[0],)
+
+
 def test_clean_labels_give_an_empty_table(make_samples: Samples, make_settings: Settings) -> None:
     table = make_samples(4)
     level = table["label"].map({"coca": 0.2, "pasture": 0.5, "forest": 0.8})

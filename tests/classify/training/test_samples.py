@@ -53,7 +53,7 @@ def test_a_polygon_without_a_whole_pixel_is_recorded() -> None:
     small = shapely.box(501_001, 8_500_001, 501_009, 8_500_009)
     with recorded() as notes:
         pixels = sample_pixels(polygons([big, small], ["coca", "forest"]), 10)
-    assert notes == [Note("labels_unused", n=1, of=2, share=0.5, which=["1"], bare=1, unseen=0)]
+    assert notes == [Note("labels_unused", n=1, of=2, share=0.5, which=["1"], bare=1, unseen=0, partly=0)]
     assert set(pixels["sample_id"]) == {"0"}
 
 

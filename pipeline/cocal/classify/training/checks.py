@@ -18,7 +18,7 @@ from cocal.classify.model import save_model
 from cocal.classify.training.train import Trained
 from cocal.classify.validation.validate import Fitted
 from cocal.contracts import Period
-from cocal.notes.account import part, record
+from cocal.notes.account import first, part, record
 from cocal.store import atomic_path, write_csv
 from cocal.user_tables import local_times
 
@@ -136,7 +136,7 @@ def write_trained(folder: Path, trained: Trained, samples: pd.DataFrame, period:
 
 
 def record_unused(ids: Sequence[str], samples: pd.DataFrame, fitted: Fitted) -> None:
-    """Record the samples that do not train, whole or in part.
+    """Record the samples of which nothing trains, and those that are seen in part.
 
     Parameters
     ----------
@@ -148,12 +148,13 @@ def record_unused(ids: Sequence[str], samples: pd.DataFrame, fitted: Fitted) -> 
         What was fitted to those that train.
     """
     problem, there = fitted.problem, samples["sample_id"]
-    blank = there[samples[list(problem.names)].isna().all(axis=1)]
-    lost = there[there.isin(blank) | ~there.isin(problem.table["sample_id"])].unique()
-    bare = sorted(set(ids) - set(there))
-    if len(lost) or bare:
-        facts = part([*bare, *lost], len(ids)) | {"bare": len(bare), "unseen": len(lost)}
-        record("labels_unused", **facts)
+    blank = samples[list(problem.names)].isna().all(axis=1)
+    training = there.isin(problem.table["sample_id"]) & there.isin(there[~blank])
+    unseen, bare = there[~training].unique(), sorted(set(ids) - set(there))
+    partly = there[training & blank].unique()
+    if len(unseen) or bare or len(partly):
+        facts = part([*bare, *unseen], len(ids)) | {"which": first([*bare, *unseen, *partly])}
+        record("labels_unused", **facts, bare=len(bare), unseen=len(unseen), partly=len(partly))
 
 
 def write_checks(folder: Path, findings: pd.DataFrame, fitted: Fitted, *, simulated: bool) -> None:

@@ -214,7 +214,7 @@ def sample_pixels(samples: Samples, resolution: int) -> pd.DataFrame:
     ids = table["sample_id"]
     if not (used := ids.isin(pixels["sample_id"])).all():
         bare = ids[~used]
-        record("labels_unused", **part(bare, len(ids)), bare=len(bare), unseen=0)
+        record("labels_unused", **part(bare, len(ids)), bare=len(bare), unseen=0, partly=0)
     return pixels.join(table.set_index("sample_id")[list(settings.carried)], on="sample_id")
 
 

@@ -118,7 +118,7 @@ def _refuse_number(n: int, low: Ints, limit: Ints, most: Ints, labels: Sequence[
         found = f"no expected variance in stratum {listed(flat, repr)}, all others are full"
         remedy = "state an expected share between 0 and 1 there, or another allocation"
     raise InputError(
-        "the points cannot be allocated to the strata",
+        "the points of `design.size.points` cannot be allocated to the strata",
         "a number between the sum of the minima and the number of pixels",
         found,
         remedy,

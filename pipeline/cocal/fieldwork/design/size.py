@@ -124,7 +124,7 @@ def _check_goals(frame: Frame, goals: dict[int, float]) -> None:
     empty = [frame.cells.regions[domain] for domain, goal in goals.items() if not goal]
     if empty:
         raise InputError(
-            "a relative half-width is undefined where nothing is expected",
+            "`design.size.half_width`: a relative half-width is undefined where nothing is expected",
             "an expected share above 0 in some stratum",
             f"none in {listed(empty, repr)}" if WHOLE not in goals else "none anywhere",
             "state the share that may have been overlooked there, or a number of points",

@@ -8,13 +8,16 @@ from fnmatch import fnmatchcase
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.estimate import Estimate, mapped_table
 from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
 from cocal.estimate.settings import LegalSettings
 from cocal.grid import RESOLUTION_M, pixel_zones, transformer
+from cocal.notes.account import part, record
 from cocal.regions import Regions, owners_at
 from cocal.run.measure.sampling import Sample, frame_of
 from cocal.run.measure.task import HectaresTask
@@ -111,3 +114,28 @@ def kinds_of(zones: Regions, legal: LegalSettings) -> dict[str, str]:
             "; ".join(problems), f"the zones are {', '.join(ids[:8])}{' ...' if len(ids) > 8 else ''}",
         )  # fmt: skip
     return kinds
+
+
+def check_zones(zones: Regions, area: BaseGeometry) -> None:
+    """Record the zones of the law that reach no ground of `area` (degrees): their hectares are 0.
+
+    Raises
+    ------
+    InputError
+        None of them reaches it.
+    """
+    ids = zones.table["region_id"].astype(str).to_numpy(dtype=object)
+    away = ids[~shapely.intersects(zones.raw_geometries, area)]
+    if len(away) == len(ids):
+        regions, found = (
+            ", ".join(f"{v:.4f}" for v in shapely.total_bounds(shapes))
+            for shapes in (area, zones.raw_geometries)
+        )
+        raise InputError(
+            "the zones of `legal.zones:` lie elsewhere",
+            f"polygons on the regions' ground, which is within {regions} (degrees)",
+            f"{len(ids)} zones within {found}",
+            "correct the file (longitude comes before latitude), its CRS, or `legal.zones.sources`",
+        )
+    if len(away):
+        record("zones_outside", **part(away, len(ids)))

@@ -43,7 +43,7 @@ from cocal.run.measure.domains import (
     missing_facts,
     shown_regions,
 )
-from cocal.run.measure.legal import kinds_of, legal_accounts, legal_zone
+from cocal.run.measure.legal import check_zones, kinds_of, legal_accounts, legal_zone
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
 from cocal.run.measure.strata_cells import RASTER
 from cocal.run.measure.task import HectaresTask, Rows
@@ -151,6 +151,8 @@ def _density(task: HectaresTask, counts: Mapping[str, Ints]) -> pd.DataFrame:
 def check_places(run: Run) -> None:
     """Pass if groups, legal zones and limits fit the regions, and the rasters of strata can be read.
 
+    Zones of the law that reach none of the regions are recorded.
+
     Raises
     ------
     InputError
@@ -165,6 +167,7 @@ def check_places(run: Run) -> None:
             with open_codes(path, RASTER):
                 pass
     if run.config.legal and run.zones:
+        check_zones(run.zones, run.base.regions.area)
         kinds_of(run.zones, run.config.legal)
 
 

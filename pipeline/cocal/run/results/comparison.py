@@ -93,6 +93,7 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         _record_field(areas, field)
     if claims is not None:
         judged = _eradication(task, claims, areas)
+        _record_claims(areas, judged)
         write_own_csv(folder / "eradication.csv", judged)
         notes.append(note_rows(judged, "eradication", _CLAIM_KEYS))
     write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
@@ -106,6 +107,17 @@ def _record_field(areas: pd.DataFrame, field: pd.DataFrame) -> None:
     )
     if lost := [" ".join(pair) for pair in own if pair not in set(known)]:
         record("field_unmatched", **part(lost, len(own)))
+
+
+def _record_claims(areas: pd.DataFrame, judged: pd.DataFrame) -> None:
+    """Record claims of eradication of other places, and that no claim has maps before and after."""
+    claims = judged[judged["source"] != ""]
+    known = claims["region_id"].astype(str).isin(set(areas["region_id"].astype(str)))
+    names = claims["region_id"].astype(str) + " " + claims["to_period"].astype(str)
+    if not known.all():
+        record("claims_unmatched", **part(names[~known], len(claims)))
+    if known.any() and (claims.loc[known, "from_period"] == "").all():
+        record("claims_without_maps", n=int(known.sum()), which=first(names[known]))
 
 
 def _record_years(table: pd.DataFrame, official: pd.DataFrame) -> None:
