@@ -110,7 +110,10 @@ def _ends(table: Crossed, post: PostStrata, strata: Strata, total: Floats) -> tu
         table, post, strata, total=total, interval=INTERVALS["gamma"], confidence=CONFIDENCE
     )
     is_rare = np.array([name == RARE for name in CLASSES])
-    return np.where(is_rare, rare.low_ha, common.low_ha), np.where(is_rare, rare.high_ha, common.high_ha)
+    low = np.where(is_rare, rare.low_ha, common.low_ha)
+    high = np.where(is_rare, rare.high_ha, common.high_ha)
+    low[:, post.dark] = high[:, post.dark] = total[:, post.dark]
+    return low, high
 
 
 def expansion(frame: Frame, cells: Cells) -> Figures:

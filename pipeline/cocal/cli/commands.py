@@ -63,7 +63,7 @@ def estimate(
             "--rare", "--known: other estimators treat all classes alike", "none", "leave it out"
         )
     if change:
-        result: Any = change_files(sample, strata, **common)
+        result: Any = change_files(sample, strata, known=known, **common)
     else:
         chosen = estimator or ("stratified" if known is None else "calibrated")
         result = estimate_files(sample, strata, estimator=chosen, known=known, rare=rare or (), **common)

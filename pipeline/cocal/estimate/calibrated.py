@@ -20,7 +20,7 @@ from cocal.estimate.calibration import (
     regression_variances,
     rows_by,
 )
-from cocal.estimate.design import Design, build_design, classes_found
+from cocal.estimate.design import Cells, Design, build_design, classes_found
 from cocal.estimate.ends import Ends, guaranteed_ends, residual_ends
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.known import Known, known_ground, seen_alike, with_atoms
@@ -46,8 +46,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class _Basis:
-    """All that the figures of any set of places follow from."""
+class Basis:
+    """All that the figures of any set of places follow from; `totals` are those of the atoms."""
 
     table: Crossed
     post: PostStrata
@@ -81,7 +81,7 @@ def calibrated_estimate(
     ground, atom, warnings = known_ground(
         known, strata, design, by_region=asked.by_region, collapse=asked.collapse
     )
-    basis = _basis(design, ground, atom, asked)
+    basis = basis_of(design.cells, design.strata, ground, atom, classes=design.classes, asked=asked)
     frame = Domains(np.zeros_like(atom), np.array([-1]))
     total = _figures(design, basis, np.zeros_like(ground.region), frame)
     regions = None
@@ -105,40 +105,63 @@ def calibrated_estimate(
     )
 
 
-def _basis(design: Design, ground: Known, atom: Ints, asked: Asked) -> _Basis:
-    k = len(design.classes)
-    area = sum_by(ground.stratum, ground.area_ha, len(design.strata.names))
-    strata = replace(design.strata, area_ha=area)
-    dark = design.classes.index(UNOBSERVED) if UNOBSERVED in design.classes else -1
-    table = crossed(ground, design.cells, atom, strata=strata, n_classes=k, dark=dark)
+@dataclass(frozen=True)
+class Areas:
+    """Hectares, their linearised variance and the ends of their interval, (places, classes)."""
+
+    area_ha: Floats
+    variance: Floats
+    ends: Ends
+
+
+def basis_of(
+    cells: Cells, strata: Strata, ground: Known, atom: Ints, *, classes: Sequence[str], asked: Asked
+) -> Basis:
+    """Rates, post-strata and the atoms' hectares of one sample.
+
+    Parameters
+    ----------
+    cells, strata : the sample as counts, and its strata with their points.
+    ground, atom : known hectares, and the atom of each cell.
+    """
+    k = len(classes)
+    area = sum_by(ground.stratum, ground.area_ha, len(strata.names))
+    strata = replace(strata, area_ha=area)
+    dark = classes.index(UNOBSERVED) if UNOBSERVED in classes else -1
+    table = crossed(ground, cells, atom, strata=strata, n_classes=k, dark=dark)
     post = pooled(table, strata, dark)
     totals = calibrated_totals(table, post, ground.unit, len(ground.units))
     mapped = sum_by(ground.mapped, ground.area_ha, k)
     seen = mapped.sum() - (mapped[dark] if dark >= 0 else 0.0)
-    stated = None if asked.rare is None else [name in asked.rare for name in design.classes]
+    stated = None if asked.rare is None else [name in asked.rare for name in classes]
     rare = mapped < RARE * seen if stated is None else np.array(stated)
-    return _Basis(table, post, strata, totals, rare, asked)
+    return Basis(table, post, strata, totals, rare, asked)
 
 
-def _figures(design: Design, basis: _Basis, place_of: Ints, domains: Domains) -> pd.DataFrame:
+def areas_at(basis: Basis, place_of: Ints, n_places: int) -> Areas:
+    """Hectares and ends of places; `place_of` is the place of each atom."""
+    table = at_places(basis.table, place_of, n_places)
+    total = rows_by(place_of, basis.totals, n_places)
+    variance = regression_variances(table, basis.post, basis.strata)
+    return Areas(total, variance, _ends(basis, table, total, variance))
+
+
+def _figures(design: Design, basis: Basis, place_of: Ints, domains: Domains) -> pd.DataFrame:
     """`FIGURES` by place and class; `place_of` is the place of each atom."""
     k = len(design.classes)
-    table = at_places(basis.table, place_of, domains.n)
-    total = rows_by(place_of, basis.totals, domains.n)
-    variance = regression_variances(table, basis.post, basis.strata)
-    ends = _ends(basis, table, total, variance)
+    found = areas_at(basis, place_of, domains.n)
     accuracies = class_accuracies(design.cells, design.strata, domains, n_classes=k)
     areas = {
         "class": list(design.classes) * domains.n,
-        "area_ha": total.ravel(),
-        "standard_error_ha": np.sqrt(variance).ravel(),
-        "ci_low_ha": ends.low_ha.ravel(),
-        "ci_high_ha": ends.high_ha.ravel(),
+        "area_ha": found.area_ha.ravel(),
+        "standard_error_ha": np.sqrt(found.variance).ravel(),
+        "ci_low_ha": found.ends.low_ha.ravel(),
+        "ci_high_ha": found.ends.high_ha.ravel(),
     }
     return pd.concat([pd.DataFrame(areas), accuracies], axis=1).assign(**dict.fromkeys(SMALL_AREA, np.nan))
 
 
-def _ends(basis: _Basis, table: Crossed, total: Floats, variance: Floats) -> Ends:
+def _ends(basis: Basis, table: Crossed, total: Floats, variance: Floats) -> Ends:
     """Wald's ends where asked for; else the design's own for rare classes, those of residuals for others."""
     asked, own = basis.asked, (table, basis.post, basis.strata)
     if asked.interval == "wald":
@@ -149,6 +172,9 @@ def _ends(basis: _Basis, table: Crossed, total: Floats, variance: Floats) -> End
     common = residual_ends(*own, total=total, variance=variance, confidence=asked.confidence)
     interval = INTERVALS[asked.interval]
     rare = guaranteed_ends(*own, total=total, interval=interval, confidence=asked.confidence)
-    return Ends(
-        np.where(basis.rare, rare.low_ha, common.low_ha), np.where(basis.rare, rare.high_ha, common.high_ha)
+    low, high = (
+        np.where(basis.rare, getattr(rare, end), getattr(common, end)) for end in ("low_ha", "high_ha")
     )
+    if (dark := basis.post.dark) >= 0:
+        low[:, dark] = high[:, dark] = total[:, dark]
+    return Ends(low, high)

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from cocal.errors import InputError
+from cocal.estimate.calibrated import Asked
+from cocal.estimate.calibrated_change import calibrated_change
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS, net
 from cocal.estimate.settings import MIN_REGION_POINTS, check_settings
@@ -79,13 +81,18 @@ def estimate_change(
     confidence: float,
     by_region: bool,
     collapse: Sequence[str | Sequence[str]] = (),
+    known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Hectares before, after, gained, lost and net of each class, stratified estimator.
+    """Hectares before, after, gained, lost and net of each class, stratified; calibrated with `known`.
 
     Parameters
     ----------
-    sample : a row per point: stratum, reference_before, reference_after [, region].
+    sample : a row per point: stratum, reference_before, reference_after [, region] [, map_class, unit: as in
+        `known`].
     strata, classes, interval, confidence, by_region, collapse : as in `estimate_areas`.
+    known : as in `estimate_areas`; `map_class` is any division of the ground by the maps of the two dates,
+        such as "forest to coca", and `unobserved` what they do not both show. Its map classes are left aside
+        where the sample has none.
 
     Returns
     -------
@@ -102,6 +109,9 @@ def estimate_change(
             f"no column {', '.join(missing)}",
             "give both observations of each point; points seen once only are listed apart",
         )
+    if known is not None:
+        asked = Asked(interval, confidence, by_region, tuple(collapse), None)
+        return _in_order(calibrated_change(sample, strata, known, classes=classes, asked=asked))
     paired = sample.assign(map_class=sample["reference_before"], reference_class=sample["reference_after"])
     design = build_design(
         paired, strata, estimator="stratified", classes=classes, by_region=by_region, collapse=collapse
@@ -110,7 +120,11 @@ def estimate_change(
     if by_region:
         domains = region_domains(design.cells, len(design.regions))
         parts.append(_changes(design, domains, design.regions, interval, confidence))
-    table = pd.concat(parts, ignore_index=True)
+    return _in_order(pd.concat(parts, ignore_index=True))
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The table by region, class and quantity, without intervals where pairs are few."""
     few = (table["region"] != "") & (table["n"] < MIN_REGION_POINTS)
     table.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
     order = {name: place for place, name in enumerate(QUANTITIES)}

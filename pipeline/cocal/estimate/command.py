@@ -73,11 +73,13 @@ def change_files(
     interval: str,
     confidence: float,
     collapse: Sequence[str] = (),
+    known: Path | None = None,
 ) -> Change:
     """The change of each class from two CSV files.
 
     `sample` has a row per point that was seen at both dates: stratum, reference_before, reference_after
-    [, region] [, inclusion_probability]; the rest as in `estimate_files`.
+    [, region] [, inclusion_probability] [, map_class, unit: see `estimate_change`]; the rest as in
+    `estimate_files`.
     """
     points = _points(sample, by, ("reference_before", "reference_after"))
     found = estimate_change(
@@ -88,6 +90,7 @@ def change_files(
         confidence=confidence,
         by_region=bool(by),
         collapse=collapse,
+        known=None if known is None else read_table(known),
     )
     return Change(interval, confidence, len(points), found)
 

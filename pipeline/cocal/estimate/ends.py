@@ -68,7 +68,7 @@ def residual_ends(
     wide = np.maximum(variance, spread)
     limit = sum_by(place, table.area_ha[seen], size)[:, None]
     low, high = (pearson3(total, wide, third, at) for at in (tail, 1 - tail))
-    return _known_dark(Ends(np.clip(low, 0, total), np.clip(high, total, limit)), total, post.dark)
+    return Ends(np.clip(low, 0, total), np.clip(high, total, limit))
 
 
 def _smoothed(post: PostStrata) -> Floats:
@@ -113,12 +113,4 @@ def guaranteed_ends(
     low, high = interval(sums, reach, np.repeat(np.arange(size), k), confidence)
     limit = sum_by(place, table.area_ha[seen], size)[:, None]
     low, high = np.minimum(low.reshape(size, k), total), high.reshape(size, k)
-    return _known_dark(Ends(np.clip(low, 0, total), np.clip(high, total, limit)), total, post.dark)
-
-
-def _known_dark(ends: Ends, total: Floats, dark: int) -> Ends:
-    """`ends` with those of the unobserved ground at its known area."""
-    if dark >= 0:
-        for end in (ends.low_ha, ends.high_ha):
-            end[:, dark] = total[:, dark]
-    return ends
+    return Ends(np.clip(low, 0, total), np.clip(high, total, limit))

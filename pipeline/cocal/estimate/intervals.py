@@ -6,7 +6,7 @@ and the confidence, and gives the lower and upper ends in hectares.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +75,17 @@ def net(
     doi:10.1002/sim.3095). With `wald` this is Wald's interval of the difference.
     """
     gain, loss = totals(plus, strata), totals(minus, strata)
-    gain_low, gain_high = interval(plus, strata, scope, confidence)
-    loss_low, loss_high = interval(minus, strata, scope, confidence)
     rho = _correlation(plus, minus, strata)
-    down = _joint(gain - gain_low, loss_high - loss, rho)
-    up = _joint(gain_high - gain, loss - loss_low, rho)
+    ends = (interval(sums, strata, scope, confidence) for sums in (plus, minus))
+    return combined(gain, next(ends), loss, next(ends), rho)
+
+
+def combined(
+    gain: Floats, gain_ends: Sequence[Floats], loss: Floats, loss_ends: Sequence[Floats], rho: Floats
+) -> tuple[Floats, Floats]:
+    """Ends of gain - loss from the (low, high) ends of both and their correlation (Zou and Donner 2008)."""
+    down = _joint(gain - gain_ends[0], loss_ends[1] - loss, rho)
+    up = _joint(gain_ends[1] - gain, loss - loss_ends[0], rho)
     return gain - loss - down, gain - loss + up
 
 
