@@ -104,6 +104,26 @@ def test_each_fault_of_one_position_is_named_and_its_fix_is_proposed(tmp_path: P
         assert (after["lat"], after["lon"]) == (LAT0, LON0)
 
 
+def test_a_cover_below_the_least_of_the_scheme_is_a_fault_of_the_target_alone(tmp_path: Path) -> None:
+    """Coca covers at least 50 %: 50 is enough, 49.5 is not; forest may have 20."""
+    header = f"{HEADER},cobertura_pct"
+    covers = {"coca": "50", "Cocal": "49,5", "forest": "20", "hoja de coca": "20"}
+    rows = [
+        f'r{i},{float(LAT0) + i / 50},{LON0},4.5,2024-06-01,{name},ana,P{i},"{cover}"'
+        for i, (name, cover) in enumerate(covers.items())
+    ]
+    border = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"
+    scheme = tmp_path / "scheme.yaml"
+    scheme.write_text(border.read_text().replace("definition:", "definition:\n  minimum_cover: 50 %", 1))
+    found = checked(tmp_path, *rows, header=header, scheme=scheme)
+    sparse = [(fault.row, fault.finding) for fault in found.faults if fault.rule == "cover"]
+    assert sparse == [(3, "coca with a cover of 49.5 %, below 50 %"),
+                      (5, "coca with a cover of 20 %, below 50 %")]  # fmt: skip
+    without = checked(tmp_path, *rows, header=header)
+    assert "cover" not in rules(without)
+    assert any("needs --scheme" in words for words in without.not_checked)
+
+
 def test_exchanged_and_without_signs_needs_both_rules(tmp_path: Path) -> None:
     found = checked(tmp_path, row(lat=LON0[1:], lon=LAT0[1:]))
     assert rules(found) == ["swapped", "sign_lost"]

@@ -177,6 +177,7 @@ def check(
     mapping: Annotated[Path | None, typer.Option(help="YAML: columns, crs, classes, limits")] = None,
     roads: Annotated[Path | None, typer.Option(help="lines")] = None,
     plots: Annotated[Path | None, typer.Option(help="polygons that the records are about")] = None,
+    scheme: Annotated[Path | None, typer.Option(help="class scheme: its target and least cover")] = None,
     accept: Annotated[list[str] | None, typer.Option(help="rule to correct by; may be repeated")] = None,
     out: Annotated[Path | None, typer.Option(help="new file, with the accepted corrections")] = None,
     output: Annotated[Format, typer.Option("--format", help="output format")] = Format.TEXT,
@@ -193,7 +194,7 @@ def check(
     if restricted and sys.stdout.isatty():
         raise UsageError("--restricted", "a file as output", "a screen", "end the command with > FILE")
     log_to_stderr(False)
-    found = checks.check_file(file, checks.Evidence(area, period, mapping, roads, plots))
+    found = checks.check_file(file, checks.Evidence(area, period, mapping, roads, plots, scheme))
     text = {Format.TEXT: checks.to_text, Format.JSON: checks.to_json, Format.CSV: checks.to_csv}[output]
     sys.stdout.write(text(found, restricted=restricted))
     if accept and out is not None:

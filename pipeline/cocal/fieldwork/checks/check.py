@@ -16,7 +16,14 @@ from cocal.fieldwork.checks.positions import beside_plots, find_places
 from cocal.fieldwork.checks.reading import Reading, read_cells, text_faults
 from cocal.fieldwork.checks.sets import copies, disagreements, duplicates, one_sided
 from cocal.fieldwork.checks.source import Source, read_source
-from cocal.fieldwork.checks.values import class_names, default_names, gps_errors, visit_dates
+from cocal.fieldwork.checks.values import (
+    class_names,
+    default_names,
+    gps_errors,
+    sparse_covers,
+    visit_dates,
+)
+from cocal.scheme import ClassScheme, read_scheme
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,8 @@ class Evidence:
         YAML file with columns, CRS, class names and limits that the names of the file's columns do not show.
     roads, plots
         Vector files: lines, and the polygons that the records are about.
+    scheme
+        The class scheme (YAML): its target, and the least cover that its definition states.
     """
 
     area: str | None = None
@@ -44,6 +53,7 @@ class Evidence:
     mapping: Path | None = None
     roads: Path | None = None
     plots: Path | None = None
+    scheme: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -85,26 +95,29 @@ def check_file(path: Path, evidence: Evidence | None = None) -> Checked:
         position.
     """
     given = evidence or Evidence()
-    mapping = read_mapping(given.mapping)
+    mapping, scheme = read_mapping(given.mapping), None if given.scheme is None else read_scheme(given.scheme)
     period = _period(given.period)
     source = read_source(path, mapping.layer)
     layout = find_layout(source, mapping)
     ground = read_ground(given.area, given.plots, given.roads, layout)
     reading = read_cells(source, layout)
-    faults = _faults(reading, ground, mapping, period)
+    faults = _faults(reading, ground, mapping, period, scheme)
     if sha256_file(path) != source.sha256:
         raise InputError(
             f"records {path}", "a file that does not change", "it changed meanwhile", "check it again"
         )
     log.info("records checked: %d rows, %d findings", len(reading.table), len(faults))
-    not_checked = _not_checked(reading, ground, period)
+    not_checked = _not_checked(reading, ground, period, scheme)
     return Checked(
         source, layout, faults, len(reading.table), mapping, _assumed(ground, mapping), not_checked
     )
 
 
-def _faults(reading: Reading, ground: Ground, mapping: RecordMapping, period: Period) -> tuple[Fault, ...]:
-    limits, names = mapping.limits, default_names().with_classes(mapping.classes, mapping.target)
+def _faults(
+    reading: Reading, ground: Ground, mapping: RecordMapping, period: Period, scheme: ClassScheme | None
+) -> tuple[Fault, ...]:
+    target = mapping.target or (scheme.target if scheme else None)
+    limits, names = mapping.limits, default_names().with_classes(mapping.classes, target)
     places, unexplained = find_places(reading, ground)
     twins = list(duplicates(reading))
     left_out = {f.row for f in twins if f.rule == "duplicate" and f.row is not None}
@@ -118,6 +131,7 @@ def _faults(reading: Reading, ground: Ground, mapping: RecordMapping, period: Pe
         *beside_plots(reading, places, limits, accounted),
         *gps_errors(reading, places, ground, limits),
         *visit_dates(reading, period),
+        *sparse_covers(reading, names, scheme.minimum_cover if scheme else None),
         *class_names(reading, names),
         *disagreements(reading, places, limits, names),
         *one_sided(reading, limits, names),
@@ -146,7 +160,9 @@ def _assumed(ground: Ground, mapping: RecordMapping) -> tuple[str, ...]:
     return area, f"limits: {limits}"
 
 
-def _not_checked(reading: Reading, ground: Ground, period: Period) -> tuple[str, ...]:
+def _not_checked(
+    reading: Reading, ground: Ground, period: Period, scheme: ClassScheme | None
+) -> tuple[str, ...]:
     """Return the faults that this check cannot show, and what it would need."""
     found = []
     if not ground.stated:
@@ -159,7 +175,11 @@ def _not_checked(reading: Reading, ground: Ground, period: Period) -> tuple[str,
         found.append("on the road instead of in the plot: needs --roads")
     if period is None:
         found.append("visits outside the image window: need --period")
+    if scheme is None and reading.layout.column("cover") is not None:
+        found.append("cover below the least of the class's definition: needs --scheme")
     columns = {"accuracy": "GPS error", "observer": "observers who disagree", "class": "classes"}
+    if scheme is not None and scheme.minimum_cover is not None:
+        columns["cover"] = "cover below the least of the class's definition"
     for what, words in columns.items():
         if reading.layout.column(what) is None:
             found.append(f"{words}: no such column; name it in --mapping")

@@ -46,6 +46,7 @@ RULES = {
         Rule(
             "visit_date", "visited outside the period, or date unreadable", "the record and the period", False
         ),
+        Rule("cover", "cover below the least of the class scheme", "the record and the scheme", False),
         Rule("unknown_class", "class name that is not known", _ONE, False),
         Rule("class_name", "another name of a class", _ONE, True),
         Rule("class_state", "a state of the crop that the definition must decide", _ONE, False),

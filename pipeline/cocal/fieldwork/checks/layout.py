@@ -28,6 +28,7 @@ _NAMES = {
     "plot_id": "plot_id parcela_id id_parcela parcela sample_id punto_id",
     "plot_area_ha": "plot_area_ha area_ha superficie_ha",
     "accuracy": "gps_accuracy_m positional_accuracy_m accuracy_m precision_m accuracy precision hacc",
+    "cover": "cover cover_percent cover_pct cobertura_porcentaje cobertura_pct porcentaje",
     "source": "source fuente campaign campana",
     "x": "lon lng long longitude longitud location_x xcoordinate x easting este utm_x coord_x",
     "y": "lat latitude latitud location_y ycoordinate y northing norte utm_y coord_y",

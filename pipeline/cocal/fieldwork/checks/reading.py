@@ -17,6 +17,7 @@ from cocal.user_tables import local_times
 
 _POINT = 0
 _TEXTS = ("class", "observer", "device", "plot_id", "source", "observed_on")
+_NUMBERS = ("accuracy", "plot_area_ha", "cover")
 _SUSPECT = "[\u00c2-\u00c5\u00e2][\u0080-\u203a\u20ac\u2122]|\ufffd"
 
 
@@ -25,7 +26,7 @@ class Reading:
     """The records of a file, one row each, indexed by row; rows that are empty or ragged are left out.
 
     `table`: record_id, x_text, y_text, x, y (as they stand, in the CRS of the file; NaN: none), accuracy
-    (m), plot_area_ha, day, and the text of class, observer, device, plot_id, source, observed_on; "" where
+    (m), plot_area_ha, cover (per cent), day, and the text of class, observer, device, plot_id, source, observed_on; "" where
     the file has none.
     """
 
@@ -81,7 +82,7 @@ def read_cells(source: Source, layout: Layout) -> Reading:
     table["x_text"], table["y_text"] = _position_texts(source, layout, rows)
     for axis in ("x", "y"):
         table[axis] = [parse_number(text)[0] for text in table[f"{axis}_text"]]
-    for what in ("accuracy", "plot_area_ha"):
+    for what in _NUMBERS:
         table[what] = [parse_number(text)[0] for text in _column(rows, layout, what)]
     table["day"] = local_times(table["observed_on"]).dt.normalize()
     return Reading(source, layout, table)
@@ -121,7 +122,7 @@ def text_faults(reading: Reading) -> Iterator[Fault]:
     for row in source.ragged - _blank(source):
         yield reading.fault("ragged_row", row, "(row)", "cells do not match the header; not checked further")
     yield from _letter_faults(reading)
-    for what in ("accuracy", "plot_area_ha"):
+    for what in _NUMBERS:
         yield from _number_faults(reading, what)
     yield from _position_faults(reading)
 

@@ -98,6 +98,17 @@ def visit_dates(reading: Reading, period: tuple[date, date] | None) -> Iterator[
             yield reading.fault("visit_date", row, column, words)
 
 
+def sparse_covers(reading: Reading, names: ClassNames, least: float | None) -> Iterator[Fault]:
+    """Yield records of the target whose cover is below `least`, the scheme's `minimum_cover`, per cent."""
+    if least is None:
+        return
+    table, column = reading.table, reading.name("cover")
+    for row in table.index[table["cover"] < least]:
+        if names.key(str(table.loc[row, "class"])) == names.target:
+            words = f"{names.target} with a cover of {table.loc[row, 'cover']:g} %, below {least:g} %"
+            yield reading.fault("cover", row, column, words)
+
+
 def class_names(reading: Reading, names: ClassNames) -> Iterator[Fault]:
     """Yield names that are not known, other names of a class, and names that state a state of the crop."""
     column = reading.name("class")
