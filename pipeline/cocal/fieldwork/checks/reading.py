@@ -26,8 +26,8 @@ class Reading:
     """The records of a file, one row each, indexed by row; rows that are empty or ragged are left out.
 
     `table`: record_id, x_text, y_text, x, y (as they stand, in the CRS of the file; NaN: none), accuracy
-    (m), plot_area_ha, cover (per cent), day, and the text of class, observer, device, plot_id, source, observed_on; "" where
-    the file has none.
+    (m), plot_area_ha, cover (per cent), day, and the text of class, observer, device, plot_id, source,
+    observed_on; "" where the file has none.
     """
 
     source: Source
