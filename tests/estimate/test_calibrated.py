@@ -140,7 +140,8 @@ def explicit(
             w = area / n * (here[cell] + part / area - here[cell].mean())
             assert w.sum() == pytest.approx(part)
             total += w @ y[cell]
-            u[cell] = w * (y[cell] - y[cell].mean())
+            z = here[cell] * (y[cell] - y[cell].mean())
+            u[cell] = area / n * (z - z.mean())
         variance += own.sum() * np.var(u[own], ddof=1)
     return total, float(np.sqrt(variance))
 

@@ -105,7 +105,8 @@ def test_errors_are_those_of_explicit_calibration_weights(seed: int) -> None:
                 part = ground.loc[ground["region"] == region, "area_ha"].sum() / ground["area_ha"].sum()
                 w = ground["area_ha"].sum() / cell.sum() * (here[cell] + part - here[cell].mean())
                 total += w @ y[cell]
-                u[cell] = w * (y[cell] - y[cell].mean())
+                z = here[cell] * (y[cell] - y[cell].mean())
+                u[cell] = ground["area_ha"].sum() / cell.sum() * (z - z.mean())
             variance += own.sum() * np.var(u[own], ddof=1)
         row = found.loc[(region, "coca", quantity)]
         assert row["area_ha"] == pytest.approx(total, rel=1e-6, abs=1e-6)

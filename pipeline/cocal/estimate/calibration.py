@@ -170,26 +170,19 @@ def regression_totals(table: Crossed, post: PostStrata) -> tuple[Floats, Floats]
 def regression_variances(table: Crossed, post: PostStrata, strata: Strata) -> Floats:
     """(places, classes) linearised variances of T, ha^2.
 
-    T of a place is a weighted sum of the points, with the calibrated weights
-    w_i = (A_hg / n_hg) (1[i in d] + A_hgd / A_hg - n_hgd / n_hg). The variance is that of the weighted
-    residuals u_i = w_i (y_ik - p_hgk) (Saerndal, Swensson and Wretman 1989, doi:10.1093/biomet/76.3.527):
-    sum_h (1 - n_h/N_h) n_h / (n_h - 1) sum_i (u_i - mean u)^2.
+    T is a constant plus the post-stratified total of z_i = 1[i in d] (y_ik - p_hgk). Its residuals, with the
+    post-stratified weights, are u_i = A_hg/n_hg (z_i - mean of z over hg), and the variance (Saerndal,
+    Swensson and Wretman 1989, doi:10.1093/biomet/76.3.527; `svytotal` after `postStratify` in R's package
+    survey) is sum_h (1 - n_h/N_h) n_h / (n_h - 1) sum_i u_i^2.
     """
     h, size = post.stratum[table.post], table.n_places
-    share, n_all = post.share[table.post], np.maximum(post.n, 1)[table.post]
-    area = post.area_ha[table.post]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.where(area > 0, table.area_ha / area, 0.0) - table.n / n_all
-    weight = (area / n_all)[:, None]
-    inside = table.hits * (1 - 2 * share) + table.n[:, None] * share**2
-    everywhere = post.hits[table.post] * (1 - 2 * share) + post.n[table.post][:, None] * share**2
-    squares = weight**2 * ((1 + 2 * gap)[:, None] * inside + (gap**2)[:, None] * everywhere)
-    sums = weight * (table.hits - table.n[:, None] * share)
-    pair, of_pair = np.unique(h * size + table.place, return_inverse=True)
-    by_stratum, n = rows_by(of_pair, sums, pair.size), strata.n[pair // size][:, None]
-    spread = np.maximum(rows_by(of_pair, squares, pair.size) - by_stratum**2 / n, 0.0)
-    factor = strata.unsampled[pair // size][:, None] * n / (n - 1)
-    return rows_by(pair % size, factor * spread, size)
+    share, n_all = post.share[table.post], np.maximum(post.n, 1)[table.post][:, None]
+    sums = table.hits - table.n[:, None] * share
+    squares = table.hits * (1 - 2 * share) + table.n[:, None] * share**2
+    n = strata.n[h]
+    factor = strata.unsampled[h] * n / (n - 1) * (post.area_ha[table.post] / n_all[:, 0]) ** 2
+    spread = np.maximum(squares - sums**2 / n_all, 0.0)
+    return rows_by(table.place, factor[:, None] * spread, size)
 
 
 def calibrated_totals(table: Crossed, post: PostStrata, unit: Ints, n_units: int) -> Floats:
