@@ -193,7 +193,7 @@ def _measured(
     )  # fmt: skip
     areas, zones = _counts(run, cells)
     plots = np.stack([own.groupby("region")["plots"].sum().to_numpy() for own in cells])
-    tables, _ = hectares_tables(task, {"areas": areas, "plots": plots}, {})
+    tables, _ = hectares_tables(task, {"areas": areas, "plots": plots}, {}, {})
     tables["legal"] = legal_accounts(task, zones, {})
     if error is not None:
         tables |= _estimated(tables, base.scheme.target, error, rng)

@@ -165,7 +165,8 @@ def read_strata(path: Path, records: pd.DataFrame, *, coded: bool = False) -> pd
     """Return stratum, area_ha, region_id (null where the file has none) of every stratum of the design.
 
     With `pixels` (and `pixel_area_m2`) where the file has them: then estimates have a finite-population
-    correction. Where `coded`, with `code`, the stratum's value on a raster of the strata.
+    correction. With `points`, those planned, where it has them. Where `coded`, with `code`, the stratum's
+    value on a raster of the strata.
 
     Raises
     ------
@@ -181,7 +182,7 @@ def read_strata(path: Path, records: pd.DataFrame, *, coded: bool = False) -> pd
         read.problems.append(f"no column {listed(missing, repr)}; the columns are {there}")
     else:
         table = _strata(read, "region_id" if "region_id" in rows.columns else None)
-        for name in ("pixels", "pixel_area_m2"):
+        for name in ("pixels", "pixel_area_m2", "points"):
             if name in rows.columns:
                 table[name] = read.numbers(name, 0, np.inf, open_low=True).to_numpy()
                 read.problem(table[name].isna(), f"no {name!r}")

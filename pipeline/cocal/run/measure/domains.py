@@ -18,7 +18,8 @@ from cocal.estimate.disclosure import shown_hectares
 from cocal.fieldwork import MATCHED, NOT_VISITED, UNCERTAIN
 from cocal.notes import note_column
 from cocal.regions import Regions
-from cocal.run.measure.sampling import ELSEWHERE, Sample, seen
+from cocal.run.measure.known import ELSEWHERE
+from cocal.run.measure.sampling import Sample, seen
 from cocal.run.measure.task import HectaresTask
 
 TOTAL = "total"
@@ -89,16 +90,21 @@ def estimated_countries(sample: Sample, nations: pd.DataFrame, country: pd.Serie
     notes = note_column([()] * len(found.classes), found.classes.index)
     whole = found.classes.assign(region=TOTAL, n=found.n, notes=notes)
     both = replace(found, regions=pd.concat([found.regions, whole], ignore_index=True))
-    return with_estimates(nations, seen(both))
+    nations = with_estimates(nations, seen(both))
+    parts = [
+        sample.noted(nations[nations["region_id"] != TOTAL], country),
+        sample.noted(nations[nations["region_id"] == TOTAL], pd.Series(TOTAL, index=country.index)),
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
     """`group_areas` with estimates, each group a domain of the design."""
     parts = []
     for group, inside in members.items():
-        domain = pd.Series(group, index=pd.Index(inside, name="region_id"))
+        domain = pd.Series(group, index=inside)
         rows = groups[groups["region_id"] == group]
-        parts.append(with_estimates(rows, seen(sample.estimate(domain))))
+        parts.append(sample.noted(with_estimates(rows, seen(sample.estimate(domain))), domain))
     return pd.concat(parts, ignore_index=True) if parts else groups
 
 
@@ -146,8 +152,9 @@ def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataF
       ranges of `estimate.reference_error`; empty where none are stated
     """
     target = task.scheme.target
-    region = sample.matched["region_id"]
-    low, high = (sample.estimate(region, sample.with_missing(target=t)) for t in (False, True))
+    low, high = (
+        sample.estimate(sample.each_region, points=sample.with_missing(target=t)) for t in (False, True)
+    )
     tables = [_of_target(e, target) for e in (found, low, high)]
     table = tables[0].assign(
         missing_low_ha=tables[1]["estimated_ha"],

@@ -13,28 +13,29 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.estimate import Estimate, mapped_table
+from cocal.estimate import mapped_table
 from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
 from cocal.estimate.settings import LegalSettings
 from cocal.grid import RESOLUTION_M, pixel_zones, transformer
 from cocal.notes.account import part, record
 from cocal.regions import Regions, owners_at
-from cocal.run.measure.sampling import Sample, frame_of
+from cocal.run.measure.known import outside_zones
+from cocal.run.measure.sampling import Sample
 from cocal.run.measure.task import HectaresTask
 
 
 def legal_accounts(
-    task: HectaresTask, totals: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]
+    task: HectaresTask, totals: NDArray[np.int64], samples: Mapping[str, Sample]
 ) -> pd.DataFrame:
     """The target's hectares per zone, kind of zone and limit: see `cocal.estimate.legal_table`.
 
-    Ground in no zone is `outside-` and its country.
+    Ground in no zone is `outside-` and its country. `samples`: by period, where there is one.
     """
     assert task.zones is not None
     assert task.legal is not None
     kinds = kinds_of(task.zones, task.legal)
     countries = sorted(set(task.regions.table["country"].astype(str)))
-    outside = [f"{OUTSIDE}-{country}" for country in countries]
+    outside = outside_zones(pd.Series(countries)).tolist()
     own = task.zones.table[["region_id", "region_name", "country"]].astype(str)
     rest = pd.DataFrame({"region_id": outside, "region_name": outside, "country": countries})
     places = pd.concat([own, rest], ignore_index=True)
@@ -46,23 +47,14 @@ def legal_accounts(
         found = totals[i]
         counts = np.concatenate([found[:, 1:].sum(axis=0), found[:, 0]])
         mapped.append(mapped_table(counts, places, task.scheme, period))
-        rows = matched.get(period.name)
-        if rows is not None and task.estimate and len(frame_of(rows)):
-            estimates[period.name] = _estimates(task, rows, zones, limits)
+        if period.name in samples:
+            domains = legal_domains(zones, limits).values()
+            estimates[period.name] = [
+                samples[period.name].estimate(pd.Series(domain), by="zone") for domain in domains
+            ]
     return legal_table(
         pd.concat(mapped, ignore_index=True), estimates, limits, zones=zones, target=task.scheme.target
     )
-
-
-def _estimates(
-    task: HectaresTask, rows: pd.DataFrame, zones: pd.DataFrame, limits: pd.DataFrame
-) -> list[Estimate]:
-    """One estimate per partition of the zones; points of no region stay out of all zones."""
-    country = task.regions.table.set_index("region_id")["country"].astype(str)
-    elsewhere = f"{OUTSIDE}-" + rows["region_id"].map(country)
-    zone = rows["legal_zone"].where(rows["legal_zone"] != "", elsewhere).where(rows["region_id"].notna())
-    sample = Sample(task, rows)
-    return [sample.estimate(zone.map(domain)) for domain in legal_domains(zones, limits).values()]
 
 
 def _limits(legal: LegalSettings, ids: list[str]) -> pd.DataFrame:

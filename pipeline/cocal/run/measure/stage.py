@@ -18,6 +18,7 @@ from cocal.estimate import (
     with_estimates,
     write_tables,
 )
+from cocal.estimate.settings import ComparisonSettings
 from cocal.fieldwork import agreement, read_records, recorded_hectares, response_table
 from cocal.notes import note_rows
 from cocal.notes.account import part, record
@@ -43,7 +44,9 @@ from cocal.run.measure.domains import (
     missing_facts,
     shown_regions,
 )
+from cocal.run.measure.last import with_last
 from cocal.run.measure.legal import check_zones, kinds_of, legal_accounts, legal_zone
+from cocal.run.measure.returns import record_other_strata
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
 from cocal.run.measure.strata_cells import RASTER
 from cocal.run.measure.task import HectaresTask, Rows
@@ -53,6 +56,14 @@ from cocal.run.tables import write_own_csv
 from cocal.run.worker.mosaic import Source
 
 _PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats", "shown_regions")
+_PLACES = {
+    "hectares": "region_id",
+    "countries": "country",
+    "groups": "region_id",
+    "shown_regions": "region_id",
+}
+"""Tables that state the figure before -> the column of their places."""
+
 _NOTE_KEYS = {
     "hectares": ("region_id", "period", "class"),
     "countries": ("country", "period", "class"),
@@ -99,18 +110,26 @@ def measure_stage(run: Run) -> Stage:
         density=config.density,
         minimum_unit=None if run.minimum_unit is None else Rows.of(run.minimum_unit),
         publishes_regions=config.publish == "regions",
+        official=_official(config.comparison),
     )
     yield Batch("measure", (Recipe(":measure", task, write_hectares, where="client"),), on_failure="stop")
+
+
+def _official(settings: ComparisonSettings | None) -> File | None:
+    if settings is None or settings.official is None:
+        return None
+    return File.of(settings.official, "comparison.official")
 
 
 def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
     """Write all tables of the measure stage, estimates.json and notes.csv into `folder`."""
     counts, matched = read_counts(task.counts), matched_records(task)
-    tables, estimates = hectares_tables(task, counts, matched)
+    samples = samples_of(task, counts, matched)
+    tables, estimates = hectares_tables(task, counts, matched, samples)
     if "change" in counts:
         tables["change"] = change_table(task, counts["change"], matched)
     if "zones" in counts:
-        tables["legal"] = legal_accounts(task, counts["zones"], matched)
+        tables["legal"] = legal_accounts(task, counts["zones"], samples)
     if task.density is not None:
         tables["density"] = _density(task, counts)
     if task.minimum_unit is not None:
@@ -171,15 +190,31 @@ def check_places(run: Run) -> None:
         kinds_of(run.zones, run.config.legal)
 
 
-def hectares_tables(
+def samples_of(
     task: HectaresTask, counts: Mapping[str, Ints], matched: Mapping[str, pd.DataFrame]
+) -> dict[str, Sample]:
+    """The sample of each period that has points which were visited, where estimates are asked for."""
+    found = {}
+    for i, period in enumerate(task.periods):
+        rows = matched.get(period.name)
+        if rows is not None and task.estimate and len(frame_of(rows)):
+            cells = counts.get("strata")
+            found[period.name] = Sample(task, rows, None if cells is None else cells[cells[:, 0] == i])
+    return found
+
+
+def hectares_tables(
+    task: HectaresTask,
+    counts: Mapping[str, Ints],
+    matched: Mapping[str, pd.DataFrame],
+    samples: Mapping[str, Sample],
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Estimate]]:
     """The tables of hectares and records by name, and the estimate of each period that has one.
 
     Parameters
     ----------
     counts : as from `read_counts`.
-    matched : as from `matched_records`.
+    matched, samples : as from `matched_records`, `samples_of`.
     """
     regions, scheme = task.regions.table, task.scheme
     members = members_of(task.regions, dict(task.groups))
@@ -189,18 +224,16 @@ def hectares_tables(
     for i, period in enumerate(task.periods):
         areas = mapped_table(counts["areas"][i], regions, scheme, period)
         nations, groups = country_areas(areas), group_areas(areas, members)
-        rows = matched.get(period.name)
-        sample: Sample | None = None
+        rows, sample = matched.get(period.name), samples.get(period.name)
         if rows is not None:
             parts["response"].append(response_table(rows).assign(period=period.name))
-        if rows is not None and task.estimate and len(frame_of(rows)):
-            sample = Sample(task, rows)
+        if sample is not None:
             _record_strata(task, sample)
-            found = estimates[period.name] = sample.estimate(rows["region_id"])
+            found = estimates[period.name] = sample.estimate(sample.each_region)
             parts["caveats"].append(caveats(task, sample, found, areas).assign(period=period.name))
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
-            areas = with_estimates(areas, seen(found))
+            areas = sample.noted(with_estimates(areas, seen(found)), sample.each_region)
         if task.publishes_regions:
             shown = shown_regions(task, areas, counts["plots"][i].tolist(), sample)
             parts["shown_regions"].append(shown)
@@ -211,6 +244,11 @@ def hectares_tables(
         if members:
             parts["groups"].append(groups)
     tables = {name: pd.concat(own, ignore_index=True) for name, own in parts.items() if own}
+    for name, by in _PLACES.items():
+        if name in tables:
+            tables[name] = with_last(
+                tables[name], task.periods, task.official_table(), target=scheme.target, by=by
+            )
     tables["regions"] = region_areas(counts["areas"][0], regions)
     if "beyond" in counts:
         tables["applicability"] = applicability_table(tables["hectares"], scheme.target)
@@ -233,6 +271,8 @@ def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:
         return {}
     records = read_records(task.records, task.scheme)
     inside, rest = split_by_period(task, records)
+    for period, own in zip(task.periods, inside, strict=True):
+        record_other_strata(task.records, own, period)
     found = {
         period.name: match_period(task, own, period).assign(
             period=period.name, recorded_ha=recorded_hectares(own), legal_zone=legal_zone(task.zones, own)

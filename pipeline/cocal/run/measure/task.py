@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from cocal.content import Place, Ref, Stated
+from cocal.content import File, Place, Ref, Stated
 from cocal.contracts import Period
 from cocal.estimate.settings import DensitySettings, EstimateSettings, LegalSettings
 from cocal.fieldwork import RecordSettings
 from cocal.grid import Tile
 from cocal.regions import Regions
+from cocal.run.tables import read_given_csv
 from cocal.scheme import ClassScheme
 
 
@@ -56,6 +57,13 @@ class HectaresTask:
     density: DensitySettings | None
     minimum_unit: Rows | None
     publishes_regions: bool = False
+    official: File | None = None
+
+    def official_table(self) -> pd.DataFrame | None:
+        """The official figures that the run is compared with; None where there are none."""
+        if self.official is None:
+            return None
+        return read_given_csv(self.official.path, "comparison.official")
 
     @property
     def records(self) -> RecordSettings | None:
