@@ -11,7 +11,7 @@ from tests.support.estimate_tables import random_design, sample_of, strata_of
 
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas, estimate_change, sensitivity_band
-from cocal.estimate.settings import MIN_REGION_POINTS
+from cocal.estimate.settings import MIN_MAPPED_POINTS, MIN_REGION_POINTS
 from cocal.notes import Note
 
 Z = 1.959963984540054
@@ -174,6 +174,28 @@ def test_the_difference_estimator_by_region_uses_each_regions_own_totals_and_add
     assert rows["N", "coca"] == pytest.approx(50 + 1_000 * (north * (y - x)).mean())
     total = estimate.classes.set_index("class")["area_ha"]["coca"]
     assert rows["N", "coca"] + rows["S", "coca"] == pytest.approx(total)
+
+
+@pytest.mark.parametrize("estimator", ["difference", "regression"])
+@pytest.mark.parametrize(("mapped", "refused"), [(MIN_MAPPED_POINTS, False), (MIN_MAPPED_POINTS - 1, True)])
+def test_assisted_estimators_refuse_a_class_of_a_region_with_few_mapped_points(
+    estimator: str, mapped: int, refused: bool
+) -> None:
+    """Region N has exactly `mapped` points that the map calls coca, and hundreds of the others."""
+    sample, _ = simple_sample(n=1_200)
+    coca = (sample["map_class"] == "coca").to_numpy()
+    north = np.where(coca, np.cumsum(coca) <= mapped, np.arange(len(sample)) % 2 == 0)
+    sample = sample.assign(region=np.where(north, "N", "S"))
+    ground = sample.groupby(["stratum", "region"]).size().rename("area_ha").reset_index()
+    found = estimated(sample, ground, estimator=estimator, by_region=True)
+    rows = found.regions.set_index(["region", "class"])
+    figures = rows[["area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]]
+    assert figures.loc[("N", "coca")].isna().all() == refused
+    assert figures.drop(("N", "coca")).notna().all(axis=None)
+    note = Note("few_mapped_points", estimator=estimator, least=MIN_MAPPED_POINTS)
+    assert rows.loc[("N", "coca"), "notes"] == ((note,) if refused else ())
+    assert [w.code for w in found.warnings].count("no_figure_where_few_mapped") == refused
+    assert found.classes["area_ha"].notna().all()
 
 
 @pytest.mark.parametrize("interval", ["gamma", "wald"])

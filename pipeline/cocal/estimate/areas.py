@@ -13,7 +13,7 @@ from cocal.estimate.calibrated import Asked, calibrated_estimate
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.result import SMALL_AREA, Estimate, no_interval_where_few, strata_table
-from cocal.estimate.settings import ASSISTED, check_known, check_settings
+from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, check_known, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
     Domains,
@@ -23,7 +23,7 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
-from cocal.notes import Note
+from cocal.notes import Note, note_column
 
 
 def estimate_areas(
@@ -88,12 +88,13 @@ def estimate_areas(
     )
     overall, overall_se = overall_accuracy(*_for_accuracy(design), whole(design.cells))
     total = _figures(design, whole(design.cells), interval, confidence)
-    regions = None
+    regions, refused = None, list[Note]()
     if by_region:
         domains = region_domains(design.cells, len(design.regions))
         n = np.bincount(design.cells.region, weights=design.cells.count, minlength=domains.n)
         figures = _figures(design, domains, interval, confidence)
         regions = no_interval_where_few(figures, design.regions, n.astype(np.int64))
+        regions, refused = _with_refusals(regions, estimator)
     return Estimate(
         estimator,
         interval,
@@ -104,7 +105,7 @@ def estimate_areas(
         total,
         regions,
         strata_table(design.strata),
-        (*design.warnings, *_warnings(total, estimator, interval)),
+        (*design.warnings, *_warnings(total, estimator, interval), *refused),
     )
 
 
@@ -135,6 +136,18 @@ def _warnings(total: pd.DataFrame, estimator: str, interval: str) -> list[Note]:
     if unmapped:
         warnings.append(Note("no_users_accuracy", classes=unmapped))
     return warnings
+
+
+def _with_refusals(regions: pd.DataFrame, estimator: str) -> tuple[pd.DataFrame, list[Note]]:
+    """A note on each row without a figure, and one warning of all; see `assisted_areas`."""
+    few = regions["area_ha"].isna()
+    if not few.any():
+        return regions, []
+    note = Note("few_mapped_points", estimator=estimator, least=MIN_MAPPED_POINTS)
+    cells = [(*own, note) if no else own for own, no in zip(regions["notes"], few, strict=True)]
+    said = Note("no_figure_where_few_mapped", estimator=estimator, least=MIN_MAPPED_POINTS,
+                n=int(few.sum()), of=len(few))  # fmt: skip
+    return regions.assign(notes=note_column(cells, regions.index)), [said]
 
 
 def _for_accuracy(design: Design) -> tuple[Cells, Strata]:

@@ -15,6 +15,7 @@ import pandas as pd
 from cocal.errors import InputError
 from cocal.estimate.design import Cells, Design
 from cocal.estimate.intervals import Interval, net
+from cocal.estimate.settings import MIN_MAPPED_POINTS
 from cocal.estimate.stratified import Domains
 from cocal.estimate.tally import Floats, Ints, Tally, subtract, sum_by, tally, totals, variances
 
@@ -53,7 +54,10 @@ def known_areas(design: Design, domains: Domains) -> Floats:
 def assisted_areas(
     design: Design, domains: Domains, *, interval: Interval, confidence: float
 ) -> pd.DataFrame:
-    """area_ha, standard_error_ha, ci_low_ha, ci_high_ha: a row per domain x class."""
+    """area_ha, standard_error_ha, ci_low_ha, ci_high_ha: a row per domain x class.
+
+    NaN in a region with fewer than `MIN_MAPPED_POINTS` points where the map shows the class.
+    """
     known = known_areas(design, domains)
     frame = design.strata.pooled()
     cells = replace(design.cells, stratum=np.zeros_like(design.cells.stratum))
@@ -73,7 +77,7 @@ def assisted_areas(
         confidence=confidence,
     )
     wider, base = np.sqrt(correction), totals(plus, frame) - totals(minus, frame)
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "area_ha": slope * known + base,
             "standard_error_ha": error,
@@ -81,6 +85,9 @@ def assisted_areas(
             "ci_high_ha": slope * known + base + wider * (high - base),
         }
     )
+    few = sum_by(_groups(cells, domains, known.size)[0], cells.count, known.size) < MIN_MAPPED_POINTS
+    found.loc[few & np.repeat(domains.region >= 0, known.size // domains.n)] = np.nan
+    return found
 
 
 def _enough(n: int) -> int:

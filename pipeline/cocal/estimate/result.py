@@ -187,11 +187,11 @@ def with_estimates(areas: pd.DataFrame, estimate: Estimate) -> pd.DataFrame:
     known = figures["area_ha"].notna().to_numpy()
     target = (areas["class"] != UNOBSERVED).to_numpy()
     partly = known & (areas["observed_fraction"] < 1).to_numpy()
-    notes = [own if there else () for own, there in zip(figures["notes"], known, strict=True)]
+    lost = target & figures["notes"].isna().to_numpy()
+    notes = [own if isinstance(own, tuple) else () for own in figures["notes"]]
     notes = [
         (*own, Note("observed_area_only")) if part else own for own, part in zip(notes, partly, strict=True)
     ]
-    lost = target & ~known
     notes = [
         (Note("n_too_small_no_point_in_region"),) if no else own for own, no in zip(notes, lost, strict=True)
     ]
