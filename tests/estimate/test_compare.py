@@ -326,3 +326,12 @@ def test_claims_that_are_no_numbers_are_refused_before_they_explain_anything() -
             areas(), None, official(), target="coca", same_definitions=(), periods=PERIODS,
             max_unobserved=0.05, agreement=0.2, claims=claims(claimed_ha="much"),
         )  # fmt: skip
+
+
+def test_an_official_table_of_other_columns_is_refused_with_what_it_lacks() -> None:
+    tabs = pd.DataFrame({"region_id\tyear\tcoca_ha\tsource": ["R1\t2024\t90\tan office"]})
+    with pytest.raises(InputError, match="no column 'region_id'; no column 'coca_ha'; no column 'source'"):
+        compare(
+            areas(), None, tabs, target="coca", same_definitions=(), periods=PERIODS,
+            max_unobserved=0.05, agreement=0.2,
+        )  # fmt: skip

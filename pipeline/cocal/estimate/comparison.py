@@ -202,6 +202,8 @@ def _wrong_optional(table: pd.DataFrame) -> list[str]:
 def _unusable_keys(table: pd.DataFrame) -> list[str]:
     """Figures without region or date, and figures that stand twice."""
     names = [c for c in ("region_id", "period", "year", "source", *_TEXTS) if c in table.columns]
+    if not names:
+        return []  # the missing columns are listed already
     when = [c for c in ("period", "year") if c in names][:1]
     problems = [f"rows without {c}" for c in ("region_id", *when) if c in names and table[c].isna().any()]
     twice = table.loc[table.duplicated(names), [c for c in ("region_id", *when) if c in names]]
