@@ -77,6 +77,8 @@ def the_report_of_the_demo_answers_on_its_first_screen() -> str:
                     for i in range(page.locator(rows).count())
                 ]
                 assert len(cells) == len(target), (len(cells), len(target))
+                heads = page.locator(f".page[lang={language}] table.first thead th").all_inner_texts()
+                mapped = next(i for i, text in enumerate(heads) if re.match("Mape?ada|Mapped", text))
                 for row in target.to_dict("records"):
                     own = next(c for c in cells if row["region_name"] in c[0])
                     shown = [
@@ -87,8 +89,8 @@ def the_report_of_the_demo_answers_on_its_first_screen() -> str:
                     wanted = [text.translate(swap) for text in shown]
                     assert own[1] == wanted[0], (own, wanted)
                     assert own[2] == f"{wanted[1]} – {wanted[2]}", (own, wanted)
-                    assert own[3] == wanted[3], (own, wanted)
-                    assert "%" in own[4], own
+                    assert own[mapped] == wanted[3], (own, wanted)
+                    assert "%" in own[mapped + 1], own
                 for part in ("table.first", ".checked", ".lead", ".countries"):
                     assert _in_view(page, f".page[lang={language}] {part}"), (
                         f"{part} is not on the first screen"

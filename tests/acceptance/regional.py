@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from tests.acceptance import (
     regional_lands,
+    regional_page,
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *regional_lands.REQUIREMENTS,
+    *regional_page.REQUIREMENTS,
 )  # fmt: skip

@@ -58,7 +58,14 @@ def _coca(index: int) -> float:
     return 20.0 + 37.5 * (index % 7)
 
 
-def _area_rows(names: list[tuple[str, str]], period: str, estimated: bool) -> list[dict[str, object]]:
+def _small_area(value: float) -> dict[str, float]:
+    ends = {"small_area_low_ha": 0.8 * value, "small_area_high_ha": 1.5 * value}
+    return {"small_area_ha": 1.1 * value} | ends
+
+
+def _area_rows(
+    names: list[tuple[str, str]], period: str, estimated: bool, small: bool
+) -> list[dict[str, object]]:
     rows = []
     for index, (country, name) in enumerate(names):
         mapped = {k: OWNED * share for k, share in SHARES.items()} | {"coca": _coca(index)}
@@ -75,10 +82,18 @@ def _area_rows(names: list[tuple[str, str]], period: str, estimated: bool) -> li
                 "observed_fraction": 1 - UNSEEN,
                 "interval": "",
                 "estimator": "",
-                "notes": "",
+                "last_source": "",
+                "notes": (),
             }
             if estimated and key == "coca":
                 row |= _estimate(1.2 * value, 0.11 * value) | {"n_reference": 40 + index}
+            if small and key == "coca":
+                row |= {
+                    "interval": "gamma",
+                    "notes": (Note("ground_not_sampled", ha=310.0),) if index == 3 else (),
+                }
+                row |= {"last_ha": 1.1 * value, "last_source": "2022"}
+                row |= _small_area(value) if value < 100 else {}
             rows.append(row)
     return rows
 
@@ -216,12 +231,13 @@ def build(
     n_periods: int = 1,
     names: list[tuple[str, str]] | None = None,
     further: bool = False,
+    small: bool = False,
     **changes: object,
 ) -> ReportContent:
     scheme = read_scheme(SCHEME)
     names = names or _names(n_regions)
     periods = tuple(Period(str(y), date(y, 1, 1), date(y, 12, 31)) for y in range(2024 - n_periods, 2024))
-    areas = pd.DataFrame([r for p in periods for r in _area_rows(names, p.name, estimated)])
+    areas = pd.DataFrame([r for p in periods for r in _area_rows(names, p.name, estimated, small)])
     regions = pd.DataFrame(
         {
             "region_id": [f"r{i}" for i in range(len(names))],

@@ -94,8 +94,60 @@ def test_every_number_is_written_the_way_of_its_language(page):
 
 def test_mapped_estimated_interval_and_unobserved_stand_side_by_side(page):
     # Apolo: mapped 132.5, estimated 159.0, +- 1.96 x 14.575 = 28.567; unobserved 380 of 10,000 ha.
-    row = "4 Apolo 159,0 130,4 – 187,6 132,5 380 (3,8 %) 183,0 143,1 152,4"
+    row = "4 Apolo 159,0 130,4 – 187,6 132,5 380 (3,8 %) 183,0 difieren 143,1 152,4"
     assert row in page.text("es")
+    assert "By model (ha)" not in page.text("en")
+    assert "Before" not in page.text("en")
+
+
+def test_the_first_table_has_both_intervals_what_is_in_none_the_figure_before_and_the_verdict(made_up):
+    # San Pedro: map 20, model 1.1, 0.8 and 1.5 times as much; the others as in the test above.
+    outline = _Outline(render(made_up(small=True, map_overview=None)))
+    assert (outline.open, outline.misplaced) == ([], [])
+    rows = {
+        "es": [
+            "Estimada (ha) Intervalo garantizado del 95 % (ha) Por modelo (ha) Intervalo del modelo (ha)",
+            "Mapeada (ha) No observado (ha, %) No muestreado (ha) Antes: 2022 (ha) Oficial (ha) ¿Coinciden?",
+            "1 San Pedro de Putina Punco 24,0 19,7 – 28,3 22,0 16,0 – 30,0 20,0 380 (3,8 %) — sin dato",
+            "380 (3,8 %) — sin dato 22,0 28,0 difieren",
+            "4 Apolo 159,0 130,4 – 187,6 — sin dato — sin dato 132,5 380 (3,8 %) 310,0 145,8 183,0 difieren",
+        ],
+        "en": [
+            "Estimated (ha) Guaranteed 95% interval (ha) By model (ha) Model's interval (ha)",
+            "Mapped (ha) Not observed (ha, %) Not sampled (ha) Before: 2022 (ha) Official (ha) Do",
+            "1 San Pedro de Putina Punco 24.0 19.7 – 28.3 22.0 16.0 – 30.0 20.0 380 (3.8%) — no figure",
+            "380 (3.8%) — no figure 22.0 28.0 they differ",
+            "4 Apolo 159.0 130.4 – 187.6 — no figure — no figure 132.5 380 (3.8%) 310.0 145.8 183.0 they",
+        ],
+    }
+    for language, wanted in rows.items():
+        for text in wanted:
+            assert text in outline.text(language)
+    assert "supone que el mapa omite coca aquí tanto como en otras partes" in outline.text("es")
+    assert "it assumes that the map misses as much coca here as elsewhere" in outline.text("en")
+    assert "310 ha were not sampled: the estimate neither covers them nor" in outline.text("en")
+    lighter = [a for tag, a in outline.tags if tag == "td" and a.get("class") == "model"]
+    assert len(lighter) == 2 * 2 * 6
+
+
+def test_a_sample_that_is_not_all_back_is_said_first_and_the_tilt_of_missing_points_with_the_total(made_up):
+    gone = Note(
+        "preliminary_missing", n=12, of=420, share=12 / 420, strata=["forest: 12 / 180"], regions=["-"]
+    )
+    content = made_up(map_overview=None, warnings=(("2023", gone),), tilt=(3.0, 742.0, 905.5))
+    outline = _Outline(render(content))
+    for language, tilt in (
+        ("es", "de 1/3 a 3 veces la de los visitados, la estimación estaría entre 742,0 y 905,5 ha."),
+        ("en", "were 1/3 to 3 times that of the points visited, the estimate would lie between 742.0 and"),
+    ):
+        text = outline.text(language)
+        assert tilt in text
+        assert text.index("forest: 12 / 180") < text.index("819")
+    assert [a["class"] for tag, a in outline.tags if tag == "p" and a.get("class") == "alert"] == [
+        "alert"
+    ] * 2
+    earlier = replace(content, warnings=(("2022", gone),))
+    assert 'class="alert"' not in render(earlier)
 
 
 def test_what_the_minimum_unit_moved_stands_region_by_region(made_up):

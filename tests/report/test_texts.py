@@ -52,6 +52,10 @@ def test_every_text_of_the_dictionary_is_used():
         "headline_caption_mapped",
         "statement_public",
         "statement_restricted",
+        "guarantee_short",
+        "guarantee_any",
+        "interval_short",
+        "not_sampled_short",
         "users_note",
         "producers_note",
     }

@@ -152,13 +152,15 @@ def test_the_public_page_has_squares_and_no_pixels(browser, public):
     with open_map(browser, at(public.url, 14, *MIDDLE)) as page:
         wait_for_colour(page, "#dfe3e8", least=0.001)
         assert page.locator("#layers input").evaluate_all("all => all.map(e => e.value)") == [
-            "density", "hectares", "width", "none",
+            "density", "hectares", "none",
         ]  # fmt: skip
         assert page.locator("#points-row").is_hidden()
         click_middle(page)
         page.wait_for_selector("#region tr.target")
         assert page.locator("#pixel").is_hidden()
-        assert "Mapeada, lo que se muestra (ha)" in page.locator("#region").inner_text()
+        shown = page.locator("#region").inner_text()
+        assert "Mapeada, lo que se muestra (ha)" in shown
+        assert "Estimada" not in shown
         assert violations(page) == []
         keep(page, "map-public")
 

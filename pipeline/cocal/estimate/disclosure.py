@@ -25,6 +25,12 @@ from cocal.notes import Note, note_column
 STEP_HA = 1
 """Hectares are published to this; no published square is rounded to 0."""
 
+_ROUNDED = {
+    "estimated_ha": np.rint, "ci_low_ha": np.floor, "ci_high_ha": np.ceil, "last_ha": np.rint,
+    "small_area_ha": np.rint, "small_area_low_ha": np.floor, "small_area_high_ha": np.ceil,
+}  # fmt: skip
+"""Columns of estimates -> how they are rounded."""
+
 
 def public_squares(table: pd.DataFrame, min_plots: int) -> pd.DataFrame:
     """`density_table` as it may be published: every square, its hectares in whole hectares or missing.
@@ -64,8 +70,9 @@ def not_shown(min_plots: int) -> tuple[Note, ...]:
 
 def rounded_estimates(table: pd.DataFrame) -> pd.DataFrame:
     """`table` with its estimates in whole hectares, the ends of their intervals outwards."""
-    return table.assign(
-        estimated_ha=STEP_HA * np.rint(table["estimated_ha"].astype(float) / STEP_HA),
-        ci_low_ha=STEP_HA * np.floor(table["ci_low_ha"].astype(float) / STEP_HA),
-        ci_high_ha=STEP_HA * np.ceil(table["ci_high_ha"].astype(float) / STEP_HA),
-    )
+    rounded = {
+        name: STEP_HA * step(table[name].astype(float) / STEP_HA)
+        for name, step in _ROUNDED.items()
+        if name in table
+    }
+    return table.assign(**rounded)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from cocal.report.texts import Wording
 
-CellKind = Literal["number", "strong", "interval", "series", "text", "words", "code"]
-"""How the template shows a cell: `text` and `words` stand left; in `words` a dash is a text like others."""
+CellKind = Literal["number", "strong", "interval", "model", "series", "text", "words", "code"]
+"""How the template shows a cell: `text` and `words` stand left; in `words` a dash is a text like others;
+`model` is lighter: it rests on an assumption."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from cocal.report.blocks import CellKind, Column
 from cocal.report.places import Place, Row
 from cocal.report.texts import Wording
 
+GUARANTEE = "gamma"
+"""The interval that holds whatever the map is worth (Fay and Feuer 1997)."""
+
 
 def ha(t: Wording, heading: str, name: str, kind: CellKind = "number") -> Column:
     """A column of the hectares `name` of places or rows."""
@@ -26,9 +29,13 @@ def region(t: Wording) -> Column:
 
 
 def interval(places: Sequence[Place], t: Wording) -> Column:
-    """The column of the intervals, headed by their level if they have one level."""
+    """The column of the intervals, headed by their level if they have one level.
+
+    Intervals that hold by the design of the sample alone are called guaranteed.
+    """
     levels = {p.confidence for p in places if p.confidence is not None}
-    heading = t("interval_short", level=t.level(*levels)) if len(levels) == 1 else t("interval_any")
+    kind = "guarantee" if {p.interval for p in places if p.has_interval} == {GUARANTEE} else "interval"
+    heading = t(f"{kind}_short", level=t.level(*levels)) if len(levels) == 1 else t(f"{kind}_any")
     return Column(heading, lambda p: t.sure(p.estimated_ha, p.ci_low_ha, p.ci_high_ha), "interval")
 
 

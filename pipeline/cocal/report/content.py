@@ -127,6 +127,8 @@ class ReportContent:
     caveats : region_id, period, missing_low_ha, missing_high_ha (the estimate if none of the points that were
         not visited were the target, and if all were), reference_low_ha, reference_high_ha (its interval
         widened by errors of the observers); None where nothing is estimated.
+    tilt : odds ratio T, and the ends of the total of the headline period if the odds of the target among
+        points not visited were 1/T and T times those of the points visited; None without such points.
     observers : pairs, agree, kappa, target_positive, target_negative of the headline period; None where no
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
@@ -159,6 +161,7 @@ class ReportContent:
     left_out: tuple[Note, ...] = ()
     warnings: tuple[tuple[str, Note], ...] = ()
     caveats: pd.DataFrame | None = None
+    tilt: tuple[float, float, float] | None = None
     observers: Mapping[str, float] | None = None
     groups: pd.DataFrame | None = None
     change: pd.DataFrame | None = None

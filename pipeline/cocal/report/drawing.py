@@ -24,6 +24,7 @@ from PIL import Image
 
 INK, MUTED, RULE, PAPER = "#1c2b36", "#5a6872", "#d5dce1", "#ffffff"
 ESTIMATE, MAPPED, OFFICIAL, FIELD, TRUTH = "#0b4f6c", "#c2570c", "#1c2b36", "#00796b", "#7b3294"
+MODEL = "#6fa3b8"
 WARNING = "#ffd54f"
 BAND_IN = 0.26
 DPI = 170

@@ -18,6 +18,8 @@ from cocal.report.places import Place
 from cocal.report.texts import Wording
 
 _ROWS = 24
+_BELOW = 0.3
+"""The model's interval is drawn below the row's line, as a share of the row."""
 _ROW_IN, _AXIS_IN, _TITLE_IN, _LEGEND_ROW_IN, _FOOT_IN = 0.34, 0.46, 0.30, 0.22, 0.22
 
 
@@ -35,6 +37,7 @@ class _Mark:
 
 _MARKS = (
     _Mark("estimated_ha", "mark_estimated", "o", drawing.ESTIMATE, 6.5, True),
+    _Mark("small_area_ha", "mark_small_area", "o", drawing.MODEL, 4.5, False),
     _Mark("mapped_ha", "mark_mapped", "D", drawing.MAPPED, 6.0, False),
     _Mark("official_ha", "mark_official", "|", drawing.OFFICIAL, 13.0, False),
     _Mark("field_ha", "mark_field", "^", drawing.FIELD, 6.5, False),
@@ -110,7 +113,7 @@ def _legend_height(marks: int, shape: Shape) -> float:
 
 
 def _handle(mark: _Mark, voice: Wording) -> Line2D:
-    width = 2.0 if mark.field == "estimated_ha" else 0.0
+    width = {"estimated_ha": 2.0, "small_area_ha": 1.4}.get(mark.field, 0.0)
     return Line2D([], [], linewidth=width, label=voice(mark.text), **_style_of(mark))
 
 
@@ -132,10 +135,14 @@ def _draw_marks(axes: Axes, panel: _Panel, marks: Sequence[_Mark]) -> None:
             ends = [place.ci_low_ha, place.ci_high_ha]
             axes.plot(ends, [row, row], linewidth=2.4, solid_capstyle="butt", **bar)
             axes.plot(ends, [row, row], "|", markersize=8, markeredgewidth=1.6, **bar)
+        if place.small_area_low_ha is not None and place.small_area_high_ha is not None:
+            ends, below = [place.small_area_low_ha, place.small_area_high_ha], [row + _BELOW] * 2
+            axes.plot(ends, below, linewidth=1.4, color=drawing.MODEL, solid_capstyle="butt", zorder=2)
         for mark in marks:
             value = getattr(place, mark.field)
             if value is not None:
-                axes.plot([value], [row], linestyle="none", zorder=3, clip_on=False, **_style_of(mark))
+                at = [row + (_BELOW if mark.field == "small_area_ha" else 0.0)]
+                axes.plot([value], at, linestyle="none", zorder=3, clip_on=False, **_style_of(mark))
 
 
 def _draw_axis(axes: Axes, panel: _Panel, voice: Wording, shape: Shape) -> None:

@@ -11,42 +11,105 @@ from cocal.report.numbers import DASH, decimals_for
 from cocal.report.places import TOTAL, Place, country_places, rows_of
 from cocal.report.texts import Wording
 
+_PRELIMINARY = "preliminary_missing"
+"""The warning of an estimate of which points have not come back."""
+
 
 def headline(content: ReportContent, t: Wording) -> list[Block]:
     """The result in a few sentences, by country, and by region."""
     places, countries = content.places[content.last], country_places(content)
-    sure = has(places, "estimated_ha")
-    columns = [
-        region(t),
-        *([ha(t, "estimated_short", "estimated_ha", "strong"), interval(places, t)] if sure else []),
-        ha(t, "mapped_short", "mapped_ha"),
-        Column(t("unobserved_headline"), lambda p: _unobserved(p, t)),
-        *(ha(t, f"{n}_short", f"{n}_ha") for n in ("official", "field", "truth") if has(places, f"{n}_ha")),
-    ]
-    kind = "estimated" if sure else "mapped"
-    caption = t(f"headline_caption_{kind}")
-    used = sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
-    notes = [
-        t("estimator_note", estimator=t.term("estimator", how), interval=t.term("interval", ends))
-        for how, ends in used
-    ]
-    warned = (
-        [t("warnings_note", n=t.number(n), section=t("accuracy_title"))]
-        if (n := len(content.warnings))
-        else []
-    )
+    estimated = has(places, "estimated_ha")
     beside = content.profile == "restricted" or content.geography == "regions"
+    caption = t("headline_caption_estimated" if estimated else "headline_caption_mapped")
     table = sheet(
-        "headline", caption, columns, places,
+        "headline", caption, _columns(places, t), places,
         numbered=True, group=lambda p: t.country(p.country), look="scrolls first",
     )  # fmt: skip
     return [
+        *(Text(text, "alert") for text in _preliminary(content, t)),
         Text(_lead(content, countries, t), "lead"),
         *([Items("checked", tuple(_checked(content, places, t)))] if beside else []),
         Items("cards", tuple(_card(country, t) for country in countries)),
         table,
-        Text(" ".join([t("headline_note"), *notes, *warned]), "note"),
+        Text(" ".join(_notes(content, places, t)), "note"),
     ]
+
+
+def _columns(places: Sequence[Place], t: Wording) -> list[Column]:
+    """The estimate with both intervals, the map's count, what is not in them, and other figures."""
+    estimate = [ha(t, "estimated_short", "estimated_ha", "strong"), interval(places, t)]
+    model = [
+        Column(t("small_area_short"), lambda p: t.ha(p.small_area_ha), "model"),
+        Column(
+            t("small_area_interval"), lambda p: t.interval(p.small_area_low_ha, p.small_area_high_ha), "model"
+        ),
+    ]
+    official = [
+        ha(t, "official_short", "official_ha"),
+        Column(t("verdict"), lambda p: t.term("verdict", p.verdict or DASH), "text"),
+    ]
+    return [
+        region(t),
+        *(estimate if has(places, "estimated_ha") else []),
+        *(model if has(places, "small_area_ha") else []),
+        ha(t, "mapped_short", "mapped_ha"),
+        Column(t("unobserved_headline"), lambda p: _unobserved(p, t)),
+        *([ha(t, "not_sampled_short", "not_sampled_ha")] if has(places, "not_sampled_ha") else []),
+        *(_before(places, t) if has(places, "last_ha") else []),
+        *(official if has(places, "official_ha") else []),
+        *(ha(t, f"{n}_short", f"{n}_ha") for n in ("field", "truth") if has(places, f"{n}_ha")),
+    ]
+
+
+def _before(places: Sequence[Place], t: Wording) -> list[Column]:
+    """The figure before, its source in the heading if all have one."""
+    sources = {p.last_source for p in places if p.last_ha is not None}
+    if len(sources) == 1:
+        return [Column(t("before_of", source=next(iter(sources))), lambda p: t.ha(p.last_ha))]
+    return [
+        Column(
+            t("before_short"),
+            lambda p: t.ha(p.last_ha) if p.last_ha is None else f"{t.ha(p.last_ha)} [{p.last_source}]",
+            "series",
+        )
+    ]
+
+
+def _notes(content: ReportContent, places: Sequence[Place], t: Wording) -> list[str]:
+    """How to read the table: rounding, what each interval rests on, the figure before, warnings."""
+    used = sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
+    n = len(content.warnings)
+    return [
+        t("headline_note"),
+        *(
+            t("estimator_note", estimator=t.term("estimator", how), interval=t.term("interval", ends))
+            for how, ends in used
+        ),
+        *([t("guarantee_note"), t("small_area_note")] if has(places, "small_area_ha") else []),
+        *([t("before_note")] if has(places, "last_ha") else []),
+        *([t("warnings_note", n=t.number(n), section=t("accuracy_title"))] if n else []),
+    ]
+
+
+def _tilt(content: ReportContent, t: Wording) -> list[str]:
+    """How far points that were not visited could move the total, if they differ as much as is stated."""
+    if content.tilt is None:
+        return []
+    odds, low, high = content.tilt
+    return [
+        t(
+            "lead_tilt",
+            odds=t.number(odds, 0 if float(odds).is_integer() else 1),
+            low=t.ha(low),
+            high=t.ha(high),
+        )
+    ]
+
+
+def _preliminary(content: ReportContent, t: Wording) -> list[str]:
+    """What of the sample of the headline period has not come back, where some has not."""
+    own = [note for period, note in content.warnings if period == content.last and note.code == _PRELIMINARY]
+    return [text[:1].upper() + text[1:] for text in (t.notes([note]) for note in own)]
 
 
 def _unobserved(place: Place, t: Wording) -> str:
@@ -115,7 +178,13 @@ def _lead(content: ReportContent, countries: Sequence[Place], t: Wording) -> str
     owned = sum(p.owned_ha or 0.0 for p in places)
     unseen = sum(p.unobserved_ha or 0.0 for p in places)
     share = t.percent(unseen / owned) if owned else DASH
-    found = [text, t("lead_unobserved", share=share, ha=t.ha(unseen, decimals_for([owned])))]
+    found = [
+        text,
+        *_tilt(content, t),
+        t("lead_unobserved", share=share, ha=t.ha(unseen, decimals_for([owned]))),
+    ]
+    if outside := sum(p.not_sampled_ha or 0.0 for p in places):
+        found.append(t("lead_not_sampled", ha=t.ha(outside, decimals_for([owned]))))
     net = [row for row in rows_of(content.change, {"quantity": "net"}) if not row["region_id"]]
     if net:
         found.append(t("lead_change", first=net[-1]["from_period"], figure=t.figure(net[-1])))

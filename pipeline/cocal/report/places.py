@@ -21,6 +21,9 @@ Row = Mapping[str, Any]
 TOTAL = "total"
 """Key in the column country of `ReportContent.countries` of the rows for the whole area."""
 
+NOT_SAMPLED = "ground_not_sampled"
+"""The note of a place with ground in no stratum of the sample."""
+
 _ANY: Mapping[str, str] = {}
 
 
@@ -45,6 +48,12 @@ class Place:
     confidence: float | None = None
     interval: str = ""
     estimator: str = ""
+    small_area_ha: float | None = None
+    small_area_low_ha: float | None = None
+    small_area_high_ha: float | None = None
+    last_ha: float | None = None
+    last_source: str = ""
+    notes: tuple[Note, ...] = ()
     unobserved_ha: float | None = None
     field_ha: float | None = None
     official_ha: float | None = None
@@ -59,6 +68,12 @@ class Place:
     missing_high_ha: float | None = None
     reference_low_ha: float | None = None
     reference_high_ha: float | None = None
+
+    @property
+    def not_sampled_ha(self) -> float | None:
+        """Ground in no stratum of the sample, which the estimate does not cover; None where all is in one."""
+        known = (note.values["ha"] for note in self.notes if note.code == NOT_SAMPLED)
+        return next((float(ha) for ha in known if isinstance(ha, (int, float))), None)
 
     @property
     def has_interval(self) -> bool:
@@ -84,7 +99,9 @@ class Place:
     @property
     def hectares(self) -> tuple[float | None, ...]:
         """The figures that decide on one rounding for a table."""
-        names = ("mapped_ha", "estimated_ha", "ci_high_ha", "official_ha", "field_ha", "truth_ha")
+        names = (
+            "mapped_ha", "estimated_ha", "ci_high_ha", "last_ha", "official_ha", "field_ha", "truth_ha",
+        )  # fmt: skip
         return tuple(getattr(self, name) for name in names)
 
 

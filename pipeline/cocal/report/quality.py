@@ -40,12 +40,13 @@ _CARD = "card."
 def unseen(content: ReportContent, t: Wording) -> list[Block]:
     """Ground that was not observed, where the model does not apply, effect of the minimum unit, failures."""
     places = content.places[content.last]
-    decimals = decimals_for(p.owned_ha for p in places)
+    decimals, outside = decimals_for(p.owned_ha for p in places), has(places, "not_sampled_ha")
     columns = [
         region(t),
         Column(f"{t('owned')} (ha)", lambda p: t.ha(p.owned_ha, decimals)),
         Column(t("unobserved_short"), lambda p: t.ha(p.unobserved_ha, decimals)),
         Column(t("unobserved_share"), lambda p: t.percent(p.unobserved_share)),
+        *([Column(t("not_sampled_short"), lambda p: t.ha(p.not_sampled_ha, decimals))] if outside else []),
         Column(t("observed_share"), lambda p: t.percent(_observed(p))),
     ]
     caption = t("unseen_caption")

@@ -117,6 +117,7 @@ class RunData:
             "zooms": [LEAST_ZOOM, MOST_ZOOM],
             "relief": run.config.dem is not None,
             "records": run.has_records,
+            "estimates": self.tables.has_estimates,
             "pixels": run.restricted,
             "sources": [source.path.name for source in run.config.regions.sources],
         }

@@ -19,8 +19,7 @@ from cocal.serve.runs import ShownRun
 
 FIGURES = (
     "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
-    "n_reference",
-    "confidence",
+    "n_reference", "confidence", "small_area_ha", "small_area_low_ha", "small_area_high_ha", "last_ha",
 )  # fmt: skip
 _SIMPLER = 5e-5
 """Tolerance of simplified outlines, degrees: about 5 m."""
@@ -39,7 +38,7 @@ class RunTables:
     def __init__(self, run: ShownRun) -> None:
         self.run = run
         areas = with_notes(read_own_csv(run.tables / "hectares.csv"), "hectares", run.tables)
-        columns = dict.fromkeys([*areas.columns, *FIGURES, "estimator", "interval"])
+        columns = dict.fromkeys([*areas.columns, *FIGURES, "estimator", "interval", "last_source"])
         self._areas = areas.rename(columns={"shown_ha": "mapped_ha"}).reindex(columns=list(columns))
         path = run.tables / "comparison.csv"
         self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None
@@ -57,6 +56,11 @@ class RunTables:
     def verdict(self, verdict: str | None, width_ha: float | None) -> dict[str, str]:
         """Whether an official figure and the estimate agree, in both languages."""
         return {language: t.verdict(verdict or "", width_ha) for language, t in self._voices.items()}
+
+    @property
+    def has_estimates(self) -> bool:
+        """True if any figure shown is an estimate."""
+        return bool(self._areas["estimated_ha"].notna().any())
 
     def outlines(self) -> dict[str, Any]:
         """The regions as GeoJSON: id, name, country."""
@@ -113,7 +117,9 @@ class RunTables:
 
     def _figures(self, row: Any) -> dict[str, Any]:
         words = {key: self.both(key, row[key]) for key in ("estimator", "interval")}
-        return {key: plain(row[key]) for key in FIGURES} | words | {"notes": self.notes(row["notes"])}
+        source = plain(row["last_source"])
+        figures = {key: plain(row[key]) for key in FIGURES}
+        return figures | words | {"notes": self.notes(row["notes"]), "last_source": str(source or "")}
 
     def _of(self, table: pd.DataFrame, period: str) -> pd.DataFrame:
         return table[table["period"].astype(str) == period]

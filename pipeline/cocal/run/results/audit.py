@@ -64,7 +64,9 @@ def _wrong_estimates(name: str, table: pd.DataFrame, places: Places) -> list[str
     """Estimates other than those of the published regions."""
     if "shown_ha" not in table or places.shown is None:
         return []
-    names = ["estimated_ha", "ci_low_ha", "ci_high_ha"]
+    figures = ("estimated_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "small_area_low_ha",
+               "small_area_high_ha", "last_ha")  # fmt: skip
+    names = [column for column in figures if column in table]
     wanted = rounded_estimates(with_shown(name, table.assign(standard_error_ha=0.0), places))
     same = (table[names] == wanted[names]) | (table[names].isna() & wanted[names].isna())
     rows = [row for row, good in enumerate(same.all(axis=1)) if not good]

@@ -139,7 +139,7 @@ def page_content(task: PageTask) -> ReportContent:
         run_name=run.name,
         periods=run.periods,
         scheme=run.scheme,
-        areas=read_own_parquet(root / "hectares.parquet"),
+        areas=with_notes(read_own_parquet(root / "hectares.parquet"), "hectares", root),
         region_areas=read_own_csv(root / "regions.csv"),
         countries=read_own_csv(root / "countries.csv"),
         comparison=with_notes(read_own_parquet(root / "comparison.parquet"), "comparison", root),

@@ -32,6 +32,28 @@ _DENSITY = Graduated(
 )
 
 
+_MODEL = {
+    "small_area_ha": "by a model of small regions, with its interval; it assumes that the map misses as much "
+    "in this region as elsewhere, which the interval ci_low_ha to ci_high_ha does not",
+    "last_ha": "the last earlier figure of the place (last_source); the difference is no estimate of change",
+}
+_ABOUT = {
+    "mapped_ha": "count of the map's pixels by their true area; not corrected for errors of the map",
+    "estimated_ha": "estimate from the probability sample, with standard error and interval",
+    **_MODEL,
+    "class unobserved": "ground without enough observations; it is never absence of the class",
+    "sums": "per region and period the classes and unobserved add up to owned_ha of the sheet regions",
+}
+"""What columns and rows of the workbook are."""
+
+_ABOUT_PUBLIC = {
+    "shown_ha": "sum of the squares or regions shown, in whole hectares; not all that the map holds there",
+    "estimated_ha": "estimate from the probability sample for the regions shown, in whole hectares",
+    **_MODEL,
+    "unobserved_ha": _ABOUT["class unobserved"],
+}
+
+
 def files_stage(run: Run) -> Stage:
     """files/: restricted, like the folder of the run."""
     recipe = Recipe(":files", run_facts(run), write_files, where="client")
@@ -75,23 +97,8 @@ def _notes(run: RunFacts, columns: set[str]) -> list[tuple[str, str]]:
     how = "no estimate: mapped areas only" if estimate is None else (
         f"estimator {estimate.estimator}, interval {estimate.interval}, confidence {estimate.confidence:g}"
     )  # fmt: skip
-    figures = [
-        ("mapped_ha", "count of the map's pixels by their true area; not corrected for errors of the map"),
-        ("estimated_ha", "estimate from the probability sample, with standard error and interval"),
-        ("class unobserved", "ground without enough observations; it is never absence of the class"),
-        ("sums", "per region and period the classes and unobserved add up to owned_ha of the sheet regions"),
-    ]
-    if "shown_ha" in columns:
-        figures = [
-            (
-                "shown_ha",
-                "sum of the squares or regions shown, in whole hectares; not all that the map holds there",
-            ),
-            ("estimated_ha", "estimate from the probability sample for the regions shown, in whole hectares"),
-            ("unobserved_ha", "ground without enough observations; it is never absence of the class"),
-        ]
-    if "estimated_ha" not in columns:
-        figures = [(about, text) for about, text in figures if about != "estimated_ha"]
+    about = _ABOUT_PUBLIC if "shown_ha" in columns else _ABOUT
+    figures = [(name, text) for name, text in about.items() if name in columns or not name.endswith("_ha")]
     return [
         *([("SIMULATED", mark)] if run.simulated else []),
         ("run", run.name),

@@ -28,16 +28,10 @@ from cocal.run.results.facts import RunFacts
 from cocal.run.tables import read_own_csv, with_notes
 
 _SEEN = ("observed_fraction", "unobserved_ha", "notes")
-_ESTIMATE = (
-    "estimated_ha",
-    "ci_low_ha",
-    "ci_high_ha",
-    "n_reference",
-    "confidence",
-    "interval",
-    "estimator",
-)
-_EXACT = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+_ENDS = ("estimated_ha", "ci_low_ha", "ci_high_ha")
+_SMALL = ("small_area_ha", "small_area_low_ha", "small_area_high_ha")
+_HOW = ("n_reference", "confidence", "interval", "estimator", "last_ha", "last_source")
+_ESTIMATE = (*_ENDS, *_SMALL, *_HOW)
 _PLACE = ("region_id", "region_name", "country", "period", "class", "shown_ha")
 KEYS = {
     "hectares": ("region_id", "period", "class"),
@@ -62,9 +56,8 @@ COLUMNS_OF_REGIONS = {
     "hectares": (*_PLACE, *_ESTIMATE, *_SEEN),
     "countries": (*_PLACE[2:], *_ESTIMATE, *_SEEN),
     "groups": (*_PLACE, *_ESTIMATE, *_SEEN),
-    "comparison": (*_PLACE[:-1], "estimated_ha", "ci_low_ha", "ci_high_ha", "official_ha", "official_source",
-                   "official_rounded_to_ha", "difference_ha", "agreement", "verdict", "width_needed_ha",
-                   "why_not_comparable"),
+    "comparison": (*_PLACE[:-1], *_ENDS, "official_ha", "official_source", "official_rounded_to_ha",
+                   "difference_ha", "agreement", "verdict", "width_needed_ha", "why_not_comparable"),
     "regions": COLUMNS["regions"],
 }  # fmt: skip
 """All columns of the tables of public/ that has regions in the place of squares."""
@@ -207,13 +200,15 @@ def with_shown(name: str, table: pd.DataFrame, places: Places) -> pd.DataFrame:
     """`table` with the estimates of the published regions of each place; as it is beside squares."""
     if places.shown is None:
         return table
-    key, names = KEYS[name][0], [*_EXACT, *_ESTIMATE[3:]]
+    key, names = KEYS[name][0], ["standard_error_ha", *_ESTIMATE]
     own = places.shown[places.shown["level"] == _LEVELS[name]].drop(columns=["country"])
     own = own.rename(columns={"region_id": "country"}) if key == "country" else own
-    found = table.drop(columns=names).merge(
+    own = own.reindex(columns=[*own.columns, *(c for c in names if c not in own)])
+    found = table.drop(columns=names, errors="ignore").merge(
         own[[key, "period", *names]], on=[key, "period"], how="left", validate="one_to_one"
     )
-    return found.assign(**{text: found[text].fillna("") for text in ("interval", "estimator")})
+    texts = ("interval", "estimator", "last_source")
+    return found.assign(**{text: found[text].astype(object).fillna("") for text in texts})
 
 
 def _of_target(table: pd.DataFrame, name: str, target: str) -> pd.DataFrame:
@@ -252,7 +247,7 @@ def _summed(parts: pd.Series[float], places: Places) -> tuple[Note, ...]:
 
 def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots: int) -> pd.DataFrame:
     """Official figures beside the published estimates of regions and groups."""
-    names = ["estimated_ha", "ci_low_ha", "ci_high_ha"]
+    names = [*_ENDS]
     both = [tables[name] for name in ("hectares", "groups") if name in tables]
     public = pd.concat([own[["region_id", "period", "class", "notes", *names]] for own in both])
     rest = table.drop(columns=[name for name in names if name in table])

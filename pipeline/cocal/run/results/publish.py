@@ -186,7 +186,7 @@ def _public_content(
 def as_areas(table: pd.DataFrame, target: str) -> pd.DataFrame:
     """areas/1 of a public table: `mapped_ha` is the sum of its published places, or not observed ground."""
     unseen = table.assign(mapped_ha=table["unobserved_ha"])
-    unseen[["estimated_ha", "ci_low_ha", "ci_high_ha"]] = float("nan")
+    unseen[["estimated_ha", "ci_low_ha", "ci_high_ha", "small_area_ha", "last_ha"]] = float("nan")
     both = [
         table.rename(columns={"shown_ha": "mapped_ha"}).assign(**{"class": target}),
         unseen.assign(**{"class": UNOBSERVED}),

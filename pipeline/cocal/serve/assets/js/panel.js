@@ -19,6 +19,7 @@ const headings = (first, ...others) => [
 export function showRegion(node, region, place, run, period, onClose) {
   const names = Object.fromEntries([...run.classes.map((c) => [c.key, own(c)]), ["unobserved", t("not_observed")]]);
   const main = region.classes.find((c) => c.class === run.target);
+  const columns = run.estimates ? ["mapped", "estimated", "interval"] : ["mapped"];
   node.hidden = false;
   replace(
     node,
@@ -27,16 +28,17 @@ export function showRegion(node, region, place, run, period, onClose) {
     el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("table_of", { period }) },
       el("table", {},
         el("caption", {}, t("table_of", { period })),
-        el("thead", {}, el("tr", {}, headings("class", "mapped", "estimated", "interval"))),
-        el("tbody", {}, region.classes.map((c) => row(names[c.class] ?? c.class, c, c.class === run.target))))),
+        el("thead", {}, el("tr", {}, headings("class", ...columns))),
+        el("tbody", {}, region.classes.map((c) => row(names[c.class] ?? c.class, c, c.class === run.target, columns.length))))),
     method(main),
+    ...beside(main),
     region.compared.map((c) => el("p", {}, official(c))),
   );
 }
 
-function row(name, c, strong) {
+function row(name, c, strong, count) {
   return el("tr", { class: strong ? "target" : null }, el("th", { scope: "row" }, name),
-    [hectares(c.mapped_ha), hectares(c.estimated_ha), sure(c)].map((v) => el("td", { class: "number" }, v)));
+    [hectares(c.mapped_ha), hectares(c.estimated_ha), sure(c)].slice(0, count).map((v) => el("td", { class: "number" }, v)));
 }
 
 function method(main) {
@@ -44,6 +46,16 @@ function method(main) {
   if (main.estimated_ha === null) return el("p", { class: "small" }, t("mapped_only"));
   const words = { estimator: own(main.estimator), interval: own(main.interval), level: percent(main.confidence, 0), n: main.n_reference };
   return el("p", { class: "small" }, t("method", words), own(main.notes) ? ` · ${own(main.notes)}` : "");
+}
+
+/** What stands beside the target's estimate: the model's figure, lighter, with its assumption; the figure before. */
+function beside(main) {
+  if (!main) return [];
+  const model = { ha: hectares(main.small_area_ha), ends: span(main.small_area_low_ha, main.small_area_high_ha) };
+  return [
+    main.small_area_ha === null ? null : el("p", { class: "model" }, t("small_area", model)),
+    main.last_ha === null ? null : el("p", { class: "small" }, t("before", { ha: hectares(main.last_ha), source: main.last_source })),
+  ];
 }
 
 function official(c) {

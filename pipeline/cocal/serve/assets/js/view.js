@@ -33,7 +33,7 @@ function numbers(text, count) {
 }
 
 /** What a run can be coloured by: its rasters, its regions, nothing. */
-export const choices = (run) => [...run.layers.map((l) => l.id), "hectares", "width", "none"];
+export const choices = (run) => [...run.layers.map((l) => l.id), "hectares", ...(run.estimates ? ["width"] : []), "none"];
 
 /** `view` with runs, periods and layers that exist. */
 export function settled(view, house) {

@@ -65,6 +65,11 @@ const WORDS = {
   list_of: ["{period}: superficie de {target} por región", "{period}: area of {target} by region"],
   table_of: ["{period}: superficie por clase", "{period}: area by class"],
   method: ["{estimator}; intervalo {interval} del {level}; {n} puntos de referencia", "{estimator}; {interval} interval, {level}; {n} reference points"],
+  small_area: [
+    "Por modelo: {ha} ha, {ends}. Supone que el mapa omite aquí tanto como en otras partes; el intervalo del cuadro no lo supone.",
+    "By model: {ha} ha, {ends}. It assumes that the map misses as much here as elsewhere; the interval of the table does not.",
+  ],
+  before: ["Antes: {ha} ha ({source}). La diferencia no es una estimación del cambio.", "Before: {ha} ha ({source}). The difference is no estimate of change."],
   official: ["Cifra oficial: {ha} ha ({source})", "Official figure: {ha} ha ({source})"],
   pixel: ["Píxel de 10 m", "Pixel of 10 m"],
   says: ["El mapa dice: {class}", "The map says: {class}"],
