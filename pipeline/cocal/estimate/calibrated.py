@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
+from cocal.estimate.calibrated_small import with_small_area
 from cocal.estimate.calibration import (
     Crossed,
     PostStrata,
@@ -89,6 +90,10 @@ def calibrated_estimate(
         domains = Domains(ground.region[atom], np.arange(len(ground.regions)))
         n = np.bincount(domains.of_cell, weights=design.cells.count, minlength=domains.n)
         figures = _figures(design, basis, ground.region, domains)
+        figures, model = with_small_area(
+            figures, design, ground, atom, rare=basis.rare, confidence=asked.confidence
+        )
+        warnings += model
         regions = no_interval_where_few(figures, ground.regions, n.astype(np.int64))
     overall, error = overall_accuracy(design.cells, design.strata, whole(design.cells))
     return Estimate(

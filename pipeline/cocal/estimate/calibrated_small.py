@@ -1,0 +1,78 @@
+"""`small_area` beside the calibrated figures of regions, for rare classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cocal.contracts import UNOBSERVED
+from cocal.estimate.design import Design
+from cocal.estimate.known import Known
+from cocal.estimate.result import SMALL_AREA
+from cocal.estimate.small_area import Ends, SmallCells, small_area_intervals
+from cocal.estimate.tally import Floats, Ints
+from cocal.notes import Note
+
+_OF_THE_SAMPLE = ("area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+
+
+def with_small_area(
+    figures: pd.DataFrame,
+    design: Design,
+    known: Known,
+    atom: Ints,
+    *,
+    rare: NDArray[np.bool_],
+    confidence: float,
+) -> tuple[pd.DataFrame, tuple[Note, ...]]:
+    """(`figures` of the regions with `SMALL_AREA` of rare classes where it is offered, warnings).
+
+    Parameters
+    ----------
+    figures : region by region, all classes of each.
+    known, atom : known hectares, and the atom of each of the design's cells.
+    rare : of each class, whether it is.
+    """
+    k, found = len(design.classes), figures.copy()
+    offered, warnings = [], []
+    for code in np.flatnonzero(rare & (np.array(design.classes) != UNOBSERVED)):
+        rows, name = np.arange(code, len(figures), k), design.classes[code]
+        alone = Ends(*(figures[column].to_numpy()[rows] for column in _OF_THE_SAMPLE))
+        cells, labels = _cells(design, known, atom, int(code))
+        small = small_area_intervals(cells, alone, confidence=confidence)
+        values = np.stack([small.area_ha, small.low_ha, small.high_ha], axis=1)
+        found.loc[found.index[rows], list(SMALL_AREA)] = values
+        offered += [name] if small.offered.any() else []
+        if small.missed.any():
+            strata = [labels[h] for h in np.flatnonzero(small.missed)]
+            warnings.append(Note("map_misses_more", target=name, strata=strata))
+    if offered:
+        warnings.append(Note("small_area_model", classes=offered))
+    return found, tuple(warnings)
+
+
+def _cells(design: Design, known: Known, atom: Ints, code: int) -> tuple[SmallCells, tuple[str, ...]]:
+    """(observed ground and its points for the class `code`, names of the strata).
+
+    Strata that are crossed with regions count as one by their name: their regions share rates.
+    """
+    strata, cells = design.strata, design.cells
+    dark = design.classes.index(UNOBSERVED) if UNOBSERVED in design.classes else -1
+    labels, name_of = np.unique(np.array(strata.names), return_inverse=True)
+    ground, points = known.mapped != dark, cells.mapped != dark
+    stratum = np.concatenate([known.stratum[ground], cells.stratum[points]])
+    none: Floats = np.zeros(int(ground.sum()))
+    count = cells.count[points]
+    return (
+        SmallCells(
+            name_of[stratum],
+            known.region[np.concatenate([known.atom[ground], atom[points]])],
+            np.concatenate([known.mapped[ground], cells.mapped[points]]) == code,
+            np.concatenate([known.area_ha[ground], np.zeros(count.size)]),
+            np.concatenate([none, count]),
+            np.concatenate([none, count * (cells.reference[points] == code)]),
+            strata.weight_ha[stratum],
+        ),
+        tuple(labels.tolist()),
+    )
