@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.acceptance import (
+    regional_core,
     regional_lands,
     regional_page,
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
+    *regional_core.REQUIREMENTS,
     *regional_lands.REQUIREMENTS,
     *regional_page.REQUIREMENTS,
 )  # fmt: skip

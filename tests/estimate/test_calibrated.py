@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from cocal.cli import app
 from cocal.errors import InputError, UsageError
-from cocal.estimate import Estimate, estimate_areas
+from cocal.estimate import Estimate, estimate_areas, estimate_files
 from cocal.estimate.calibration import ENOUGH, groups_of, raked
 
 CLASSES = ("coca", "forest", "pasture")
@@ -278,3 +283,26 @@ def test_classes_add_up_with_merged_and_with_crossed_strata() -> None:
         assert estimate.regions is not None
         sums = estimate.regions.groupby("region")["area_ha"].sum()
         assert np.abs(sums - known.groupby("region")["area_ha"].sum()).max() < 1e-6
+
+
+def test_the_command_reads_known_areas_and_its_figures_are_those_of_the_function(tmp_path: Path) -> None:
+    names, tables = ("sample", "strata", "known"), invented(1)
+    for name, table in zip(names, tables, strict=True):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    files = [part for name in names for part in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    printed = CliRunner().invoke(
+        app, ["estimate", *files, "--by", "region", "--rare", "coca", "--format", "json"]
+    )
+    assert printed.exit_code == 0, printed.output
+    assert json.loads(printed.output) == estimated(*tables, rare=("coca",)).to_json_dict()
+
+
+def test_without_known_areas_the_command_warns_that_classes_do_not_add_up(tmp_path: Path) -> None:
+    sample, strata, _ = invented(1)
+    sample.to_csv(tmp_path / "sample.csv", index=False)
+    asked = {"estimator": "stratified", "interval": "gamma", "confidence": 0.95}
+    for table, warned in ((strata, True), (sample.groupby(["stratum", "region"]).size(), False)):
+        rows = table.rename("area_ha").reset_index() if isinstance(table, pd.Series) else table
+        rows.to_csv(tmp_path / "strata.csv", index=False)
+        found = estimate_files(tmp_path / "sample.csv", tmp_path / "strata.csv", by="region", **asked)
+        assert ("expansion_chosen" in [w.code for w in found.warnings]) == warned

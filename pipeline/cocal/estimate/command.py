@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from cocal.errors import InputError
 from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
+from cocal.notes import Note
 from cocal.user_tables import read_csv_table
 
 _SAMPLE = (
@@ -51,9 +53,10 @@ def estimate_files(
     ------
     InputError, UsageError : a file that cannot be read, or a design that allows no estimate.
     """
-    return estimate_areas(
+    table = read_table(strata)
+    found = estimate_areas(
         _points(sample, by),
-        read_table(strata),
+        table,
         classes=None,
         estimator=estimator,
         interval=interval,
@@ -63,6 +66,9 @@ def estimate_files(
         known=None if known is None else read_table(known),
         rare=tuple(rare) or None,
     )
+    if estimator != "stratified" or not by or "region" in table.columns:
+        return found
+    return replace(found, warnings=(*found.warnings, Note("expansion_chosen")))
 
 
 def change_files(
