@@ -69,9 +69,7 @@ def classes_and_regions_add_up_in_every_draw_and_nothing_is_negative() -> str:
     assert gap <= 0.01, f"a sum misses by {gap:.3g} ha"
     assert least >= 0, f"{least:.3g} ha"
     assert outside <= 0.01, f"an end {outside:.3g} ha beyond its region"
-    return (
-        f"{draws:,} draws: sums within {gap:.0e} ha, least figure {least:.1g} ha, no end outside its region"
-    )
+    return f"{draws:,} draws: sums within {gap:.0e} ha, least figure {least:.1g} ha, no end outside"
 
 
 def change_adds_up_in_every_region() -> str:
@@ -124,7 +122,8 @@ def common_classes_hold_as_often_as_they_should_at_a_third_of_the_width() -> str
     over = int((held > 0.99).sum())
     return (
         f"{len(common)} cells: {100 * held.min():.1f} % at least, {100 * mean.min():.1f} to "
-        f"{100 * mean.max():.1f} on average, {over} over 99; forest {width:.0f} ha on average, {widest:.0f} at most"
+        f"{100 * mean.max():.1f} on average, {over} over 99; forest {width:.0f} ha, "
+        f"{widest:.0f} at most"
     )
 
 
