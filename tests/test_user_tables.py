@@ -357,3 +357,39 @@ def test_a_label_with_one_corner_far_away_is_refused_by_row(tmp_path: Path) -> N
     )
     with pytest.raises(InputError, match=r"rows that span more than 0.5 degrees \(a wrong corner\?\): 0"):
         read_samples(settings, SCHEME)
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["1.114", "950"], None),  # 1,114 or 1 ha and 1,140 m2
+        (["1.114.300"], None),
+        (["12.500", "103.250"], None),
+        (["1.1140", "2.114"], [1.114, 2.114]),
+        (["0.114", "2.114"], [0.114, 2.114]),
+        (["1.114", "14300"], [1.114, 14300]),
+        (["1114.500"], [1114.5]),
+        (["1114", "950"], [1114, 950]),
+    ],
+)
+@pytest.mark.parametrize("text", [None, ("region_id",)])
+def test_a_point_that_may_stand_between_thousands_is_proven_or_refused(
+    tmp_path: Path, cells: list[str], read: list[float] | None, text: tuple[str, ...] | None
+) -> None:
+    path = tmp_path / "official.csv"
+    path.write_text("region_id,coca_ha\n" + "".join(f"R{i},{c}\n" for i, c in enumerate(cells)))
+    if read is None:
+        with pytest.raises(InputError, match=r"(?s)official.csv: points .* thousands.*'coca_ha': '1"):
+            read_csv_table(path, text)
+    else:
+        assert read_csv_table(path, text)["coca_ha"].astype(float).tolist() == read
+
+
+def test_a_spreadsheet_of_thousands_is_refused_and_coordinates_are_no_areas(tmp_path: Path) -> None:
+    table = pd.DataFrame({"stratum": ["a", "b"], "area_ha": ["1.114", "2.300"]})
+    table.to_excel(tmp_path / "strata.xlsx", index=False)
+    with pytest.raises(InputError, match="points that may stand between thousands"):
+        read_vector(tmp_path / "strata.xlsx")
+    path = tmp_path / "records.csv"
+    path.write_text("lon,lat\n69.125,14.250\n")
+    assert read_csv_table(path, ())["lon"].tolist() == [69.125]

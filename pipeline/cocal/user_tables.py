@@ -37,6 +37,11 @@ DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a 
 """What `local_times` reads, for messages."""
 
 
+_QUANTITY = re.compile(r"(?:.*_(?:ha|m2|km2)|pixels|points)", re.IGNORECASE)
+"""Columns of areas and counts."""
+_GROUPED, _UNGROUPED = r"[1-9]\d{0,2}(?:\.\d{3})+", r"\d{4,}"
+"""Numbers that may have points between thousands, and numbers of that size that have none."""
+
 _SOFT_HYPHEN, _SPACES = "\u00ad", re.compile("(?<!\u00c3)\\s+")
 """Both stand in UTF-8 that was read as Latin-1 (í, à), which is refused by name: it must stay as it is."""
 
@@ -66,7 +71,7 @@ def cleaned(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : two columns have the same name.
+    InputError : two columns have the same name, or areas may have points between thousands.
     """
     names = [clean_text(name) for name in table.columns]
     _refuse_doubled(names, path)
@@ -76,7 +81,29 @@ def cleaned(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
         for name, column in table.items()
         if pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
     }
+    _refuse_grouped(texts, path)
     return table.assign(**{name: column.mask(column == "") for name, column in texts.items()})
+
+
+def _refuse_grouped(texts: dict[str, pd.Series], path: Path | None) -> None:
+    """Refuse areas and counts like 1.114 whose point may stand between thousands.
+
+    It is a decimal point where a number of the column proves it: one with another number of decimals, one
+    below 1, or one above 999 that is written without points.
+    """
+    found = []
+    for name, column in texts.items():
+        cells = column.dropna().astype(str)
+        dotted = cells[cells.str.contains(".", regex=False)] if _QUANTITY.fullmatch(name) else cells[:0]
+        if len(dotted) and dotted.str.fullmatch(_GROUPED).all() and not cells.str.fullmatch(_UNGROUPED).any():
+            found.append(f"{name!r}: {', '.join(map(repr, dotted.iloc[:3]))}")
+    if found:
+        raise InputError(
+            f"table {path or ''}: points that may stand between thousands".replace(" :", ":"),
+            "numbers like 1114, or like 1.1140 where the point is a decimal point",
+            "; ".join(found),
+            "write one number of the column in one of these ways",
+        )
 
 
 def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bool = True) -> pd.DataFrame:
@@ -104,8 +131,9 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
         if not stated:
             file.seek(0)
         header, rows = _rows_of(path, csv.reader(file, delimiter=separator))
-    kept = None if text is None else set(text)
     names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
+    areas = [name for name in names if _QUANTITY.fullmatch(name)]
+    kept = None if text is None else {*text, *areas}
     table = cleaned(
         pd.read_csv(
             path,
@@ -118,8 +146,12 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
             keep_default_na=not words,
             na_values=[""],
             encoding="utf-8-sig",
-        )
+        ),
+        path,
     )
+    for name in areas if text is not None else ():
+        with suppress(ValueError, TypeError):
+            table[name] = pd.to_numeric(table[name])
     return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
 
 
