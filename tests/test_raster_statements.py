@@ -213,6 +213,23 @@ def test_a_raster_of_codes_elsewhere_is_refused_and_one_that_is_short_is_noted(t
         check_codes(path, "earlier map", away)
 
 
+def test_codes_that_nothing_names_and_named_codes_that_are_nowhere_are_noted(tmp_path: Path) -> None:
+    """A raster of code 1 with one column of ten of code 5; a rule names 1, another 7 and 8."""
+    codes = np.ones((40, 40), dtype=np.uint8)
+    codes[:, :4] = 5
+    window = Window(32719, 500_000, 8_000_400, 40, 40)
+    path = write(tmp_path / "a.tif", codes, height=40, width=40, transform=window.transform)
+    area = project(shapely.box(*window.bounds).buffer(-2), 32719, 4326)
+    with recorded() as notes:
+        check_codes(path, "earlier map", area, {1, 5}, sought=[{1, 7}, {5}])
+        assert not notes
+        check_codes(path, "earlier map", area, {1, 7, 8}, sought=[{1}, {7, 8}])
+    absent, unnamed = notes
+    assert (absent.code, absent.values["codes"]) == ("codes_absent", ("7", "8"))
+    assert (unnamed.code, unnamed.values["codes"]) == ("codes_unnamed", ("5",))
+    assert unnamed.values["share"] == pytest.approx(0.1, abs=0.03)  # by 20 x 20 points
+
+
 @pytest.mark.parametrize("name", ["a.tif.msk", "a.tif.aux.xml", "a.tfw", "a.prj", "a.tif.msk.aux.xml"])
 def test_files_beside_a_raster_that_change_what_is_read_are_in_the_address(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "a.tif", CODES)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.grid import geodesic_hectares, locate, transformer
-from cocal.notes.account import record
+from cocal.notes.account import first, record
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises where GDAL fails."""
@@ -265,8 +265,18 @@ def lattice(area: BaseGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64
     return np.append(x[inside], point.x), np.append(y[inside], point.y)
 
 
-def check_codes(path: str | Path, what: str, area: BaseGeometry) -> None:
-    """Check a raster of codes before it is used; a note where it does not reach all of `area` (degrees).
+def check_codes(
+    path: str | Path, what: str, area: BaseGeometry, named: Collection[int] = (), *,
+    sought: Collection[Collection[int]] = (),
+) -> None:  # fmt: skip
+    """Check a raster of codes before it is used; notes of what it does not say of `area` (degrees).
+
+    Parameters
+    ----------
+    named
+        Codes that have a meaning: others on the area are noted; none given: any code has one.
+    sought
+        Sets of codes: one of which the raster has none in the area's box is noted.
 
     Raises
     ------
@@ -275,6 +285,8 @@ def check_codes(path: str | Path, what: str, area: BaseGeometry) -> None:
     """
     with open_codes(path, what) as source:
         inside = locate(source.transform, source.shape, *positions(source, 4326, *lattice(area))).inside
+        absent = _absent_codes(source, area, sought) if inside.any() else []
+    name = Path(path).name
     if not inside.any():
         raise InputError(
             f"{what} {path} lies elsewhere", "pixels on the regions' ground",
@@ -283,4 +295,34 @@ def check_codes(path: str | Path, what: str, area: BaseGeometry) -> None:
         )  # fmt: skip
     if not inside.all():
         share = float((~inside).mean())
-        record("codes_short", file=Path(path).name, share=share, ha=share * geodesic_hectares(area))
+        record("codes_short", file=name, share=share, ha=share * geodesic_hectares(area))
+    if absent:
+        record("codes_absent", file=name, codes=first(absent))
+    if named:
+        found = codes_at(path, what, 4326, lattice(area), _NONE)
+        other = (found != _NONE) & ~np.isin(found, list(named))
+        if other.any():
+            share, codes = float(other.mean()), first(np.unique(found[other]).tolist())
+            record("codes_unnamed", file=name, codes=codes, share=share, ha=share * geodesic_hectares(area))
+
+
+_NONE = np.iinfo(np.int64).min
+
+
+def _absent_codes(
+    source: DatasetReader, area: BaseGeometry, sought: Collection[Collection[int]]
+) -> list[int]:
+    """The codes of those sets of which no pixel of the box around `area` has any."""
+    west, south, east, north = area.bounds
+    x, y = (v.ravel() for v in np.meshgrid(np.linspace(west, east, 21), np.linspace(south, north, 21)))
+    column, row = ~source.transform @ positions(source, 4326, x, y)
+    top, bottom = (int(np.clip(v, 0, source.height)) for v in (row.min(), row.max() + 1))
+    left, right = (int(np.clip(v, 0, source.width)) for v in (column.min(), column.max() + 1))
+    left_over = [set(codes) for codes in sought]
+    for strip in range(top, bottom, STRIP_PX):
+        if not left_over or left >= right:
+            break
+        values, none = read_valid(source, (strip, min(strip + STRIP_PX, bottom)), (left, right))
+        there = set(np.unique(values[~none]).tolist())
+        left_over = [codes for codes in left_over if not codes & there]
+    return sorted(set().union(*left_over))

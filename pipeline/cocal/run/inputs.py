@@ -12,7 +12,14 @@ from cocal.config import RunConfig
 from cocal.errors import InputError
 from cocal.extras import require
 from cocal.fieldwork import read_records, read_strata
-from cocal.fieldwork.design import STRATA_RASTER, class_codes, rasters_needed, zones_needed
+from cocal.fieldwork.design import (
+    STRATA_RASTER,
+    check_zones,
+    class_codes,
+    codes_needed,
+    rasters_needed,
+    zones_needed,
+)
 from cocal.rasters import check_codes
 from cocal.run.tables import read_truth
 from cocal.run.worker.prior import EARLIER_MAP
@@ -50,11 +57,16 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
             "fix the paths; they are relative to the configuration",
         )
     if "classify" in stages and config.classify.prior and config.classify.prior.map:
-        check_codes(config.classify.prior.map, EARLIER_MAP, area)
+        prior = config.classify.prior
+        code, classes = int(prior.code or 0), scheme.codes.values()
+        check_codes(config.classify.prior.map, EARLIER_MAP, area, {0, code, *classes}, sought=[{code}])
     if "design" in stages and config.design:
         class_codes(config.design.strata, scheme)
         for path in rasters_needed(config.design.strata):
-            check_codes(path, STRATA_RASTER, area)
+            sought = codes_needed(config.design.strata, path)
+            check_codes(path, STRATA_RASTER, area, {v for own in sought for v in own}, sought=sought)
+        for zones in zones_needed(config.design.strata):
+            check_zones(zones, area)
     if "measure" in stages and config.records:
         records = read_records(config.records, scheme)
         if config.records.strata:

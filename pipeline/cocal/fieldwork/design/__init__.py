@@ -38,7 +38,9 @@ from cocal.fieldwork.design.size import plan_points, reserve_points, sample_size
 from cocal.fieldwork.design.strata import (
     STRATA_RASTER,
     Layers,
+    check_zones,
     class_codes,
+    codes_needed,
     halo_px,
     rasters_needed,
     read_class_raster,
@@ -50,7 +52,8 @@ from cocal.fieldwork.design.strata import (
 __all__ = [
     "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Points", "Sizes",
     "StatedShares", "allocate", "allocation_weights", "build_frame", "candidates", "candidates_needed",
-    "class_codes", "draw_points", "enough", "halo_px", "number_points", "pixel_numbers", "plan_points",
+    "check_zones", "class_codes", "codes_needed", "draw_points", "enough", "halo_px", "number_points",
+    "pixel_numbers", "plan_points",
     "probability_shares", "rasters_needed", "read_class_raster", "reserve_points", "sample_size",
     "stated_shares", "strata_table", "stratify", "thresholds", "write_form", "write_geopackage", "write_gpx",
     "write_point_list", "write_sheet", "zone_mask", "zones_needed",

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import rasterize
+from shapely.geometry.base import BaseGeometry
 
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
 from cocal.errors import InputError
@@ -63,6 +64,12 @@ def rasters_needed(rules: Iterable[StratumRule]) -> list[Path]:
     """The rasters that the rules name, each once."""
     values = [v for r in rules for v in (r.raster, r.near.raster if r.near else None) if v]
     return list(dict.fromkeys(v.path for v in values))
+
+
+def codes_needed(rules: Iterable[StratumRule], path: Path) -> list[tuple[int, ...]]:
+    """The values of the raster at `path` that each rule names."""
+    values = [v for r in rules for v in (r.raster, r.near.raster if r.near else None) if v]
+    return [v.values for v in values if v.path == path]
 
 
 def zones_needed(rules: Iterable[StratumRule]) -> list[Zones]:
@@ -179,9 +186,28 @@ def zone_mask(zones: Zones, window: Window) -> NDArray[np.bool_]:
     return out
 
 
+def check_zones(zones: Zones, area: BaseGeometry) -> None:
+    """Raise an InputError if no polygon of the file reaches `area` (degrees): the rule would hold nowhere."""
+    shapes = _polygons(zones)
+    if not shapely.intersects(shapes, area).any():
+        found, regions = (", ".join(f"{v:.4f}" for v in shapely.total_bounds(own)) for own in (shapes, area))
+        raise InputError(
+            f"zones {zones.path} of design.strata lie elsewhere",
+            f"polygons on the regions' ground, which is within {regions} (degrees)",
+            f"{len(shapes)} polygons within {found}",
+            "correct the file (longitude comes before latitude), or its CRS",
+        )
+
+
 @lru_cache(maxsize=8)
 def _shapes(zones: Zones, epsg: int) -> NDArray[np.object_]:
     """Return the file's polygons in the metres of one UTM zone."""
+    shapes = _polygons(zones)
+    return np.array([project(g, 4326, epsg, densify=_EDGE_DEGREES) for g in shapes], dtype=object)
+
+
+def _polygons(zones: Zones) -> NDArray[np.object_]:
+    """Return the file's polygons in degrees."""
     frame = read_vector(zones.path, zones.layer)
     polygons = frame.geometry[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.crs is None or polygons.empty:
@@ -189,5 +215,4 @@ def _shapes(zones: Zones, epsg: int) -> NDArray[np.object_]:
         raise InputError(
             f"zones {zones.path} of design.strata", "polygons in a stated CRS", found, "correct the file"
         )
-    degrees = polygons.to_crs(4326).make_valid()
-    return np.array([project(g, 4326, epsg, densify=_EDGE_DEGREES) for g in degrees], dtype=object)
+    return np.array(polygons.to_crs(4326).make_valid(), dtype=object)
