@@ -4,6 +4,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from unittest.mock import patch
 
+import pandas as pd
 import pytest
 
 from cocal.notes import Note
@@ -134,7 +135,11 @@ def test_a_sample_that_is_not_all_back_is_said_first_and_the_tilt_of_missing_poi
     gone = Note(
         "preliminary_missing", n=12, of=420, share=12 / 420, strata=["forest: 12 / 180"], regions=["-"]
     )
-    content = made_up(map_overview=None, warnings=(("2023", gone),), tilt=(3.0, 742.0, 905.5))
+    band = {"region_id": "r0", "period": "2023", "missing_low_ha": 18.0, "missing_high_ha": 40.0}
+    band |= {"tilt_low_ha": 20.0, "tilt_high_ha": 31.5}
+    content = made_up(
+        map_overview=None, warnings=(("2023", gone),), tilt=(3.0, 742.0, 905.5), caveats=pd.DataFrame([band])
+    )
     outline = _Outline(render(content))
     for language, tilt in (
         ("es", "de 1/3 a 3 veces la de los visitados, la estimación estaría entre 742,0 y 905,5 ha."),
@@ -146,6 +151,12 @@ def test_a_sample_that_is_not_all_back_is_said_first_and_the_tilt_of_missing_poi
     assert [a["class"] for tag, a in outline.tags if tag == "p" and a.get("class") == "alert"] == [
         "alert"
     ] * 2
+    # the band stands by region too, where the run has one
+    caveats = content.places["2023"][0]
+    assert (caveats.tilt_low_ha, caveats.tilt_high_ha) == (20.0, 31.5)
+    assert re.search(
+        r"1 San Pedro de Putina Punco 24\.0 19\.7 – 28\.3 18\.0 – 40\.0 20\.0 – 31\.5", outline.text("en")
+    )
     earlier = replace(content, warnings=(("2022", gone),))
     assert 'class="alert"' not in render(earlier)
 

@@ -99,7 +99,7 @@ def _tilt(content: ReportContent, t: Wording) -> list[str]:
     return [
         t(
             "lead_tilt",
-            odds=t.number(odds, 0 if float(odds).is_integer() else 1),
+            odds=t.ratio(odds),
             low=t.ha(low),
             high=t.ha(high),
         )

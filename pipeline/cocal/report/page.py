@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report import headline, law, pictures, quality, sections
+from cocal.report import card, headline, law, pictures, quality, sections
 from cocal.report.blocks import Block, PageView, Section, numbered
 from cocal.report.content import ReportContent, check_content
 from cocal.report.numbers import Language, decimals_for
@@ -28,7 +28,7 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
     "comparison": sections.comparison, "change": sections.change, "groups": sections.groups,
     "legal": law.legal, "eradication": sections.eradication, "classes": sections.classes,
     "left_out": quality.left_out, "unseen": quality.unseen, "accuracy": quality.accuracy,
-    "model": quality.model, "method": quality.method,
+    "model": card.model, "method": quality.method,
     "reproduce": quality.reproduce,
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""

@@ -68,12 +68,14 @@ class Place:
     missing_high_ha: float | None = None
     reference_low_ha: float | None = None
     reference_high_ha: float | None = None
+    tilt_low_ha: float | None = None
+    tilt_high_ha: float | None = None
 
     @property
     def not_sampled_ha(self) -> float | None:
         """Ground in no stratum of the sample, which the estimate does not cover; None where all is in one."""
-        known = (note.values["ha"] for note in self.notes if note.code == NOT_SAMPLED)
-        return next((float(ha) for ha in known if isinstance(ha, (int, float))), None)
+        known = [note.values["ha"] for note in self.notes if note.code == NOT_SAMPLED]
+        return sum(float(ha) for ha in known if isinstance(ha, (int, float))) if known else None
 
     @property
     def has_interval(self) -> bool:
@@ -109,7 +111,10 @@ _COMPARED = {
     "field_ha", "official_ha", "official_source", "difference_ha", "agreement", "verdict", "width_needed_ha",
     "why_not_comparable",
 }  # fmt: skip
-_CAVEATS = {"missing_low_ha", "missing_high_ha", "reference_low_ha", "reference_high_ha"}
+_CAVEATS = {
+    "missing_low_ha", "missing_high_ha", "tilt_low_ha", "tilt_high_ha", "reference_low_ha",
+    "reference_high_ha",
+}  # fmt: skip
 _OF_AREAS = {f.name for f in fields(Place)} - _COMPARED - _CAVEATS - {
     "number", "period", "key", "name", "country", "owned_ha", "unobserved_ha", "truth_ha",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Sections of the page: what was left out or not observed, accuracy, the model, the method, the repeat."""
+"""Sections of the page: what was left out or not observed, accuracy, the method, the repeat."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ from cocal.report.drawing import NARROW, WIDE, svg_uri
 from cocal.report.numbers import DASH, decimals_for
 from cocal.report.places import Place, rows_of
 from cocal.report.series import calibration_figure
-from cocal.report.texts import Wording, texts
+from cocal.report.texts import Wording
 
 _NAMES_SAMPLES = (
     "labels_unused", "records_elsewhere", "records_in_no_period", "records_outside",
 )  # fmt: skip
 """Notes whose `which` are ids of labels and field records."""
-
-_CARD = "card."
-"""Before the dotted path of a fact in the model's card: such keys of texts.yaml are its label."""
 
 
 def unseen(content: ReportContent, t: Wording) -> list[Block]:
@@ -141,10 +138,16 @@ def _caveats(content: ReportContent, t: Wording) -> list[Block]:
         for p in content.places[content.last]
         if p.reference_low_ha is not None or p.missing_low_ha != p.missing_high_ha
     ]
+    odds = t.ratio(content.tilt[0]) if content.tilt else ""
     columns = [
         region(t), ha(t, "estimated_short", "estimated_ha", "strong"),
         interval(content.places[content.last], t),
         Column(t("caveats_missing"), lambda p: t.interval(p.missing_low_ha, p.missing_high_ha)),
+        *(
+            [Column(t("caveats_tilt", odds=odds), lambda p: t.interval(p.tilt_low_ha, p.tilt_high_ha))]
+            if odds
+            else []
+        ),
         Column(t("caveats_reference"), lambda p: t.interval(p.reference_low_ha, p.reference_high_ha)),
     ]  # fmt: skip
     shown = columns if has(places, "reference_low_ha") else columns[:-1]
@@ -211,66 +214,6 @@ def _nulls(of: Accuracy, t: Wording) -> list[Block]:
     ]
     table = sheet("nulls", t("nulls_caption"), columns, rows_of(of.nulls), look="narrow short")
     return [] if of.nulls is None else [table]
-
-
-def model(content: ReportContent, t: Wording) -> list[Block]:
-    """The model's card, and its scores beside those of null models."""
-    scores = _scores(content.model_card, t)
-    columns = [
-        Column(t("model"), itemgetter(0), "text"),
-        Column(t("users"), itemgetter(1)),
-        Column(t("producers"), itemgetter(2)),
-        Column("F1", itemgetter(3)),
-        Column(t("macro_f1"), itemgetter(4)),
-    ]
-    table = sheet("model", t("model_caption"), columns, scores, look="scrolls short")
-    found: list[Block] = [Text(t("model_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
-    return [*found, table, Text(t("model_note"), "note")] if scores else found
-
-
-def _facts(card: Mapping[str, Any], t: Wording) -> list[tuple[str, str]]:
-    """(label, text) of the facts of the card that texts.yaml has a label for, in its order."""
-    paths = [key.removeprefix(_CARD) for key in texts() if key.startswith(_CARD)]
-    known = [(path, _at(card, path)) for path in paths]
-    return [(t(_CARD + path), _worded(value, t)) for path, value in known if value not in (None, "", (), [])]
-
-
-def _at(card: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where the card has none."""
-    found: Any = card
-    for name in path.split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            return None
-        found = found[name]
-    return found
-
-
-def _worded(value: Any, t: Wording) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{t.class_name(str(k))} {t.number(v)}" for k, v in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_worded(v, t) for v in value)
-    if isinstance(value, float):
-        return t.number(value, 0 if value.is_integer() else 3)
-    start, to, end = str(value).partition(" to ")
-    return t("span", start=start, end=end) if to else t.term("value", str(value))
-
-
-def _scores(card: Mapping[str, Any], t: Wording) -> list[tuple[str, ...]]:
-    """Per model its name and, for the target, user's and producer's accuracy and F1, then the mean F1.
-
-    The card's own model first, then the null models that were scored on the same samples.
-    """
-    models = {t("this_model"): _at(card, "validation.model")}
-    models |= {t.term("null", str(k)): v for k, v in (_at(card, "validation.null_models") or {}).items()}
-    found = []
-    for name, result in models.items():
-        pooled = _at(result, "pooled") if isinstance(result, Mapping) else None
-        if pooled is not None:
-            target = _at(pooled, f"classes.{t.scheme.target}") or {}
-            shares = [t.percent(target.get(key)) for key in ("users_accuracy", "producers_accuracy")]
-            found.append((name, *shares, t.ha(target.get("f1"), 3), t.ha(pooled.get("macro_f1"), 3)))
-    return found
 
 
 def left_out(content: ReportContent, t: Wording) -> list[Block]:

@@ -93,6 +93,10 @@ class Wording:
         scheme = self.scheme
         return scheme.definition | (scheme.definition_es if self.language == "es" else {})
 
+    def ratio(self, value: float) -> str:
+        """A ratio: "3", or "2.5" where it is no whole number."""
+        return self.number(value, 0 if float(value).is_integer() else 1)
+
     def day(self, day: date) -> str:
         return numbers.day_text(day, self.language)
 

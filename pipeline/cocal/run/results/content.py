@@ -153,11 +153,19 @@ def page_content(task: PageTask) -> ReportContent:
         simulated=run.simulated,
         left_out=task.left_out,
         warnings=estimate_warnings(root),
+        tilt=_tilt(estimates.get("missing")),
         observers=estimates.get("observers") or None,
         official=official_series(task.official.path if task.official else None),
         calibration=_calibration(weighted, points, run.scheme.target),
         **optional,
     )
+
+
+def _tilt(missing: Mapping[str, Any] | None) -> tuple[float, float, float] | None:
+    """Odds ratio and ends of the total; None where no point is missing."""
+    if missing is None or missing["missing_low_ha"] == missing["missing_high_ha"]:
+        return None
+    return missing["odds"], missing["tilt_low_ha"], missing["tilt_high_ha"]
 
 
 def _calibration(

@@ -66,14 +66,15 @@ _LEVELS = {"hectares": "region", "groups": "group", "countries": "country"}
 """Tables of regions -> `level` of their rows in shown_regions.csv."""
 
 _SAID = {
-    "observed_area_only", "n_too_small", "presence_not_illegality", "protected_not_verdict",
+    "observed_area_only", "n_too_small", "preliminary", "ground_not_sampled",
+    "presence_not_illegality", "protected_not_verdict",
     "no_official_figure", "period_differs", "date_differs", "period_beside_day", "period_beside_day_cleared",
     "reference_date_invalid", "definition_not_stated", "definition_differs",
     "series_break", "zone_split", "official_coverage_share", "official_coverage", "region_unobserved",
 }  # fmt: skip
 """Notes that may leave the office: others state figures of the map, or depend on exact ones."""
 
-_OF_ESTIMATES = {"observed_area_only", "n_too_small"}
+_OF_ESTIMATES = {"observed_area_only", "n_too_small", "preliminary", "ground_not_sampled"}
 """Those of them that speak of estimates, which do not stand beside squares."""
 
 

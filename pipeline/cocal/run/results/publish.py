@@ -173,6 +173,7 @@ def _public_content(
         ),
         truth=None,
         caveats=None,
+        tilt=None,
         change=None,
         eradication=None,
         applicability=None,
