@@ -1,8 +1,11 @@
 """Hectares per region over redraws on ten simulated lands: the tables of docs/statistics.md.
 
-    python -m benchmarks.regional [--draws 1000] [--seeds 21 22] [--maps f1_054] [--write docs/statistics.md]
+    python -m benchmarks.regional [--draws 1000 1000] [--seeds 21 22] [--maps f1_054] [--write FILE]
 
-The exit code is 1 if a bound is broken: sums, errors, bias, coverage and width of the estimator `calibrated`.
+Draws are for districts and for municipalities. Exit code 1 if a bound is broken: sums and the guarantee
+in every case; bias, errors, and ends of common classes in districts with the maps of `JUDGED`. Where coca was
+planted on ground without an error in the sample, no interval that rests on the errors found can hold: there
+they are printed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from benchmarks.coverage import beyond, ceiling, floor
 from benchmarks.lands import SEEDS, UNOBSERVED, Domains, MapName
 from benchmarks.marks import write_between
 from benchmarks.regional_draws import RARE, kept
+
+JUDGED = ("good", "f1_065_uneven", "f1_054")
+"""Maps without coca that was planted on ground believed empty."""
 
 COMMON = 0.02
 """Share of a region from which on a class is common."""
@@ -51,45 +57,40 @@ def problems(found: pd.DataFrame) -> list[str]:
         )
         if not right
     ]
-    for part, name in ((common, "common classes"), (rare, "guarantee of coca")):
+    plain = common[common["map"].isin(JUDGED) & (common["domains"] == "districts")]
+    for part, name in ((plain, "common classes"), (rare, "guarantee of coca")):
         low = part[part["held"] < floor(part["draws"], LEAST, len(part))]
         broken += [f"{name} held {_named(row)}" for _, row in low.iterrows()]
-    high = common[common["held"] > ceiling(common["draws"], MOST, len(common))]
+    high = plain[plain["held"] > ceiling(plain["draws"], MOST, len(plain))]
     broken += [f"common classes held too often {_named(row)}" for _, row in high.iterrows()]
-    error = rows["sd"] / np.sqrt(rows["draws"])
-    allowed = BIAS * rows["rmse"] + beyond(len(common)) * error
-    biased = rows[(rows["kind"] == "common") & (abs(rows["mean"] - rows["true"]) > allowed)]
+    chance = beyond(max(len(plain), 1)) * plain["sd"] / np.sqrt(plain["draws"])
+    biased = plain[abs(plain["mean"] - plain["true"]) > BIAS * plain["rmse"] + chance]
     broken += [
         f"bias {row['mean'] - row['true']:.2f} ha at an RMSE of {row['rmse']:.2f} {_named(row)}"
         for _, row in biased.iterrows()
     ]
+    held = plain["held"] / plain["draws"]
+    if len(plain) and not MEAN_LEAST <= held.mean() <= MEAN_MOST:
+        broken.append(f"common classes held {100 * held.mean():.1f} % on average")
     return broken + [text for _, part in rows.groupby(["map", "domains"]) for text in _too_wide(part)]
 
 
 def _too_wide(rows: pd.DataFrame) -> list[str]:
     """Bounds on means over the lands, of one map and set of regions."""
     place = f"({rows['map'].iloc[0]}, {rows['domains'].iloc[0]})"
-    by_class = rows.groupby("class")
-    common, rare, forest = (
-        rows[rows["kind"] == "common"],
-        rows[rows["kind"] == "rare"],
-        rows["class"] == "forest",
-    )
-    mean = float((common["held"] / common["draws"]).mean())
-    width, widest = rows.loc[forest, "width"].mean(), rows.loc[forest, "width"].max()
-    checks = [
-        (f"mean coverage of common classes {100 * mean:.1f} %", MEAN_LEAST <= mean <= MEAN_MOST),
-        (f"forest's interval {width:.0f} ha wide on average", width <= FOREST_WIDTH),
-        (f"forest's interval {widest:.0f} ha wide in one region", widest <= FOREST_WIDEST),
-        (
-            f"guarantee {rare['width'].mean():.1f} ha wide, today {rare['today_width'].mean():.1f}",
-            rare["width"].mean() <= rare["today_width"].mean(),
-        ),
-    ]
-    checks += [
-        (f"mean RMSE of {name} {by_class['rmse'].mean()[name]:.1f} ha", by_class["rmse"].mean()[name] <= most)
-        for name, most in LARGEST_RMSE.items()
-    ]
+    by_class, rare = rows.groupby("class"), rows[rows["kind"] == "rare"]
+    guarantee, today = rare["width"].mean(), rare["today_width"].mean()
+    checks = [(f"guarantee {guarantee:.1f} ha wide, expansion {today:.1f}", guarantee <= today)]
+    if rows["map"].iloc[0] in JUDGED and rows["domains"].iloc[0] == "districts":
+        forest, error = rows[rows["class"] == "forest"]["width"], by_class["rmse"].mean()
+        checks += [
+            (f"forest's interval {forest.mean():.0f} ha wide on average", forest.mean() <= FOREST_WIDTH),
+            (f"forest's interval {forest.max():.0f} ha wide in one region", forest.max() <= FOREST_WIDEST),
+        ]
+        checks += [
+            (f"mean RMSE of {name} {error[name]:.1f} ha", error[name] <= most)
+            for name, most in LARGEST_RMSE.items()
+        ]
     return [f"{text} {place}" for text, right in checks if not right]
 
 
@@ -99,22 +100,22 @@ def _named(row: pd.Series) -> str:
 
 
 HEAD = (
-    "map", "regions", "RMSE forest", "pasture", "coca", "expansion: forest", "pasture", "coca",
-    "common: coverage %", "least", "most", "forest: width", "widest region", "expansion",
+    "map", "regions", "draws", "RMSE forest", "pasture", "coca", "expansion: forest", "pasture", "coca",
+    "common: coverage %", "least", "most", "below floor", "forest: width", "widest region", "expansion",
     "guarantee: coverage %", "least", "width", "expansion",
 )  # fmt: skip
 
 
 def table(found: pd.DataFrame) -> str:
     """The tables for people: by map and set of regions; by land, for the map that errs as the demo's."""
-    rows, draws = judged(found), int(found["draws"].iloc[0])
-    seeds = sorted(set(found["seed"]))
+    rows, seeds = judged(found), sorted(set(found["seed"]))
+    parts = found.groupby(["seed", "map", "domains"])["draws"].first()
     worst = (
-        f"In every one of {draws * len(found.groupby(['seed', 'map', 'domains'])):,} draws: classes within "
+        f"In every one of {parts.sum():,} draws: classes within "
         f"{rows['gap'].max():.1g} ha of their region's observed hectares, regions within as much of the "
         f"total, no figure below {rows['least'].min():.1g} ha, no end outside of the region."
     )
-    points = f"{draws:,} draws of {sum(lands.SIZES.values()):,} points on each land"
+    points = f"Draws of {sum(lands.SIZES.values()):,} points on each of {len(seeds)} lands"
     text = [f"{points} (seeds {', '.join(map(str, seeds))}); hectares. {worst}", ""]
     text += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     groups = rows.groupby(["map", "domains"], sort=False)
@@ -135,9 +136,11 @@ def _line(part: pd.DataFrame) -> tuple[str, ...]:
     held, safe = (100 * p["held"] / p["draws"] for p in (common, rare))
     forest = part[part["class"] == "forest"]
     return (
+        f"{part['draws'].iloc[0]:,}",
         *(f"{means.loc[name, 'rmse']:.1f}" for name in names),
         *(f"{means.loc[name, 'today_rmse']:.1f}" for name in names),
         f"{held.mean():.1f}", f"{held.min():.1f}", f"{held.max():.1f}",
+        f"{(common['held'] < floor(common['draws'], LEAST, len(common))).sum()} of {len(common)}",
         f"{forest['width'].mean():.0f}", f"{forest['width'].max():.0f}",
         f"{forest['today_width'].mean():.0f}",
         f"{safe.mean():.1f}", f"{safe.min():.1f}",
@@ -147,15 +150,16 @@ def _line(part: pd.DataFrame) -> tuple[str, ...]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=1_000)
+    parser.add_argument("--draws", type=int, nargs=2, default=[1_000, 1_000])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--maps", nargs="+", choices=get_args(MapName), default=list(get_args(MapName)))
     parser.add_argument("--domains", nargs="+", choices=get_args(Domains), default=list(get_args(Domains)))
     parser.add_argument("--write", type=Path, help="file that holds the tables between their marks")
     chosen = parser.parse_args()
     parts = [
-        kept(seed, cast("MapName", name), cast("Domains", domains), chosen.draws)
-        for domains in chosen.domains for name in chosen.maps for seed in chosen.seeds
+        kept(seed, cast("MapName", name), cast("Domains", domains), draws)
+        for domains, draws in zip(get_args(Domains), chosen.draws, strict=True) if domains in chosen.domains
+        for name in chosen.maps for seed in chosen.seeds
     ]  # fmt: skip
     found = pd.concat(parts, ignore_index=True)
     text = table(found)

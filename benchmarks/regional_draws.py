@@ -40,6 +40,9 @@ from cocal.store import atomic_path
 
 CONFIDENCE, RARE = 0.95, "coca"
 CLASSES = (*CODES, UNOBSERVED)
+ESTIMATORS = ("calibration", "ends", "intervals", "strata", "stratified", "tally")
+"""Modules of `cocal.estimate` that the figures follow from."""
+
 TODAY_EVERY = 10
 """The expansion estimator is run on every tenth draw: only its means are wanted."""
 
@@ -77,13 +80,15 @@ class Frame:
         )
         own = np.arange(len(self.regions))
         names = tuple(self.regions)
-        self.known = Known(*self.codes[:3], cells["area_ha"].to_numpy(), own, own, names, names)
-        self.truth = self._hectares(self.codes[3])
-        self.mapped = self._hectares(self.codes[2])
+        area = cells["area_ha"].to_numpy()
+        codes, inverse = np.unique(np.stack(self.codes[:3]), axis=1, return_inverse=True)
+        known_ha = np.bincount(inverse.ravel(), area)
+        self.known = Known(codes[0], codes[1], codes[2], known_ha, own, own, names, names)
+        self.truth, self.mapped = (self._hectares(self.codes[part], area) for part in (3, 2))
 
-    def _hectares(self, code: NDArray[np.int64]) -> Floats:
+    def _hectares(self, code: NDArray[np.int64], area: Floats) -> Floats:
         size = len(self.regions) * len(CLASSES)
-        flat = np.bincount(self.known.atom * len(CLASSES) + code, self.known.area_ha, size)
+        flat = np.bincount(self.codes[1] * len(CLASSES) + code, area, size)
         return flat.reshape(-1, len(CLASSES))
 
     def drawn(self, counts: NDArray[np.int64]) -> Cells:
@@ -180,7 +185,7 @@ def _held(low: Floats, high: Floats, truth: Floats) -> NDArray[np.int64]:
 def kept(seed: int, name: MapName, domains: Domains, draws: int) -> pd.DataFrame:
     """`measured` of one population, made once for the code of the estimators."""
     files = [Path(__file__), Path(lands.__file__), Path(invented_maps.__file__)]
-    files += sorted(Path(estimate.__path__[0]).glob("*.py"))
+    files += [Path(estimate.__path__[0]) / f"{name}.py" for name in ESTIMATORS]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
     path = keyed_folder(user_cache("regional"), key) / f"{seed}-{name}-{domains}-{draws}.parquet"
     if not path.exists():
