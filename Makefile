@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUBJECT ?= house
 
-.PHONY: demo test lint bench notebooks acceptance fuzz clean
+.PHONY: demo test lint bench tables notebooks acceptance fuzz clean
 
 demo: $(READY)
 	$(BIN)/cocal simulate work/demo
@@ -20,6 +20,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vulture
+
+tables: $(READY)
+	$(BIN)/python -m benchmarks.tables
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
