@@ -225,6 +225,19 @@ def test_usual_marks_of_voids_far_below_all_other_ground_are_refused(tmp_path: P
     assert not notes
 
 
+@pytest.mark.parametrize("row", [1, 4])
+def test_a_single_void_between_the_points_of_the_first_look_is_found(tmp_path: Path, row: int) -> None:
+    """The 20 x 20 points lie in rows 0, 2, 3, 5, 6, 8 ... of 30."""
+    land = np.full((30, 40), 1500.0)
+    land[row, 7] = 0
+    with pytest.raises(InputError, match=r"0 m beside ground of at least 1500 m"):
+        check_dem(tagged(tmp_path / "void.tif", land), area_of(WINDOW))
+    land[row, 7] = -2000
+    with recorded() as notes:
+        check_dem(tagged(tmp_path / "absurd.tif", land), area_of(WINDOW))
+    assert [(note.code, note.values["n"]) for note in notes] == [("elevation_voids", 1)]
+
+
 def test_a_scale_of_0_is_refused_and_a_unit_in_the_tags_counts(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a scale that is not 0"):
         read_dem(tagged(tmp_path / "flat.tif", PLANE, scales=0.0), WINDOW)

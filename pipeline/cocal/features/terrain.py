@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from cocal.errors import InputError
 from cocal.grid import Window, geodesic_hectares
 from cocal.notes.account import record
-from cocal.rasters import lattice, open_raster, positions, read_valid
+from cocal.rasters import CHECKED_POINTS, lattice, open_raster, positions, read_valid
 
 ELEVATION_M = (-500, 9000)
 """No ground on Earth lies outside; the Dead Sea's shore is at -430 m, Everest at 8,849 m."""
@@ -28,6 +28,9 @@ METRES_PER_UNIT = dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"),
 
 LIKELY_VOIDS, CLIFF_M = (0, -1, -99), 300
 """Values that mark voids, and how far below all other ground they are no elevation."""
+
+_PART_PX = 1024
+"""Side of the parts that a model is scanned in."""
 
 ABSURD_SHARE = 0.05
 """Largest share of a model's values outside ELEVATION_M that are taken for voids."""
@@ -84,15 +87,17 @@ def read_dem(path: str | Path, window: Window) -> NDArray[np.float32]:
 
 
 def check_dem(path: str | Path, area: BaseGeometry) -> None:
-    """Check a model at points spread evenly over `area` (degrees); record the share without elevation.
+    """Check a model on `area` (degrees); record the share without elevation, and voids.
 
     Raises
     ------
     InputError
-        As `read_dem`; no point has an elevation; or too many values cannot be elevations in metres.
+        As `read_dem`; no point has an elevation; too many values cannot be elevations in metres; or a usual
+        mark of voids lies CLIFF_M or more below all ground around it.
     """
     x, y = lattice(area)
     with _open_dem(path) as source:
+        voids = _scanned(source, path, area)
         row, column = (np.floor(p + 0.5).astype(int) for p in _position(source, 4326, x, y))
         stated = np.full(x.size, np.nan)
         for i in np.flatnonzero((row >= 0) & (row < source.height) & (column >= 0) & (column < source.width)):
@@ -107,7 +112,6 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
             f"{stated[absurd].min():g} to {stated[absurd].max():g} at {share:.0%} of the regions' ground",
             "give it its no data, unit, scale or offset, for instance with gdal_edit, or correct `dem:`",
         )
-    _check_voids(path, stated[~absurd & ~np.isnan(stated)])
     if lacking == 1:
         raise InputError(
             f"elevation model {path}",
@@ -117,6 +121,36 @@ def check_dem(path: str | Path, area: BaseGeometry) -> None:
         )
     if lacking:
         record("elevation_short", file=Path(path).name, share=lacking, ha=lacking * geodesic_hectares(area))
+    if voids:
+        record("elevation_voids", file=Path(path).name, n=voids)
+
+
+def _scanned(source: DatasetReader, path: str | Path, area: BaseGeometry) -> int:
+    """Number of pixels in the box around `area` that are no elevations; each part is checked for voids."""
+    west, south, east, north = area.bounds
+    corners = np.meshgrid(np.linspace(west, east, CHECKED_POINTS), np.linspace(south, north, CHECKED_POINTS))
+    row, column = _position(source, 4326, *(v.ravel() for v in corners))
+    top, bottom = (int(np.clip(v, 0, source.height)) for v in (np.floor(row.min()), np.ceil(row.max()) + 1))
+    left, right = (
+        int(np.clip(v, 0, source.width)) for v in (np.floor(column.min()), np.ceil(column.max()) + 1)
+    )
+    voids, ends = 0, [np.empty(0)]
+    for r in range(top, bottom, _PART_PX):
+        for c in range(left, right, _PART_PX):
+            z = _stated_metres(source, (r, min(r + _PART_PX, bottom)), (c, min(c + _PART_PX, right)))
+            absurd = _is_absurd(z)
+            voids += int(absurd.sum())
+            known = z[~absurd & ~np.isnan(z)]
+            _check_voids(path, known)
+            ends.append(_ends(known))
+    _check_voids(path, np.concatenate(ends))
+    return voids
+
+
+def _ends(metres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The marks of voids among the values, and the lowest other value."""
+    marks = np.isin(metres, LIKELY_VOIDS)
+    return np.concatenate([np.unique(metres[marks]), [metres[~marks].min()] if not marks.all() else []])
 
 
 def _check_voids(path: str | Path, metres: NDArray[np.float64]) -> None:
