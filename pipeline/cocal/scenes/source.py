@@ -20,6 +20,7 @@ from cocal.checksums import read_back
 from cocal.content import File
 from cocal.contracts import NO_DATA
 from cocal.errors import InputError, SceneReadError
+from cocal.scenes.probe import broken
 
 STRIP_PX = 1152
 """Rows read at a time: three tiles of the archive's rasters."""
@@ -158,6 +159,8 @@ def open_cube(path: Path) -> Iterator[xr.Dataset]:
     found, remedy = _kind(path)
     if found:
         raise InputError(f"{path} cannot be imported", "a NetCDF-4 file", found, remedy)
+    if wrong := broken(path):
+        raise unreadable(path, wrong)
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as cube:
             yield cube
