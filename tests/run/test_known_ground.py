@@ -7,60 +7,18 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import rasterio
-import shapely
-from tests.support.small_world import EPSG, write_csv, write_geojson
+from tests.support.adding_up import GONE, NEW, adding_up_world, counted_areas, rewrite
+from tests.support.small_world import write_csv
 
 from cocal.errors import InputError
-from cocal.grid import project
-from cocal.run.measure.counts import COUNTS
 
 WITHIN_HA = 0.01
 
 
-def rewrite(path, change):
-    with rasterio.open(path, "r+") as raster:
-        raster.write(change(raster.read(1)), 1)
-
-
-def counted_areas(world):
-    """strata.csv with the hectares that the run has counted last."""
-    folders = sorted((world.root / "counts").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
-    cells = np.load(folders[-1] / COUNTS)["strata"]
-    path = world.folder / "strata.csv"
-    table = pd.read_csv(path)
-    ha = [cells[cells[:, 3] == code, 5].sum() / 1e10 for code in table["code"]]
-    write_csv(path, table.assign(area_ha=ha))
-
-
 @pytest.fixture(scope="module")
-def adding_up(_finished, tmp_path_factory, done):
-    """Every pixel of the regions is in a stratum; groups that share regions; zones that cut them."""
-    world = _finished.copied(tmp_path_factory.mktemp("calibrated") / "world")
-    rewrite(world.folder / "strata.tif", lambda codes: np.where(codes == 1, 1, 2).astype(np.uint8))
-    west, south, east, north = world.window.bounds
-    boxes = {"Z-1": (west, south + 150, east - 300, south + 600), "Z-2": (west, south, west + 420, north)}
-    rows = [
-        ({"id": key, "name": key, "country": "PE"}, project(shapely.box(*box), EPSG, 4326, densify=200))
-        for key, box in boxes.items()
-    ]
-    write_geojson(world.folder / "zones.geojson", rows)
-    source = {"path": "zones.geojson", "id": "id", "name": "name", "country": "country"}
-    legal = {
-        "zones": {"sliver_m": 0, "sources": [source]},
-        "kinds": {"Z-1": "authorised", "Z-2": "protected"},
-        "limits": [{"id": "L", "zones": ["Z-1"], "limit_ha": 3, "source": "SIMULATED law"}],
-    }
-    world.edit(
-        lambda content: (
-            content.update(groups={"all": ["*"], "PE": ["PE-*"], "mixed": ["PE-1", "BO-*"]}, legal=legal),
-            content["records"].update(strata_raster="strata.tif"),
-        )
-    )
-    done(world, last="measure")
-    counted_areas(world)
-    world.edit(lambda content: content["estimate"].update(estimator="calibrated"))
-    assert done(world, last="compare").failures == ()
+def adding_up(tmp_path_factory, done):
+    world = adding_up_world(tmp_path_factory.mktemp("adding_up") / "world")
+    assert done(world, last="measure").failures == ()
     return world
 
 
@@ -79,22 +37,31 @@ def left_out(world):
 
 
 @pytest.mark.parametrize(
-    ("table", "place"), [("hectares", "region_id"), ("countries", "country"), ("groups", "region_id")]
+    ("table", "place"),
+    [
+        ("hectares", "region_id"),
+        ("countries", "country"),
+        ("groups", "region_id"),
+        ("shown_regions", "region_id"),
+    ],
 )
 def test_the_classes_of_a_place_add_up_to_its_observed_hectares(adding_up, table, place):
     rows = pd.read_csv(adding_up.root / f"{table}.csv")
     rows = rows[rows["class"] != "unobserved"]
     assert set(rows["estimator"]) == {"calibrated"}
+    place = [place, "period", *(["level"] if "level" in rows else [])]
     sums = rows.groupby(place)[["mapped_ha", "estimated_ha"]].sum()
+    assert len(sums) >= 4
     assert (sums["mapped_ha"] - sums["estimated_ha"]).abs().max() <= WITHIN_HA
     assert (rows["estimated_ha"] >= 0).all()
     observed = rows.groupby(place)["mapped_ha"].transform("sum")
     assert (rows["ci_high_ha"].dropna() <= (observed + 1e-6)[rows["ci_high_ha"].notna()]).all()
 
 
-def test_regions_countries_groups_and_zones_add_up_to_one_total(adding_up):
+@pytest.mark.parametrize("period", ["a", "b"])
+def test_regions_countries_groups_and_zones_add_up_to_one_total(adding_up, period):
     tables = {
-        name: pd.read_csv(adding_up.root / f"{name}.csv")
+        name: pd.read_csv(adding_up.root / f"{name}.csv").query(f"period == {period!r}")
         for name in ("hectares", "countries", "groups", "legal")
     }
     for key in ("coca", "forest", "bare"):
@@ -110,6 +77,32 @@ def test_regions_countries_groups_and_zones_add_up_to_one_total(adding_up):
     coca = tables["countries"].set_index(["country", "class"]).loc[("total", "coca"), "estimated_ha"]
     for level in ("zone", "kind"):
         assert legal.loc[legal["level"] == level, "estimated_ha"].sum() == pytest.approx(coca, abs=WITHIN_HA)
+
+
+def test_change_adds_up_over_regions_and_stays_within_what_both_maps_show(adding_up):
+    change = pd.read_csv(adding_up.root / "change.csv").fillna({"region_id": ""})
+    rows = change.set_index(["quantity", "region_id"])["estimated_ha"]
+    for quantity in ("cleared", "new", "net"):
+        assert rows[quantity].drop("").sum() == pytest.approx(rows[quantity, ""], abs=WITHIN_HA)
+    net = rows["new"] - rows["cleared"]
+    pd.testing.assert_series_equal(rows["net"], net, check_names=False, atol=1e-3)
+    both = change.set_index(["quantity", "region_id"])["seen_twice_ha"]
+    assert (rows["cleared"] + rows["new"] <= both["net"] + WITHIN_HA).all()
+    # the same points without the known ground: the expansion of 5 of 60 and of 3 of 60
+    strata = pd.read_csv(adding_up.folder / "strata.csv").set_index("stratum")["area_ha"]
+    assert rows["cleared", ""] == pytest.approx(strata["coca"] * GONE / 60, rel=0.2)
+    assert rows["new", ""] == pytest.approx(strata["rest"] * NEW / 60, rel=0.2)
+
+
+def test_the_estimate_of_the_period_before_stands_beside_each_figure(adding_up):
+    table = pd.read_csv(adding_up.root / "hectares.csv").set_index(["period", "region_id", "class"])
+    later = table.loc["b"]
+    seen = later["estimated_ha"].notna()
+    assert (later.loc[seen, "last_source"] == "a").all()
+    pd.testing.assert_series_equal(
+        later.loc[seen, "last_ha"], table.loc["a", "estimated_ha"][seen], check_names=False
+    )
+    assert table.loc["a", "last_ha"].isna().all()
 
 
 def test_without_the_raster_the_expansion_estimator_stays_and_says_why(calibrated, done):
@@ -144,12 +137,13 @@ def test_ground_in_no_stratum_is_stated_where_it_is(calibrated, done):
     assert 0 < lost["share"] < 0.2
     notes = pd.read_csv(calibrated.root / "notes.csv")
     notes = notes[(notes["table"] == "hectares") & (notes["code"] == "ground_not_sampled")]
+    notes = notes[notes["keys"].str.contains('"period": "a"')]
     stated = {
         json.loads(row["keys"])["region_id"]: json.loads(row["values"])["ha"]
         for row in notes.to_dict("records")
     }
     table = pd.read_csv(calibrated.root / "hectares.csv")
-    table = table[table["class"] != "unobserved"]
+    table = table[(table["class"] != "unobserved") & (table["period"] == "a")]
     sums = table.groupby("region_id")[["mapped_ha", "estimated_ha"]].sum()
     missing = sums["mapped_ha"] - sums["estimated_ha"]
     assert set(stated) == {"PE-1"}
@@ -181,7 +175,8 @@ def test_strata_that_reach_beyond_the_regions_keep_their_ground_outside(calibrat
     calibrated.edit(lambda content: content["records"].update(outside="allowed"))
     done(calibrated, last="measure")
     table = pd.read_csv(calibrated.root / "hectares.csv")
-    sums = table[table["class"] != "unobserved"].groupby("region_id")[["mapped_ha", "estimated_ha"]].sum()
+    table = table[table["class"] != "unobserved"]
+    sums = table.groupby(["region_id", "period"])[["mapped_ha", "estimated_ha"]].sum()
     assert (sums["mapped_ha"] - sums["estimated_ha"]).abs().max() <= WITHIN_HA
 
 
@@ -200,6 +195,8 @@ def test_areas_in_the_plane_of_a_projection_give_way_to_counted_ones(calibrated,
 def test_points_that_have_not_come_back_make_the_estimate_preliminary(calibrated, done):
     path, design = calibrated.folder / "records.csv", calibrated.folder / "strata.csv"
     records = pd.read_csv(path)
+    again = records[records["observed_on"] == "2024-02-15"].assign(visited="yes", why_not="")
+    records = records.drop(index=again.index)
     pixels = (60 / records.groupby("stratum")["inclusion_probability"].first()).round().astype(int)
     strata = pd.read_csv(design)
     write_csv(design, strata.assign(pixels=strata["stratum"].map(pixels), points=60))
@@ -210,7 +207,7 @@ def test_points_that_have_not_come_back_make_the_estimate_preliminary(calibrated
     back.loc[waiting, ["visited", "class"]] = ["no", ""]
     refused = back[back["stratum"] == "rest"].index[3]
     back.loc[refused, ["visited", "class", "why_not"]] = ["no", "", "no permission"]
-    write_csv(path, back)
+    write_csv(path, pd.concat([back, again], ignore_index=True))
     columns = {"visited": "visited", "why_not": "why_not"}
     calibrated.edit(lambda content: content["records"]["columns"].update(columns))
     done(calibrated, last="measure")
@@ -221,9 +218,8 @@ def test_points_that_have_not_come_back_make_the_estimate_preliminary(calibrated
     assert stated["strata"] == ["coca: 40 / 60", "rest: 3 / 60"]
     assert sum(int(name.split(": ")[1]) for name in stated["regions"]) == 3
     table = pd.read_csv(calibrated.root / "hectares.csv")
-    estimated = table[table["estimated_ha"].notna()]
-    assert estimated["notes"].str.contains("preliminary: 43 of 120 points").all()
-    assert table.loc[table["estimated_ha"].isna(), "notes"].isna().all()
+    marked = table["notes"].fillna("").str.contains("preliminary: 43 of 120 points")
+    assert (marked == (table["estimated_ha"].notna() & (table["period"] == "a"))).all()
 
 
 def test_a_sample_that_has_come_back_is_not_preliminary(adding_up):

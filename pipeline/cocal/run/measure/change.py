@@ -10,10 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.contracts import UNOBSERVED
 from cocal.estimate import estimate_change, exact_ha
+from cocal.estimate.settings import CALIBRATED
 from cocal.fieldwork import read_strata
 from cocal.notes import Note, note_column
 from cocal.run.measure.counts import CHANGES, in_time
+from cocal.run.measure.known import (
+    ELSEWHERE,
+    OTHER,
+    change_class,
+    each_region,
+    expansion_because,
+    known_change,
+)
+from cocal.run.measure.sampling import EXPANSION
 from cocal.run.measure.task import HectaresTask
 
 _ESTIMATED = {"cleared": "loss", "new": "gain", "net": "net"}
@@ -29,7 +40,7 @@ CHANGE_COLUMNS = (
 
 
 def change_table(
-    task: HectaresTask, counts: NDArray[np.int64], matched: Mapping[str, pd.DataFrame]
+    task: HectaresTask, counts: Mapping[str, NDArray[np.int64]], matched: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Hectares of the target cleared, new, replanted and net between successive periods, per region and in
     all.
@@ -45,9 +56,15 @@ def change_table(
     keys = pd.concat([names, whole], ignore_index=True)
     parts, periods = [], [task.periods[i] for i in in_time(task.periods)]
     for k, (first, second) in enumerate(pairwise(periods)):
-        sums = np.vstack([counts[k], counts[k].sum(axis=0)])
+        sums = np.vstack([counts["change"][k], counts["change"][k].sum(axis=0)])
         cleared, new, replanted, both = (sums[:, CHANGES.index(q)] for q in CHANGES)
-        estimated = _paired(task, matched.get(first.name), matched.get(second.name))
+        cells = counts.get("strata_change")
+        estimated = _paired(
+            task,
+            matched.get(first.name),
+            matched.get(second.name),
+            None if cells is None else cells[cells[:, 0] == k],
+        )
         for quantity, units in (
             ("cleared", cleared),
             ("new", new),
@@ -90,43 +107,61 @@ def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | Note, quantity
 
 
 def _paired(
-    task: HectaresTask, before: pd.DataFrame | None, after: pd.DataFrame | None
+    task: HectaresTask,
+    before: pd.DataFrame | None,
+    after: pd.DataFrame | None,
+    cells: NDArray[np.int64] | None,
 ) -> pd.DataFrame | Note:
-    """Estimated change of the target by region, "" in all; or why there is none."""
+    """Estimated change of the target by region, "" in all; or why there is none.
+
+    `cells`: the ground of the pair of maps by stratum, see `known_change`.
+    """
     settings, records = task.estimate, task.records
     if settings is None or records is None or records.strata is None or before is None or after is None:
         return Note("no_probability_sample")
-    if settings.estimator != "stratified":
+    if settings.estimator not in (EXPANSION, CALIBRATED):
         return Note("change_needs_stratified", estimator=settings.estimator)
-    labelled = [t[t["reference_class"].notna() & t["region_id"].notna()] for t in (before, after)]
-    keep = ["sample_id", "stratum", "region_id", "reference_class"]
-    pairs = labelled[0][keep].merge(
-        labelled[1][["sample_id", "reference_class"]], on="sample_id", suffixes=("_b", "_a")
-    )
-    strata = read_strata(records.strata, before)
+    strata = read_strata(records.strata, before, coded=bool(records.strata_rasters))
+    known = None
+    if cells is not None and expansion_because(records, settings.estimator) is None:
+        known = known_change(task, cells, strata)
+    pairs = _pairs(before, after, task.scheme.target, outside=known is not None)
     if strata["region_id"].notna().any():
         strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
-        pairs["stratum"] = pairs["stratum"] + " in " + pairs["region_id"]
+        pairs["stratum"] = pairs["stratum"] + " in " + pairs["region"]
     few = strata["stratum"][~strata["stratum"].isin(_of_pairs(pairs["stratum"]))]
     if len(few):
         return Note("few_pairs_in_strata", least=MIN_PAIRS, strata=sorted(few)[:5])
-    points = pairs.rename(
-        columns={
-            "reference_class_b": "reference_before",
-            "reference_class_a": "reference_after",
-            "region_id": "region",
-        }
-    )
     found = estimate_change(
-        points,
-        strata.drop(columns="region_id"),
-        classes=task.scheme.keys,
+        pairs,
+        (strata if known is None else known.strata).drop(
+            columns=["region_id", "code", "points"], errors="ignore"
+        ),
+        classes=(task.scheme.target, OTHER),
         interval=settings.interval,
         confidence=settings.confidence,
         by_region=True,
         collapse=settings.collapse,
+        known=None if known is None else known.table(each_region(task), "region_id"),
     )
     return found[found["class"] == task.scheme.target].rename(columns={"area_ha": "estimated_ha"})
+
+
+def _pairs(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: bool) -> pd.DataFrame:
+    """Points that were visited in both periods, their class target or other; `outside` the regions too."""
+    labelled = [t[t["reference_class"].notna() & (t["region_id"].notna() | outside)] for t in (before, after)]
+    pairs = labelled[0][["sample_id", "stratum", "region_id", "map_class", "reference_class"]].merge(
+        labelled[1][["sample_id", "map_class", "reference_class"]], on="sample_id", suffixes=("_b", "_a")
+    )
+    region = pairs["region_id"].fillna(ELSEWHERE)
+    seen = change_class(pairs["map_class_b"], pairs["map_class_a"], target)
+    return pairs[["stratum"]].assign(
+        region=region,
+        unit=region,
+        map_class=np.where(region == ELSEWHERE, UNOBSERVED, seen),
+        reference_before=pairs["reference_class_b"].where(pairs["reference_class_b"] == target, OTHER),
+        reference_after=pairs["reference_class_a"].where(pairs["reference_class_a"] == target, OTHER),
+    )
 
 
 def _of_pairs(stratum: pd.Series[str]) -> list[str]:

@@ -19,11 +19,14 @@ from cocal.estimate.strata import SIZE_TOLERANCE
 from cocal.fieldwork import RecordSettings
 from cocal.notes import Note
 from cocal.notes.account import record
-from cocal.run.measure.strata_cells import CELL_COLUMNS, NO_STRATUM
+from cocal.run.measure.strata_cells import CELL_COLUMNS, CHANGE_COLUMNS, NO_STRATUM
 from cocal.run.measure.task import HectaresTask
 
 ELSEWHERE = "(no region)"
 """The domain of ground outside all regions: part of the design, of no region's hectares."""
+
+OTHER = "other"
+"""Any class but the target."""
 
 COUNTED_WITHIN = 0.01
 """A stratum's stated area may differ from the counted one by this share: pixels of another grid, areas in the
@@ -92,7 +95,43 @@ def known_ground(task: HectaresTask, cells: NDArray[np.int64], strata: pd.DataFr
         zone=np.where(zone == "", outside, zone),
         map_class=rows["map_class"].map(names),
     )
-    return _ground(task, rows, strata, ("map_class",))
+    return _ground(task, rows, strata)
+
+
+def known_change(task: HectaresTask, cells: NDArray[np.int64], strata: pd.DataFrame) -> KnownGround:
+    """As `known_ground`, for `CHANGE_COLUMNS` of one pair: `map_class` is what became of the target there.
+
+    Classes are those of `change_class`, or `UNOBSERVED` where one of the two maps shows nothing.
+    """
+    rows = pd.DataFrame(cells, columns=list(CHANGE_COLUMNS))
+    names = {code: key for key, code in task.scheme.codes.items()}
+    rows = rows.assign(
+        region_id=task.regions.table["region_id"].astype(str).to_numpy()[rows["region"]],
+        zone="",
+        map_class=change_class(rows["before"].map(names), rows["after"].map(names), task.scheme.target),
+    )
+    return _ground(task, rows, strata)
+
+
+def change_class(before: pd.Series[str], after: pd.Series[str], target: str) -> NDArray[np.object_]:
+    """Whether ground is the target before and after; `UNOBSERVED` where a map shows nothing (null).
+
+    Examples
+    --------
+    >>> before, after = pd.Series(["coca", "forest", "coca"]), pd.Series(["bare", "coca", None])
+    >>> change_class(before, after, "coca").tolist()
+    ['coca to other', 'other to coca', 'unobserved']
+    """
+    first, second = (column.astype(object).fillna(UNOBSERVED) for column in (before, after))
+    words = [column.where(column == target, OTHER) for column in (first, second)]
+    seen = (first != UNOBSERVED) & (second != UNOBSERVED)
+    return (words[0] + " to " + words[1]).where(seen, UNOBSERVED).to_numpy()
+
+
+def each_region(task: HectaresTask) -> pd.Series[str]:
+    """Every region as a domain of its own."""
+    ids = task.regions.table["region_id"].astype(str).to_numpy()
+    return pd.Series(ids, index=ids)
 
 
 def outside_zones(country: pd.Series[str]) -> pd.Series[str]:
@@ -102,15 +141,13 @@ def outside_zones(country: pd.Series[str]) -> pd.Series[str]:
     return f"{OUTSIDE}-" + country.astype(str)
 
 
-def _ground(
-    task: HectaresTask, rows: pd.DataFrame, strata: pd.DataFrame, classes: tuple[str, ...]
-) -> KnownGround:
+def _ground(task: HectaresTask, rows: pd.DataFrame, strata: pd.DataFrame) -> KnownGround:
     regions = task.regions.table["region_id"].astype(str).tolist()
     code = dict(zip(strata["code"].astype(np.int64), strata["stratum"].astype(str), strict=True))
     rows = rows.assign(stratum=rows["code"].map(code), area_ha=rows["units"] / _UNITS_PER_HA)
     free = (rows["code"] == NO_STRATUM) | ((rows["code"] == 0) & (0 not in code))
     _check_codes(rows["code"][~free & rows["stratum"].isna()].unique(), code)
-    unseen = (rows[list(classes)] == UNOBSERVED).any(axis=1)
+    unseen = rows["map_class"] == UNOBSERVED
     outside = rows[free & ~unseen].groupby("region_id")["area_ha"].sum().reindex(regions, fill_value=0.0)
     rows, table = rows[~free], strata.reset_index(drop=True)
     crossed = bool(table["region_id"].notna().any())
@@ -120,9 +157,9 @@ def _ground(
     assert task.records is not None
     rest = _rest(rows, table, allowed=task.records.outside == "allowed" and not crossed)
     beyond = pd.DataFrame({"stratum": table["stratum"], "area_ha": rest}).assign(
-        region_id=ELSEWHERE, zone="", **dict.fromkeys(classes, UNOBSERVED)
+        region_id=ELSEWHERE, zone="", map_class=UNOBSERVED
     )
-    columns = ["stratum", "region_id", "zone", *classes, "area_ha"]
+    columns = ["stratum", "region_id", "zone", "map_class", "area_ha"]
     atoms = pd.concat([rows[columns], beyond.loc[rest > 0, columns]], ignore_index=True)
     area = table["stratum"].map(atoms.groupby("stratum")["area_ha"].sum())
     # `pixels` times `pixel_area_m2` would be the stated area once more

@@ -33,7 +33,7 @@ from cocal.fieldwork.columns import listed
 from cocal.grid import RESOLUTION_M, Tile
 from cocal.notes import Note, note_column
 from cocal.notes.account import part, record
-from cocal.run.measure.known import ELSEWHERE, expansion_because, known_ground, outside_zones
+from cocal.run.measure.known import ELSEWHERE, each_region, expansion_because, known_ground, outside_zones
 from cocal.run.measure.returns import as_planned, outstanding, preliminary
 from cocal.run.measure.task import HectaresTask
 
@@ -138,7 +138,7 @@ class Sample:
         assert records is not None
         assert records.strata is not None
         assert estimate is not None
-        self.settings, self.scheme, self.regions = estimate, task.scheme, task.regions.table
+        self.settings, self.scheme, self.each_region = estimate, task.scheme, each_region(task)
         self.matched = matched.assign(zone=_zones_of(matched, task)) if "legal_zone" in matched else matched
         why = expansion_because(records, estimate.estimator)
         self.estimator = estimate.estimator if why is None else EXPANSION
@@ -164,12 +164,6 @@ class Sample:
         self.stated = self.preliminary is not None and as_planned(strata, matched)
         also = Note("uncertain_map_class", n=uncertain) if uncertain else None
         self.warnings = tuple(note for note in (self.preliminary, why, also) if note is not None)
-
-    @property
-    def each_region(self) -> pd.Series[str]:
-        """Every region as a domain of its own."""
-        ids = self.regions["region_id"].astype(str).to_numpy()
-        return pd.Series(ids, index=ids)
 
     def estimate(
         self, domain: pd.Series[str], by: str = "region_id", points: pd.DataFrame | None = None

@@ -127,7 +127,7 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
     samples = samples_of(task, counts, matched)
     tables, estimates = hectares_tables(task, counts, matched, samples)
     if "change" in counts:
-        tables["change"] = change_table(task, counts["change"], matched)
+        tables["change"] = change_table(task, counts, matched)
     if "zones" in counts:
         tables["legal"] = legal_accounts(task, counts["zones"], samples)
     if task.density is not None:
