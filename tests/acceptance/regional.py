@@ -8,10 +8,12 @@ from tests.acceptance import (
     regional_core,
     regional_lands,
     regional_page,
+    regional_run,
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *regional_core.REQUIREMENTS,
     *regional_lands.REQUIREMENTS,
+    *regional_run.REQUIREMENTS,
     *regional_page.REQUIREMENTS,
 )  # fmt: skip

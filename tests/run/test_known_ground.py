@@ -101,7 +101,9 @@ def test_change_adds_up_over_regions_and_stays_within_what_both_maps_show(adding
 
 
 def test_the_estimate_of_the_period_before_stands_beside_each_figure(adding_up):
-    table = pd.read_csv(adding_up.root / "hectares.csv").set_index(["period", "region_id", "class"]).sort_index()
+    table = (
+        pd.read_csv(adding_up.root / "hectares.csv").set_index(["period", "region_id", "class"]).sort_index()
+    )
     later = table.loc["b"]
     seen = later["estimated_ha"].notna()
     assert (later.loc[seen, "last_source"] == "a").all()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,12 +40,12 @@ def codes_of(paths: Sequence[Path], epsg: int, xy: tuple[ArrayLike, ArrayLike]) 
 
 
 def strata_of(paths: Sequence[Path], window: Window) -> Ints:
-    """(y, x) the stratum's code at each pixel centre, read in strips."""
+    """(y, x) the stratum's code at each pixel centre."""
     out = np.empty(window.shape, dtype=np.int64)
-    for top in range(0, window.height, _STRIP_PX):
-        height = min(_STRIP_PX, window.height - top)
-        part = replace(window, top=window.top - top * window.resolution, height=height)
-        out[top : top + height] = codes_of(paths, window.epsg, np.meshgrid(part.x, part.y))
+    for rows in _strips(window.height):
+        top = window.top - rows.start * window.resolution
+        part = replace(window, top=top, height=rows.stop - rows.start)
+        out[rows] = codes_of(paths, window.epsg, np.meshgrid(part.x, part.y))
     return out
 
 
@@ -56,21 +57,32 @@ def stratum_cells(codes: Codes, strata: Ints, owner: NDArray[np.int32], zone: In
     codes : (y, x) class codes of the map of each period.
     strata, owner, zone, units : (y, x), as from `strata_of`; region, -1 = none; zone, 0 = none; 1e-6 m2.
     """
-    there = owner >= 0
-    place = (owner[there].astype(np.int64), zone[there], strata[there])
-    parts = [summed(np.full(place[0].size, i), *place, c[there], units[there]) for i, c in enumerate(codes)]
-    return np.concatenate(parts)
+    layers = [(code,) for code in codes]
+    return _cells(layers, (zone, strata), owner, units)
 
 
 def change_cells(codes: Codes, strata: Ints, owner: NDArray[np.int32], units: Ints) -> Ints:
     """(k, 6) `CHANGE_COLUMNS` of a tile; `codes` in the order of time."""
-    there = owner >= 0
-    place = (owner[there].astype(np.int64), strata[there])
-    parts = [
-        summed(np.full(place[0].size, i), *place, before[there], after[there], units[there])
-        for i, (before, after) in enumerate(pairwise(codes))
-    ]
-    return np.concatenate(parts)
+    return _cells(list(pairwise(codes)), (strata,), owner, units)
+
+
+def _cells(
+    layers: Sequence[Sequence[NDArray[Any]]], places: Sequence[Ints], owner: NDArray[np.int32], units: Ints
+) -> Ints:
+    """Number of the layer, region, `places`, values of the layer, sum of units: in strips, for memory."""
+    parts = []
+    for number, layer in enumerate(layers):
+        for rows in _strips(len(owner)):
+            there = owner[rows] >= 0
+            own = (owner[rows][there], *(array[rows][there] for array in (*places, *layer, units)))
+            parts.append(summed(np.full(own[0].size, number), *own))
+    return summed(*np.concatenate(parts).T)
+
+
+def _strips(height: int) -> Iterator[slice]:
+    """Rows of a tile that are looked at together."""
+    for top in range(0, height, _STRIP_PX):
+        yield slice(top, min(top + _STRIP_PX, height))
 
 
 def summed(*columns: NDArray[np.integer]) -> Ints:
