@@ -267,6 +267,32 @@ def test_a_reference_that_is_missing_where_the_map_shows_ground_is_refused() -> 
         estimated(sample, strata, known)
 
 
+def test_a_rare_class_that_no_scheme_has_is_refused() -> None:
+    with pytest.raises(UsageError, match="Coca"):
+        estimated(*invented(1), rare=("Coca",))
+
+
+def test_accuracies_are_those_of_the_ground_that_the_map_shows() -> None:
+    sample, strata, known = invented(1)
+    found = estimated(sample, strata, known)
+    seen = sample[sample["map_class"] != "unobserved"]
+    weight = strata.set_index("stratum")["area_ha"] / sample["stratum"].value_counts()
+    right = seen["map_class"] == seen["reference_class"]
+    own = seen["stratum"].map(weight)
+    assert found.overall_accuracy == pytest.approx(own[right].sum() / own.sum(), rel=1e-12)
+    dark = found.classes.set_index("class").loc["unobserved"]
+    assert dark[["users_accuracy", "producers_accuracy"]].isna().all()
+    assert not [w for w in found.warnings if w.code in ("no_users_accuracy", "wald_zero_width")]
+
+
+def test_sums_that_raking_cannot_close_are_an_error() -> None:
+    """Two rows of one block whose classes would need more than all of it: 8 + 4 ha in 10."""
+    with pytest.raises(InputError, match="cannot be closed"):
+        raked(
+            np.ones((2, 2)), np.ones((2, 2)), np.full(2, 5.0), np.zeros(2, np.int64), np.array([[8.0, 4.0]])
+        )
+
+
 def test_regions_that_units_share_need_the_unit_of_each_point() -> None:
     sample, strata, known = invented(1, cut=True)
     with pytest.raises(InputError, match="column unit"):
@@ -294,7 +320,8 @@ def test_the_command_reads_known_areas_and_its_figures_are_those_of_the_function
         app, ["estimate", *files, "--by", "region", "--rare", "coca", "--format", "json"]
     )
     assert printed.exit_code == 0, printed.output
-    assert json.loads(printed.output) == estimated(*tables, rare=("coca",)).to_json_dict()
+    wanted = estimated(*tables, rare=("coca",)).to_json_dict()
+    assert json.loads(printed.output) == json.loads(json.dumps(wanted))
 
 
 def test_without_known_areas_the_command_warns_that_classes_do_not_add_up(tmp_path: Path) -> None:

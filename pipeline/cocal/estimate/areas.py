@@ -12,7 +12,7 @@ from cocal.estimate.assisted import assisted_areas
 from cocal.estimate.calibrated import Asked, calibrated_estimate
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.result import SMALL_AREA, Estimate, no_interval_where_few, strata_table
+from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
 from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, check_known, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
@@ -105,7 +105,7 @@ def estimate_areas(
         total,
         regions,
         strata_table(design.strata),
-        (*design.warnings, *_warnings(total, estimator, interval), *refused),
+        (*design.warnings, *limits_of(total, estimator, interval), *refused),
     )
 
 
@@ -122,20 +122,6 @@ def _figures(design: Design, domains: Domains, interval: str, confidence: float)
     figures = pd.concat([areas, accuracies], axis=1).assign(**dict.fromkeys(SMALL_AREA, np.nan))
     figures.insert(0, "class", list(design.classes) * domains.n)
     return figures
-
-
-def _warnings(total: pd.DataFrame, estimator: str, interval: str) -> list[Note]:
-    """Limits of the result that its figures do not show."""
-    warnings = []
-    if estimator == "systematic":
-        warnings.append(Note("systematic_standard_error"))
-    flat = total.loc[total["standard_error_ha"] == 0, "class"].tolist()
-    if flat and interval == "wald":
-        warnings.append(Note("wald_zero_width", classes=flat))
-    unmapped = total.loc[total["users_accuracy"].isna(), "class"].tolist()
-    if unmapped:
-        warnings.append(Note("no_users_accuracy", classes=unmapped))
-    return warnings
 
 
 def _with_refusals(regions: pd.DataFrame, estimator: str) -> tuple[pd.DataFrame, list[Note]]:

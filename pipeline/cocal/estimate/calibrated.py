@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
+from cocal.errors import UsageError
 from cocal.estimate.calibrated_small import with_small_area
 from cocal.estimate.calibration import (
     Crossed,
@@ -25,7 +26,7 @@ from cocal.estimate.design import Cells, Design, build_design, classes_found
 from cocal.estimate.ends import Ends, guaranteed_ends, residual_ends
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.known import Known, known_ground, seen_alike, with_atoms
-from cocal.estimate.result import SMALL_AREA, Estimate, no_interval_where_few, strata_table
+from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
 from cocal.estimate.settings import CALIBRATED
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import Domains, class_accuracies, overall_accuracy, whole
@@ -71,6 +72,10 @@ def calibrated_estimate(
     scheme = list(classes) if classes is not None else classes_found(sample, known)
     if UNOBSERVED not in scheme and (known.get("map_class", pd.Series(dtype=str)) == UNOBSERVED).any():
         scheme.append(UNOBSERVED)
+    if strange := sorted(set(asked.rare or ()) - set(scheme)):
+        raise UsageError(
+            "rare classes that are not of the class scheme", ", ".join(scheme), ", ".join(strange), "fix them"
+        )
     design = build_design(
         with_atoms(sample, known, by_region=asked.by_region),
         strata,
@@ -95,7 +100,8 @@ def calibrated_estimate(
         )
         warnings += model
         regions = no_interval_where_few(figures, ground.regions, n.astype(np.int64))
-    overall, error = overall_accuracy(design.cells, design.strata, whole(design.cells))
+    seen = _seen(design.cells, basis.post.dark)
+    overall, error = overall_accuracy(seen, design.strata, whole(seen))
     return Estimate(
         CALIBRATED,
         asked.interval,
@@ -106,8 +112,14 @@ def calibrated_estimate(
         total,
         regions,
         strata_table(design.strata),
-        (*design.warnings, *warnings),
+        (*design.warnings, *warnings, *limits_of(total, CALIBRATED, asked.interval)),
     )
+
+
+def _seen(cells: Cells, dark: int) -> Cells:
+    """The points on ground that the map shows, of which alone an accuracy can be stated."""
+    seen = cells.mapped != dark
+    return Cells(*(getattr(cells, field.name)[seen] for field in fields(Cells)))
 
 
 @dataclass(frozen=True)
@@ -155,7 +167,9 @@ def _figures(design: Design, basis: Basis, place_of: Ints, domains: Domains) -> 
     """`FIGURES` by place and class; `place_of` is the place of each atom."""
     k = len(design.classes)
     found = areas_at(basis, place_of, domains.n)
-    accuracies = class_accuracies(design.cells, design.strata, domains, n_classes=k)
+    seen = design.cells.mapped != basis.post.dark
+    points = Domains(domains.of_cell[seen], domains.region)
+    accuracies = class_accuracies(_seen(design.cells, basis.post.dark), design.strata, points, n_classes=k)
     areas = {
         "class": list(design.classes) * domains.n,
         "area_ha": found.area_ha.ravel(),

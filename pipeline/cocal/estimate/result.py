@@ -122,6 +122,21 @@ def no_interval_where_few(figures: pd.DataFrame, regions: Sequence[str], n: Ints
     return found.assign(notes=note_column(notes, found.index))
 
 
+def limits_of(total: pd.DataFrame, estimator: str, interval: str) -> list[Note]:
+    """Limits of the result that its figures do not show."""
+    warnings = []
+    if estimator == "systematic":
+        warnings.append(Note("systematic_standard_error"))
+    total = total[total["class"] != UNOBSERVED]  # it is known
+    flat = total.loc[total["standard_error_ha"] == 0, "class"].tolist()
+    if flat and interval == "wald":
+        warnings.append(Note("wald_zero_width", classes=flat))
+    unmapped = total.loc[total["users_accuracy"].isna(), "class"].tolist()
+    if unmapped:
+        warnings.append(Note("no_users_accuracy", classes=unmapped))
+    return warnings
+
+
 def strata_table(strata: Strata) -> pd.DataFrame:
     """stratum, area_ha, n: a row per stratum of the design."""
     return pd.DataFrame({"stratum": strata.labels, "area_ha": strata.area_ha, "n": strata.n})
