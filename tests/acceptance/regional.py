@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.acceptance import (
+    regional_compare,
     regional_core,
     regional_lands,
     regional_page,
@@ -13,6 +14,7 @@ from tests.acceptance import (
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *regional_core.REQUIREMENTS,
+    *regional_compare.REQUIREMENTS,
     *regional_lands.REQUIREMENTS,
     *regional_run.REQUIREMENTS,
     *regional_page.REQUIREMENTS,

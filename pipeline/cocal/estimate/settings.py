@@ -20,6 +20,9 @@ CALIBRATED = "calibrated"
 
 ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED, CALIBRATED)
 
+BY_POINTS = ("stratified", "simple", "systematic")
+"""Estimators that use nothing of the map: of the points that were not visited they do not see its class."""
+
 MIN_MAPPED_POINTS = 20
 """Points where the map shows a class in a region, below which `ASSISTED` estimators give no figure: their
 standard errors are 6 to 19 % low there, and Wald intervals cover 35 to 84 % (docs/statistics.md)."""

@@ -15,6 +15,7 @@ from cocal.contracts import AREA_COLUMNS, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, missing_tilt, sensitivity_band, with_estimates
 from cocal.estimate.disclosure import shown_hectares
+from cocal.estimate.settings import BY_POINTS
 from cocal.fieldwork import MATCHED, NOT_VISITED, UNCERTAIN
 from cocal.notes import note_column
 from cocal.regions import Regions
@@ -147,7 +148,8 @@ def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataF
     - `missing_low_ha` to `missing_high_ha`: the estimate if no point that was not visited were the target,
       and if all were; `missing_ci_low_ha`, `missing_ci_high_ha`: the outer ends of their intervals
     - `tilt_low_ha` to `tilt_high_ha`: the estimate if the odds of the target among points that were not
-      visited were 1 / T and T times those among the visited, T = `missing_odds`
+      visited were 1 / T and T times those among the visited, T = `missing_odds`, given what the map shows
+      there; wide enough to hold the estimate
     - `reference_low_ha`, `reference_high_ha`: the interval widened by errors of the observers within the
       ranges of `estimate.reference_error`; empty where none are stated
     """
@@ -164,8 +166,13 @@ def caveats(task: HectaresTask, sample: Sample, found: Estimate, areas: pd.DataF
     )
     frame = areas[areas["class"] != UNOBSERVED].groupby("region_id")["mapped_ha"].sum().astype(float)
     frame[""] = frame.sum()
-    for name, change in zip(("tilt_low_ha", "tilt_high_ha"), _tilts(sample, table.index), strict=True):
-        table[name] = (table["estimated_ha"] + change).clip(0, frame.reindex(table.index))
+    most, estimated = (
+        own.to_numpy(np.float64) for own in (frame.reindex(table.index), table["estimated_ha"])
+    )
+    at_random, less, more = _tilts(sample, table.index)
+    beside = np.where(sample.settings.estimator in BY_POINTS, 0.0, estimated - at_random)
+    table["tilt_low_ha"] = np.clip(np.fmin(beside + less, estimated), 0, most)
+    table["tilt_high_ha"] = np.clip(np.fmax(beside + more, estimated), 0, most)
     bands = [_band(task, row, frame.get(key, np.nan)) for key, row in table.iterrows()]
     table[["reference_low_ha", "reference_high_ha"]] = np.array(bands, dtype=float).reshape(-1, 2)
     return table.rename_axis("region_id").reset_index()
@@ -181,7 +188,7 @@ def missing_facts(task: HectaresTask, table: pd.DataFrame, period: str) -> dict[
 
 
 def _tilts(sample: Sample, regions: pd.Index[Any]) -> list[NDArray[np.float64]]:
-    """The target's hectares less and more in each of `regions`, "" the whole, as from `missing_tilt`."""
+    """The target's hectares in each of `regions`, "" the whole, as from `missing_tilt`."""
     rows, target = sample.matched, sample.scheme.target
     keys = ["stratum", "region_id"] if sample.crossed else ["stratum"]
     named, own = (pd.MultiIndex.from_frame(table[keys].astype(str)) for table in (sample.strata, rows))
@@ -190,7 +197,7 @@ def _tilts(sample: Sample, regions: pd.Index[Any]) -> list[NDArray[np.float64]]:
         rows["status"].isin([MATCHED, UNCERTAIN]) | (missing & rows["map_class"].notna())
     )
     place = regions.get_indexer(pd.Index(rows["region_id"].fillna(ELSEWHERE)))
-    changes = missing_tilt(
+    hectares = missing_tilt(
         named.get_indexer(own),
         np.where(on_map, (rows["map_class"] == target).fillna(False), -1).astype(np.int64),
         np.where(place < 0, len(regions), place),
@@ -198,7 +205,7 @@ def _tilts(sample: Sample, regions: pd.Index[Any]) -> list[NDArray[np.float64]]:
         area_ha=sample.strata["area_ha"].to_numpy(np.float64),
         odds=sample.settings.missing_odds,
     )
-    found = [np.pad(own, (0, len(regions) + 1 - len(own))) for own in changes]
+    found = [np.pad(own, (0, len(regions) + 1 - len(own))) for own in hectares]
     return [np.where(regions == "", own.sum(), own[:-1]) for own in found]
 
 
