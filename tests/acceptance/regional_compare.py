@@ -155,9 +155,7 @@ def the_official_facts_that_were_missing_are_there_with_their_sources() -> str:
     assert (row["claimed_ha"], row["validated_share"]) == (10_001, 0.23)
     assert coca["source"].notna().all()
     assert cleared["source"].notna().all()
-    return (
-        f"{len(coca)} figures, {len(cleared)} claims with sources; Bolivia 2017, 2018: {totals} ha"
-    )
+    return f"{len(coca)} figures, {len(cleared)} claims with sources; Bolivia 2017, 2018: {totals} ha"
 
 
 REQUIREMENTS = (
