@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.lands import SEEDS, MapName, Population, population, redraws
+from benchmarks.lands import KEYS, SEEDS, MapName, Population, population, redraws
 from benchmarks.marks import write_between
 from cocal.estimate import missing_tilt
 
@@ -83,7 +83,17 @@ class Frame:
         )
 
 
+def coarse(found: Population) -> Population:
+    """The population with no more cells than matter here: stratum, coca on the map, coca in truth."""
+    cells = found.cells.assign(region="", probability_bin=0)
+    for name in ("map_class", "reference_class"):
+        cells[name] = cells[name].where(cells[name] == "coca", "other")
+    sums = cells.groupby(KEYS, sort=False)[["pixels", "area_ha"]].sum().reset_index()
+    return replace(found, cells=sums)
+
+
 def draws_of(found: Population, coca_lost: float, draws: int) -> list[Draw]:
+    found = coarse(found)
     frame, rng = Frame(found), np.random.default_rng([found.seed, round(100 * coca_lost)])
     chance = np.where(frame.coca > 0, coca_lost, OTHERS_LOST)
     odds = (*ODDS, odds_of(coca_lost))
