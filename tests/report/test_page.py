@@ -131,6 +131,19 @@ def test_the_first_table_has_both_intervals_what_is_in_none_the_figure_before_an
     assert len(lighter) == 2 * 2 * 6
 
 
+def test_where_the_model_is_refused_by_its_own_test_the_first_screen_says_so(made_up):
+    refused = Note("map_misses_more", target="coca", strata=["far"])
+    outline = _Outline(render(made_up(2, small=True, map_overview=None, warnings=(("2023", refused),))))
+    for language, words in (
+        ("es", "El mapa omite más coca en los estratos far"),
+        ("en", "The map misses more coca"),
+    ):
+        text = outline.text(language)
+        assert text.index(words) < text.index(
+            {"es": "Cómo leer este informe", "en": "How to read this"}[language]
+        )
+
+
 def test_a_sample_that_is_not_all_back_is_said_first_and_the_tilt_of_missing_points_with_the_total(made_up):
     gone = Note(
         "preliminary_missing", n=12, of=420, share=12 / 420, strata=["forest: 12 / 180"], regions=["-"]

@@ -11,8 +11,8 @@ from cocal.report.numbers import DASH, decimals_for
 from cocal.report.places import TOTAL, Place, country_places, rows_of
 from cocal.report.texts import Wording
 
-_PRELIMINARY = "preliminary_missing"
-"""The warning of an estimate of which points have not come back."""
+_PRELIMINARY, _NOT_OFFERED = "preliminary_missing", "map_misses_more"
+"""Warnings of an estimate: which points have not come back; where no figure by a model is offered."""
 
 
 def headline(content: ReportContent, t: Wording) -> list[Block]:
@@ -26,7 +26,7 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
         numbered=True, group=lambda p: t.country(p.country), look="scrolls first",
     )  # fmt: skip
     return [
-        *(Text(text, "alert") for text in _preliminary(content, t)),
+        *(Text(text, "alert") for text in _warned(content, _PRELIMINARY, t)),
         Text(_lead(content, countries, t), "lead"),
         *([Items("checked", tuple(_checked(content, places, t)))] if beside else []),
         Items("cards", tuple(_card(country, t) for country in countries)),
@@ -86,6 +86,7 @@ def _notes(content: ReportContent, places: Sequence[Place], t: Wording) -> list[
             for how, ends in used
         ),
         *([t("guarantee_note"), t("small_area_note")] if has(places, "small_area_ha") else []),
+        *_warned(content, _NOT_OFFERED, t),
         *([t("before_note")] if has(places, "last_ha") else []),
         *([t("warnings_note", n=t.number(n), section=t("accuracy_title"))] if n else []),
     ]
@@ -106,10 +107,11 @@ def _tilt(content: ReportContent, t: Wording) -> list[str]:
     ]
 
 
-def _preliminary(content: ReportContent, t: Wording) -> list[str]:
-    """What of the sample of the headline period has not come back, where some has not."""
-    own = [note for period, note in content.warnings if period == content.last and note.code == _PRELIMINARY]
-    return [text[:1].upper() + text[1:] for text in (t.notes([note]) for note in own)]
+def _warned(content: ReportContent, code: str, t: Wording) -> list[str]:
+    """The warnings of this code of the headline period, as sentences."""
+    own = [note for period, note in content.warnings if period == content.last and note.code == code]
+    texts = (t.notes([note]) for note in own)
+    return [text[:1].upper() + text[1:] + "." for text in texts]
 
 
 def _unobserved(place: Place, t: Wording) -> str:
