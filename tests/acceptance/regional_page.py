@@ -18,6 +18,8 @@ from cocal.run.tables import read_own_csv
 from tests.acceptance.pages_report import demo
 from tests.report.conftest import build
 from tests.support.browser import ARTEFACTS, PHONE, WIDE, chromium, keep, violations, visit
+from tests.support.map_page import open_map, webgl_chromium
+from tests.support.offering import offered
 
 REGION = "San Pedro de Putina Punco"
 HEADINGS = {
@@ -139,7 +141,32 @@ def _on_a_phone(browser: Browser, path: Path, language: str, figures: tuple[str,
         keep(page, f"report-region-phone-{language}-{path.parent.parent.name[:4]}")
 
 
+def the_map_viewer_has_the_same_figures_of_a_region() -> str:
+    """The panel of a region of the demo: both intervals, the assumption, the figure before, the verdict."""
+    areas = read_own_csv(demo() / "hectares.csv").query("`class` == 'coca'")
+    row = areas.sort_values("small_area_ha").iloc[0]
+    offered_there = not math.isnan(row["small_area_ha"])
+    words = {
+        "es": ("Por modelo", "Supone que el mapa omite aquí tanto como", "Antes", "Cifra oficial"),
+        "en": ("By model", "It assumes that the map misses as much here as", "Before", "Official figure"),
+    }
+    with offered(demo(), restricted=True) as server, webgl_chromium() as browser:
+        for language, wanted in words.items():
+            for size, name in ((WIDE, "wide"), (PHONE, "phone")):
+                url = f"{server.url}#lang={language}&region={row['region_id']}"
+                with open_map(browser, url, size=size) as page:
+                    page.wait_for_selector("#region tr.target")
+                    shown = page.locator("#region").inner_text().replace("\xa0", " ")
+                    assert f"{_number(row['ci_low_ha'], language)} – " in shown, shown
+                    missing = [text for text in wanted[0 if offered_there else 2 :] if text not in shown]
+                    assert not missing, (missing, shown)
+                    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+                    keep(page, f"map-region-{name}-{language}")
+    return f"region {row['region_id']}, small_area {'offered' if offered_there else 'not offered'}"
+
+
 REQUIREMENTS = (
     the_first_screen_shows_for_one_region_all_that_is_known_of_it,
     the_demos_first_screen_has_the_figures_of_its_tables,
+    the_map_viewer_has_the_same_figures_of_a_region,
 )

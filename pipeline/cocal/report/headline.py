@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cocal.report.blocks import Block, Card, Column, Items, Text, sheet
-from cocal.report.columns import ha, has, interval, region
+from cocal.report.columns import GUARANTEE, ha, has, interval, region
 from cocal.report.content import ReportContent
 from cocal.report.numbers import DASH, decimals_for
 from cocal.report.places import TOTAL, Place, country_places, rows_of
@@ -31,7 +31,7 @@ def headline(content: ReportContent, t: Wording) -> list[Block]:
         *([Items("checked", tuple(_checked(content, places, t)))] if beside else []),
         Items("cards", tuple(_card(country, t) for country in countries)),
         table,
-        Text(" ".join(_notes(content, places, t)), "note"),
+        *(Text(" ".join(part), "note") for part in _notes(content, places, t) if part),
     ]
 
 
@@ -75,21 +75,26 @@ def _before(places: Sequence[Place], t: Wording) -> list[Column]:
     ]
 
 
-def _notes(content: ReportContent, places: Sequence[Place], t: Wording) -> list[str]:
-    """How to read the table: rounding, what each interval rests on, the figure before, warnings."""
+def _notes(content: ReportContent, places: Sequence[Place], t: Wording) -> list[list[str]]:
+    """How to read the table: what each interval rests on; rounding, the figure before, warnings."""
     used = sorted({(p.estimator, p.interval) for p in places if p.estimated_ha is not None and p.estimator})
     n = len(content.warnings)
-    return [
+    guaranteed = any(p.has_interval and p.interval == GUARANTEE for p in places)
+    intervals = [
+        *([t("guarantee_note")] if guaranteed else []),
+        *([t("small_area_note")] if has(places, "small_area_ha") else []),
+        *_warned(content, _NOT_OFFERED, t),
+    ]
+    rest = [
         t("headline_note"),
         *(
             t("estimator_note", estimator=t.term("estimator", how), interval=t.term("interval", ends))
             for how, ends in used
         ),
-        *([t("guarantee_note"), t("small_area_note")] if has(places, "small_area_ha") else []),
-        *_warned(content, _NOT_OFFERED, t),
         *([t("before_note")] if has(places, "last_ha") else []),
         *([t("warnings_note", n=t.number(n), section=t("accuracy_title"))] if n else []),
     ]
+    return [intervals, rest]
 
 
 def _tilt(content: ReportContent, t: Wording) -> list[str]:
