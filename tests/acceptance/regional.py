@@ -10,12 +10,14 @@ from tests.acceptance import (
     regional_lands,
     regional_page,
     regional_run,
+    regional_small,
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *regional_core.REQUIREMENTS,
     *regional_compare.REQUIREMENTS,
     *regional_lands.REQUIREMENTS,
-    *regional_run.REQUIREMENTS,
     *regional_page.REQUIREMENTS,
+    *regional_run.REQUIREMENTS,
+    *regional_small.REQUIREMENTS,
 )  # fmt: skip

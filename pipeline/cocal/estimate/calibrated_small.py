@@ -7,11 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
-from cocal.estimate.design import Design
+from cocal.estimate.design import Cells, Design
 from cocal.estimate.known import Known
 from cocal.estimate.result import SMALL_AREA
 from cocal.estimate.small_area import Ends, SmallCells, small_area_intervals
-from cocal.estimate.tally import Floats, Ints
+from cocal.estimate.strata import Strata
+from cocal.estimate.tally import Ints
 from cocal.notes import Note
 
 _OF_THE_SAMPLE = ("area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
@@ -35,11 +36,12 @@ def with_small_area(
     rare : of each class, whether it is.
     """
     k, found = len(design.classes), figures.copy()
+    dark = design.classes.index(UNOBSERVED) if UNOBSERVED in design.classes else -1
     offered, warnings = [], []
-    for code in np.flatnonzero(rare & (np.array(design.classes) != UNOBSERVED)):
+    for code in np.flatnonzero(rare & (np.arange(k) != dark)):
         rows, name = np.arange(code, len(figures), k), design.classes[code]
         alone = Ends(*(figures[column].to_numpy()[rows] for column in _OF_THE_SAMPLE))
-        cells, labels = _cells(design, known, atom, int(code))
+        cells, labels = small_cells(design.strata, design.cells, known, atom, code=int(code), dark=dark)
         small = small_area_intervals(cells, alone, confidence=confidence)
         values = np.stack([small.area_ha, small.low_ha, small.high_ha], axis=1)
         found.loc[found.index[rows], list(SMALL_AREA)] = values
@@ -52,18 +54,18 @@ def with_small_area(
     return found, tuple(warnings)
 
 
-def _cells(design: Design, known: Known, atom: Ints, code: int) -> tuple[SmallCells, tuple[str, ...]]:
+def small_cells(
+    strata: Strata, cells: Cells, known: Known, atom: Ints, *, code: int, dark: int
+) -> tuple[SmallCells, tuple[str, ...]]:
     """(observed ground and its points for the class `code`, names of the strata).
 
-    Strata that are crossed with regions count as one by their name: their regions share rates.
+    `dark` is the class of unobserved ground, or -1. Strata that are crossed with regions count as one by
+    their name: their regions share rates.
     """
-    strata, cells = design.strata, design.cells
-    dark = design.classes.index(UNOBSERVED) if UNOBSERVED in design.classes else -1
     labels, name_of = np.unique(np.array(strata.names), return_inverse=True)
     ground, points = known.mapped != dark, cells.mapped != dark
     stratum = np.concatenate([known.stratum[ground], cells.stratum[points]])
-    none: Floats = np.zeros(int(ground.sum()))
-    count = cells.count[points]
+    count, none = cells.count[points], np.zeros(int(ground.sum()))
     return (
         SmallCells(
             name_of[stratum],

@@ -192,9 +192,9 @@ class _Cells:
         return sum_by(self.pool, value, int(self.pool.max()) + 1)
 
 
-def _codes(*columns: Ints | NDArray[np.bool_]) -> Ints:
-    """The place of each row among the combinations that occur."""
-    return np.unique(np.stack(columns), axis=1, return_inverse=True)[1].ravel()
+def _codes(first: Ints, second: Ints) -> Ints:
+    """The place of each pair among those that occur, by the first and then the second."""
+    return np.unique(first * (second.max() + 1) + second, return_inverse=True)[1]
 
 
 def _pooled(cells: SmallCells) -> _Cells:
@@ -204,7 +204,7 @@ def _pooled(cells: SmallCells) -> _Cells:
     """
     shown = cells.shown()
     few = cells.mapped & (cells.by_stratum(cells.points) * shown < ENOUGH_POINTS)[cells.stratum]
-    pool = _codes(np.where(few, -1, cells.stratum), cells.mapped)
+    pool = _codes(np.where(few, shown.size, cells.stratum), cells.mapped.astype(np.int64))
     key = _codes(pool, cells.region)
     first = np.unique(key, return_index=True)[1]
     spread = cells.area_ha * cells.per_point_ha
