@@ -100,9 +100,11 @@ def _named(row: pd.Series) -> str:
 
 
 HEAD = (
-    "map", "regions", "draws", "RMSE forest", "pasture", "coca", "expansion: forest", "pasture", "coca",
-    "common: coverage %", "least", "most", "below floor", "forest: width", "widest region", "expansion",
-    "guarantee: coverage %", "least", "width", "expansion",
+    "map", "regions", "draws", "RMSE forest", "RMSE pasture", "RMSE coca",
+    "expansion: RMSE forest", "RMSE pasture", "RMSE coca",
+    "common: coverage %", "least", "most", "below floor",
+    "width forest", "widest region", "expansion: width forest",
+    "guarantee: coverage %", "least", "width", "expansion: width coca",
 )  # fmt: skip
 
 
@@ -119,15 +121,16 @@ def table(found: pd.DataFrame) -> str:
     text = [f"{points} (seeds {', '.join(map(str, seeds))}); hectares. {worst}", ""]
     text += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     groups = rows.groupby(["map", "domains"], sort=False)
-    text += ["| " + " | ".join((*names, *_line(part))) + " |" for names, part in groups]
+    text += ["| " + " | ".join((*names, *line(part))) + " |" for names, part in groups]
     demo = rows[(rows["map"] == "f1_054") & (rows["domains"] == "districts")]
     text += ["", "The same by land, map `f1_054`, districts:", ""]
     text += ["| " + " | ".join(("land", *HEAD[2:])) + " |", "|" + "---|" * (len(HEAD) - 1)]
-    text += ["| " + " | ".join((str(seed), *_line(part))) + " |" for seed, part in demo.groupby("seed")]
+    text += ["| " + " | ".join((str(seed), *line(part))) + " |" for seed, part in demo.groupby("seed")]
     return "\n".join(text)
 
 
-def _line(part: pd.DataFrame) -> tuple[str, ...]:
+def line(part: pd.DataFrame) -> tuple[str, ...]:
+    """The cells of a row of the table from `draws` on."""
     means, names = (
         part.groupby("class")[["rmse", "today_rmse", "width", "today_width"]].mean(),
         list(LARGEST_RMSE),
