@@ -23,11 +23,6 @@ def floor(draws: Any, promise: float, cells: int) -> Any:
     return binom.ppf(ERROR / cells, draws, promise)
 
 
-def ceiling(draws: Any, most: float, cells: int) -> Any:
-    """The most of `draws` that may hold for a cell not to fail."""
-    return binom.isf(ERROR / cells, draws, most)
-
-
 def beyond(cells: int) -> float:
     """Standard errors by which a mean of draws may pass its bound, of `cells` judged together, one-sided."""
     return float(norm.isf(ERROR / cells))
