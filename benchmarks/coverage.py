@@ -20,7 +20,7 @@ def floor(draws: Any, promise: float, cells: int) -> Any:
 
     Of 1,000 draws at 93 %, one cell alone fails below 911: P(Bin(1000, 0.93) < 911) = 0.009.
     """
-    return binom.ppf(ERROR / cells, draws, promise)
+    return binom.ppf(ERROR / max(cells, 1), draws, promise)
 
 
 def beyond(cells: int) -> float:
