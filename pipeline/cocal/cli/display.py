@@ -118,6 +118,8 @@ def hectares_table(result: RunSummary) -> Table:
     unobserved = areas[areas["class"] == UNOBSERVED]["mapped_ha"]
     title = f"hectares of {result.target}" + (" - SIMULATED, not observations" if result.simulated else "")
     headers = ["period", "country", "region", "mapped", "estimated", "interval", "unobserved"]
+    small = bool(target["small_area_low_ha"].notna().any())
+    headers += ["small area (model)"] if small else []
     if result.truth is not None:
         headers.append("truth (simulated)")
     table = _table(title, headers, ("period", "country", "region"))
@@ -127,6 +129,9 @@ def hectares_table(result: RunSummary) -> Table:
             row["period"], row["country"], row["region_name"], _number(float(row["mapped_ha"])),
             _number(row["estimated_ha"]), f"{low} to {high}" if low else row["notes"], _number(float(unseen)),
         ]  # fmt: skip
+        if small:
+            low, high = _number(row["small_area_low_ha"]), _number(row["small_area_high_ha"])
+            cells.append(f"{low} to {high}" if low else "")
         if result.truth is not None:
             cells.append(_number(result.truth.get(row["region_id"], float("nan"))))
         table.add_row(*(Text(str(cell)) for cell in cells))

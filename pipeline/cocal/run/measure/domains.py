@@ -102,11 +102,29 @@ def estimated_countries(sample: Sample, nations: pd.DataFrame, country: pd.Serie
 def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
     """`group_areas` with estimates, each group a domain of the design."""
     parts = []
-    for group, inside in members.items():
-        domain = pd.Series(group, index=inside)
-        rows = groups[groups["region_id"] == group]
+    for apart in _apart(members):
+        domain = pd.Series({region: group for group in apart for region in members[group]}, dtype=object)
+        rows = groups[groups["region_id"].isin(apart)]
         parts.append(sample.noted(with_estimates(rows, seen(sample.estimate(domain))), domain))
-    return pd.concat(parts, ignore_index=True) if parts else groups
+    return pd.concat(parts).sort_index(ignore_index=True) if parts else groups
+
+
+def _apart(members: Mapping[str, list[str]]) -> list[list[str]]:
+    """The groups in few lists, in none of which two share a region: each list is one set of domains.
+
+    Examples
+    --------
+    >>> _apart({"north": ["a", "b"], "all": ["a", "b", "c"], "south": ["c"]})
+    [['north', 'south'], ['all']]
+    """
+    lists: list[tuple[list[str], set[str]]] = []
+    for group, regions in members.items():
+        names, taken = next((own for own in lists if own[1].isdisjoint(regions)), ([], set()))
+        if not names:
+            lists.append((names, taken))
+        names.append(group)
+        taken.update(regions)
+    return [names for names, _ in lists]
 
 
 def shown_regions(

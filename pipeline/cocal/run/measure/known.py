@@ -192,7 +192,7 @@ def _rest(rows: pd.DataFrame, table: pd.DataFrame, *, allowed: bool) -> NDArray[
     counted = table["stratum"].map(sums).fillna(0.0).to_numpy(dtype=np.float64)
     short = stated - counted
     off = np.abs(short) / stated
-    rest = np.where(allowed & (short > COUNTED_WITHIN * stated), short, 0.0)
+    rest = np.where(allowed, np.maximum(short, 0.0), 0.0)
     wrong = (off > COUNTED_WITHIN) & (rest == 0)
     unnamed = sorted(set(sums.index) - set(table["stratum"]))
     if wrong.any() or unnamed:
