@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -12,12 +13,13 @@ from tests.support.small_world import EPSG
 
 from cocal.config import read_config
 from cocal.errors import InputError
-from cocal.grid import Window, cell_area_units
+from cocal.grid import Window, cell_area_units, transformer
 from cocal.run.measure.counts import COUNTS
 from cocal.run.measure.strata_cells import (
     CELL_COLUMNS,
     NO_STRATUM,
     change_cells,
+    strata_of,
     stratum_cells,
     summed,
 )
@@ -118,3 +120,21 @@ def test_a_raster_without_codes_in_the_table_is_refused_before_any_work(finished
     with pytest.raises(InputError, match=r"'code' is not a number: row 2"):
         done(finished, last="measure")
     assert read_config(finished.config).records.strata_rasters == (finished.folder / "strata.tif",)
+
+
+def test_of_rasters_in_two_zones_that_of_the_places_zone_counts(tmp_path):
+    """Across the meridian both have a pixel at the place: 7 by its own zone, 5 by the other one's."""
+    own = Window(32719, 179_500, 8_617_000, 30, 30)
+    lon, lat = transformer(32719, 4326).transform(own.x[15], own.y[15])
+    x, y = transformer(4326, 32718).transform(lon, lat)
+    other = Window(32718, round(x / 10) * 10 - 600, round(y / 10) * 10 + 600, 120, 120)
+    for window, code in ((other, 5), (own, 7)):
+        profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": f"EPSG:{window.epsg}", "nodata": 0,
+                   "width": window.width, "height": window.height, "transform": window.transform}  # fmt: skip
+        with rasterio.open(tmp_path / f"strata-{window.epsg}.tif", "w", **profile) as target:
+            target.write(np.full(window.shape, code, np.uint8), 1)
+    both = [tmp_path / f"strata-{window.epsg}.tif" for window in (other, own)]
+    assert (strata_of(both, own) == 7).all()
+    assert (strata_of(both[::-1], other) == 5).all()
+    # without a raster in the zone, whatever there is
+    assert (strata_of(both[:1], own) == 5).all()

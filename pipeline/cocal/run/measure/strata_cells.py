@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cocal.grid import Window
-from cocal.rasters import codes_at
+from cocal.rasters import codes_at, open_codes
 
 Ints = NDArray[np.int64]
 Codes = Sequence[NDArray[np.uint8]]
@@ -32,11 +32,22 @@ _STRIP_PX = 256
 
 
 def codes_of(paths: Sequence[Path], epsg: int, xy: tuple[ArrayLike, ArrayLike]) -> Ints:
-    """The stratum's code at each place, by the first raster that has one there; else `NO_STRATUM`."""
-    found = codes_at(paths[0], RASTER, epsg, xy, NO_STRATUM)
-    for path in paths[1:]:
+    """The stratum's code at each place, `NO_STRATUM` where there is none.
+
+    Of several rasters those in the zone `epsg` count, which have the very pixels; if none is in it, the first
+    that has a code at the place.
+    """
+    own = [path for path in paths if _epsg_of(path) == epsg] or paths
+    found = codes_at(own[0], RASTER, epsg, xy, NO_STRATUM)
+    for path in own[1:]:
         found = np.where(found == NO_STRATUM, codes_at(path, RASTER, epsg, xy, NO_STRATUM), found)
     return found
+
+
+def _epsg_of(path: Path) -> int | None:
+    with open_codes(path, RASTER) as source:
+        code: int | None = source.crs.to_epsg()
+        return code
 
 
 def strata_of(paths: Sequence[Path], window: Window) -> Ints:
