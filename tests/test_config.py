@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from cocal.config import read_config
+from cocal.config import PeriodSettings, read_config
 from cocal.errors import ConfigError, InputError
+from cocal.settings import read_yaml
 
 MINIMAL = {
     "name": "t",
@@ -134,3 +136,21 @@ def test_a_pipe_is_no_configuration(tmp_path):
     os.mkfifo(tmp_path / "run.yaml")
     with pytest.raises(InputError, match="not a file"):
         read_config(tmp_path / "run.yaml")
+
+
+def test_a_period_called_by_a_year_lies_in_it() -> None:
+    """Official figures of a year are set beside the period of that name."""
+    PeriodSettings(name="2024", start="2023-10-01", end="2024-09-30")
+    PeriodSettings(name="2024-dry", start="2023-05-01", end="2023-09-30")
+    with pytest.raises(ValidationError, match="is called 2023 and lasts from 2024-01-01"):
+        PeriodSettings(name="2023", start="2024-01-01", end="2024-12-31")
+
+
+def test_hectares_whose_point_may_stand_between_thousands_are_refused_with_their_key(tmp_path: Path) -> None:
+    """YAML reads 14.300 as 14.3; La Paz may have 14,300 ha."""
+    path = tmp_path / "run.yaml"
+    path.write_text("legal: {limits: [{limit_ha: 14.300}]}\nplot_ha: 0.100\nseed: 1.000\n")
+    with pytest.raises(ConfigError, match=r"legal.limits.0.limit_ha: 14.300 .*thousands"):
+        read_yaml(path, "configuration", "fix it")
+    path.write_text("limit_ha: 14.3000\nother_ha: 14300\nthird_ha: '14.300'\n")
+    assert read_yaml(path, "configuration", "fix it")["limit_ha"] == 14.3

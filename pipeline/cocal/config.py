@@ -48,6 +48,16 @@ class PeriodSettings(Settings):
             raise ValueError(f"{self.start} to {self.end} is not within {FIRST_DAY} to {LAST_DAY}")
         return self
 
+    @model_validator(mode="after")
+    def _own_year(self) -> PeriodSettings:
+        is_year = len(self.name) == 4 and self.name.isdecimal()
+        if is_year and not self.start.year <= int(self.name) <= self.end.year:
+            raise ValueError(
+                f"is called {self.name} and lasts from {self.start} to {self.end}: official figures of the "
+                f"year {self.name} would be set beside it; give it the name of its year, or another"
+            )
+        return self
+
     @property
     def period(self) -> Period:
         return Period(self.name, self.start, self.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from cocal.errors import ConfigError, InputError
 
 MOST_BYTES, MOST_NODES, MOST_LEVELS = 2_000_000, 100_000, 60
 """Limits of a file, of its values with every alias written out, and of its nesting."""
+
+
+GROUPED = r"[1-9]\d{0,2}(?:\.\d{3})+"
+"""A number that may have points between thousands."""
 
 
 class Settings(BaseModel):
@@ -152,3 +157,6 @@ def _problems(root: yaml.Node) -> Iterator[str]:
             stack += [(value, f"{key}.{i}".lstrip("."), level + 1) for i, value in enumerate(node.value)]
         elif "\0" in node.value:
             yield f"{key or '(top)'}: a NUL character"
+        elif key.endswith("_ha") and not getattr(node, "style", "") and re.fullmatch(GROUPED, node.value):
+            words = "a point that may stand between thousands; add a decimal, or leave it out"
+            yield f"{key}: {node.value} has {words}"

@@ -19,6 +19,7 @@ from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
 from cocal.errors import InputError
+from cocal.settings import GROUPED
 from cocal.store import alteration, given_back
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ DATE = "a date like 2024-12-31 (31/12/2024 only where a row of the column has a 
 
 _QUANTITY = re.compile(r"(?:.*_(?:ha|m2|km2)|pixels|points)", re.IGNORECASE)
 """Columns of areas and counts."""
-_GROUPED, _UNGROUPED = r"[1-9]\d{0,2}(?:\.\d{3})+", r"\d{4,}"
-"""Numbers that may have points between thousands, and numbers of that size that have none."""
+_UNGROUPED = r"\d{4,}"
+"""A number above 999 without points."""
 
 _SOFT_HYPHEN, _SPACES = "\u00ad", re.compile("(?<!\u00c3)\\s+")
 """Both stand in UTF-8 that was read as Latin-1 (í, à), which is refused by name: it must stay as it is."""
@@ -95,7 +96,7 @@ def _refuse_grouped(texts: dict[str, pd.Series], path: Path | None) -> None:
     for name, column in texts.items():
         cells = column.dropna().astype(str)
         dotted = cells[cells.str.contains(".", regex=False)] if _QUANTITY.fullmatch(name) else cells[:0]
-        if len(dotted) and dotted.str.fullmatch(_GROUPED).all() and not cells.str.fullmatch(_UNGROUPED).any():
+        if len(dotted) and dotted.str.fullmatch(GROUPED).all() and not cells.str.fullmatch(_UNGROUPED).any():
             found.append(f"{name!r}: {', '.join(map(repr, dotted.iloc[:3]))}")
     if found:
         raise InputError(

@@ -97,9 +97,25 @@ def test_a_plan_warns_of_what_its_stages_leave_out(flawed, caplog):
     assert {note["code"] for note in of_the_run} == set(EXPECTED) - {
         "scene_without_pixel", "labels_unused", "records_outside", "records_elsewhere",
         "records_in_no_period", "official_unmatched", "field_unmatched", "zones_outside",
-        "claims_unmatched", "claims_without_maps",
+        "claims_unmatched", "claims_without_maps", "regions_without_pixel", "record_columns_unread",
+        "records_same_place",
     }  # fmt: skip
     assert sorted(lines(caplog)) == sorted(note["en"] for note in of_the_run)
+
+
+def test_strata_in_square_metres_are_refused(flawed):
+    path = flawed.folder / "strata.csv"
+    strata = pd.read_csv(path)
+    strata.assign(area_ha=strata["area_ha"] * 10_000).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"(?s)the strata add up to .* the unit of `area_ha`"):
+        compare(flawed)
+
+
+def test_an_official_table_that_is_no_csv_with_commas_is_refused(flawed):
+    path = flawed.folder / "official.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
+    with pytest.raises(InputError, match="no column 'region_id'"):
+        compare(flawed)
 
 
 def test_strata_in_square_kilometres_are_recorded(flawed):

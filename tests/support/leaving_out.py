@@ -27,7 +27,8 @@ from tests.support.small_world import (
 BANDS = ("red", "nir", "swir16", "scl")
 EXPECTED: dict[str, tuple[int, int]] = {
     "files_without_pattern": (1, 5), "dates_without_pixel": (1, 2), "scenes_unused": (1, 10),
-    "regions_without_scene": (1, 5), "labels_unused": (2, 20),
+    "regions_without_scene": (1, 6), "labels_unused": (2, 20), "regions_without_pixel": (1, 6),
+    "records_same_place": (1, 119), "record_columns_unread": (1, 1),
     "records_outside": (2, 119), "records_elsewhere": (1, 119), "records_in_no_period": (1, 120),
     "official_unmatched": (1, 5), "field_unmatched": (1, 2), "scene_without_pixel": (1, 1),
     "elevation_short": (1, 1), "zones_outside": (1, 2), "claims_unmatched": (1, 2),
@@ -115,7 +116,7 @@ def _single(world: SmallWorld) -> list[dict[str, Any]]:
 
 
 def _regions(world: SmallWorld) -> None:
-    """Repaired polygons, an overlap, a region 3 km off every scene; a zone of the law beside the regions."""
+    """Repaired polygons, an overlap, a region off every scene, one of 2 m; a zone of the law beside them."""
     west, south, east, north = world.window.bounds
     x, y = (west + east) / 2 + 200.0, (south + north) / 2 + 53.0
     west, south, east, north = west + 97, south + 97, east - 97, north - 97
@@ -127,8 +128,9 @@ def _regions(world: SmallWorld) -> None:
     shapes = (
         shapely.box(west, y, x, north), nested, shapely.Polygon(corner),
         shapely.box(x - 10, south, east, y), shapely.box(east + 3000, south, east + 3300, south + 300),
+        shapely.box(west - 49, south + 1, west - 47, south + 3),
     )  # fmt: skip
-    keys = (*REGIONS, ("BO-3", "BO"))
+    keys = (*REGIONS, ("BO-3", "BO"), ("BO-4", "BO"))
     rows = [
         ({"id": key, "name": key, "country": country}, project(shape, EPSG, 4326))
         for (key, country), shape in zip(keys, shapes, strict=True)
@@ -157,7 +159,8 @@ def _labels(world: SmallWorld) -> None:
 def _tables(world: SmallWorld) -> None:
     """Two records in no region, one drawn in another region, one of another year; figures of others."""
     records = pd.read_csv(world.folder / "records.csv", dtype=str)
-    records["region_id"] = None
+    records["region_id"], records["role"] = None, "main"
+    records.loc[5, ["lon", "lat"]] = records.loc[4, ["lon", "lat"]]
     records.loc[[0, 1], "lon"] = "-71.9"
     inside = records["lon"].astype(float).between(-72.003, -72.001) & (records["lat"].astype(float) > -12.5)
     records.loc[records.index[inside][-1:], "region_id"] = "BO-2"

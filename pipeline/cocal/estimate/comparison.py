@@ -206,7 +206,9 @@ def _unusable_keys(table: pd.DataFrame) -> list[str]:
         return []  # the missing columns are listed already
     when = [c for c in ("period", "year") if c in names][:1]
     problems = [f"rows without {c}" for c in ("region_id", *when) if c in names and table[c].isna().any()]
-    twice = table.loc[table.duplicated(names), [c for c in ("region_id", *when) if c in names]]
+    twice = table.loc[
+        table.duplicated(names) if names else [], [c for c in ("region_id", *when) if c in names]
+    ]
     return problems + [f"figure of {' in '.join(map(str, row))} stands twice" for row in twice.to_numpy()]
 
 

@@ -25,11 +25,15 @@ log = logging.getLogger(__name__)
 
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
+UNREAD = ("visited", "role", "split")
+"""Columns that decide which records count: a file has them for a purpose."""
+
 
 def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFrame:
     """Read field records as records/1, EPSG:4326, one row per row of the file in its order.
 
-    `attrs` holds contract, design and the scheme's sha256. `cover` is in per cent, `observed_on` a day.
+    `attrs` holds contract, design, the scheme's sha256 and the columns of `UNREAD` that the file has and
+    `columns` does not name. `cover` is in per cent, `observed_on` a day.
     `inclusion_probability` is NaN for purposive records. Nothing is dropped or corrected.
 
     Raises
@@ -73,10 +77,18 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         _refuse(settings, read.problems)
     records = gpd.GeoDataFrame(table, geometry=geometry, crs=4326)[list(RECORD_COLUMNS)]
     records = records.set_geometry("geometry").reset_index(drop=True)
+    unread = sorted(set(UNREAD) & {str(name).lower() for name in rows.columns} - _named(settings))
     records.attrs = {"contract": RECORDS, "design": settings.design, "class_scheme": scheme.sha256}
+    records.attrs["unread"] = unread
     log.info("records: %d rows, %d visited, %s", len(records), int(visited.sum()), settings.design)
     check_table(records, RECORDS)
     return records
+
+
+def _named(settings: RecordSettings) -> set[str]:
+    """The names that `records.columns` reads, in small letters, and what they are read as."""
+    named = {key: name for key, name in settings.columns.model_dump().items() if name is not None}
+    return {str(name).lower() for name in (*named, *named.values())}
 
 
 def _refuse(settings: RecordSettings, problems: list[str]) -> None:

@@ -60,6 +60,8 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
         prior = config.classify.prior
         code, classes = int(prior.code or 0), scheme.codes.values()
         check_codes(config.classify.prior.map, EARLIER_MAP, area, {0, code, *classes}, sought=[{code}])
+    for path in config.train.previous_maps if "train" in stages and config.train else ():
+        check_codes(path, EARLIER_MAP, area, {0, *scheme.codes.values()})
     if "design" in stages and config.design:
         class_codes(config.design.strata, scheme)
         for path in rasters_needed(config.design.strata):

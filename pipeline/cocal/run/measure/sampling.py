@@ -45,6 +45,10 @@ EXPANSION = "stratified"
 """The estimator where nothing is known of the ground but the strata's areas."""
 
 
+_COARSE_SHARE = 0.1
+"""Of the records; with five decimals one in ten thousand ends in 00 twice."""
+
+
 def split_by_period(
     task: HectaresTask, records: gpd.GeoDataFrame
 ) -> tuple[list[gpd.GeoDataFrame], gpd.GeoDataFrame]:
@@ -89,6 +93,11 @@ def match_period(task: HectaresTask, records: gpd.GeoDataFrame, period: Period) 
     region, located = matched["region_id"], matched["located_in"]
     _record_some("records_elsewhere", matched, located.notna() & (region != located), period)
     _record_some("records_outside", matched, region.isna(), period)
+    if settings.design == "probability":
+        _record_some("records_same_place", records, records.geometry.to_wkb().duplicated(), period)
+    coarse = _is_coarse(records)
+    if settings.matching.positional_error == "ignore" and coarse.mean() > _COARSE_SHARE:
+        _record_some("records_coarse", records, coarse, period)
     outside = matched.loc[region.isna(), "record_id"]
     if len(outside) and settings.design == "probability" and settings.outside == "refused":
         raise InputError(
@@ -99,6 +108,13 @@ def match_period(task: HectaresTask, records: gpd.GeoDataFrame, period: Period) 
             "`records: {outside: allowed}`: then these points count for no region",
         )
     return matched
+
+
+def _is_coarse(records: gpd.GeoDataFrame) -> pd.Series[bool]:
+    """Records whose longitude and latitude have three decimals at most: 111 m."""
+    point = records.geometry.representative_point()
+    degrees = np.stack([point.x, point.y]) * 1000
+    return pd.Series((np.abs(degrees - np.rint(degrees)) < 1e-6).all(axis=0), index=records.index)
 
 
 def _record_some(code: str, matched: pd.DataFrame, rows: pd.Series[bool], period: Period) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cocal.content import File, Place, stated
+from cocal.errors import InputError
 from cocal.estimate import (
     Estimate,
     density_table,
@@ -74,7 +75,7 @@ _NOTE_KEYS = {
 }
 """Tables with notes -> the columns that name their rows."""
 
-_LEAST_OF_REGIONS, _MOST_OF_REGIONS = 0.5, 1.1
+_LEAST_OF_REGIONS, _MOST_OF_REGIONS, _FAR_OF_REGIONS = 0.5, 1.1, 50
 """Strata of less or more of the regions' area are recorded: another frame, or a wrong unit or digit."""
 
 
@@ -250,6 +251,9 @@ def hectares_tables(
                 tables[name], task.periods, task.official_table(), target=scheme.target, by=by
             )
     tables["regions"] = region_areas(counts["areas"][0], regions)
+    bare = regions.loc[counts["areas"][0].sum(axis=1) == 0, "region_id"]
+    if len(bare):
+        record("regions_without_pixel", **part(bare, len(regions)))
     if "beyond" in counts:
         tables["applicability"] = applicability_table(tables["hectares"], scheme.target)
     if matched:
@@ -261,6 +265,14 @@ def _record_strata(task: HectaresTask, sample: Sample) -> None:
     """Record strata whose area is not that of the regions that they were drawn in: hectares scale with it."""
     ha, regions_ha = float(sample.strata["area_ha"].sum()), float(task.regions.table["exclusive_ha"].sum())
     allowed = task.records is not None and task.records.outside == "allowed"
+    if ha > _FAR_OF_REGIONS * regions_ha and not allowed:
+        raise InputError(
+            f"the strata add up to {ha:.1f} ha, the regions to {regions_ha:.1f} ha",
+            "strata of the regions' ground, in hectares: every point of the sample lies in a region",
+            f"{ha / regions_ha:.0f} times as much",
+            "correct the unit of `area_ha`; where the sample was drawn from far more ground, state "
+            "`records: {outside: allowed}`",
+        )
     if ha < _LEAST_OF_REGIONS * regions_ha or (ha > _MOST_OF_REGIONS * regions_ha and not allowed):
         record("strata_unlike_regions", strata_ha=ha, regions_ha=regions_ha)
 
@@ -270,6 +282,8 @@ def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:
     if task.records is None:
         return {}
     records = read_records(task.records, task.scheme)
+    if records.attrs["unread"]:
+        record("record_columns_unread", columns=records.attrs["unread"])
     inside, rest = split_by_period(task, records)
     for period, own in zip(task.periods, inside, strict=True):
         record_other_strata(task.records, own, period)

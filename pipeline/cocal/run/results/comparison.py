@@ -100,9 +100,9 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
 
 
 def _record_field(areas: pd.DataFrame, field: pd.DataFrame) -> None:
-    """Record figures of field records that are of no region and period of the run."""
+    """Record figures of field records that are of no region, period and class of the run."""
     known, own = (
-        list(zip(table["region_id"].astype(str), table["period"].astype(str), strict=True))
+        list(zip(*(table[name].astype(str) for name in ("region_id", "period", "class")), strict=True))
         for table in (areas, field)
     )
     if lost := [" ".join(pair) for pair in own if pair not in set(known)]:
