@@ -33,6 +33,14 @@ def test_letters_that_nobody_sees_make_no_second_class(tmp_path: Path, written: 
     assert estimated(tmp_path, points, STRATA).loc["coca", "area_ha"] == pytest.approx(113.333, abs=1e-3)
 
 
+@pytest.mark.parametrize("word", ["unobserved", "NA", "n/a", "Sin dato", "-", "No visitado"])
+def test_points_without_an_answer_are_no_class_of_their_own(tmp_path: Path, word: str) -> None:
+    """They would count as ground without coca: 10 of 60 lost points would lower 100 ha x 50/60 to 40/60."""
+    points = [("a", "coca", word, 10), ("a", "coca", "coca", 40), *POINTS[1:]]
+    with pytest.raises(InputError, match=rf"reference classes that name no class.*\n.*\n.*'{word}'"):
+        estimated(tmp_path, points, STRATA)
+
+
 def test_a_space_that_does_not_break_is_a_space() -> None:
     assert clean_text(" Alto\u00a0 \u2009Beni\u200d ") == "Alto Beni"
 

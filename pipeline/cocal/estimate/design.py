@@ -120,6 +120,14 @@ def build_design(
     return Design(estimator, table, cells, tuple(known), tuple(regions), (*warnings, *merged))
 
 
+NO_ANSWER = {
+    "", "-", "--", "?", "unobserved", "uncertain", "unknown", "na", "n/a", "n.a.", "nan", "null", "none", "nd",
+    "n/d", "s/d", "no data", "no_data", "nodata", "not visited", "not observed", "sin dato", "sin datos",
+    "no visitado", "no observado",
+}  # fmt: skip
+"""What people write where a point has no class, in small letters."""
+
+
 def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) -> None:
     problems = [
         f"sample has no column {name!r}"
@@ -154,6 +162,13 @@ def classes_found(sample: pd.DataFrame, known: pd.DataFrame | None = None) -> li
     tables = [table for table in (sample, known) if table is not None and "map_class" in table.columns]
     mapped = {str(name) for table in tables for name in table["map_class"].dropna().unique()}
     reference = set(sample.get("reference_class", pd.Series(dtype=str)).dropna().astype(str))
+    if silent := sorted(name for name in reference if name.casefold() in NO_ANSWER):
+        raise InputError(
+            "reference classes that name no class: their points would count as ground without the target",
+            "the class of every point; points that were not visited or not seen are listed apart",
+            ", ".join(map(repr, silent)),
+            "leave these rows out of the sample, or state the classes where this is one of them",
+        )
     if mapped and reference and not mapped & reference:
         raise InputError(
             "map classes and reference classes come from two class schemes",
