@@ -121,7 +121,7 @@ def build_design(
 
 
 NO_ANSWER = {
-    "", "-", "--", "?", "unobserved", "uncertain", "unknown", "na", "n/a", "n.a.", "nan", "null", "none", "nd",
+    "", "-", "--", "unobserved", "uncertain", "unknown", "na", "n/a", "n.a.", "nan", "null", "none", "nd",
     "n/d", "s/d", "no data", "no_data", "nodata", "not visited", "not observed", "sin dato", "sin datos",
     "no visitado", "no observado",
 }  # fmt: skip
