@@ -602,3 +602,18 @@ def test_the_command_ends_with_0_1_or_2(tmp_path: Path, capsys: pytest.CaptureFi
     code, _ = run(faulty, "--area", AREA, "--accept", "swapped", "--out", str(tmp_path / "new.csv"))
     assert code == 1
     assert (tmp_path / "new.csv").read_bytes() == Path(sound).read_bytes()
+
+
+def test_roads_and_plots_that_lie_elsewhere_are_refused(tmp_path: Path) -> None:
+    """Latitude before longitude: no record would be on a road, and the report would say no fault."""
+    line = shapely.LineString([(float(LON0), float(LAT0)), (float(LON0) + 0.01, float(LAT0))])
+    for name, shape in (("roads", line), ("plots", line.buffer(0.001))):
+        for exchanged in (False, True):
+            path = tmp_path / f"{name}{exchanged}.gpkg"
+            own = shapely.transform(shape, lambda xy: xy[:, ::-1]) if exchanged else shape
+            gpd.GeoDataFrame({"id": ["P1"]}, geometry=[own], crs=4326).to_file(path)
+            if exchanged:
+                with pytest.raises(InputError, match=rf"{name} .*{name}True.gpkg lie elsewhere"):
+                    checked(tmp_path, SOUND, **{name: path})
+            else:
+                checked(tmp_path, SOUND, **{name: path})

@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 PERU_AND_BOLIVIA = (-81.4, -22.95, -57.4, 0.05)
 """West, south, east, north of both countries' land, degrees: the area where none is given."""
 
+_NEAR_DEGREES = 0.1
+"""About 11 km."""
+
 _PLOT_IDS = ("plot_id", "parcela_id", "id_parcela", "sample_id", "record_id", "id")
 
 
@@ -107,10 +110,25 @@ def read_ground(area: str | None, plots: Path | None, roads: Path | None, layout
     found = Ground(box, area is not None, epsg, None, None, None)
     if plots is not None:
         frame = _read(plots, "plots", (3, 6))
+        _check_near(frame, box, plots, "plots")
         found = replace(found, plots=_metres(frame, epsg), plot_ids=_ids(frame, layout))
     if roads is not None:
-        found = replace(found, roads=_metres(_read(roads, "roads", (1, 5)), epsg))
+        frame = _read(roads, "roads", (1, 5))
+        _check_near(frame, box, roads, "roads")
+        found = replace(found, roads=_metres(frame, epsg))
     return found
+
+
+def _check_near(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, what: str) -> None:
+    """Raise an InputError if no shape is near the area: nothing would be found beside them."""
+    shapes = frame.geometry.to_crs(4326)
+    if not shapes.intersects(area.buffer(_NEAR_DEGREES)).any():
+        found, expected = (", ".join(f"{v:.4f}" for v in shapely.total_bounds(g)) for g in (shapes, area))
+        raise InputError(
+            f"{what} {path} lie elsewhere", f"shapes near the area, which is within {expected} (degrees)",
+            f"{len(shapes)} within {found}",
+            "correct the file (longitude comes before latitude), its CRS, or --area",
+        )  # fmt: skip
 
 
 def _area(text: str | None) -> BaseGeometry:
