@@ -107,6 +107,9 @@ def test_strata_in_square_metres_are_refused(flawed):
     path = flawed.folder / "strata.csv"
     strata = pd.read_csv(path)
     strata.assign(area_ha=strata["area_ha"] * 10_000).to_csv(path, index=False)
+    records = pd.read_csv(flawed.folder / "records.csv")
+    records.iloc[2:].to_csv(flawed.folder / "records.csv", index=False)  # those in no region
+    flawed.edit(lambda config: config["records"].pop("outside"))
     with pytest.raises(InputError, match=r"(?s)the strata add up to .* the unit of `area_ha`"):
         compare(flawed)
 
