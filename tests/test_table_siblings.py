@@ -105,6 +105,14 @@ def test_a_table_that_cannot_be_compared_is_named_by_its_path(tmp_path: Path) ->
         _official_table(read_given_csv(path, "comparison.official"))
 
 
+def test_a_year_beside_a_period_of_another_year_is_refused() -> None:
+    rows = pd.DataFrame({"region_id": ["PE-1", "PE-2"], "coca_ha": 3, "source": "office"})
+    same = rows.assign(year=["2024", "2023"], period=["2024", "2023-dry"])
+    assert len(_official_table(same)) == 2
+    with pytest.raises(InputError, match="region PE-2 has the year 2023 and the period 2024"):
+        _official_table(same.assign(period="2024"))
+
+
 def test_the_form_asks_for_the_minimum_cover_of_the_target_only() -> None:
     scheme = ClassScheme.model_validate(SCHEME.model_dump() | {"definition": {"minimum_cover": "50 %"}})
     (rule,) = [row["constraint"] for row in survey_rows(scheme) if row["name"] == "cover"]

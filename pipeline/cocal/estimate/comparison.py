@@ -199,6 +199,16 @@ def _wrong_optional(table: pd.DataFrame) -> list[str]:
     return problems
 
 
+def contradicting_years(table: pd.DataFrame) -> list[str]:
+    """Rows whose `year` is not that by which their `period` is called: one would be passed over."""
+    if not {"region_id", "year", "period"} <= set(table.columns):
+        return []
+    year, period = table["year"].astype(str), table["period"].astype(str)
+    wrong = period.str.fullmatch(r"\d{4}") & year.str.fullmatch(r"\d{4}") & (year != period)
+    rows = zip(table.loc[wrong, "region_id"], year[wrong], period[wrong], strict=True)
+    return [f"region {region} has the year {y} and the period {p}" for region, y, p in rows]
+
+
 def _unusable_keys(table: pd.DataFrame) -> list[str]:
     """Figures without region or date, and figures that stand twice."""
     names = [c for c in ("region_id", "period", "year", "source", *_TEXTS) if c in table.columns]
@@ -206,9 +216,8 @@ def _unusable_keys(table: pd.DataFrame) -> list[str]:
         return []  # the missing columns are listed already
     when = [c for c in ("period", "year") if c in names][:1]
     problems = [f"rows without {c}" for c in ("region_id", *when) if c in names and table[c].isna().any()]
-    twice = table.loc[
-        table.duplicated(names) if names else [], [c for c in ("region_id", *when) if c in names]
-    ]
+    problems += contradicting_years(table)
+    twice = table.loc[table.duplicated(names), [c for c in ("region_id", *when) if c in names]]
     return problems + [f"figure of {' in '.join(map(str, row))} stands twice" for row in twice.to_numpy()]
 
 
