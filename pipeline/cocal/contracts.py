@@ -52,6 +52,8 @@ DISSIMILARITY_TIF, ALTERNATIVE_TIF, FEATURES_TIF = "dissimilarity.tif", "alterna
 """Names of the rasters in a map's folder (see `classify.product`), and of a tile's features."""
 PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535
 """`probability` on disk: uint16, 10000 = 1, 65535 = not observed."""
+PROBABILITY_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Edges of the bins in which a model's probability is counted, in its validation and on its map."""
 
 RECORD_COLUMNS = (
     "record_id", "sample_id", "geometry", "observed_on", "class", "second_class", "cover",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from cocal.fieldwork.design import (
     halo_px,
     plan_points,
     strata_table,
+    target_by_bin,
     thresholds,
 )
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
@@ -149,9 +151,9 @@ def test_unobserved_ground_is_left_out_or_kept_as_stated(tmp_path, ground):
     kept = tasks_of(tmp_path / "kept", ground, 192, settings(unobserved="kept"))
     out = [(t, replace(whole, rules=stated(settings(), "design"))) for t, whole in kept]
     everything, seen = (counted(some) for some in (kept, out))
-    assert (seen.pixels == seen.tenths.sum(axis=2)).all()
+    assert (seen.pixels == seen.bins.sum(axis=2)).all()
     assert (everything.pixels >= seen.pixels).all()
-    assert everything.pixels.sum() > everything.tenths.sum() == seen.tenths.sum()
+    assert everything.pixels.sum() > everything.bins.sum() == seen.bins.sum()
     for part in (everything, seen):
         assert (part.class_units.sum(axis=2) == part.units).all()
     assert everything.class_units[..., 0].sum() > seen.class_units[..., 0].sum() == 0
@@ -331,6 +333,32 @@ def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_pat
         ("ci_high_ha", "ci_high_ha"),
     ):
         assert found[here].to_numpy(float) == pytest.approx(wanted[there].to_numpy(float), rel=1e-6)
+
+
+def test_shares_come_from_the_validation_of_the_runs_own_model(world, tmp_path):
+    """The fitted shares, by the card and the map's own pixels, over strata made of bins of probability."""
+    other = world.copied(tmp_path / "w")
+    shutil.rmtree(other.root / "strata", ignore_errors=True)
+    other.edit(lambda content: content["design"].update(
+        by_region=False, allocation="interval", floor=0.001, auto={"probability": [0.05, 0.5]},
+        size={"points": 100, "per": "whole"}, expected={"source": "validation"},
+    ))  # fmt: skip
+    other.edit(lambda content: [content["design"].pop(key) for key in ("small", "strata")])
+    design = run(read_config(other.config), last="design").design
+    assert design is not None
+    assert set(design["expected_from"]) == {"validation"}
+    card = json.loads(next((other.root / "model").glob("*/card.json")).read_text())
+    bins = card["validation"]["model"]["probability_bins"]
+    assert sum(bins["target"]) + sum(bins["other"]) == sum(card["training"]["pixels"].values())
+    strata = pd.read_csv(other.root / "design" / "strata.csv")
+    assert strata["stratum"].is_unique
+    assert set(strata["stratum"]) <= {"new-p0_5", "new-p0_05", "new-p0"}
+    counted = np.load(next((other.root / "strata").glob("*/cells.npz")))
+    share = target_by_bin(counted["bins"].sum(axis=(0, 1)), np.array(bins["target"]), np.array(bins["other"]))
+    mean = (counted["bins"].sum(axis=0) * share).sum(axis=1) / counted["bins"].sum(axis=(0, 2)).clip(1)
+    expected = dict(zip(("new-p0_5", "new-p0_05", "new-p0"), mean, strict=True))
+    found = strata.set_index("stratum")["expected_share"]
+    assert found.to_dict() == pytest.approx({name: expected[name] for name in found.index}, rel=1e-5)
 
 
 def test_a_design_that_cannot_be_made_is_refused_before_any_work(world, tmp_path):

@@ -18,6 +18,7 @@ from cocal.classify.validation.nulls import NULLS, best_threshold
 from cocal.classify.validation.scoring import (
     Prediction,
     average_precision,
+    binned,
     block_intervals,
     calibration,
     prevalence_weights,
@@ -169,6 +170,13 @@ def test_the_calibration_curve_is_that_of_each_tenth() -> None:
         {"mean_probability": 0.03, "share_true": 0.5, "rows": 2},
         {"mean_probability": 0.975, "share_true": 1.0, "rows": 2},
     ]
+
+
+def test_rows_are_counted_by_bin_of_probability_from_its_lower_edge_on() -> None:
+    """Edges 0.01, 0.02, 0.05, 0.1, 0.2 ... 0.9: thirteen bins; a value on an edge lies above it."""
+    found = binned(np.array([False, True, True, False]), np.array([0.0, 0.01, 0.5, 1.0]))
+    assert found["target"] == [0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert found["other"] == [1] + [0] * 11 + [1]
 
 
 def test_an_interval_is_over_blocks_not_rows() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal.accuracy import macro_f1s, overall_accuracies
+from cocal.contracts import PROBABILITY_EDGES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -64,6 +65,19 @@ def calibration(truth: Bools, probability: Floats, weights: Floats) -> list[dict
         for rows in (tenth == number for number in range(BINS))
         if rows.any()
     ]
+
+
+def binned(truth: Bools, probability: Floats) -> dict[str, list[int]]:
+    """Rows that are the target, and others, by bin of their probability (`PROBABILITY_EDGES`).
+
+    What a map's histogram of probabilities is a mixture of.
+    """
+    place = np.searchsorted(PROBABILITY_EDGES, probability, side="right")
+    size = len(PROBABILITY_EDGES) + 1
+    return {
+        name: np.bincount(place[rows], minlength=size).tolist()
+        for name, rows in (("target", truth), ("other", ~truth))
+    }
 
 
 def prevalence_weights(truth: Bools, prevalence: float | None) -> Floats:

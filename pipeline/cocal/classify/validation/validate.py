@@ -16,6 +16,7 @@ from cocal.classify.validation.folds import Design, folds_by, spatial_folds
 from cocal.classify.validation.nulls import NULLS, Predictor, Problem, model_predictor
 from cocal.classify.validation.scoring import (
     Prediction,
+    binned,
     block_intervals,
     calibration,
     prevalence_weights,
@@ -188,7 +189,8 @@ def _target(
     intervals = block_intervals(
         labels, tested, problem.keys, target, weights=weights, blocks=blocks, seed=settings.seed
     )
-    return {"target": found, "intervals": intervals}
+    bins = {} if probability is None else {"probability_bins": binned(truth, probability)}
+    return {"target": found, "intervals": intervals, **bins}
 
 
 @dataclass(frozen=True)

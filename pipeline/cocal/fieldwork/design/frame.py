@@ -106,9 +106,17 @@ class Frame:
 
 
 def build_frame(
-    cells: Cells, *, by_region: bool, small: SmallStrata | None, share: Floats, known: bool = False
+    cells: Cells,
+    *,
+    by_region: bool,
+    small: SmallStrata | None,
+    share: Floats,
+    known: bool = False,
+    empty: bool = False,
 ) -> Frame:
     """Return the frame of `cells`; a stratum without a pixel in a region is no stratum there.
+
+    Where `empty`, a rule without a pixel makes no stratum.
 
     Raises
     ------
@@ -131,12 +139,13 @@ def build_frame(
         share,
         known,
     )
-    _check(frame)
+    _check(frame, may_be_empty=empty)
     return frame
 
 
-def _check(frame: Frame) -> None:
-    empty = [n for n, k in zip(frame.cells.strata, frame.cells.pixels.sum(axis=0), strict=True) if k == 0]
+def _check(frame: Frame, *, may_be_empty: bool) -> None:
+    pixels = frame.cells.pixels.sum(axis=0)
+    empty = [n for n, k in zip(frame.cells.strata, pixels, strict=True) if k == 0 and not may_be_empty]
     single = [label for label, k in zip(frame.labels, frame.pixels, strict=True) if k < 2]
     problems = [f"no pixel in stratum {listed(empty, repr)}"] if empty else []
     if single:
@@ -148,40 +157,6 @@ def _check(frame: Frame) -> None:
             "; ".join(problems),
             "correct the rules of `design.strata`, or join small parts to another stratum by `design.small`",
         )
-
-
-def stated_shares(cells: Cells, share: dict[str, float], regions: dict[str, dict[str, float]]) -> Floats:
-    """Return (regions, strata) shares as stated by stratum, and by region and stratum where that differs."""
-    unknown = sorted(set(regions) - set(cells.regions))
-    if unknown:
-        raise InputError(
-            "design.expected.regions names regions that do not exist",
-            listed(cells.regions),
-            listed(unknown, repr),
-            "use the ids of the region files",
-        )
-    rows = [[{**share, **regions.get(region, {})}[s] for s in cells.strata] for region in cells.regions]
-    return np.array(rows, dtype=np.float64)
-
-
-def probability_shares(cells: Cells, total: Ints, observed: Ints) -> Floats:
-    """Return (regions, strata) the mean of the map's probability; `total` in 1/10000 over `observed` pixels.
-
-    Raises
-    ------
-    InputError
-        A stratum has pixels but the map shows none of them.
-    """
-    dark = (observed == 0) & (cells.pixels > 0)
-    if dark.any():
-        names = [f"{cells.strata[s]} in {cells.regions[r]}" for r, s in zip(*np.nonzero(dark), strict=True)]
-        raise InputError(
-            "design.expected: the map has no probability",
-            "an observed pixel in every stratum",
-            f"none in {listed(names)}",
-            "state the shares (`source: stated`), or leave unobserved ground out",
-        )
-    return np.asarray(total / np.maximum(observed, 1) / 10_000)
 
 
 def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame:

@@ -117,12 +117,51 @@ class ProbabilityShares(Settings):
     accuracy: dict[str, Share] = Field({}, description="by stratum: map and reference agree")
 
 
+class ValidationShares(Settings):
+    """Expected shares by the validation of the map's model; the target's share is fitted to the map."""
+
+    source: Literal["validation"]
+    accuracy: dict[str, Share] = Field({}, description="by stratum: map and reference agree")
+
+
+class AutoStrata(Settings):
+    """Strata from an earlier map of the target and from bins of the model's probability."""
+
+    probability: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+        Field(min_length=1, max_length=20, description="edges of the bins, ascending"),
+    ]
+    earlier: Annotated[RasterValues | None, Field(description="an earlier map's target")] = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> AutoStrata:
+        if list(self.probability) != sorted(set(self.probability)):
+            raise ValueError("probability: give the edges of the bins in ascending order, each once")
+        return self
+
+    @property
+    def rules(self) -> tuple[StratumRule, ...]:
+        """From the highest bin down, first on the earlier map's target: `earlier-p0_5`, ... `new-p0`."""
+        edges = (*self.probability[::-1], None)
+        places = [("earlier", self.earlier)] if self.earlier else []
+        return tuple(
+            StratumRule(
+                stratum=f"{place}-p{edge or 0:g}".replace(".", "_"),
+                probability=ProbabilityRange(at_least=edge) if edge else None,
+                raster=raster,
+            )
+            for place, raster in [*places, ("new", None)]
+            for edge in edges
+        )
+
+
 class DesignSettings(Settings):
     """A stratified sample: strata, size, allocation, draw."""
 
     period: Annotated[str | None, Field(description="whose map; needed where there are several")] = None
     unobserved: Annotated[Literal["left_out", "kept"], Field(description="pixels that the map does not show")]
-    strata: Annotated[tuple[StratumRule, ...], Field(min_length=1, max_length=254)]
+    strata: Annotated[tuple[StratumRule, ...], Field(max_length=254)] = ()
+    auto: Annotated[AutoStrata | None, Field(description="strata made instead of stated")] = None
     by_region: Annotated[bool, Field(description="strata crossed with regions")]
     small: SmallStrata | None = None
     size: Points | Target
@@ -132,7 +171,7 @@ class DesignSettings(Settings):
     floor: Annotated[
         Share | None, Field(description="share of the target believed at least in every stratum")
     ] = None
-    expected: Annotated[StatedShares | ProbabilityShares, Field(discriminator="source")]
+    expected: Annotated[StatedShares | ProbabilityShares | ValidationShares, Field(discriminator="source")]
     interval: Annotated[
         Literal["gamma", "wald"] | None, Field(description="left out: that of `estimate:`")
     ] = None
@@ -146,11 +185,18 @@ class DesignSettings(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """The strata in the order in which the rules first name them."""
-        return tuple(dict.fromkeys(rule.stratum for rule in self.strata))
+        return tuple(dict.fromkeys(rule.stratum for rule in self.rules))
+
+    @property
+    def rules(self) -> tuple[StratumRule, ...]:
+        """The rules that are stated, or made."""
+        return self.auto.rules if self.auto else self.strata
 
     @model_validator(mode="after")
     def _consistent(self) -> DesignSettings:
-        problems = [*_rule_problems(self.strata), *self._share_problems(), *self._size_problems()]
+        if bool(self.strata) == (self.auto is not None):
+            raise ValueError("give exactly one of `strata` and `auto`")
+        problems = [*_rule_problems(self.rules), *self._share_problems(), *self._size_problems()]
         if self.small is not None and not self.by_region:
             problems.append("small: needs `by_region: true`")
         if self.small is not None and self.small.into not in self.names:

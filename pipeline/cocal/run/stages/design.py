@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.content import digest, stated
+from cocal.content import Ref, digest, stated
 from cocal.contracts import UNOBSERVED
 from cocal.errors import UsageError
 from cocal.estimate import format_ha
@@ -79,7 +79,7 @@ def design(run: Run) -> Stage:
     maps = DesignMaps(
         tuple(run.maps_of(settings.period or run.periods[0].name).items()),
         stated(settings, "design"),
-        class_codes(settings.strata, run.base.scheme),
+        class_codes(settings.rules, run.base.scheme),
         Source.of(run.config.regions, run.base.regions),
     )
     (cells,) = yield Batch(
@@ -89,16 +89,34 @@ def design(run: Run) -> Stage:
     assert by.interval is not None
     assert by.confidence is not None
     known = estimate is None or estimate.estimator == "calibrated"
+    model = validated_model(run) if settings.expected.source == "validation" else None
     task = DesignTask(
-        maps, cells, by.interval, by.confidence, known, run.config.name, run.base.scheme, run.simulated
+        maps, cells, model, by.interval, by.confidence, known, run.config.name, run.base.scheme, run.simulated
     )
     yield Batch(
         "design", (Recipe(":design", task, write_design, draw_tile, _drawn, "client"),), on_failure="stop"
     )
 
 
+def validated_model(run: Run) -> Ref | None:
+    """Return the run's model, whose validation says how much of the target to expect.
+
+    Raises
+    ------
+    UsageError
+        The probabilities of the map are not those of the validation.
+    """
+    if run.config.classify.prior is not None:
+        raise UsageError(
+            "design.expected: the validation does not hold for this map",
+            "a map with the model's own probabilities", "`classify.prior`, which changes them",
+            "use `source: stated` or `source: probability`",
+        )  # fmt: skip
+    return run.model
+
+
 def _tiles(maps: DesignMaps) -> list[DesignTile]:
-    near = maps_in_reach(maps.maps, halo_px(maps.rules.settings.strata, RESOLUTION_M))
+    near = maps_in_reach(maps.maps, halo_px(maps.rules.settings.rules, RESOLUTION_M))
     return [DesignTile(tile, around) for tile, around in near.items()]
 
 

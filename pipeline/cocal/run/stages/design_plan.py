@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.classify.card import read_card
 from cocal.content import Ref
 from cocal.contracts import NO_DATA, UNOBSERVED
+from cocal.errors import InputError
 from cocal.estimate import MIN_REGION_POINTS, ExpectedInterval, Strata, expected_interval, format_ha
 from cocal.fieldwork.design import (
     WHOLE,
@@ -18,6 +20,7 @@ from cocal.fieldwork.design import (
     DesignSettings,
     Frame,
     Points,
+    ProbabilityShares,
     Sizes,
     StatedShares,
     build_frame,
@@ -26,6 +29,7 @@ from cocal.fieldwork.design import (
     probability_shares,
     reserve_points,
     stated_shares,
+    validated_shares,
 )
 from cocal.notes import Note
 from cocal.run.worker.design_tiles import CountedTile, DesignMaps
@@ -46,11 +50,13 @@ _NAMES = ("region_id", "region_name")
 class DesignTask:
     """Inputs of a design: maps, counted strata, the interval to expect, texts of its files.
 
-    `known`: the run's estimator uses the hectares of every stratum in each region.
+    `model`: whose validation says what to expect, if it does. `known`: the run's estimator uses the hectares
+    of every stratum in each region.
     """
 
     maps: DesignMaps
     cells: Ref
+    model: Ref | None
     interval: str
     confidence: float
     known: bool
@@ -88,14 +94,35 @@ def design_frame(task: DesignTask) -> Frame:
     settings, regions = task.settings, regions_of(task.maps.regions)
     counted = counts_of(task)
     cells = Cells(tuple(regions.table["region_id"]), settings.names, counted.pixels, counted.units)
-    expected = settings.expected
-    share = (
-        stated_shares(cells, expected.share, expected.regions)
-        if isinstance(expected, StatedShares)
-        else probability_shares(cells, counted.probability, counted.tenths.sum(axis=2))
-    )
     return build_frame(
-        cells, by_region=settings.by_region, small=settings.small, share=share, known=task.known
+        cells, by_region=settings.by_region, small=settings.small, share=_shares(cells, counted, task),
+        known=task.known, empty=settings.auto is not None,
+    )  # fmt: skip
+
+
+def _shares(cells: Cells, counted: CountedTile, task: DesignTask) -> Floats:
+    """Return (regions, strata) the expected shares of the target."""
+    expected = task.settings.expected
+    if isinstance(expected, StatedShares):
+        return stated_shares(cells, expected.share, expected.regions)
+    if isinstance(expected, ProbabilityShares):
+        return probability_shares(cells, counted.probability, counted.bins.sum(axis=2))
+    assert task.model is not None
+    assert task.model.folder is not None
+    found = read_card(task.model.folder).validation["model"].get("probability_bins")
+    if found is None:
+        raise InputError(
+            "design.expected: the model's card does not say how its probabilities were distributed",
+            "a model with `probability_bins` in its validation", "none in this card",
+            "train the model again, or use `source: stated`",
+        )  # fmt: skip
+    group = (
+        [name.startswith("earlier-") for name in cells.strata]
+        if task.settings.auto
+        else [0] * len(cells.strata)
+    )
+    return validated_shares(
+        cells, counted.bins, target=found["target"], other=found["other"], group=list(map(int, group))
     )
 
 

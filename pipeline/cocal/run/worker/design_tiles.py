@@ -14,7 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.content import Stated
-from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
+from cocal.contracts import (
+    CLASS_TIF,
+    NO_DATA,
+    PROBABILITY_EDGES,
+    PROBABILITY_NO_DATA,
+    PROBABILITY_SCALE,
+    PROBABILITY_TIF,
+)
 from cocal.fieldwork.design import (
     DesignSettings,
     Layers,
@@ -32,9 +39,8 @@ from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 
 Ints = NDArray[np.int64]
 
-TENTHS = 10
-"""Classes of the map's probability, as those of the validation (`classify.validation.scoring`)."""
-_CERTAIN = round(1 / PROBABILITY_SCALE)
+BINS = len(PROBABILITY_EDGES) + 1
+_EDGES = [round(edge / PROBABILITY_SCALE) for edge in PROBABILITY_EDGES]
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,14 @@ class CountedTile:
     """Exact sums by region and stratum, int64, both first axes of each.
 
     pixels, units (area in 1e-6 m2), probability (of the observed pixels, in 1/10000); class_units by code of
-    the map; tenths, observed pixels by tenth of the map's probability.
+    the map; bins, observed pixels by bin of the map's probability (`PROBABILITY_EDGES`).
     """
 
     pixels: Ints
     units: Ints
     probability: Ints
     class_units: Ints
-    tenths: Ints
+    bins: Ints
 
 
 def tile_cells(piece: DesignTile, task: DesignMaps) -> CountedTile:
@@ -90,7 +96,7 @@ def tile_cells(piece: DesignTile, task: DesignMaps) -> CountedTile:
     seen = probability != PROBABILITY_NO_DATA
     area = cell_area_units(window)[inside]
     n_codes = 1 + max(task.codes.values())
-    tenth = np.minimum(probability[seen] * TENTHS // _CERTAIN, TENTHS - 1)
+    place = np.searchsorted(_EDGES, probability[seen], side="right")
 
     def sums(place: Ints, value: Ints, last: int) -> Ints:
         out = np.zeros(n_regions * n_strata * last, dtype=np.int64)
@@ -103,7 +109,7 @@ def tile_cells(piece: DesignTile, task: DesignMaps) -> CountedTile:
         sums(cell, area, 1),
         sums(cell[seen], probability[seen], 1),
         sums(cell * n_codes + ground.crop_class[inside], area, n_codes),
-        sums(cell[seen] * TENTHS + tenth, one[seen], TENTHS),
+        sums(cell[seen] * BINS + place, one[seen], BINS),
     )
 
 
@@ -127,7 +133,7 @@ def tile_candidates(
 
 def _ground(piece: DesignTile, task: DesignMaps) -> _Ground:
     settings, window = task.rules.settings, piece.tile.window
-    rules = settings.strata
+    rules = settings.rules
     halo = halo_px(rules, window.resolution)
     outer = window.expanded(halo)
     layers = Layers(
