@@ -116,7 +116,7 @@ def designed(
     n = np.full(len(frame.names), 12)
     needed = candidates_needed(Sizes(n, n, frame.pixels), config.draw)
     below = thresholds(needed, frame.pixels, slack=6)
-    table = pd.concat([tile_candidates(*t, frame.stratum_of, below) for t in tasks[::-1]])
+    table = pd.concat([tile_candidates(*t, frame.stratum_of, below).candidates for t in tasks[::-1]])
     drawn = draw_points(table, Sizes(n, n, frame.pixels), draw=config.draw, resolution=10, seed=config.seed)
     return counts, drawn
 
@@ -359,6 +359,45 @@ def test_shares_come_from_the_validation_of_the_runs_own_model(world, tmp_path):
     expected = dict(zip(("new-p0_5", "new-p0_05", "new-p0"), mean, strict=True))
     found = strata.set_index("stratum")["expected_share"]
     assert found.to_dict() == pytest.approx({name: expected[name] for name in found.index}, rel=1e-5)
+
+
+def test_ground_that_is_cut_off_is_not_drawn_and_reported_with_its_hectares(world, tmp_path):
+    """Forest cannot hold coca, it says: no point and no stratum there, its hectares stated."""
+    whole = run(read_config(world.config), last="design")
+    area = pd.read_csv(world.root / "design" / "strata.csv")["area_ha"].sum()
+    forest = pd.read_csv(world.root / "design" / "known.csv").query("map_class == 'forest'")["area_ha"].sum()
+    assert whole.design is not None
+    other = world.copied(tmp_path / "w")
+    cut = [{"reason": "above the limit of the crop", "classes": ["forest"]}]
+    other.edit(lambda content: content["design"].update(not_sampled=cut, size={"points": 60}))
+    design = run(read_config(other.config), last="design").design
+    assert design is not None
+    folder = other.root / "design"
+    strata, sample = pd.read_csv(folder / "strata.csv"), pd.read_csv(folder / "sample.csv")
+    lost = pd.read_csv(folder / "not_sampled.csv")
+    assert lost["area_ha"].sum() == pytest.approx(forest, abs=1e-6)
+    assert strata["area_ha"].sum() == pytest.approx(area - forest, abs=1e-6)
+    assert "forest" not in set(sample["map_class"])
+    assert design["not_sampled_ha"].iloc[-1] == pytest.approx(forest)
+    assert design["not_sampled_ha"].iloc[:-1].sum() == pytest.approx(forest)
+    assert f"not sampled, {forest:,.1f} ha: above the limit of the crop" in design["notes"].iloc[-1]
+
+
+def test_the_raster_of_the_strata_holds_the_code_of_every_point(world):
+    """Code in strata.csv, raster of the zone at the point: the same stratum; as many pixels of each."""
+    run(read_config(world.config), last="design")
+    folder = world.root / "design"
+    strata, sample = pd.read_csv(folder / "strata.csv"), pd.read_csv(folder / "sample.csv")
+    code = strata.drop_duplicates("stratum").set_index("stratum")["code"]
+    assert code.is_unique
+    pixels = pd.Series(0, index=code)
+    for epsg, points in sample.groupby("epsg"):
+        with rasterio.open(folder / f"strata-{epsg}.tif") as source:
+            values = source.read(1)
+            there = [values[source.index(x, y)] for x, y in zip(points["x"], points["y"], strict=True)]
+            assert there == points["stratum"].map(code).tolist()
+            pixels += pd.Series(np.bincount(values.ravel(), minlength=256)).reindex(pixels.index)
+    assert pixels.to_dict() == strata.groupby("code")["pixels"].sum().to_dict()
 
 
 def test_a_design_that_cannot_be_made_is_refused_before_any_work(world, tmp_path):

@@ -145,17 +145,20 @@ def design_table(result: RunSummary) -> Table:
     interval, confidence = design["interval"].iloc[0], design["confidence"].iloc[0]
     title = f"expected hectares of {result.target}, {100 * confidence:g} % interval {interval}"
     title += f", shares: {design['expected_from'].iloc[0]}" + (" - SIMULATED" if result.simulated else "")
+    cut = bool((design["not_sampled_ha"] > 0).any())
     headers = (
         "region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "without a hit",
-        "note",
+        *(["not sampled"] if cut else []), "note",
     )  # fmt: skip
     table = _table(title, headers, ("region", "note"))
     for row in design.to_dict("records"):
+        total, sampled = row["region_id"] == "total", bool(row["points"])
         cells = [
             row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
-            f"{_number(row['low_ha'])} to {_number(row['high_ha'])}", _number(row["half_width_ha"]),
-            _number(row["half_width_percent"]), _number(row["half_width_90_ha"]),
-            f"0 to {_number(row['no_hit_ha'])}", "" if row["region_id"] == "total" else row["notes"],
+            f"{_number(row['low_ha'])} to {_number(row['high_ha'])}" if sampled else "",
+            _number(row["half_width_ha"]), _number(row["half_width_percent"]),
+            _number(row["half_width_90_ha"]), f"0 to {_number(row['no_hit_ha'])}" if sampled else "",
+            *([f"{_number(row['not_sampled_ha'])} ha"] if cut else []), "" if total else row["notes"],
         ]  # fmt: skip
         table.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in cells))
     warnings = design.loc[design["region_id"] == "total", "notes"].dropna()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,6 +22,7 @@ from cocal.fieldwork.design import (
     Layers,
     build_frame,
     class_codes,
+    cut_off,
     halo_px,
     probability_shares,
     read_class_raster,
@@ -29,7 +31,7 @@ from cocal.fieldwork.design import (
     stratify,
     zone_mask,
 )
-from cocal.fieldwork.design.settings import SmallStrata, StratumRule, Zones
+from cocal.fieldwork.design.settings import NotSampled, SmallStrata, StratumRule, Zones
 from cocal.fieldwork.design.strata import NO_VALUE
 from cocal.grid import Window, transformer
 
@@ -246,3 +248,30 @@ def test_settings_that_contradict_themselves_are_refused(change, words):
     assert DesignSettings.model_validate(BASE).names == ("coca", "elsewhere")
     with pytest.raises(ValidationError, match=words):
         DesignSettings.model_validate(BASE | change)
+
+
+def test_an_elevation_from_its_lower_limit_on_and_below_its_upper():
+    ground = replace(layers([[2] * 5]), elevation=np.array([[np.nan, 799, 800, 2999, 3000]], np.float32))
+    high = [NotSampled(reason="too high", elevation={"at_least": 3000})]
+    assert cut_off(ground, high, CODES).tolist() == [[0, 0, 0, 0, 1]]
+    both = [*high, NotSampled(reason="too low", elevation={"below": 800})]
+    assert cut_off(ground, both, CODES).tolist() == [[0, 2, 0, 0, 1]]
+    lines = rules({"stratum": "belt", "elevation": {"at_least": 800, "below": 3000}}, REST)
+    assert stratify(ground, lines, CODES).tolist() == [[2, 2, 1, 1, 2]]
+
+
+def test_ground_is_cut_off_by_the_first_rule_that_holds_without_the_halo():
+    ground = layers([[1, 1, 2], [1, 2, 2], [2, 2, 2]], raster=[[5, 5, 5], [5, 5, 5], [5, 5, 5]], halo=1)
+    both = [
+        NotSampled(reason="forest", classes=["forest"]),
+        NotSampled(reason="city", raster={"path": str(LAST_YEAR), "values": [5]}),
+    ]
+    assert cut_off(ground, both, CODES).tolist() == [[1]]
+    assert cut_off(ground, both[1:], CODES).tolist() == [[1]]
+    assert cut_off(ground, [], CODES).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("content", [{}, {"elevation": {}}, {"elevation": {"at_least": 5, "below": 5}}])
+def test_a_rule_that_would_cut_off_everything_or_nothing_is_refused(content):
+    with pytest.raises(ValidationError):
+        NotSampled(reason="too high", **content)

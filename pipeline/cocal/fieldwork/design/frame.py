@@ -56,6 +56,11 @@ class Frame:
         )
 
     @property
+    def codes(self) -> Ints:
+        """(H,) code of the stratum's name on the raster of the strata: 1 for the first, ..."""
+        return np.array([self.cells.strata.index(name) + 1 for name in self.names])
+
+    @property
     def pixels(self) -> Ints:
         """(H,) pixels, N_h."""
         return self._sum(self.cells.pixels)
@@ -162,7 +167,7 @@ def _check(frame: Frame, *, may_be_empty: bool) -> None:
 def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame:
     """Return a row per stratum as `cocal estimate` and `records: strata:` read them, with the design.
 
-    stratum [, region_id, region], pixels, area_ha, points, inclusion_probability, expected_share.
+    stratum [, region_id, region], code, pixels, area_ha, points, inclusion_probability, expected_share.
     """
     table = pd.DataFrame({"stratum": frame.names})
     if (frame.region >= 0).any():
@@ -172,6 +177,7 @@ def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame
     strata, values = frame.domain()
     share[strata] = values
     return table.assign(
+        code=frame.codes,
         pixels=frame.pixels,
         area_ha=list(exact_ha),
         points=n,

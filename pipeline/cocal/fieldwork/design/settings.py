@@ -56,23 +56,60 @@ class ProbabilityRange(Settings):
         return self
 
 
-class StratumRule(Settings):
+class Elevation(Settings):
+    """Metres above the sea by the run's `dem`: `at_least` <= elevation < `below`; unknown is in no range."""
+
+    at_least: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Elevation:
+        if self.at_least is None and self.below is None:
+            raise ValueError("elevation: give `at_least`, `below`, or both")
+        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
+            raise ValueError(f"elevation: at_least {self.at_least} is not under below {self.below}")
+        return self
+
+
+class Conditions(Settings):
+    """Conditions that all hold for a pixel."""
+
+    classes: Annotated[tuple[str, ...], Field(description="classes of the run's map")] = ()
+    probability: ProbabilityRange | None = None
+    near: Nearness | None = None
+    raster: RasterValues | None = None
+    zones: Zones | None = None
+    elevation: Elevation | None = None
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """True if no condition is stated."""
+        return not self.classes and not any(
+            (self.probability, self.near, self.raster, self.zones, self.elevation)
+        )
+
+
+class StratumRule(Conditions):
     """One line of the ordered list: a pixel belongs to the first rule all of whose conditions hold.
 
     Rules with the same name are one stratum. The last rule has no condition and takes the rest.
     """
 
     stratum: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-    classes: Annotated[tuple[str, ...], Field(description="classes of the run's map")] = ()
-    probability: ProbabilityRange | None = None
-    near: Nearness | None = None
-    raster: RasterValues | None = None
-    zones: Zones | None = None
 
-    @property
-    def takes_the_rest(self) -> bool:
-        """True if no condition is stated."""
-        return not self.classes and not any((self.probability, self.near, self.raster, self.zones))
+
+class NotSampled(Conditions):
+    """Ground that is cut off the sample because the target cannot be there: reported, never as zero."""
+
+    reason: Annotated[str, Field(min_length=3, description="why the target cannot be there")]
+
+    @model_validator(mode="after")
+    def _some_condition(self) -> NotSampled:
+        if self.takes_the_rest:
+            raise ValueError(
+                f"not_sampled ({self.reason}): give a condition; without one it cuts off everything"
+            )
+        return self
 
 
 class SmallStrata(Settings):
@@ -162,6 +199,9 @@ class DesignSettings(Settings):
     unobserved: Annotated[Literal["left_out", "kept"], Field(description="pixels that the map does not show")]
     strata: Annotated[tuple[StratumRule, ...], Field(max_length=254)] = ()
     auto: Annotated[AutoStrata | None, Field(description="strata made instead of stated")] = None
+    not_sampled: Annotated[
+        tuple[NotSampled, ...], Field(description="ground to be cut off, whatever the strata")
+    ] = ()
     by_region: Annotated[bool, Field(description="strata crossed with regions")]
     small: SmallStrata | None = None
     size: Points | Target
@@ -191,6 +231,11 @@ class DesignSettings(Settings):
     def rules(self) -> tuple[StratumRule, ...]:
         """The rules that are stated, or made."""
         return self.auto.rules if self.auto else self.strata
+
+    @property
+    def conditions(self) -> tuple[Conditions, ...]:
+        """Those of the ground that is cut off, then those of the strata."""
+        return (*self.not_sampled, *self.rules)
 
     @model_validator(mode="after")
     def _consistent(self) -> DesignSettings:

@@ -20,6 +20,8 @@ from shapely.geometry.base import BaseGeometry
 from cocal.contracts import NO_DATA, PROBABILITY_NO_DATA, PROBABILITY_SCALE, UNOBSERVED
 from cocal.errors import InputError
 from cocal.fieldwork.design.settings import (
+    Conditions,
+    Elevation,
     Nearness,
     ProbabilityRange,
     RasterValues,
@@ -49,7 +51,7 @@ class Layers:
     """The input of rules: (y, x) arrays on a window that has `halo` more pixels on each side.
 
     `crop_class` uint8, 0 = not observed; `probability` uint16, 10000 = 1, 65535 = not observed; `rasters`
-    int64, `NO_VALUE` = none; `zones` True inside.
+    int64, `NO_VALUE` = none; `zones` True inside; `elevation` metres, NaN = unknown, if a rule needs it.
     """
 
     resolution: int
@@ -58,31 +60,37 @@ class Layers:
     probability: NDArray[np.uint16]
     rasters: Mapping[Path, NDArray[np.int64]]
     zones: Mapping[Zones, Mask]
+    elevation: NDArray[np.float32] | None = None
 
 
-def rasters_needed(rules: Iterable[StratumRule]) -> list[Path]:
+def rasters_needed(rules: Iterable[Conditions]) -> list[Path]:
     """The rasters that the rules name, each once."""
     values = [v for r in rules for v in (r.raster, r.near.raster if r.near else None) if v]
     return list(dict.fromkeys(v.path for v in values))
 
 
-def codes_needed(rules: Iterable[StratumRule], path: Path) -> list[tuple[int, ...]]:
+def codes_needed(rules: Iterable[Conditions], path: Path) -> list[tuple[int, ...]]:
     """The values of the raster at `path` that each rule names."""
     values = [v for r in rules for v in (r.raster, r.near.raster if r.near else None) if v]
     return [v.values for v in values if v.path == path]
 
 
-def zones_needed(rules: Iterable[StratumRule]) -> list[Zones]:
+def zones_needed(rules: Iterable[Conditions]) -> list[Zones]:
     """The vector files that the rules name, each once."""
     return list(dict.fromkeys(r.zones for r in rules if r.zones))
 
 
-def halo_px(rules: Iterable[StratumRule], resolution: int) -> int:
+def needs_elevation(rules: Iterable[Conditions]) -> bool:
+    """True if a rule has a condition on the elevation."""
+    return any(r.elevation for r in rules)
+
+
+def halo_px(rules: Iterable[Conditions], resolution: int) -> int:
     """Pixels around a window that its rules need."""
     return max((math.ceil(r.near.metres / resolution) for r in rules if r.near), default=0)
 
 
-def class_codes(rules: Sequence[StratumRule], scheme: ClassScheme) -> dict[str, int]:
+def class_codes(rules: Sequence[Conditions], scheme: ClassScheme) -> dict[str, int]:
     """Return the code on the map of every class that rules may name; InputError lists unknown classes."""
     codes = scheme.codes | {UNOBSERVED: NO_DATA}
     named = {c for r in rules for c in (*r.classes, *(r.near.classes if r.near else ()))}
@@ -95,6 +103,15 @@ def class_codes(rules: Sequence[StratumRule], scheme: ClassScheme) -> dict[str, 
             f"correct the rules; the scheme is {scheme.id}",
         )
     return codes
+
+
+def cut_off(layers: Layers, rules: Sequence[Conditions], codes: Mapping[str, int]) -> NDArray[np.uint8]:
+    """(y, x) uint8, without the halo: number of the first rule that holds, from 1; 0 = none."""
+    out = np.zeros(layers.crop_class.shape, dtype=np.uint8)
+    for number, rule in enumerate(rules, start=1):
+        out[(out == 0) & _holds(rule, layers, codes)] = number
+    inner = slice(layers.halo, -layers.halo or None)
+    return out[inner, inner]
 
 
 def stratify(layers: Layers, rules: Sequence[StratumRule], codes: Mapping[str, int]) -> NDArray[np.uint8]:
@@ -113,7 +130,7 @@ def stratify(layers: Layers, rules: Sequence[StratumRule], codes: Mapping[str, i
     return out[inner, inner]
 
 
-def _holds(rule: StratumRule, layers: Layers, codes: Mapping[str, int]) -> Mask:
+def _holds(rule: Conditions, layers: Layers, codes: Mapping[str, int]) -> Mask:
     """(y, x) True where every condition of the rule holds."""
     holds = np.ones(layers.crop_class.shape, dtype=bool)
     if rule.classes:
@@ -126,7 +143,16 @@ def _holds(rule: StratumRule, layers: Layers, codes: Mapping[str, int]) -> Mask:
         holds &= _near(rule.near, layers, codes)
     if rule.zones:
         holds &= layers.zones[rule.zones]
+    if rule.elevation:
+        assert layers.elevation is not None
+        holds &= _between(rule.elevation, layers.elevation)
     return holds
+
+
+def _between(limits: Elevation, elevation: NDArray[np.float32]) -> Mask:
+    low = -np.inf if limits.at_least is None else limits.at_least
+    high = np.inf if limits.below is None else limits.below
+    return np.asarray((elevation >= low) & (elevation < high))
 
 
 def _of_classes(classes: Sequence[str], layers: Layers, codes: Mapping[str, int]) -> Mask:

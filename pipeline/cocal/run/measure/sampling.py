@@ -238,9 +238,11 @@ class Sample:
             else (Note("preliminary", n=self.preliminary.values["n"], of=self.preliminary.values["of"]),)
         )
         notes = [
-            own
-            if pd.isna(figure)
-            else (*own, *late, *(() if pd.isna(ha) else (Note("ground_not_sampled", ha=ha),)))
+            (
+                *own,
+                *(() if pd.isna(figure) else late),
+                *(() if pd.isna(ha) else (Note("ground_not_sampled", ha=ha),)),
+            )
             for own, figure, ha in zip(areas["notes"], areas["estimated_ha"], hectares, strict=True)
         ]
         return areas.assign(notes=note_column(notes, areas.index))

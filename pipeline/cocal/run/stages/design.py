@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,17 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.content import Ref, digest, stated
+from cocal.content import File, Ref, digest, stated
 from cocal.contracts import UNOBSERVED
 from cocal.errors import UsageError
 from cocal.estimate import format_ha
+from cocal.features.terrain import check_dem
 from cocal.fieldwork.design import (
     POINTS,
+    DesignSettings,
     Sizes,
     class_codes,
     draw_points,
     enough,
     halo_px,
+    needs_elevation,
     number_points,
     strata_table,
     thresholds,
@@ -37,19 +40,28 @@ from cocal.run.stages.design_plan import (
     CELLS,
     DesignTask,
     PlannedDesign,
+    cut_off_table,
     expected_table,
     known_table,
     planned_design,
 )
 from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
-from cocal.run.worker.design_tiles import CountedTile, DesignMaps, DesignTile, tile_candidates, tile_cells
+from cocal.run.worker.design_tiles import (
+    CountedTile,
+    DesignMaps,
+    DesignTile,
+    DrawnPart,
+    tile_candidates,
+    tile_cells,
+)
 from cocal.run.worker.mosaic import Source, maps_in_reach, regions_of
 from cocal.store import write_csv
 
 Ints = NDArray[np.int64]
 
 FOLDER, SAMPLE, STRATA, KNOWN, EXPECTED = "design", "sample.csv", "strata.csv", "known.csv", "expected.csv"
+STRATA_TIF, CUT_OFF = "strata-{epsg}.tif", "not_sampled.csv"
 TITLE = {"es": "Verificación de campo", "en": "Field verification"}
 
 
@@ -60,6 +72,7 @@ class DrawnTile:
     tile: DesignTile
     stratum_of: Ints
     below: NDArray[np.uint64]
+    code_of: NDArray[np.uint8]
 
 
 def design(run: Run) -> Stage:
@@ -79,8 +92,9 @@ def design(run: Run) -> Stage:
     maps = DesignMaps(
         tuple(run.maps_of(settings.period or run.periods[0].name).items()),
         stated(settings, "design"),
-        class_codes(settings.rules, run.base.scheme),
+        class_codes(settings.conditions, run.base.scheme),
         Source.of(run.config.regions, run.base.regions),
+        elevation_of(run, settings),
     )
     (cells,) = yield Batch(
         "strata", (Recipe("strata/{address}", maps, write_cells, tile_cells, _tiles),), on_failure="stop"
@@ -96,6 +110,25 @@ def design(run: Run) -> Stage:
     yield Batch(
         "design", (Recipe(":design", task, write_design, draw_tile, _drawn, "client"),), on_failure="stop"
     )
+
+
+def elevation_of(run: Run, settings: DesignSettings) -> File | None:
+    """Return the elevation model, if a rule needs it.
+
+    Raises
+    ------
+    UsageError
+        The configuration has no `dem:`.
+    """
+    if not needs_elevation(settings.conditions):
+        return None
+    if run.config.dem is None:
+        raise UsageError(
+            "design: a condition on the elevation", "`dem:` in the configuration", "none",
+            "name an elevation model in metres, or leave `elevation:` out",
+        )  # fmt: skip
+    check_dem(run.config.dem, run.base.regions.area)
+    return File.of(run.config.dem, "dem")
 
 
 def validated_model(run: Run) -> Ref | None:
@@ -116,7 +149,7 @@ def validated_model(run: Run) -> Ref | None:
 
 
 def _tiles(maps: DesignMaps) -> list[DesignTile]:
-    near = maps_in_reach(maps.maps, halo_px(maps.rules.settings.rules, RESOLUTION_M))
+    near = maps_in_reach(maps.maps, halo_px(maps.rules.settings.conditions, RESOLUTION_M))
     return [DesignTile(tile, around) for tile, around in near.items()]
 
 
@@ -135,26 +168,53 @@ def _planned(task: DesignTask) -> PlannedDesign:
 def _drawn(task: DesignTask, slack: float = 6.0) -> list[DrawnTile]:
     plan = _planned(task)
     below = thresholds(plan.needed, plan.frame.pixels, slack=slack)
-    return [DrawnTile(tile, plan.frame.stratum_of, below) for tile in _tiles(task.maps)]
+    code_of = plan.frame.codes.astype(np.uint8)
+    return [DrawnTile(tile, plan.frame.stratum_of, below, code_of) for tile in _tiles(task.maps)]
 
 
-def draw_tile(piece: DrawnTile, task: DesignTask) -> pd.DataFrame:
-    """The tile's candidates; runs in a worker."""
-    return tile_candidates(piece.tile, task.maps, piece.stratum_of, piece.below)
+def draw_tile(piece: DrawnTile, task: DesignTask) -> DrawnPart:
+    """The tile's candidates and strata; runs in a worker."""
+    return tile_candidates(piece.tile, task.maps, piece.stratum_of, piece.below, piece.code_of)
 
 
-def write_design(folder: Path, candidates: Sequence[pd.DataFrame], task: DesignTask) -> None:
-    """Draw the points and write the tables and what crews take along."""
-    plan, table = _planned(task), pd.concat(candidates, ignore_index=True)
+def write_design(folder: Path, parts: Sequence[DrawnPart], task: DesignTask) -> None:
+    """Draw the points and write the tables, the strata and what crews take along."""
+    plan, table = _planned(task), pd.concat([part.candidates for part in parts], ignore_index=True)
     if not enough(table, plan.needed):  # it has a chance of 1e-9; then every pixel is a candidate
-        table = pd.concat([draw_tile(piece, task) for piece in _drawn(task, np.inf)], ignore_index=True)
+        every = [draw_tile(piece, task).candidates for piece in _drawn(task, np.inf)]
+        table = pd.concat(every, ignore_index=True)
     sample, home = numbered_sample(table, plan, task), folder / FOLDER
     home.mkdir()
     frame = plan.frame
     write_own_csv(home / STRATA, strata_table(frame, plan.n, [format_ha(int(u)) for u in frame.units]))
     write_own_csv(home / KNOWN, known_table(plan, task))
+    if task.settings.not_sampled:
+        write_own_csv(home / CUT_OFF, cut_off_table(task))
+    for epsg in sorted({part.window.epsg for part in parts}):
+        own = [part for part in parts if part.window.epsg == epsg]
+        write_strata_raster(home / STRATA_TIF.format(epsg=epsg), own)
     write_own_csv(home / EXPECTED, expected_table(plan, task))
     write_crew_files(home, sample, task)
+
+
+def write_strata_raster(path: Path, parts: Sequence[DrawnPart]) -> None:
+    """Write the codes of the strata of one zone, tile by tile; 0 is ground that is not in the frame."""
+    import rasterio  # slow to load, and a plan does without
+
+    left, bottom = (min(getattr(part.window, side) for part in parts) for side in ("left", "bottom"))
+    right, top = (max(getattr(part.window, side) for part in parts) for side in ("right", "top"))
+    one = parts[0].window
+    size = (right - left) // one.resolution, (top - bottom) // one.resolution
+    whole = replace(one, left=left, top=top, width=size[0], height=size[1])
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "width": whole.width, "height": whole.height,
+        "crs": f"EPSG:{whole.epsg}", "transform": whole.transform, "nodata": 0, "tiled": True,
+        "blockxsize": 256, "blockysize": 256, "compress": "deflate", "sparse_ok": True,
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        for part in sorted(parts, key=lambda p: (-p.window.top, p.window.left)):
+            rows, columns = whole.slices_of(part.window)
+            target.write(part.unpacked, 1, window=((rows.start, rows.stop), (columns.start, columns.stop)))
 
 
 def numbered_sample(candidates: pd.DataFrame, plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:

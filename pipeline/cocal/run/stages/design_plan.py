@@ -31,6 +31,7 @@ from cocal.fieldwork.design import (
     stated_shares,
     validated_shares,
 )
+from cocal.grid import hectares
 from cocal.notes import Note
 from cocal.run.worker.design_tiles import CountedTile, DesignMaps
 from cocal.run.worker.mosaic import regions_of
@@ -44,6 +45,10 @@ _CLEARLY = 0.9
 """A half-width under this share of the planned one is worth another allocation."""
 _CERTAIN = 1e-6
 _NAMES = ("region_id", "region_name")
+_FIGURES = (
+    "expected_ha", "low_ha", "high_ha", "half_width_ha", "half_width_90_ha", "half_width_percent",
+    "no_hit_ha",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,23 +187,45 @@ def expected_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
     for region in [*range(len(regions)), WHOLE]:
         part = np.ones(len(n)) if region == WHOLE else frame.part(region)
         points = float((part * n).sum())
-        if not points:
-            continue
         name = {key: "total" if region == WHOLE else regions[key].iloc[region] for key in _NAMES}
+        cut = counts_of(task).cut_units[slice(None) if region == WHOLE else region].sum()
         notes = [Note("n_too_small")] if points < MIN_REGION_POINTS else []
-        notes += heavy_weight(plan, task) if region == WHOLE else []
+        notes += [*_cut_off(task), *heavy_weight(plan, task)] if region == WHOLE else []
         rows.append(
             name
             | {"points": round(points, 1)}
             | _figures(plan, task, region)
+            | {"not_sampled_ha": hectares(int(cut))}
             | {"expected_from": task.settings.expected.source, "notes": tuple(notes)}
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([row for row in rows if row["points"] or row["not_sampled_ha"]])
+
+
+def _cut_off(task: DesignTask) -> list[Note]:
+    """Return what is not sampled, by reason."""
+    area: dict[str, int] = {}
+    rules, units = task.settings.not_sampled, counts_of(task).cut_units.sum(axis=0)
+    for rule, part in zip(rules, units.tolist(), strict=True):
+        area[rule.reason] = area.get(rule.reason, 0) + part
+    return [Note("cut_off", reason=reason, ha=hectares(part)) for reason, part in area.items()]
+
+
+def cut_off_table(task: DesignTask) -> pd.DataFrame:
+    """Return the ground that is not sampled: region_id, reason, area_ha."""
+    regions, rules = regions_of(task.maps.regions).table["region_id"], task.settings.not_sampled
+    units = counts_of(task).cut_units
+    rows = [
+        (regions.iloc[r], rules[k].reason, format_ha(int(units[r, k])))
+        for r, k in zip(*(part.tolist() for part in np.nonzero(units)), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["region_id", "reason", "area_ha"])
 
 
 def _figures(plan: PlannedDesign, task: DesignTask, region: int) -> dict[str, Any]:
     frame = plan.frame
     strata, share = frame.domain(region)
+    if not strata.size or not frame.area_of(region):
+        return dict.fromkeys(_FIGURES, np.nan) | {"interval": task.interval, "confidence": task.confidence}
     found = _expected(
         task, frame.area_ha[strata], frame.pixels[strata], plan.n[strata], share, frame.area_of(region)
     )
