@@ -383,6 +383,26 @@ def test_ground_that_is_cut_off_is_not_drawn_and_reported_with_its_hectares(worl
     assert f"not sampled, {forest:,.1f} ha: above the limit of the crop" in design["notes"].iloc[-1]
 
 
+def test_a_design_of_two_phases_states_the_readings_and_the_visits(world, tmp_path):
+    """As many points are drawn as are to be read; the visits of each reading stand in strata.csv."""
+    other = world.copied(tmp_path / "w")
+    other.edit(lambda content: content["design"].update(
+        by_region=False, allocation="interval", floor=0.001, draw="random", minimum=10,
+        size={"points": 300, "per": "whole"},
+        phases={"cost_ratio": 10, "sensitivity": 0.98, "specificity": 0.98},
+    ))  # fmt: skip
+    other.edit(lambda content: content["design"].pop("small"))
+    design = run(read_config(other.config), last="design").design
+    assert design is not None
+    strata = pd.read_csv(other.root / "design" / "strata.csv")
+    visits = strata[["visits_read_target", "visits_read_other"]]
+    assert strata["points"].sum() / 10 + visits.to_numpy().sum() <= 300
+    assert (visits >= 10).all(axis=None)
+    sample = pd.read_csv(other.root / "design" / "sample.csv")
+    assert (sample["role"] == "main").sum() == strata["points"].sum()
+    assert design["half_width_ha"].notna().tolist() == [False] * (len(design) - 1) + [True]
+
+
 def test_the_raster_of_the_strata_holds_the_code_of_every_point(world):
     """Code in strata.csv, raster of the zone at the point: the same stratum; as many pixels of each."""
     run(read_config(world.config), last="design")

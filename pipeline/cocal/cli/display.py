@@ -152,7 +152,7 @@ def design_table(result: RunSummary) -> Table:
     )  # fmt: skip
     table = _table(title, headers, ("region", "note"))
     for row in design.to_dict("records"):
-        total, sampled = row["region_id"] == "total", bool(row["points"])
+        total, sampled = row["region_id"] == "total", pd.notna(row["low_ha"])
         cells = [
             row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
             f"{_number(row['low_ha'])} to {_number(row['high_ha'])}" if sampled else "",

@@ -10,6 +10,7 @@ disclosure    which figures may be published, and the audit of those that are
 legal         hectares by legal zone beside legal limits
 eradication   claimed eradication beside observed loss
 expected      the interval to expect from a design
+two_phase     readings of all points, visits to a part of them
 command       the same from files, for maps made elsewhere
 """
 
@@ -38,6 +39,7 @@ from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.tables import write_comparison, write_tables
 from cocal.estimate.tilt import missing_tilt
+from cocal.estimate.two_phase import expected_two_phase, reading_rates
 
 __all__ = [
     "ASSISTED",
@@ -61,6 +63,7 @@ __all__ = [
     "estimate_files",
     "exact_ha",
     "expected_interval",
+    "expected_two_phase",
     "format_ha",
     "legal_domains",
     "legal_table",
@@ -68,6 +71,7 @@ __all__ = [
     "measure",
     "missing_tilt",
     "public_squares",
+    "reading_rates",
     "region_areas",
     "sensitivity_band",
     "unmatched_official",

@@ -13,7 +13,7 @@ from cocal.estimate.calibrated import Asked, calibrated_estimate
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
-from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, check_known, check_settings
+from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, TWO_PHASE, check_known, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
     Domains,
@@ -23,6 +23,7 @@ from cocal.estimate.stratified import (
     region_domains,
     whole,
 )
+from cocal.estimate.two_phase import two_phase_estimate
 from cocal.notes import Note, note_column
 
 
@@ -80,6 +81,10 @@ def estimate_areas(
     """
     check_settings(estimator, interval, confidence)
     check_known(estimator, known)
+    if estimator == TWO_PHASE:
+        return two_phase_estimate(
+            sample, strata, classes=classes, interval=interval, confidence=confidence, by_region=by_region
+        )
     if known is not None:
         asked = Asked(interval, confidence, by_region, tuple(collapse), None if rare is None else tuple(rare))
         return calibrated_estimate(sample, strata, known, classes=classes, asked=asked)

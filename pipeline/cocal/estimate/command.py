@@ -19,6 +19,7 @@ _SAMPLE = (
     "stratum",
     "map_class",
     "reference_class",
+    "reading_class",
     "region",
     "unit",
     "inclusion_probability",

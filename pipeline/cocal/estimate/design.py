@@ -97,7 +97,7 @@ def build_design(
     known = list(classes) if classes is not None else classes_found(sample)
     _check_values(sample, known)
     table = strata_from_table(strata)
-    stratum = _stratum_of_points(sample, table)
+    stratum = stratum_of_points(sample, table)
     warnings = check_weights(sample, stratum, table)
     stratum, table, merged = merge_strata(stratum, table, collapse)
     table = table.with_points(stratum)
@@ -202,7 +202,7 @@ def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
     return np.asarray(pd.Index(list(names)).get_indexer(pd.Index(column)), dtype=np.int64)
 
 
-def _stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64]:
+def stratum_of_points(sample: pd.DataFrame, strata: Strata) -> NDArray[np.int64]:
     """(n,) index into `strata` of each point; InputError names the strata that have no row."""
     names = sorted(set(strata.names))
     code, codes = _codes(sample["stratum"], names), {name: i for i, name in enumerate(names)}

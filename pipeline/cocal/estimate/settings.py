@@ -18,7 +18,10 @@ ASSISTED = ("difference", "regression")
 CALIBRATED = "calibrated"
 """The estimator that needs the known hectares of every stratum, region and map class."""
 
-ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED, CALIBRATED)
+TWO_PHASE = "two_phase"
+"""The estimator for points that were all read on images and in part visited; for tables, not for a run."""
+
+ESTIMATORS = ("stratified", "simple", "systematic", "poststratified", *ASSISTED, CALIBRATED, TWO_PHASE)
 
 BY_POINTS = ("stratified", "simple", "systematic")
 """Estimators that use nothing of the map: of the points that were not visited they do not see its class."""
@@ -91,6 +94,8 @@ class EstimateSettings(Settings):
     @model_validator(mode="after")
     def _known(self) -> EstimateSettings:
         problems = _unknown(self.estimator, self.interval)
+        if self.estimator == TWO_PHASE:
+            problems.append("estimator 'two_phase' is for `cocal estimate`: records have no readings")
         if problems:
             raise ValueError("; ".join(problems))
         return self

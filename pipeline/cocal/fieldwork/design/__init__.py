@@ -29,8 +29,15 @@ from cocal.fieldwork.design.frame import (
     build_frame,
     strata_table,
 )
+from cocal.fieldwork.design.phases import plan_phases
 from cocal.fieldwork.design.points import number_points, write_geopackage, write_gpx
-from cocal.fieldwork.design.settings import DesignSettings, Points, ProbabilityShares, StatedShares
+from cocal.fieldwork.design.settings import (
+    DesignSettings,
+    PhaseSettings,
+    Points,
+    ProbabilityShares,
+    StatedShares,
+)
 from cocal.fieldwork.design.shares import probability_shares, stated_shares, target_by_bin, validated_shares
 from cocal.fieldwork.design.sheet import write_sheet
 from cocal.fieldwork.design.size import plan_points, reserve_points, sample_size
@@ -51,12 +58,12 @@ from cocal.fieldwork.design.strata import (
 )
 
 __all__ = [
-    "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "Points",
-    "ProbabilityShares", "Sizes", "StatedShares", "allocate", "allocation_weights", "build_frame",
-    "candidates", "candidates_needed", "check_zones", "class_codes", "codes_needed", "cut_off",
-    "draw_points", "enough", "halo_px", "needs_elevation", "number_points", "pixel_numbers",
-    "plan_points", "probability_shares", "rasters_needed", "read_class_raster", "reserve_points",
-    "sample_size", "stated_shares", "strata_table", "stratify", "target_by_bin", "thresholds",
-    "validated_shares", "write_form", "write_geopackage", "write_gpx", "write_point_list", "write_sheet",
-    "zone_mask", "zones_needed",
+    "POINTS", "STRATA_RASTER", "WHOLE", "Cells", "DesignSettings", "Frame", "Layers", "PhaseSettings",
+    "Points", "ProbabilityShares", "Sizes", "StatedShares", "allocate", "allocation_weights",
+    "build_frame", "candidates", "candidates_needed", "check_zones", "class_codes", "codes_needed",
+    "cut_off", "draw_points", "enough", "halo_px", "needs_elevation", "number_points", "pixel_numbers",
+    "plan_phases", "plan_points", "probability_shares", "rasters_needed", "read_class_raster",
+    "reserve_points", "sample_size", "stated_shares", "strata_table", "stratify", "target_by_bin",
+    "thresholds", "validated_shares", "write_form", "write_geopackage", "write_gpx", "write_point_list",
+    "write_sheet", "zone_mask", "zones_needed",
 ]  # fmt: skip

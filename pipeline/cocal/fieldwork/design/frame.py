@@ -164,10 +164,11 @@ def _check(frame: Frame, *, may_be_empty: bool) -> None:
         )
 
 
-def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame:
+def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str], visits: Ints | None = None) -> pd.DataFrame:
     """Return a row per stratum as `cocal estimate` and `records: strata:` read them, with the design.
 
-    stratum [, region_id, region], code, pixels, area_ha, points, inclusion_probability, expected_share.
+    stratum [, region_id, region], code, pixels, area_ha, points, inclusion_probability, expected_share; of
+    two phases also the visits (H, 2): visits_read_target, visits_read_other.
     """
     table = pd.DataFrame({"stratum": frame.names})
     if (frame.region >= 0).any():
@@ -176,7 +177,7 @@ def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame
     share = np.empty(len(frame.names))
     strata, values = frame.domain()
     share[strata] = values
-    return table.assign(
+    table = table.assign(
         code=frame.codes,
         pixels=frame.pixels,
         area_ha=list(exact_ha),
@@ -184,3 +185,6 @@ def strata_table(frame: Frame, n: Ints, exact_ha: Sequence[str]) -> pd.DataFrame
         inclusion_probability=n / frame.pixels,
         expected_share=share,
     )
+    if visits is None:
+        return table
+    return table.assign(visits_read_target=visits[:, 0], visits_read_other=visits[:, 1])

@@ -136,6 +136,14 @@ class Target(Settings):
     per: Annotated[Literal["region", "whole"], Field(description="in every region, or in all together")]
 
 
+class PhaseSettings(Settings):
+    """Every point is read on images, a part of them visited; both cost what `size.points` visits would."""
+
+    cost_ratio: Annotated[float, Field(gt=1, le=1000, description="cost of a visit in readings")]
+    sensitivity: Annotated[Share, Field(description="share of the target that is read as the target")]
+    specificity: Annotated[Share, Field(description="share of other ground that is read as other ground")]
+
+
 class StatedShares(Settings):
     """Expected shares of the target class, from a pilot, an earlier campaign or judgement."""
 
@@ -208,6 +216,9 @@ class DesignSettings(Settings):
     allocation: Allocation
     power: Annotated[float | None, Field(ge=0, le=1, description="0: equal precision; 1: as `rare`")] = None
     minimum: Annotated[int, Field(ge=2, description="points per stratum, at least")]
+    phases: Annotated[
+        PhaseSettings | None, Field(description="readings of all points, visits to a part; left out: visits")
+    ] = None
     floor: Annotated[
         Share | None, Field(description="share of the target believed at least in every stratum")
     ] = None
@@ -267,6 +278,13 @@ class DesignSettings(Settings):
         if self.allocation == "interval" and not self.floor:
             problems.append(
                 "floor: `allocation: interval` needs the share that may be overlooked in any stratum, above 0"
+            )
+        if self.phases and not (
+            stated and self.size.per == "whole" and self.draw == "random" and not self.by_region
+        ):
+            problems.append(
+                "phases: need `size: {points: ..., per: whole}`, `allocation: interval`, `by_region: false` "
+                "and `draw: random`"
             )
         if self.allocation == "neyman" and not self.expected.accuracy:
             problems.append("allocation neyman is for the overall accuracy: state `expected.accuracy`")

@@ -186,7 +186,8 @@ def write_design(folder: Path, parts: Sequence[DrawnPart], task: DesignTask) -> 
     sample, home = numbered_sample(table, plan, task), folder / FOLDER
     home.mkdir()
     frame = plan.frame
-    write_own_csv(home / STRATA, strata_table(frame, plan.n, [format_ha(int(u)) for u in frame.units]))
+    exact = [format_ha(int(u)) for u in frame.units]
+    write_own_csv(home / STRATA, strata_table(frame, plan.n, exact, plan.visits))
     write_own_csv(home / KNOWN, known_table(plan, task))
     if task.settings.not_sampled:
         write_own_csv(home / CUT_OFF, cut_off_table(task))

@@ -13,18 +13,28 @@ from cocal.classify.card import read_card
 from cocal.content import Ref
 from cocal.contracts import NO_DATA, UNOBSERVED
 from cocal.errors import InputError
-from cocal.estimate import MIN_REGION_POINTS, ExpectedInterval, Strata, expected_interval, format_ha
+from cocal.estimate import (
+    MIN_REGION_POINTS,
+    ExpectedInterval,
+    Strata,
+    expected_interval,
+    expected_two_phase,
+    format_ha,
+    reading_rates,
+)
 from cocal.fieldwork.design import (
     WHOLE,
     Cells,
     DesignSettings,
     Frame,
+    PhaseSettings,
     Points,
     ProbabilityShares,
     Sizes,
     StatedShares,
     build_frame,
     candidates_needed,
+    plan_phases,
     plan_points,
     probability_shares,
     reserve_points,
@@ -76,22 +86,56 @@ class DesignTask:
 
 @dataclass(frozen=True, eq=False)
 class PlannedDesign:
-    """The strata with what is expected in each, and how many points each gets."""
+    """The strata with what is expected in each, and how many points each gets.
+
+    `visits`: of two phases, those among the points read as the target and among the others.
+    """
 
     frame: Frame
     n: Ints
     reserves: Ints
     needed: Ints
+    visits: Ints | None = None
 
 
 def planned_design(task: DesignTask) -> PlannedDesign:
     """How many points each stratum gets."""
     settings, frame = task.settings, design_frame(task)
-    n = plan_points(frame, settings, half_width_of(task), task.confidence)
+    n, visits = plan_points(frame, settings, half_width_of(task), task.confidence), None
+    if settings.phases is not None:
+        n, visits = _phases(frame, n, task)
     reserves = reserve_points(n, frame.pixels, settings.reserve)
-    return PlannedDesign(
-        frame, n, reserves, candidates_needed(Sizes(n, reserves, frame.pixels), settings.draw)
+    needed = candidates_needed(Sizes(n, reserves, frame.pixels), settings.draw)
+    return PlannedDesign(frame, n, reserves, needed, visits)
+
+
+def _phases(frame: Frame, n: Ints, task: DesignTask) -> tuple[Ints, Ints]:
+    """Return points to be read and visits, (H,) and (H, 2), that cost what the visits `n` would."""
+    assert task.settings.phases is not None
+    share = np.clip(frame.domain()[1], task.settings.floor or 0.0, 1 - _CERTAIN)
+    n1, n2 = plan_phases(
+        frame.area_ha,
+        _rates(share, task.settings.phases),
+        visits=int(n.sum()),
+        cost_ratio=task.settings.phases.cost_ratio,
+        least=task.settings.minimum,
+        half_width=lambda read, visits: _two_phases(task, frame.area_ha, share, (read, visits)).half_width_ha,
+        alone_ha=half_width_of(task)(frame.area_ha, frame.pixels, n, share),
     )
+    return np.minimum(n1, frame.pixels), n2
+
+
+def _rates(share: Floats, phases: PhaseSettings) -> tuple[Floats, Floats]:
+    return reading_rates(share, phases.sensitivity, phases.specificity)
+
+
+def _two_phases(
+    task: DesignTask, area_ha: Floats, share: Floats, points: tuple[Ints, Ints]
+) -> ExpectedInterval:
+    """Return the interval to expect in the whole frame."""
+    assert task.settings.phases is not None
+    rates = _rates(share, task.settings.phases)
+    return expected_two_phase(area_ha, *points, rates, confidence=task.confidence, seed=task.settings.seed)
 
 
 def design_frame(task: DesignTask) -> Frame:
@@ -224,11 +268,13 @@ def cut_off_table(task: DesignTask) -> pd.DataFrame:
 def _figures(plan: PlannedDesign, task: DesignTask, region: int) -> dict[str, Any]:
     frame = plan.frame
     strata, share = frame.domain(region)
-    if not strata.size or not frame.area_of(region):
+    if not strata.size or not frame.area_of(region) or (plan.visits is not None and region != WHOLE):
         return dict.fromkeys(_FIGURES, np.nan) | {"interval": task.interval, "confidence": task.confidence}
-    found = _expected(
-        task, frame.area_ha[strata], frame.pixels[strata], plan.n[strata], share, frame.area_of(region)
-    )
+    if plan.visits is None:
+        area, pixels = frame.area_ha[strata], frame.pixels[strata]
+        found = _expected(task, area, pixels, plan.n[strata], share, frame.area_of(region))
+    else:
+        found = _two_phases(task, frame.area_ha, share, (plan.n, plan.visits))
     return {
         "expected_ha": found.area_ha,
         "low_ha": found.low_ha,

@@ -1,0 +1,81 @@
+"""Two phases: how many points are read on images, and how many of them are visited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cocal.errors import InputError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_LIMITS = 16
+_HALVINGS = 50
+GAIN = 0.95
+"""Two phases must leave a half-width under this share of that of visits alone."""
+
+
+def plan_phases(
+    area_ha: Floats,
+    rates: tuple[Floats, Floats],
+    *,
+    visits: int,
+    cost_ratio: float,
+    least: int,
+    half_width: Callable[[Ints, Ints], float],
+    alone_ha: float,
+) -> tuple[Ints, Ints]:
+    """(H,) points to be read, (H, 2) visits among those read as the target and among the others.
+
+    Both cost as much as `visits` visits. Readings are proportional to A_s sqrt(k B_s), visits to A_s w_sr
+    sqrt(p_sr (1 - p_sr)), B_s = sum_r w_sr (p_sr - p_s)^2: the least variance for a cost (Cochran 1977,
+    section 12.3). As in `allocation.narrowest` no visit stands for more than W ha, W by the least half-width.
+
+    Parameters
+    ----------
+    rates : (H,) share of the points read as the target; (H, 2) its share in each reading.
+    cost_ratio : k, cost of a visit in readings.
+    least : visits in each stratum and reading, at least.
+    half_width : (points to be read, visits) -> expected half-width, ha.
+    alone_ha : expected half-width of `visits` visits without readings, ha.
+
+    Raises
+    ------
+    InputError
+        Nothing is gained: the half-width is not under `GAIN` of `alone_ha`.
+    """
+    part, share = rates
+    w = np.stack([part, 1 - part], axis=-1)
+    apart = (w * (share - (w * share).sum(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    first, second = area_ha * np.sqrt(cost_ratio * apart), area_ha[:, None] * w * np.sqrt(share * (1 - share))
+
+    def at(factor: float, limit: float) -> tuple[Floats, Floats]:
+        n2 = np.maximum(np.maximum(factor * second, area_ha[:, None] * w / limit), least)
+        return np.maximum(factor * first, (n2 / np.maximum(w, 1e-9)).max(axis=-1)), n2
+
+    def cost(points: tuple[Floats, Floats]) -> float:
+        return float(points[0].sum() / cost_ratio + points[1].sum())
+
+    best, narrow = None, np.inf
+    lightest = area_ha.sum() / visits
+    for limit in np.geomspace(lightest / 2, 20 * lightest, _LIMITS):
+        if cost(at(0.0, limit)) > visits:
+            continue
+        low, high = 0.0, visits / max(first.sum(), second.sum(), 1e-9) * cost_ratio
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if cost(at(middle, limit)) <= visits else (low, middle)
+        n1, n2 = (np.floor(points).astype(np.int64) for points in at(low, limit))
+        if (wide := half_width(n1, n2)) < narrow:
+            best, narrow = (n1, n2), wide
+    if best is None or narrow >= GAIN * alone_ha:
+        raise InputError(
+            "two phases gain nothing here",
+            f"a half-width under {GAIN:.0%} of the {alone_ha:,.1f} ha of {visits} visits alone",
+            "no division of the cost that fits" if best is None else f"{narrow:,.1f} ha at best",
+            "visit all points: leave `design.phases` out",
+        )
+    return best
