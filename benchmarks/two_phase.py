@@ -31,7 +31,7 @@ from cocal.estimate.two_phase import (
 from cocal.fieldwork.design import plan_points
 from cocal.fieldwork.design.phases import plan_phases
 
-VISITS, RATIO, LEAST, FLOOR = 1_200, 10, 20, 5e-4
+VISITS, RATIO, DEAR, LEAST, FLOOR = 1_200, 10, 2, 20, 5e-4
 RIGHT = (0.95, 0.85)
 MOST = 0.8
 
@@ -42,7 +42,7 @@ def one_land(seed: int, right: float, draws: int) -> dict[str, float]:
     true = stated.coca / stated.pixels
     ground = Ground(stated.names, stated.pixels, stated.area_ha, stated.coca, np.maximum(true, FLOOR))
     n = plan_points(ground.frame, settings("interval", ground.names, VISITS), half_width, CONFIDENCE)
-    alone = half_width(ground.area_ha, ground.pixels, n, ground.expected)
+    alone = alone_of(ground, n)
     rates = reading_rates(ground.expected, right, right)
     n1, n2 = plan_phases(
         ground.area_ha, rates, visits=VISITS, cost_ratio=RATIO, least=LEAST, alone_ha=alone,
@@ -106,17 +106,24 @@ def problems(found: pd.DataFrame, draws: int) -> list[str]:
     ]
 
 
+def alone_of(ground: Ground, n: np.ndarray) -> tuple[float, float]:
+    """Expected half-width and standard error of visits alone."""
+    p = ground.expected
+    error = np.sqrt((ground.area_ha**2 * p * (1 - p) / n).sum())
+    return half_width(ground.area_ha, ground.pixels, n, p), float(error)
+
+
 def refusal(seed: int) -> str:
-    """What the plan says of `auto` strata of a good map, which leave nothing to be read; "" if it agrees."""
+    """What the plan says on `auto` strata of a good map if a visit costs two readings; "" if it agrees."""
     found = auto_strata(population(seed, map="good"))
     share = np.maximum(found.coca / found.pixels, FLOOR)
     ground = replace(found, expected=share)
     n = plan_points(ground.frame, settings("interval", ground.names, VISITS), half_width, CONFIDENCE)
-    rates = reading_rates(share, RIGHT[0], RIGHT[0])
+    rates = reading_rates(share, RIGHT[1], RIGHT[1])
     try:
         plan_phases(
-            ground.area_ha, rates, visits=VISITS, cost_ratio=RATIO, least=LEAST,
-            alone_ha=half_width(ground.area_ha, ground.pixels, n, share),
+            ground.area_ha, rates, visits=VISITS, cost_ratio=DEAR, least=LEAST,
+            alone_ha=alone_of(ground, n),
             half_width=lambda a, b: expected_two_phase(
                 ground.area_ha, a, b, rates, confidence=CONFIDENCE, seed=1
             ).half_width_ha,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.acceptance import (
     regional_compare,
     regional_core,
+    regional_design,
     regional_lands,
     regional_page,
     regional_run,
@@ -16,6 +17,7 @@ from tests.acceptance import (
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *regional_core.REQUIREMENTS,
     *regional_compare.REQUIREMENTS,
+    *regional_design.REQUIREMENTS,
     *regional_lands.REQUIREMENTS,
     *regional_page.REQUIREMENTS,
     *regional_run.REQUIREMENTS,

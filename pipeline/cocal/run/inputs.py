@@ -17,6 +17,7 @@ from cocal.fieldwork.design import (
     check_zones,
     class_codes,
     codes_needed,
+    needs_elevation,
     rasters_needed,
     zones_needed,
 )
@@ -63,11 +64,11 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
     for path in config.train.previous_maps if "train" in stages and config.train else ():
         check_codes(path, EARLIER_MAP, area, {0, *scheme.codes.values()})
     if "design" in stages and config.design:
-        class_codes(config.design.strata, scheme)
-        for path in rasters_needed(config.design.strata):
-            sought = codes_needed(config.design.strata, path)
+        class_codes(config.design.conditions, scheme)
+        for path in rasters_needed(config.design.conditions):
+            sought = codes_needed(config.design.conditions, path)
             check_codes(path, STRATA_RASTER, area, {v for own in sought for v in own}, sought=sought)
-        for zones in zones_needed(config.design.strata):
+        for zones in zones_needed(config.design.conditions):
             check_zones(zones, area)
     if "measure" in stages and config.records:
         records = read_records(config.records, scheme)
@@ -88,7 +89,9 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
     if "classify" in stages and config.classify.prior:
         found["classify.prior.map"] = config.classify.prior.map
     if "design" in stages and config.design:
-        rules = config.design.strata
+        rules = config.design.conditions
+        if needs_elevation(rules):
+            found["dem"] = config.dem
         files = [*rasters_needed(rules), *(z.path for z in zones_needed(rules))]
         found |= {f"design.strata ({path.name})": path for path in files}
     if "measure" in stages and config.records:

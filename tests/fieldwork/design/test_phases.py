@@ -14,7 +14,7 @@ from cocal.fieldwork.design import plan_phases
 AREA, SHARE = np.array([400.0, 9_600.0]), np.array([0.8, 0.01])
 
 
-def planned(area=AREA, share=SHARE, right=0.95, alone_ha=1e9, cost_ratio=10.0):
+def planned(area=AREA, share=SHARE, right=0.95, alone_ha=(1e9, 1e9), cost_ratio=10.0):
     rates = reading_rates(share, right, right)
 
     def half_width(n1, n2):
@@ -42,16 +42,32 @@ def test_as_many_points_are_read_as_the_visits_of_each_reading_need():
 def test_good_readings_leave_an_interval_a_quarter_narrower_than_visits_alone():
     n = np.array([90, 910])
     alone = gamma_half_width(AREA, (AREA * 100).astype(np.int64), n, SHARE)
-    n1, n2 = planned(alone_ha=alone)
+    n1, n2 = planned(alone_ha=(alone, 1e9))
     rates = reading_rates(SHARE, 0.95, 0.95)
     assert expected_two_phase(AREA, n1, n2, rates, confidence=0.95, seed=1).half_width_ha < 0.8 * alone
 
 
 def test_readings_that_are_no_better_than_chance_are_refused():
+    """Their standard error is that of fewer visits; a narrower interval would be the assumption's alone."""
     n = np.array([90, 910])
+    error = float(np.sqrt((AREA**2 * SHARE * (1 - SHARE) / n).sum()))
+    with pytest.raises(InputError, match="two phases gain nothing here"):
+        planned(right=0.5, alone_ha=(1e9, error))
     alone = gamma_half_width(AREA, (AREA * 100).astype(np.int64), n, SHARE)
     with pytest.raises(InputError, match="two phases gain nothing here"):
-        planned(right=0.5, alone_ha=alone)
+        planned(right=0.5, alone_ha=(0.8 * alone, 1e9))
+
+
+def test_the_error_of_the_plan_is_that_of_its_formula():
+    """Just above it the plan agrees, just below it refuses: within sum A^2 [w^2 p (1-p) / n2 + B / n1]."""
+    n1, n2 = planned()
+    part, share = reading_rates(SHARE, 0.95, 0.95)
+    w = np.stack([part, 1 - part], axis=-1)
+    between = (w * (share - SHARE[:, None]) ** 2).sum(axis=-1) / n1
+    error = np.sqrt((AREA**2 * ((w**2 * share * (1 - share) / n2).sum(axis=-1) + between)).sum())
+    planned(alone_ha=(1e9, error / 0.949))
+    with pytest.raises(InputError, match="gain nothing"):
+        planned(alone_ha=(1e9, error / 0.951))
 
 
 @pytest.mark.parametrize(

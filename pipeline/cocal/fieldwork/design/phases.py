@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 _LIMITS = 16
 _HALVINGS = 50
 GAIN = 0.95
-"""Two phases must leave a half-width under this share of that of visits alone."""
+"""Two phases must leave a half-width and a standard error under this share of those of visits alone."""
 
 
 def plan_phases(
@@ -26,7 +26,7 @@ def plan_phases(
     cost_ratio: float,
     least: int,
     half_width: Callable[[Ints, Ints], float],
-    alone_ha: float,
+    alone_ha: tuple[float, float],
 ) -> tuple[Ints, Ints]:
     """(H,) points to be read, (H, 2) visits among those read as the target and among the others.
 
@@ -40,12 +40,13 @@ def plan_phases(
     cost_ratio : k, cost of a visit in readings.
     least : visits in each stratum and reading, at least.
     half_width : (points to be read, visits) -> expected half-width, ha.
-    alone_ha : expected half-width of `visits` visits without readings, ha.
+    alone_ha : expected half-width and standard error of `visits` visits without readings, ha.
 
     Raises
     ------
     InputError
-        Nothing is gained: the half-width is not under `GAIN` of `alone_ha`.
+        Nothing is gained: half-width or standard error are not under `GAIN` of `alone_ha`. A half-width alone
+        could be narrower by what the estimator of two phases assumes.
     """
     part, share = rates
     w = np.stack([part, 1 - part], axis=-1)
@@ -71,11 +72,21 @@ def plan_phases(
         n1, n2 = (np.floor(points).astype(np.int64) for points in at(low, limit))
         if (wide := half_width(n1, n2)) < narrow:
             best, narrow = (n1, n2), wide
-    if best is None or narrow >= GAIN * alone_ha:
-        raise InputError(
-            "two phases gain nothing here",
-            f"a half-width under {GAIN:.0%} of the {alone_ha:,.1f} ha of {visits} visits alone",
-            "no division of the cost that fits" if best is None else f"{narrow:,.1f} ha at best",
-            "visit all points: leave `design.phases` out",
-        )
+    if best is None:
+        raise _no_gain(visits, alone_ha, "no division of the cost that fits")
+    n1, n2 = best
+    parts = (w**2 * share * (1 - share) / n2).sum(axis=-1) + apart / n1
+    found = narrow, float(np.sqrt((area_ha**2 * parts).sum()))
+    if any(own >= GAIN * alone for own, alone in zip(found, alone_ha, strict=True)):
+        raise _no_gain(visits, alone_ha, f"{found[0]:,.1f} and {found[1]:,.1f} ha at best")
     return best
+
+
+def _no_gain(visits: int, alone_ha: tuple[float, float], found: str) -> InputError:
+    return InputError(
+        "two phases gain nothing here",
+        f"under {GAIN:.0%} of the half-width {alone_ha[0]:,.1f} ha and of the standard error "
+        f"{alone_ha[1]:,.1f} ha of {visits} visits alone",
+        found,
+        "visit all points: leave `design.phases` out",
+    )

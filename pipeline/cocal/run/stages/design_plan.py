@@ -120,7 +120,10 @@ def _phases(frame: Frame, n: Ints, task: DesignTask) -> tuple[Ints, Ints]:
         cost_ratio=task.settings.phases.cost_ratio,
         least=task.settings.minimum,
         half_width=lambda read, visits: _two_phases(task, frame.area_ha, share, (read, visits)).half_width_ha,
-        alone_ha=half_width_of(task)(frame.area_ha, frame.pixels, n, share),
+        alone_ha=(
+            half_width_of(task)(frame.area_ha, frame.pixels, n, share),
+            float(np.sqrt((frame.area_ha**2 * share * (1 - share) / n).sum())),
+        ),
     )
     return np.minimum(n1, frame.pixels), n2
 
