@@ -361,6 +361,24 @@ def test_shares_come_from_the_validation_of_the_runs_own_model(world, tmp_path):
     assert found.to_dict() == pytest.approx({name: expected[name] for name in found.index}, rel=1e-5)
 
 
+def test_what_a_region_without_a_hit_will_read_is_said_for_both_intervals(world, tmp_path):
+    """Where the estimator uses the known areas; the model's interval never exceeds the guarantee."""
+    other = world.copied(tmp_path / "w")
+    other.edit(lambda content: content.pop("estimate", None))
+    other.edit(lambda content: content["design"].update(
+        by_region=False, size={"points": 60}, allocation="rare", interval="gamma", confidence=0.95,
+        expected={"source": "stated", "share": {"coca": 0.8, "near": 0.0005, "rest": 0.0005}},
+    ))  # fmt: skip
+    other.edit(lambda content: content["design"].pop("small"))
+    design = run(read_config(other.config), last="design").design
+    assert design is not None
+    regions = design.iloc[:-1]
+    assert (regions["small_area_no_hit_ha"] > 0).all()
+    assert (regions["small_area_no_hit_ha"] <= regions["no_hit_ha"] + 1e-9).all()
+    assert (regions["small_area_low_ha"] <= regions["small_area_high_ha"]).all()
+    assert np.isnan(design["small_area_no_hit_ha"].iloc[-1])
+
+
 def test_ground_that_is_cut_off_is_not_drawn_and_reported_with_its_hectares(world, tmp_path):
     """Forest cannot hold coca, it says: no point and no stratum there, its hectares stated."""
     whole = run(read_config(world.config), last="design")

@@ -138,6 +138,10 @@ def hectares_table(result: RunSummary) -> Table:
     return table
 
 
+def _up_to(value: float) -> str:
+    return "" if pd.isna(value) else f"0 to {_number(value)}"
+
+
 def design_table(result: RunSummary) -> Table:
     """The interval to expect from a design, per region."""
     assert result.design is not None
@@ -146,8 +150,10 @@ def design_table(result: RunSummary) -> Table:
     title = f"expected hectares of {result.target}, {100 * confidence:g} % interval {interval}"
     title += f", shares: {design['expected_from'].iloc[0]}" + (" - SIMULATED" if result.simulated else "")
     cut = bool((design["not_sampled_ha"] > 0).any())
+    small = bool(design["small_area_no_hit_ha"].notna().any())
     headers = (
         "region", "points", "expected", "interval", "half-width", "%", "9 in 10 below", "without a hit",
+        *(["small area: without a hit"] if small else []),
         *(["not sampled"] if cut else []), "note",
     )  # fmt: skip
     table = _table(title, headers, ("region", "note"))
@@ -157,7 +163,8 @@ def design_table(result: RunSummary) -> Table:
             row["region_name"], f"{row['points']:g}", _number(row["expected_ha"]),
             f"{_number(row['low_ha'])} to {_number(row['high_ha'])}" if sampled else "",
             _number(row["half_width_ha"]), _number(row["half_width_percent"]),
-            _number(row["half_width_90_ha"]), f"0 to {_number(row['no_hit_ha'])}" if sampled else "",
+            _number(row["half_width_90_ha"]), _up_to(row["no_hit_ha"]),
+            *([_up_to(row["small_area_no_hit_ha"])] if small else []),
             *([f"{_number(row['not_sampled_ha'])} ha"] if cut else []), "" if total else row["notes"],
         ]  # fmt: skip
         table.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in cells))

@@ -43,6 +43,7 @@ from cocal.fieldwork.design import (
 )
 from cocal.grid import hectares
 from cocal.notes import Note
+from cocal.run.stages.design_small import COLUMNS, expected_small_area
 from cocal.run.worker.design_tiles import CountedTile, DesignMaps
 from cocal.run.worker.mosaic import regions_of
 from cocal.scheme import ClassScheme
@@ -245,7 +246,21 @@ def expected_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
             | {"not_sampled_ha": hectares(int(cut))}
             | {"expected_from": task.settings.expected.source, "notes": tuple(notes)}
         )
-    return pd.DataFrame([row for row in rows if row["points"] or row["not_sampled_ha"]])
+    return _with_small_area(rows, plan, task)
+
+
+def _with_small_area(rows: list[dict[str, Any]], plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
+    """Return the rows as a table, with `small_area` where the run's estimator will offer it."""
+    table = pd.DataFrame(rows)
+    small = pd.DataFrame(np.nan, index=table.index, columns=list(COLUMNS))
+    if task.known and plan.visits is None:
+        small.iloc[:-1] = expected_small_area(
+            plan.frame, plan.n, counts_of(task).class_units, target=task.scheme.codes[task.scheme.target],
+            no_hit_ha=table["no_hit_ha"].iloc[:-1].to_numpy(float), confidence=task.confidence,
+        )  # fmt: skip
+    place = list(table.columns).index("no_hit_ha") + 1
+    whole = pd.concat([table.iloc[:, :place], small, table.iloc[:, place:]], axis=1)
+    return whole[(table["points"] > 0) | (table["not_sampled_ha"] > 0)].reset_index(drop=True)
 
 
 def _cut_off(task: DesignTask) -> list[Note]:
