@@ -36,13 +36,12 @@ from cocal.fieldwork.design import (
 )
 from cocal.grid import RESOLUTION_M
 from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.stages.design_ground import cut_off_table, known_table
 from cocal.run.stages.design_plan import (
     CELLS,
     DesignTask,
     PlannedDesign,
-    cut_off_table,
     expected_table,
-    known_table,
     planned_design,
 )
 from cocal.run.state import Run

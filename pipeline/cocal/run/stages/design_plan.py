@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from cocal.classify.card import read_card
 from cocal.content import Ref
-from cocal.contracts import NO_DATA, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import (
     MIN_REGION_POINTS,
@@ -19,7 +18,6 @@ from cocal.estimate import (
     Strata,
     expected_interval,
     expected_two_phase,
-    format_ha,
     reading_rates,
 )
 from cocal.fieldwork.design import (
@@ -185,28 +183,6 @@ def counts_of(task: DesignTask) -> CountedTile:
         return CountedTile(**stored)
 
 
-def known_table(plan: PlannedDesign, task: DesignTask) -> pd.DataFrame:
-    """Return hectares by stratum, region and class of the map: stratum, region, map_class, area_ha.
-
-    Counted, not estimated, so `cocal estimate --known` can make the classes of a region add up to its area.
-    """
-    units, frame = counts_of(task).class_units, plan.frame
-    names = {code: key for key, code in task.scheme.codes.items()} | {NO_DATA: UNOBSERVED}
-    region, column, code = np.nonzero(units)
-    stratum = frame.stratum_of[region, column]
-    ids = np.array(frame.cells.regions, dtype=object)[region]
-    table = pd.DataFrame(
-        {
-            "stratum": np.array(frame.names, dtype=object)[stratum],
-            "region": ids,
-            "map_class": [names[number] for number in code.tolist()],
-            "units": units[region, column, code],
-        }
-    )
-    sums = table.groupby(["stratum", "region", "map_class"], sort=False)["units"].sum().reset_index()
-    return sums.assign(area_ha=[format_ha(int(u)) for u in sums.pop("units")])
-
-
 def half_width_of(task: DesignTask) -> Any:
     """Return the `HalfWidth` of the run's interval."""
 
@@ -270,17 +246,6 @@ def _cut_off(task: DesignTask) -> list[Note]:
     for rule, part in zip(rules, units.tolist(), strict=True):
         area[rule.reason] = area.get(rule.reason, 0) + part
     return [Note("cut_off", reason=reason, ha=hectares(part)) for reason, part in area.items()]
-
-
-def cut_off_table(task: DesignTask) -> pd.DataFrame:
-    """Return the ground that is not sampled: region_id, reason, area_ha."""
-    regions, rules = regions_of(task.maps.regions).table["region_id"], task.settings.not_sampled
-    units = counts_of(task).cut_units
-    rows = [
-        (regions.iloc[r], rules[k].reason, format_ha(int(units[r, k])))
-        for r, k in zip(*(part.tolist() for part in np.nonzero(units)), strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["region_id", "reason", "area_ha"])
 
 
 def _figures(plan: PlannedDesign, task: DesignTask, region: int) -> dict[str, Any]:
