@@ -333,6 +333,30 @@ def test_measure_gives_the_intervals_that_the_design_was_made_for(world, tmp_pat
         ("ci_high_ha", "ci_high_ha"),
     ):
         assert found[here].to_numpy(float) == pytest.approx(wanted[there].to_numpy(float), rel=1e-6)
+    _check_calibrated(other, folder)
+
+
+def _check_calibrated(world, folder):
+    """With the rasters of the strata the run knows what known.csv states, and its classes add up."""
+    rasters = sorted(f"runs/small/design/{path.name}" for path in folder.glob("strata-*.tif"))
+    assert len(rasters) == 2
+    world.edit(lambda content: content["records"].update(strata_raster=rasters))
+    world.edit(lambda content: content["estimate"].update(estimator="calibrated"))
+    areas = run(read_config(world.config), last="measure").areas
+    notes = json.loads((world.root / "run.json").read_text())["left_out"]
+    assert not {"stratum_counted", "records_other_stratum"} & {note["code"] for note in notes}
+    own = estimate_files(
+        world.folder / "labelled.csv", folder / "strata.csv", by="region", known=folder / "known.csv",
+        estimator="calibrated", interval="gamma", confidence=0.95,
+    ).regions.set_index(["region", "class"])  # fmt: skip
+    found = areas[areas["class"] != "unobserved"].set_index(["region_id", "class"])
+    there = own.index.intersection(found.index)
+    assert {("PE-1", "coca"), ("BO-2", "forest")} <= set(there)
+    assert found.loc[there, "estimated_ha"].to_numpy(float) == pytest.approx(
+        own.loc[there, "area_ha"], abs=1e-6
+    )
+    sums = found.groupby("region_id")[["mapped_ha", "estimated_ha"]].sum().astype(float)
+    assert (sums["mapped_ha"] - sums["estimated_ha"]).abs().max() < 0.01
 
 
 def test_shares_come_from_the_validation_of_the_runs_own_model(world, tmp_path):
