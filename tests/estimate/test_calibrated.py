@@ -325,7 +325,7 @@ def test_the_command_reads_known_areas_and_its_figures_are_those_of_the_function
 
 
 def test_without_known_areas_the_command_warns_that_classes_do_not_add_up(tmp_path: Path) -> None:
-    sample, strata, _ = invented(1)
+    sample, strata, _ = invented(1, dark=False)
     sample.to_csv(tmp_path / "sample.csv", index=False)
     asked = {"estimator": "stratified", "interval": "gamma", "confidence": 0.95}
     for table, warned in ((strata, True), (sample.groupby(["stratum", "region"]).size(), False)):
