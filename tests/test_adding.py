@@ -85,8 +85,8 @@ def test_a_setting_of_the_estimators(copy_for):
     )
     copy.edit(
         "docs/configuration.md",
-        "| `estimator` | how area is estimated |",
-        "| `finite` | an example | yes, no | no: yes |\n| `estimator` | how area is estimated |",
+        "| `estimator` | how area is estimated",
+        "| `finite` | an example | yes, no | no: yes |\n| `estimator` | how area is estimated",
     )
     code = (
         "from cocal.content import content\nfrom cocal.estimate.settings import EstimateSettings as E\n"
