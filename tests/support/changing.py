@@ -84,7 +84,7 @@ CHANGES = (
         w.folder / "regions.geojson", w.window, east_of_middle_m=140.0), (NONE, 0, NONE, 1, 1, 1)),
     Change("the records file", _one_record_changed, (NONE, 0, NONE, 1, 1, 1)),
     Change("the confidence", _set("estimate", "confidence", value=0.9), (NONE, 0, NONE, 1, 1, 1)),
-    Change("the official figures", _official_changed, (NONE, 0, NONE, 0, 1, 1)),
+    Change("the official figures", _official_changed, (NONE, 0, NONE, 1, 1, 1)),
     Change("the truth table", _truth_changed, (NONE, 0, NONE, 0, 0, 1)),
     Change("the block size", _set("grid", "block_px", value=32), (NONE, 0, NONE, 0, 0, 1)),
     Change("a remark in the configuration", _comment, (NONE, 0, NONE, 0, 0, 1)),

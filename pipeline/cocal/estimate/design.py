@@ -161,13 +161,14 @@ def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) 
 def classes_found(sample: pd.DataFrame, known: pd.DataFrame | None = None) -> list[str]:
     """Classes of the map (in the sample and the known areas) and of the reference, by name.
 
-    With known areas `unobserved` is what the map does not show, at a point as in the areas.
+    A word for no answer is a class only where the map has it too. With known areas `unobserved` is what the
+    map does not show, at a point as in the areas.
     """
     tables = [table for table in (sample, known) if table is not None and "map_class" in table.columns]
     mapped = {str(name) for table in tables for name in table["map_class"].dropna().unique()}
     reference = set(sample.get("reference_class", pd.Series(dtype=str)).dropna().astype(str))
-    dark = set() if known is None else {UNOBSERVED}
-    if silent := sorted(name for name in reference if name.casefold() in NO_ANSWER - dark):
+    classes = mapped if known is None else mapped | {UNOBSERVED}
+    if silent := sorted(name for name in reference - classes if name.casefold() in NO_ANSWER):
         raise InputError(
             "reference classes that name no class: their points would count as ground without the target",
             "the class of every point; points that were not visited or not seen are listed apart",
