@@ -66,6 +66,15 @@ def _read(paths: list[Path]) -> NDArray[np.int64]:
     return values[0].astype(np.int64)
 
 
+def judged_demo(run: Path, land: Path, draws: int) -> tuple[pd.DataFrame, list[str]]:
+    """(a row per region and class, the bounds that are broken) of a finished demo."""
+    found = measured(demo_population(run, land), draws)
+    rows = judged(found)
+    mean = rows.groupby("class")["rmse"].mean()
+    large = [f"mean RMSE of {k} {mean[k]:.1f} ha" for k, most in LARGEST_RMSE.items() if mean[k] > most]
+    return rows, [*problems(found), *large]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/demo"))
@@ -76,16 +85,12 @@ def main() -> int:
     if not (chosen.run / "maps").is_dir() or not (chosen.land / "truth").is_dir():
         print(f"no finished demo in {chosen.run} and {chosen.land}: run `make demo`", file=sys.stderr)
         return 2
-    found = measured(demo_population(chosen.run, chosen.land), chosen.draws)
-    rows = judged(found)
+    rows, broken = judged_demo(chosen.run, chosen.land, chosen.draws)
     values = zip(HEAD[2:], line(rows), strict=True)
     text = "\n".join(["| | the demo |", "|---|---|", *(f"| {name} | {value} |" for name, value in values)])
     print(text)
     if chosen.write:
         write_between(chosen.write, "regional_demo", text)
-    mean = rows.groupby("class")["rmse"].mean()
-    large = [f"mean RMSE of {k} {mean[k]:.1f} ha" for k, most in LARGEST_RMSE.items() if mean[k] > most]
-    broken = [*problems(found), *large]
     print("\n".join(broken) or "all bounds hold")
     return 1 if broken else 0
 
