@@ -19,7 +19,7 @@ from tests.fuzz.land import fault_of, land, prepare
 from tests.support.small_world import SmallWorld, write_config
 
 __all__ = ["SEEDS", "one", "prepare"]
-SEEDS: tuple[int, ...] = (826,)
+SEEDS: tuple[int, ...] = (718, 826, 970)
 
 Keys = tuple[str | int, ...]
 Random = random.Random

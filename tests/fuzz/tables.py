@@ -113,7 +113,8 @@ def _of_csv(name: str, *command: str) -> Callable[[SmallWorld, Random], str]:
 
     def kind(world: SmallWorld, chance: Random) -> str:
         _spoil_csv(world.folder / name, chance)
-        return fault_of(*command, world.config, codes=(0, 2), words=(name, name.removesuffix(".csv")))
+        words = (name, name.removesuffix(".csv"), "sample point in stratum")
+        return fault_of(*command, world.config, codes=(0, 2), words=words)
 
     kind.__name__ = name.removesuffix(".csv")
     return kind
@@ -137,7 +138,9 @@ def sheet(world: SmallWorld, chance: Random) -> str:
             _in_bytes(data, chance) if chance.random() < 0.2 else data[: chance.randrange(5_000)]
         )
     world.edit(lambda content: content["records"].update(path="records.xlsx"))
-    return fault_of("measure", "--serial", world.config, codes=(0, 2), words=("records.xlsx", "record_id"))
+    return fault_of(
+        "measure", "--serial", world.config, codes=(0, 2), words=("records.xlsx", "record_id", "strata.csv")
+    )
 
 
 NUMBERS = (float("inf"), float("nan"), 1e308, -1e308, 181.0, -91.0, 500_000.0, 8_600_000.0, 0.0, 1e-320)

@@ -481,10 +481,10 @@ def test_squares_and_regions_of_one_map_are_not_published_after_each_other(regio
 def test_groups_and_zones_that_fit_nothing_are_refused(world, tmp_path):
     other = world.copied(tmp_path / "other")
     other.edit(lambda c: c["groups"].update({"part": ["PE-*", "XX-*"], "PE-1": ["PE-1"]}))
-    with pytest.raises(InputError, match=r"part: no region fits 'XX-\*'; PE-1: that is the id of a region"):
+    with pytest.raises(InputError, match=r"groups.part: no region fits 'XX-\*'; groups.PE-1: that is the id"):
         run(read_config(other.config), last="measure")
     other.edit(lambda c: (c.update(groups={}), c["legal"].update(kinds={"PA-*": "protected"})))
-    with pytest.raises(InputError, match="zone 'AZ-1' has no kind"):
+    with pytest.raises(InputError, match="fits zone 'AZ-1'"):
         run(read_config(other.config), last="measure")
     log = json.loads((other.root / "run.json").read_text(encoding="utf-8"))
     assert log["stages"] == {}, "it is refused before any work"

@@ -40,12 +40,12 @@ def members_of(regions: Regions, groups: Mapping[str, Sequence[str]]) -> dict[st
         for group, patterns in groups.items()
     }
     problems = [
-        f"{group}: no region fits {pattern!r}"
+        f"groups.{group}: no region fits {pattern!r}"
         for group, patterns in groups.items()
         for pattern in patterns
         if not any(fnmatchcase(i, pattern) for i in ids)
     ]
-    problems += [f"{group}: that is the id of a region" for group in found if group in ids]
+    problems += [f"groups.{group}: that is the id of a region" for group in found if group in ids]
     if problems:
         raise InputError(
             "`groups:` cannot be used", "id of a group: region ids, or patterns such as PE-21*",

@@ -93,7 +93,8 @@ def kinds_of(zones: Regions, legal: LegalSettings) -> dict[str, str]:
     kinds: dict[str, str] = {
         i: k for i in ids for pattern, k in reversed(legal.kinds.items()) if fnmatchcase(i, pattern)
     }
-    problems = [f"zone {i!r} has no kind" for i in ids if i not in kinds]
+    patterns = ", ".join(legal.kinds) or "nothing"
+    problems = [f"no pattern of legal.kinds ({patterns}) fits zone {i!r}" for i in ids if i not in kinds]
     for limit in legal.limits:
         problems += [
             f"limit {limit.id!r}: no zone fits {pattern!r}"
