@@ -16,7 +16,7 @@ from cocal.contracts import UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate.calibrated import Asked, basis_of
 from cocal.estimate.calibration import Crossed, PostStrata, at_places, regression_variances, rows_by
-from cocal.estimate.design import build_design
+from cocal.estimate.design import build_design, refuse_no_answer
 from cocal.estimate.ends import guaranteed_ends
 from cocal.estimate.intervals import INTERVALS, combined
 from cocal.estimate.known import known_ground, seen_alike, with_atoms
@@ -55,11 +55,17 @@ def calibrated_change(
     Intervals of the parts are those that hold by the design alone, within each region's observed area.
     """
     if "map_class" not in sample.columns:
-        sample, known = sample.assign(map_class=_ALL), known.assign(map_class=_ALL)
+        dark = known.get("map_class", pd.Series(_ALL, index=known.index)) == UNOBSERVED
+        sample, known = (
+            sample.assign(map_class=_ALL),
+            known.assign(map_class=np.where(dark, UNOBSERVED, _ALL)),
+        )
     pairs = [sample[name].astype(str) for name in ("reference_before", "reference_after")]
     points = seen_alike(sample.assign(reference_class=pairs[0] + _TO + pairs[1]))
     seen = points["map_class"] != UNOBSERVED
     found = sorted({*pairs[0][seen], *pairs[1][seen]})
+    if classes is None:
+        refuse_no_answer(set(found))
     own = tuple(classes) if classes is not None else tuple(found)
     if strange := sorted(set(found) - set(own)):
         raise InputError(

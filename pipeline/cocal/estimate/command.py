@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cocal.errors import InputError
+from cocal.errors import InputError, UsageError
 from cocal.estimate.areas import estimate_areas
 from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.result import Estimate
@@ -54,9 +54,10 @@ def estimate_files(
     ------
     InputError, UsageError : a file that cannot be read, or a design that allows no estimate.
     """
-    table = read_table(strata)
+    table, points = read_table(strata), _points(sample, by)
+    _refuse_other_domains(table, by)
     found = estimate_areas(
-        _points(sample, by),
+        points,
         table,
         classes=None,
         estimator=estimator,
@@ -64,7 +65,7 @@ def estimate_files(
         confidence=confidence,
         by_region=bool(by),
         collapse=collapse,
-        known=None if known is None else read_table(known),
+        known=None if known is None else _known(known, points),
         rare=tuple(rare) or None,
     )
     if estimator != "stratified" or not by or "region" in table.columns:
@@ -88,16 +89,17 @@ def change_files(
     [, region] [, inclusion_probability] [, map_class, unit: see `estimate_change`]; the rest as in
     `estimate_files`.
     """
-    points = _points(sample, by, ("reference_before", "reference_after"))
+    table, points = read_table(strata), _points(sample, by, ("reference_before", "reference_after"))
+    _refuse_other_domains(table, by)
     found = estimate_change(
         points,
-        read_table(strata),
+        table,
         classes=None,
         interval=interval,
         confidence=confidence,
         by_region=bool(by),
         collapse=collapse,
-        known=None if known is None else read_table(known),
+        known=None if known is None else _known(known, points),
     )
     return Change(interval, confidence, len(points), found)
 
@@ -115,6 +117,33 @@ def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFr
     points = points.assign(region=points[by]) if by and by != "region" else points
     _refuse_other_case(points, sample)
     return points
+
+
+def _refuse_other_domains(strata: pd.DataFrame, by: str | None) -> None:
+    """Refuse domains other than the regions that the strata are crossed with: points would change stratum."""
+    if by and by != "region" and "region" in strata.columns:
+        raise UsageError(
+            f"--by {by!r} beside strata that are crossed with regions",
+            "--by region, or strata without a column region",
+            f"the strata table's column region, and the sample's column {by!r} as domains",
+            "name each stratum with its region (`forest R1`) in both tables, without a column region",
+        )
+
+
+def _known(path: Path, points: pd.DataFrame) -> pd.DataFrame:
+    """The known areas, without a row that stands twice; classes written as in the sample."""
+    table = read_table(path)
+    if len(twice := table[table.duplicated()]):
+        raise InputError(
+            f"known areas {path}: rows that stand twice",
+            "a row per stratum, region [, unit] and map class",
+            f"{len(twice)} rows equal to another, such as {', '.join(map(str, twice.iloc[0]))}",
+            "remove them, or add their hectares up",
+        )
+    names = [c for c in points.columns if c.endswith("_class")]
+    both = pd.concat([points[c] for c in names] + [table.get("map_class", pd.Series(dtype=str))])
+    _refuse_other_case(pd.DataFrame({"map_class": both}), path)
+    return table
 
 
 def _refuse_other_case(points: pd.DataFrame, path: Path) -> None:

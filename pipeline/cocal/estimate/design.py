@@ -158,6 +158,17 @@ def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) 
         )
 
 
+def refuse_no_answer(reference: set[str]) -> None:
+    """Pass if every name is that of a class; InputError where one says that there was no answer."""
+    if silent := sorted(name for name in reference if name.casefold() in NO_ANSWER):
+        raise InputError(
+            "reference classes that name no class: their points would count as ground without the target",
+            "the class of every point; points that were not visited or not seen are listed apart",
+            ", ".join(map(repr, silent)),
+            "leave these rows out of the sample, or state the classes where this is one of them",
+        )
+
+
 def classes_found(sample: pd.DataFrame, known: pd.DataFrame | None = None) -> list[str]:
     """Classes of the map (in the sample and the known areas) and of the reference, by name.
 
@@ -167,14 +178,7 @@ def classes_found(sample: pd.DataFrame, known: pd.DataFrame | None = None) -> li
     tables = [table for table in (sample, known) if table is not None and "map_class" in table.columns]
     mapped = {str(name) for table in tables for name in table["map_class"].dropna().unique()}
     reference = set(sample.get("reference_class", pd.Series(dtype=str)).dropna().astype(str))
-    classes = mapped if known is None else mapped | {UNOBSERVED}
-    if silent := sorted(name for name in reference - classes if name.casefold() in NO_ANSWER):
-        raise InputError(
-            "reference classes that name no class: their points would count as ground without the target",
-            "the class of every point; points that were not visited or not seen are listed apart",
-            ", ".join(map(repr, silent)),
-            "leave these rows out of the sample, or state the classes where this is one of them",
-        )
+    refuse_no_answer(reference - (mapped if known is None else mapped | {UNOBSERVED}))
     if mapped and reference and not mapped & reference:
         raise InputError(
             "map classes and reference classes come from two class schemes",

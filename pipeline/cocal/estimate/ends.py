@@ -104,6 +104,9 @@ def guaranteed_ends(
 ) -> Ends:
     """Ends that hold by the design alone, of the strata that reach into each place, within its observed area.
 
+    A stratum is its observed ground, with the points on it: whether points on the rest are in the sample
+    changes nothing.
+
     Where a stratum expects `OWN_STRATUM` points in a place (by its known area), its points there are a simple
     random sample of a part of known size, and count as that (post-stratification by place, Holt and Smith
     1979, doi:10.2307/2344652); elsewhere the place is a domain of the stratum. `interval` takes both. Where
@@ -115,14 +118,17 @@ def guaranteed_ends(
     stratum, pair, of_pair = _pairs(post.stratum[table.post[seen]], place, size)
     area = sum_by(of_pair, table.area_ha[seen], pair.size)
     n = sum_by(of_pair, table.n[seen], pair.size)
-    own = (strata.n[stratum] * area >= OWN_STRATUM * strata.area_ha[stratum]) & (n > 0)
-    part = np.where(own, area / strata.area_ha[stratum], 1.0)
+    ground, points = (sum_by(stratum, values, len(strata.names)) for values in (area, n))
+    part = area / strata.area_ha[stratum]
+    own = (points[stratum] * area >= OWN_STRATUM * ground[stratum]) & (n > 0)
+    own &= ~(n > part * strata.pixels[stratum])
+    part = np.where(own, part, (ground / strata.area_ha)[stratum])
     reach = Strata(
         tuple(strata.names[h] for h in stratum),
         ("",) * pair.size,
         part * strata.area_ha[stratum],
         part * strata.pixels[stratum],
-        np.where(own, n, strata.n[stratum]).astype(np.int64),
+        np.where(own, n, points[stratum]).astype(np.int64),
         pair % size,
     )
     hits = rows_by(of_pair, table.hits[seen], pair.size)

@@ -7,7 +7,7 @@ misses as much here as elsewhere" does. It never stands in the other's place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,12 @@ class SmallCells:
     def by_stratum(self, value: Floats) -> Floats:
         """(strata,) sums of a value of the entries."""
         return sum_by(self.stratum, value, int(self.stratum.max()) + 1)
+
+    def on_known_ground(self) -> SmallCells:
+        """The cells of pools that have known ground: a stray point elsewhere has no rate to tell."""
+        pool = self.stratum * 2 + self.mapped
+        there = sum_by(pool, self.area_ha, int(pool.max()) + 1)[pool] > 0
+        return SmallCells(*(getattr(self, field.name)[there] for field in fields(self)))
 
     def shown(self) -> Floats:
         """(strata,) share of the stratum that the map shows as the class."""
@@ -118,7 +124,7 @@ def small_area_intervals(cells: SmallCells, design: Ends, *, confidence: float) 
     """
     n, tail = design.area_ha.size, (1 - confidence) / 2
     size, hits = sum_by(cells.region, cells.area_ha, n), sum_by(cells.region, cells.hits, n)
-    pooled = _pooled(cells)
+    pooled = _pooled(cells.on_known_ground())
     (most, errors), (least, _) = (_cumulants(pooled, n, v) for v in ((UNSEEN, SEEN), (SEEN, UNSEEN)))
     low = np.where(hits > 0, np.minimum(least.at(tail), design.low_ha), 0.0)
     variance = np.maximum(design.standard_error_ha**2, errors.variance)
@@ -126,7 +132,8 @@ def small_area_intervals(cells: SmallCells, design: Ends, *, confidence: float) 
     high = np.minimum(np.maximum(most.at(1 - tail), direct.at(1 - tail)), design.high_ha)
     missed = missed_strata(cells)
     doubtful = sum_by(cells.region, cells.area_ha * missed[cells.stratum], n) > 0
-    area, offered = _benchmarked(least.mean, design.area_ha, size, (hits < ENOUGH_HITS) & ~doubtful)
+    limit = np.minimum(size, np.maximum(design.high_ha, design.area_ha))
+    area, offered = _benchmarked(least.mean, design.area_ha, limit, (hits < ENOUGH_HITS) & ~doubtful)
     low, high = np.minimum(np.clip(low, 0, size), area), np.maximum(np.clip(high, 0, size), area)
     area, low, high = (np.where(offered, value, np.nan) for value in (area, low, high))
     return SmallArea(area, low, high, offered, missed)
@@ -147,15 +154,15 @@ def missed_strata(cells: SmallCells) -> NDArray[np.bool_]:
 
 
 def _benchmarked(
-    model: Floats, design: Floats, size: Floats, offered: NDArray[np.bool_]
+    model: Floats, design: Floats, limit: Floats, offered: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The model's hectares times what makes the offered regions add up to the design's; a region that would
-    exceed its ground is no longer offered.
+    exceed its ground, or the sample's own upper end, is no longer offered.
     """
     while True:
         whole = model[offered].sum()
         area = model * (design[offered].sum() / whole if whole > 0 else 0.0)
-        above = offered & (area > size)
+        above = offered & (area > limit)
         if not above.any():
             return area, offered
         offered = offered & ~above

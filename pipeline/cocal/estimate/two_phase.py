@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cocal.errors import InputError, UsageError
-from cocal.estimate.design import stratum_of_points
+from cocal.estimate.design import refuse_no_answer, stratum_of_points
 from cocal.estimate.expected import ExpectedInterval
 from cocal.estimate.intervals import pearson3
 from cocal.estimate.result import FIGURES, Estimate, strata_table
@@ -192,6 +192,8 @@ def two_phase_estimate(
     table.check_points()
     visited = named["reference_class"].notna().to_numpy()
     truth = named["reference_class"].astype("str").to_numpy()
+    if classes is None:
+        refuse_no_answer(set(truth[visited]))
     readings = sorted(named["reading_class"].unique())
     known = list(classes) if classes is not None else sorted({*readings, *truth[visited]})
     place = stratum * len(readings) + np.searchsorted(readings, named["reading_class"])
