@@ -153,3 +153,20 @@ def test_small_area_never_lies_above_the_guarantee() -> None:
     there = found["small_area_ha"].notna()
     assert (found["small_area_ha"] <= found["ci_high_ha"] + 1e-9)[there].all()
     assert (found["small_area_high_ha"] <= found["ci_high_ha"] + 1e-9)[there].all()
+
+
+def test_points_that_do_not_lie_as_the_known_areas_do_are_warned_of() -> None:
+    """Two regions of 800 and 200 ha, 100 points as drawn; then their areas exchanged."""
+    many = {("A", "coca"): 4, ("A", "other"): 76, ("B", "coca"): 4, ("B", "other"): 16}
+    rows = [("a", region, "other", name, n) for (region, name), n in many.items()]
+    sample = points(*rows, columns="stratum region map_class reference_class")
+
+    def warned(a: float, b: float) -> list[str]:
+        found = estimate_areas(
+            sample, STRATA, known=known(("a", "A", "other", a), ("a", "B", "other", b)), rare=("coca",),
+            classes=("coca", "other"), estimator="calibrated", by_region=True, **HOW,
+        )  # fmt: skip
+        return [note.code for note in found.warnings if note.code == "points_unlike_known"]
+
+    assert warned(800.0, 200.0) == []
+    assert warned(200.0, 800.0) == ["points_unlike_known"]

@@ -23,6 +23,10 @@ from cocal.notes import Note
 MISPLACED = 0.01
 """Share of points on ground that the known areas do not have, above which the two tables contradict."""
 
+UNLIKELY, APART, EXPECTED = 1e-6, 0.1, 5
+"""Chance of points that lie so unlike the known areas, the share of them that lies elsewhere, and the least
+number of points that a cell expects, for the warning `points_unlike_known`."""
+
 _COLUMNS = ("stratum", "region", "map_class", "area_ha")
 _BETWEEN = "\x1f"
 
@@ -218,7 +222,34 @@ def _misplaced(known: Known, design: Design, atom: Ints) -> tuple[Note, ...]:
             f"{region!r}, map class {design.classes[cells.mapped[first]]!r}",
             "use the map, regions and strata that the sample was drawn from and matched to",
         )
-    return (Note("points_off_known_ground", n=lost, of=design.n),) if lost else ()
+    stray = (Note("points_off_known_ground", n=lost, of=design.n),) if lost else ()
+    return (*stray, *_unlike(known, design, atom))
+
+
+def _unlike(known: Known, design: Design, atom: Ints) -> tuple[Note, ...]:
+    """A warning where points do not lie as the known areas do: chi-squared over strata x atoms x map classes.
+
+    Cells that expect fewer than `EXPECTED` points are one per stratum. Non-response moves points a little, so
+    a share of them must be elsewhere too.
+    """
+    from scipy.special import chdtrc  # slow to load, and not every run has a sample
+
+    cells, strata, n_atoms, k = design.cells, design.strata, len(known.unit), len(design.classes)
+    keys = [(t.stratum * n_atoms + a) * k + t.mapped for t, a in ((known, known.atom), (cells, atom))]
+    key, place = np.unique(np.concatenate(keys), return_inverse=True)
+    area = sum_by(place[: known.area_ha.size], known.area_ha, key.size)
+    count = sum_by(place[known.area_ha.size :], cells.count, key.size)
+    h = key // (n_atoms * k)
+    expected = strata.n[h] * area / sum_by(h, area, len(strata.n))[h]
+    rest = expected < EXPECTED
+    group = np.where(rest, h, np.arange(key.size) + len(strata.n))
+    seen, wanted = (sum_by(group, v, key.size + len(strata.n)) for v in (count, expected))
+    there = wanted > 0
+    gap = (seen - wanted)[there]
+    free = int(there.sum()) - len(strata.n)
+    chance = chdtrc(free, (gap**2 / wanted[there]).sum()) if free > 0 else 1.0
+    apart = np.abs(gap).sum() / 2 / design.n
+    return (Note("points_unlike_known", share=apart),) if chance < UNLIKELY and apart > APART else ()
 
 
 def _codes(values: Sequence[str] | pd.Series, names: Sequence[str]) -> Ints:
