@@ -86,6 +86,25 @@ def test_metres_of_a_stated_zone_and_degrees_are_the_same_records(tmp_path: Path
     np.testing.assert_allclose(records.geometry.y, [-14.71, -14.72], rtol=0, atol=1e-9)
 
 
+def test_a_plot_of_twenty_kilometres_and_an_error_of_nine_are_refused_by_row(tmp_path: Path) -> None:
+    """Each pixel in its bounds was compared: half a minute for a polygon with a corner elsewhere."""
+    frame = gpd.GeoDataFrame(
+        {"id": ["a", "b"], "label": ["cocal", "cocal"]},
+        geometry=[shapely.box(-68.51, -14.71, -68.50, -14.70), shapely.box(-68.7, -14.71, -68.5, -14.70)],
+        crs=4326,
+    )
+    frame.to_file(tmp_path / "r.gpkg")
+    plots = {"support": "plot", "positional_error": "ignore", "majority": 0.5}
+    columns = {"record_id": "id", "class": "label"}
+    wide = stated(tmp_path / "r.gpkg", design="purposive", columns=columns, matching=plots)
+    with pytest.raises(InputError, match=r"a plot wider than 0\.1 degrees, about 11 km: row 2"):
+        read_records(wide, SCHEME)
+    text = GOOD.replace("\n", ",5\n").replace(",5\n", ",error\n", 1).replace("sí,5", "sí,9000")
+    columns = COLUMNS | DESIGN | {"positional_accuracy_m": "error"}
+    with pytest.raises(InputError, match=r"'error' outside \[0, 5000\]: row 3"):
+        read_records(stated(csv(tmp_path, text), columns=columns), SCHEME)
+
+
 @pytest.mark.parametrize("file", ["r.gpkg", "r.geojson", "r.parquet"])
 def test_points_of_a_vector_file_are_read_with_their_geometry(tmp_path: Path, file: str) -> None:
     frame = gpd.GeoDataFrame(
@@ -143,7 +162,7 @@ def test_every_problem_is_told_at_once_with_the_row_that_a_spreadsheet_shows(tmp
         "a probability sample, but no 'p': row 6",
         "'seen' is neither yes nor no: row 5",
         f"'day' is not {DATE}: row 4",
-        "'acc' outside [0, inf]: row 4",
+        "'acc' outside [0, 5000]: row 4",
         "'acc' is not a number: row 5",
         "no position: row 5",
         "a position that is not on the Earth in 'WGS 84': row 4",

@@ -24,6 +24,8 @@ from cocal.scheme import ClassScheme
 log = logging.getLogger(__name__)
 
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
+_WIDEST_PLOT, _LARGEST_ERROR_M = 0.1, 5_000
+"""Degrees, and metres of positional error, beyond which a record is of no place on a map of 10 m."""
 
 UNREAD = ("visited", "role", "split")
 """Columns that decide which records count: a file has them for a purpose."""
@@ -53,7 +55,7 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         "observed_on": read.dates(names.observed_on),
         "class": read.classes(names.class_, settings.class_names, scheme.keys, visited),
         "cover": read.numbers(names.cover, 0, 100),
-        "positional_accuracy_m": read.numbers(names.positional_accuracy_m, 0, np.inf),
+        "positional_accuracy_m": read.numbers(names.positional_accuracy_m, 0, _LARGEST_ERROR_M),
         "source": read.text(names.source),
         "stratum": read.text(names.stratum),
         "sample_id": read.text(names.sample_id or names.record_id),
@@ -152,6 +154,8 @@ def _plots(rows: pd.DataFrame, settings: RecordSettings, read: Columns) -> NDArr
     west, south, east, north = shapely.bounds(shapes).T
     off = polygon & ~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))
     read.problem(off, f"a position that is not on the Earth in {rows.crs.name!r}")
+    vast = polygon & ~off & (np.maximum(east - west, north - south) > _WIDEST_PLOT)
+    read.problem(vast, f"a plot wider than {_WIDEST_PLOT} degrees, about 11 km")
     return shapes
 
 
