@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import rasterio
 from numpy.typing import NDArray
 from tests.support.small_world import make_world, window_of, write_regions
 
+from cocal.checksums import read_back
 from cocal.config import read_config
 from cocal.content import Ref, stated
 from cocal.errors import ConfigError, InputError, UsageError
@@ -37,7 +39,15 @@ from cocal.fieldwork.design import (
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
-from cocal.run.worker.design_tiles import CountedTile, DesignMaps, DesignTile, tile_candidates, tile_cells
+from cocal.run.stages.design import write_strata_raster
+from cocal.run.worker.design_tiles import (
+    CountedTile,
+    DesignMaps,
+    DesignTile,
+    DrawnPart,
+    tile_candidates,
+    tile_cells,
+)
 from cocal.run.worker.mosaic import Source, maps_in_reach
 from cocal.store import LocalStore, address
 
@@ -473,3 +483,14 @@ def test_a_design_that_cannot_be_made_is_refused_before_any_work(world, tmp_path
     other.edit(lambda content: content.pop("design"))
     with pytest.raises(UsageError, match="there is no design to draw"):
         run(read_config(other.config), last="design")
+
+
+def test_the_raster_of_the_strata_has_every_block_also_between_tiles_far_apart(tmp_path) -> None:
+    windows = [Window(32719, 500_000 + 9600 * k, 8_400_000, 96, 96, 10) for k in (0, 1)]
+    code = zlib.compress(np.ones((96, 96), np.uint8).tobytes())
+    write_strata_raster(tmp_path / "s.tif", [DrawnPart(pd.DataFrame(), window, code) for window in windows])
+    read_back(tmp_path / "s.tif", "s.tif")
+    with rasterio.open(tmp_path / "s.tif") as source:
+        found = source.read(1)
+    assert found.shape == (96, 1056)
+    assert found.sum() == 2 * 96 * 96

@@ -198,7 +198,10 @@ def write_design(folder: Path, parts: Sequence[DrawnPart], task: DesignTask) -> 
 
 
 def write_strata_raster(path: Path, parts: Sequence[DrawnPart]) -> None:
-    """Write the codes of the strata of one zone, tile by tile; 0 is ground that is not in the frame."""
+    """Write the codes of the strata of one zone, tile by tile; 0 is ground that is not in the frame.
+
+    Every block is written, also where nothing is: a missing one looks like one cut off by a full disk.
+    """
     import rasterio  # slow to load, and a plan does without
 
     left, bottom = (min(getattr(part.window, side) for part in parts) for side in ("left", "bottom"))
@@ -209,7 +212,7 @@ def write_strata_raster(path: Path, parts: Sequence[DrawnPart]) -> None:
     profile = {
         "driver": "GTiff", "dtype": "uint8", "count": 1, "width": whole.width, "height": whole.height,
         "crs": f"EPSG:{whole.epsg}", "transform": whole.transform, "nodata": 0, "tiled": True,
-        "blockxsize": 256, "blockysize": 256, "compress": "deflate", "sparse_ok": True,
+        "blockxsize": 256, "blockysize": 256, "compress": "deflate",
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
         for part in sorted(parts, key=lambda p: (-p.window.top, p.window.left)):
