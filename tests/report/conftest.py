@@ -24,7 +24,7 @@ from cocal.report.content import (
     ReportContent,
     Reproduce,
 )
-from cocal.report.places import TOTAL
+from cocal.report.place import TOTAL
 from cocal.scheme import read_scheme
 
 SCHEME = Path(__file__).parents[2] / "configs" / "schemes" / "border-coca.yaml"

@@ -8,7 +8,8 @@ import pytest
 from cocal.contracts import UNOBSERVED
 from cocal.errors import ContractError
 from cocal.report.content import check_content
-from cocal.report.places import TOTAL, compared_places, country_places, region_places
+from cocal.report.place import TOTAL
+from cocal.report.places import compared_places, country_places
 
 
 def test_regions_of_one_country_stand_together_and_are_numbered_from_one(made_up):
@@ -67,7 +68,7 @@ def test_a_comparison_without_any_figure_is_no_table(made_up):
 def test_all_classes_and_the_unobserved_ground_sum_to_the_owned_area(made_up):
     content = made_up()
     keys = (*content.scheme.keys, UNOBSERVED)
-    classes = [region_places(content, "2023", key) for key in keys]
+    classes = [content.region_places("2023", key) for key in keys]
     for places in zip(*classes, strict=True):
         assert sum(place.mapped_ha for place in places) == pytest.approx(places[0].owned_ha)
     estimated = [key for key, own in zip(keys, classes, strict=True) if own[0].estimated_ha is not None]

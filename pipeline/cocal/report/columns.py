@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cocal.report.blocks import CellKind, Column
-from cocal.report.places import Place, Row
+from cocal.report.place import Place, Row
 from cocal.report.texts import Wording
 
 GUARANTEE = "gamma"

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from cocal.contracts import AREAS, COMPARISON, Period, check_table
+from cocal.contracts import AREAS, COMPARISON, UNOBSERVED, Period, check_table
 from cocal.errors import ContractError
 from cocal.notes import Note
-from cocal.report.places import Place, region_places
+from cocal.report.place import CAVEATS, COMPARED, OF_AREAS, Place, cells, first_by, rows_of
 from cocal.scheme import ClassScheme
 
 Words = str | Mapping[str, str]
@@ -189,7 +189,39 @@ class ReportContent:
     @cached_property
     def places(self) -> Mapping[str, tuple[Place, ...]]:
         """Figures of the target per period, one place per region, as `region_places`."""
-        return {p.name: region_places(self, p.name, self.scheme.target) for p in self.periods}
+        return {p.name: self.region_places(p.name, self.scheme.target) for p in self.periods}
+
+    def region_places(self, period: str, crop_class: str) -> tuple[Place, ...]:
+        """Figures of one class and period by region; regions of a country together, numbered from 1."""
+        wanted = {"period": period, "class": crop_class}
+        measured, compared, truth = (
+            first_by(table, "region_id", wanted) for table in (self.areas, self.comparison, self.truth)
+        )
+        unseen = first_by(self.areas, "region_id", wanted | {"class": UNOBSERVED})
+        caveats = first_by(self.caveats, "region_id", wanted)
+        regions = rows_of(self.region_areas)
+        order = list(dict.fromkeys(str(r["country"]) for r in regions))
+        regions.sort(key=lambda r: order.index(str(r["country"])))
+        found = []
+        for number, region in enumerate(regions, start=1):
+            key = str(region["region_id"])
+            figures = (
+                cells(measured.get(key), OF_AREAS) | cells(compared.get(key), COMPARED)
+                | cells(truth.get(key), {"truth_ha"}) | cells(caveats.get(key), CAVEATS)
+            )  # fmt: skip
+            found.append(
+                Place(
+                    number,
+                    period,
+                    key,
+                    str(region["region_name"]),
+                    str(region["country"]),
+                    float(region["owned_ha"]),
+                    unobserved_ha=unseen.get(key, {}).get("mapped_ha"),
+                    **figures,
+                )
+            )
+        return tuple(found)
 
 
 def check_content(content: ReportContent) -> ReportContent:

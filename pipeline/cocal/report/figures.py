@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cocal.report import drawing
 from cocal.report.drawing import Shape
-from cocal.report.places import Place
+from cocal.report.place import Place
 from cocal.report.texts import Wording
 
 _ROWS = 24

@@ -8,7 +8,8 @@ from cocal.report.blocks import Block, Card, Column, Items, Text, sheet
 from cocal.report.columns import GUARANTEE, ha, has, interval, region
 from cocal.report.content import ReportContent
 from cocal.report.numbers import DASH, decimals_for
-from cocal.report.places import TOTAL, Place, country_places, rows_of
+from cocal.report.place import TOTAL, Place, rows_of
+from cocal.report.places import country_places
 from cocal.report.texts import Wording
 
 _PRELIMINARY, _NOT_OFFERED = "preliminary_missing", "map_misses_more"

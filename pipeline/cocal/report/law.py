@@ -9,7 +9,7 @@ from cocal.report.blocks import Block, Column, Text, sheet
 from cocal.report.columns import ha, has, sure
 from cocal.report.content import ReportContent
 from cocal.report.numbers import DASH
-from cocal.report.places import Row, rows_of
+from cocal.report.place import Row, rows_of
 from cocal.report.texts import Wording
 
 _SAID_ONCE = {"presence_not_illegality", "protected_not_verdict", "limit_difference", "sum_of_squares"}

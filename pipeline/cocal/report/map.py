@@ -23,7 +23,7 @@ from pyproj import Geod
 from cocal.report import drawing
 from cocal.report.content import OUTSIDE, MapOverview, MapPicture, Words
 from cocal.report.drawing import Shape
-from cocal.report.places import Place
+from cocal.report.place import Place
 from cocal.report.texts import Wording
 
 NOT_OBSERVED_COLOUR, OUTSIDE_COLOUR = "#bfc5ca", "#f4f6f7"

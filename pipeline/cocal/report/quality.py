@@ -24,7 +24,7 @@ from cocal.report.columns import ha, has, interval, region
 from cocal.report.content import Accuracy, ReportContent
 from cocal.report.drawing import NARROW, WIDE, svg_uri
 from cocal.report.numbers import DASH, decimals_for
-from cocal.report.places import Place, rows_of
+from cocal.report.place import Place, rows_of
 from cocal.report.series import calibration_figure
 from cocal.report.texts import Wording
 

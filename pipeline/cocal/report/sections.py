@@ -10,7 +10,8 @@ from cocal.report.blocks import Block, Column, Sheet, Text, sheet
 from cocal.report.columns import ha, has, region, sure
 from cocal.report.content import ReportContent
 from cocal.report.numbers import DASH, decimals_for
-from cocal.report.places import Place, Row, compared_places, group_places, region_places, rows_of
+from cocal.report.place import Place, Row, rows_of
+from cocal.report.places import compared_places, group_places
 from cocal.report.texts import Wording
 
 
@@ -129,7 +130,7 @@ def classes(content: ReportContent, t: Wording) -> list[Block]:
     found: list[Block] = []
     keys = (*content.scheme.keys, UNOBSERVED)
     for period in content.periods:
-        own = {key: region_places(content, period.name, key) for key in keys}
+        own = {key: content.region_places(period.name, key) for key in keys}
         found.append(_mapped_classes(content, own, len(found) + 1, t))
         more = [key for key in keys if any(p.estimated_ha for p in own[key])]
         if set(more) - {content.scheme.target}:

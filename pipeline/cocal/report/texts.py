@@ -16,7 +16,7 @@ from cocal.notes import Note, joined
 from cocal.report import numbers
 from cocal.report.content import Words
 from cocal.report.numbers import DASH, NBSP, Language, is_missing
-from cocal.report.places import TOTAL, Row
+from cocal.report.place import TOTAL, Row
 from cocal.scheme import ClassScheme
 
 LANGUAGES: tuple[Language, ...] = ("es", "en")
