@@ -156,7 +156,7 @@ def points_for_goal(ground: Ground, allocation: str) -> int:
 
 
 def compare(seed: int, name: str) -> dict[str, float]:
-    found = population(seed, map=name)
+    found = population(seed, map_name=name)
     rng = np.random.default_rng((seed, MAPS.index(name)))
     by = {"rare": demo_strata(found), "interval": auto_strata(found)}
     n = {kind: planned(ground, kind, POINTS) for kind, ground in by.items()}

@@ -138,7 +138,7 @@ def main() -> int:
     chosen = parser.parse_args()
     lines, broken = [], []
     for name in MAPS:
-        lands = [population(seed, map=name) for seed in chosen.seeds]
+        lands = [population(seed, map_name=name) for seed in chosen.seeds]
         for lost in COCA_LOST:
             runs = [
                 (float(land.truth["coca"].sum()), draw)

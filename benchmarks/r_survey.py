@@ -104,7 +104,7 @@ def main() -> int:
         return 0
     parts = []
     for seed in chosen.seeds:
-        land = population(seed, map="f1_054", unobserved=True)
+        land = population(seed, map_name="f1_054", unobserved=True)
         frame = Frame(land)
         for counts in redraws(land, chosen.draws, np.random.default_rng(seed)):
             with TemporaryDirectory() as folder:

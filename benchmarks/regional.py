@@ -20,9 +20,9 @@ import pandas as pd
 
 from benchmarks import lands
 from benchmarks.coverage import beyond, floor
-from benchmarks.lands import SEEDS, UNOBSERVED, Domains, MapName
+from benchmarks.lands import SEEDS, UNOBSERVED, Domains, MapName, kept
 from benchmarks.marks import write_between
-from benchmarks.regional_draws import RARE, kept
+from benchmarks.regional_draws import RARE, measured
 
 JUDGED = ("good", "f1_065_uneven", "f1_054")
 """Maps without coca that was planted on ground believed empty."""
@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="file that holds the tables between their marks")
     chosen = parser.parse_args()
     parts = [
-        kept(seed, cast("MapName", name), cast("Domains", domains), draws)
+        kept(measured, (seed, cast("MapName", name), cast("Domains", domains)), draws)
         for domains, draws in zip(get_args(Domains), chosen.draws, strict=True) if domains in chosen.domains
         for name in chosen.maps for seed in chosen.seeds
     ]  # fmt: skip

@@ -7,18 +7,13 @@ benchmark that was cut short goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import invented_maps, lands
-from benchmarks.lands import UNOBSERVED, Domains, MapName, Population, population, redraws
-from cocal import estimate
-from cocal.caches import keyed_folder, user_cache
+from benchmarks.lands import UNOBSERVED, Population, redraws
 from cocal.estimate.calibration import (
     Crossed,
     PostStrata,
@@ -36,13 +31,9 @@ from cocal.estimate.known import Known
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import class_areas, region_domains
 from cocal.simulate.land.kinds import CODES
-from cocal.store import atomic_path
 
 CONFIDENCE, RARE = 0.95, "coca"
 CLASSES = (*CODES, UNOBSERVED)
-ESTIMATORS = ("calibration", "ends", "intervals", "strata", "stratified", "tally")
-"""Modules of `cocal.estimate` that the figures follow from."""
-
 TODAY_EVERY = 10
 """The expansion estimator is run on every tenth draw: only its means are wanted."""
 
@@ -180,16 +171,3 @@ def _rmse(area: Floats, truth: Floats) -> Floats:
 def _held(low: Floats, high: Floats, truth: Floats) -> NDArray[np.int64]:
     """Draws whose interval holds the truth, to the last digit of the sums."""
     return np.asarray(((low <= truth + 1e-9) & (truth - 1e-9 <= high)).sum(axis=0))
-
-
-def kept(seed: int, name: MapName, domains: Domains, draws: int) -> pd.DataFrame:
-    """`measured` of one population, made once for the code of the estimators."""
-    files = [Path(__file__), Path(lands.__file__), Path(invented_maps.__file__)]
-    files += [Path(estimate.__path__[0]) / f"{name}.py" for name in ESTIMATORS]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-    path = keyed_folder(user_cache("regional"), key) / f"{seed}-{name}-{domains}-{draws}.parquet"
-    if not path.exists():
-        table = measured(population(seed, map=name, domains=domains, unobserved=True), draws)
-        with atomic_path(path) as temporary:
-            table.to_parquet(temporary, index=False)
-    return pd.read_parquet(path)

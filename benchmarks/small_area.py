@@ -19,10 +19,10 @@ import pandas as pd
 
 from benchmarks import lands
 from benchmarks.coverage import floor
-from benchmarks.lands import Domains, MapName, population
+from benchmarks.lands import Domains, MapName, kept, population
 from benchmarks.marks import write_between
 from benchmarks.regional_draws import RARE
-from benchmarks.small_area_draws import kept, power, unbiased
+from benchmarks.small_area_draws import measured, power, unbiased
 from cocal.estimate.small_area import ENOUGH_HITS
 
 SEEDS = tuple(range(23, 33))
@@ -154,7 +154,7 @@ def kept_truth(seed: int) -> pd.DataFrame:
     """Hectares of coca by region of the good map of a land, on which nothing is new."""
     parts = []
     for domains in get_args(Domains):
-        truth = population(seed, map="good", domains=domains, unobserved=True).truth[RARE]
+        truth = population(seed, map_name="good", domains=domains, unobserved=True).truth[RARE]
         parts.append(truth.rename("before").reset_index().assign(seed=seed, domains=domains))
     return pd.concat(parts)
 
@@ -176,7 +176,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="file that holds the tables between their marks")
     chosen = parser.parse_args()
     parts = [
-        kept(seed, cast("MapName", name), cast("Domains", domains), chosen.draws)
+        kept(measured, (seed, cast("MapName", name), cast("Domains", domains)), chosen.draws)
         for domains in chosen.domains for name in chosen.maps for seed in chosen.seeds
     ]  # fmt: skip
     found = pd.concat(parts, ignore_index=True)

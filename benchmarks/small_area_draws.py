@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom, hypergeom
 
-from benchmarks import invented_maps, lands
-from benchmarks.lands import UNOBSERVED, Domains, MapName, Population, population, redraws
+from benchmarks.lands import UNOBSERVED, MapName, Population, population, redraws
 from benchmarks.regional_draws import CLASSES, CONFIDENCE, RARE, Frame
-from cocal import estimate
-from cocal.caches import keyed_folder, user_cache
 from cocal.estimate.calibrated_small import small_cells
 from cocal.estimate.calibration import calibrated_totals, crossed, pooled, regression_variances
 from cocal.estimate.ends import guaranteed_ends
@@ -32,7 +27,6 @@ from cocal.estimate.small_area import (
     SmallArea,
     small_area_intervals,
 )
-from cocal.store import atomic_path
 
 LAST = "coca_last_year"
 """The stratum that is the map of the year before: its hectares are last year's figure."""
@@ -107,19 +101,6 @@ def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.where(count > 0, (values * chosen).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
-def kept(seed: int, name: MapName, domains: Domains, draws: int) -> pd.DataFrame:
-    """`measured` of one population, made once for the code of the estimators."""
-    files = [Path(__file__), Path(lands.__file__), Path(invented_maps.__file__)]
-    files += sorted(Path(estimate.__path__[0]).glob("*.py"))
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-    path = keyed_folder(user_cache("small_area"), key) / f"{seed}-{name}-{domains}-{draws}.parquet"
-    if not path.exists():
-        table = measured(population(seed, map=name, domains=domains, unobserved=True), draws)
-        with atomic_path(path) as temporary:
-            table.to_parquet(temporary, index=False)
-    return pd.read_parquet(path)
-
-
 def power(name: MapName, seeds: Sequence[int]) -> float:
     """How often `missed_strata` speaks, exactly, mean over lands.
 
@@ -128,7 +109,7 @@ def power(name: MapName, seeds: Sequence[int]) -> float:
     """
     chances = []
     for seed in seeds:
-        found, silent = population(seed, map=name, unobserved=True), 1.0
+        found, silent = population(seed, map_name=name, unobserved=True), 1.0
         cells = found.cells.assign(mapped=found.cells["map_class"] == RARE)
         cells["hit"] = (
             ~cells["mapped"] & (cells["map_class"] != UNOBSERVED) & (cells["reference_class"] == RARE)

@@ -38,7 +38,7 @@ MOST = 0.8
 
 def one_land(seed: int, right: float, draws: int) -> dict[str, float]:
     """Both designs on one land, each drawn anew `draws` times."""
-    stated = demo_strata(population(seed, map="good"))
+    stated = demo_strata(population(seed, map_name="good"))
     true = stated.coca / stated.pixels
     ground = Ground(stated.names, stated.pixels, stated.area_ha, stated.coca, np.maximum(true, FLOOR))
     n = plan_points(ground.frame, settings("interval", ground.names, VISITS), half_width, CONFIDENCE)
@@ -115,7 +115,7 @@ def alone_of(ground: Ground, n: np.ndarray) -> tuple[float, float]:
 
 def refusal(seed: int) -> str:
     """What the plan says on `auto` strata of a good map if a visit costs two readings; "" if it agrees."""
-    found = auto_strata(population(seed, map="good"))
+    found = auto_strata(population(seed, map_name="good"))
     share = np.maximum(found.coca / found.pixels, FLOOR)
     ground = replace(found, expected=share)
     n = plan_points(ground.frame, settings("interval", ground.names, VISITS), half_width, CONFIDENCE)

@@ -88,7 +88,7 @@ def _same_after_another_run(world: SmallWorld, *unchanged: Path) -> int:
     assert not uncommitted(world.root, world.archive)
     different = [t for t, content in _undisturbed().items() if (world.root / t).read_bytes() != content]
     assert not different, different
-    return sum(int(stage["reused"]) for stage in stages_of(world.root).values())  # type: ignore[call-overload]
+    return sum(int(stage["reused"]) for stage in stages_of(world.root).values())
 
 
 def a_scheduler_without_workers_is_named_after_the_stated_time() -> str:
@@ -156,11 +156,11 @@ def workers_that_die_of_one_unit_cost_that_unit_alone() -> str:
         assert "Traceback" not in log, log
         assert "KilledWorker" not in log, log
         stage = stages_of(world.root)["classify"]
-        ((unit, reason),) = [(one["unit"], one["reason"]) for one in stage["failed"]]  # type: ignore[attr-defined]
+        ((unit, reason),) = [(one["unit"], one["reason"]) for one in stage["failed"]]
         assert DEADLY_TILE in unit, unit
         assert reason.startswith(f"{unit}: the workers that did its work died"), reason
         assert log.count(f"failed {unit}") == 2, log  # in the log, and in the list at the end
-        assert stage["made"] == int(stage["planned"]) - 1, stage  # type: ignore[call-overload]
+        assert stage["made"] == int(stage["planned"]) - 1, stage
         assert dead == 2 * LOCAL_DEATHS, dead  # beside another unit, then alone
         world.edit(lambda config: config.update(local={"wait_s": WAIT_S}))  # the page shows it
         # tables and page are made of all maps, so they are made again

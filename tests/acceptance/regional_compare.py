@@ -69,7 +69,7 @@ def a_verdict_is_wrong_no_oftener_than_the_interval_promises() -> str:
     draws, a figure whose margin the truth lies just outside of is called agreeing in at most 5 %."""
     differs, agrees, told = [], [], []
     for seed in SEEDS:
-        found = population(seed, map="f1_054")
+        found = population(seed, map_name="f1_054")
         frame = Frame(found)
         coca = CLASSES.index("coca")
         truth = frame.truth[:, coca].sum()
@@ -109,7 +109,7 @@ def the_tilt_at_the_true_odds_gives_back_what_was_lost() -> str:
         for lost in COCA_LOST[1:]:
             runs = [
                 (float(land.truth["coca"].sum()), draw)
-                for land in (population(seed, map=name) for seed in SEEDS)
+                for land in (population(seed, map_name=name) for seed in SEEDS)
                 for draw in draws_of(land, lost, DRAWS)
             ]
             left = line(name, lost, runs)[1]

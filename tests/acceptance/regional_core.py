@@ -11,10 +11,10 @@ from typing import cast, get_args
 
 import numpy as np
 import pandas as pd
+from benchmarks import regional_draws
 from benchmarks.coverage import beyond, floor
-from benchmarks.lands import SEEDS, Domains, MapName
+from benchmarks.lands import SEEDS, Domains, MapName, kept
 from benchmarks.regional import judged
-from benchmarks.regional_draws import kept
 
 from tests.acceptance.estimation import script
 from tests.estimate.test_calibrated_change import changed, invented
@@ -54,7 +54,7 @@ print(json.dumps({"cpu_s": spent, "gib": peak, "gap_ha": gap, "n": found.n, "row
 
 
 def measured(maps: tuple[MapName, ...], domains: tuple[Domains, ...]) -> pd.DataFrame:
-    parts = [kept(s, m, d, DRAWS) for d in domains for m in maps for s in SEEDS]
+    parts = [kept(regional_draws.measured, (s, m, d), DRAWS) for d in domains for m in maps for s in SEEDS]
     return judged(pd.concat(parts, ignore_index=True))
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from benchmarks.invented_maps import MAPS
-from benchmarks.lands import SEEDS, population
+from benchmarks.lands import SEEDS, MapName, population
 
 from cocal.simulate import SimulateSettings, simulate
 
@@ -49,7 +50,7 @@ def populations_of_ten_lands_have_maps_of_the_f1_that_they_state() -> str:
     for seed in SEEDS:
         for name, (quality, front) in MAPS.items():
             if front is None:
-                found = population(seed, map=name)  # type: ignore[arg-type]
+                found = population(seed, map_name=cast("MapName", name))
                 worst = max(worst, abs(found.accuracy()[2] - quality.f1))
                 areas.append(found.cells["area_ha"].sum())
     assert worst <= 0.01, f"F1 off by {worst:.3f}"

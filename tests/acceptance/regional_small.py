@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import get_args
 
 import pandas as pd
 from benchmarks.coverage import floor
-from benchmarks.lands import MapName
+from benchmarks.lands import Domains, MapName, kept
 from benchmarks.small_area import FEWEST, LEAST, MEAN_LEAST, POWER, SEEDS, SIZE, WIDEST, small
-from benchmarks.small_area_draws import kept, power, unbiased
+from benchmarks.small_area_draws import measured, power, unbiased
 
 DRAWS = 1_000
 MAPS: tuple[MapName, ...] = ("good", "f1_065_uneven", "f1_054", "front")
@@ -18,7 +19,8 @@ MAPS: tuple[MapName, ...] = ("good", "f1_065_uneven", "f1_054", "front")
 @cache
 def found(*maps: MapName) -> pd.DataFrame:
     """Every region of every land, districts and municipalities."""
-    parts = [kept(seed, m, d, DRAWS) for m in maps for d in ("districts", "municipalities") for seed in SEEDS]
+    lands = [(seed, m, d) for m in maps for d in get_args(Domains) for seed in SEEDS]
+    parts = [kept(measured, land, DRAWS) for land in lands]
     return pd.concat(parts, ignore_index=True)
 
 

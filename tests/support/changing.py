@@ -99,7 +99,7 @@ def done(world: SmallWorld) -> dict[str, tuple[int, int]]:
     summary = run(read_config(world.config), config_path=world.config)
     assert not summary.failures, summary.failures
     stages = stages_of(world.root)
-    return {name: (int(stages[name]["made"]), int(stages[name]["reused"])) for name in STAGES}  # type: ignore[call-overload]
+    return {name: (int(stages[name]["made"]), int(stages[name]["reused"])) for name in STAGES}
 
 
 def expected(change: Change, units: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from cocal.cli import main
 from cocal.store import MANIFEST, STAGING, Manifest
@@ -42,9 +43,9 @@ def in_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
-def stages_of(root: Path) -> dict[str, dict[str, object]]:
+def stages_of(root: Path) -> dict[str, dict[str, Any]]:
     """The stages of run.json."""
-    found: dict[str, dict[str, object]] = json.loads((root / "run.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads((root / "run.json").read_text(encoding="utf-8"))
     return found["stages"]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,10 +72,10 @@ def _wait_until_gone(group: int) -> None:
     raise AssertionError(f"processes of group {group} outlive SIGKILL")
 
 
-def _delay(stage: str, done: int, calm: dict[str, dict[str, object]], rng: random.Random) -> float:
+def _delay(stage: str, done: int, calm: dict[str, dict[str, Any]], rng: random.Random) -> float:
     """Up to a third of the time that one unit of the stage took in the undisturbed run."""
-    units = float(calm[stage]["planned"]) if done else 1.0  # type: ignore[arg-type]
-    return rng.uniform(0.02, 0.33) * float(calm[stage]["seconds"]) / units  # type: ignore[arg-type]
+    units = float(calm[stage]["planned"]) if done else 1.0
+    return rng.uniform(0.02, 0.33) * float(calm[stage]["seconds"]) / units
 
 
 def _same_tables(calm: SmallWorld, torn: SmallWorld) -> int:
@@ -110,7 +111,7 @@ def killed_with_sigkill_in_every_stage_and_restarted() -> str:
         left = files_below(torn.folder) - files_below(calm.folder)
         assert not left, f"left behind: {sorted(left)}"
         assert not uncommitted(torn.root, torn.archive), uncommitted(torn.root, torn.archive)
-        reused = sum(int(s["reused"]) for s in stages_of(torn.root).values())  # type: ignore[call-overload]
+        reused = sum(int(s["reused"]) for s in stages_of(torn.root).values())
         assert reused == units, f"{units} units were committed, {reused} reused"
         said = last.stdout.splitlines()[-2]
         assert f"{reused} reused" in said, said

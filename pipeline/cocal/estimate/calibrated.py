@@ -38,7 +38,7 @@ RARE = 0.05
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of the estimator; as the arguments of `estimate_areas`."""
+    """Settings of a calibrated estimate; the fields are arguments of `estimate_areas`, described there."""
 
     interval: str
     confidence: float

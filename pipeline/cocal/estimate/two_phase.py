@@ -178,7 +178,7 @@ def two_phase_estimate(
     Raises
     ------
     UsageError
-        Regions are asked for, an interval other than `gamma`, or the points are purposive.
+        `by_region` is True, `interval` is not `gamma`, or points have no inclusion probability.
     InputError
         Points without a reading, or a reading in a stratum with points and fewer than two visits.
     """

@@ -194,7 +194,7 @@ def check_places(run: Run) -> None:
 def samples_of(
     task: HectaresTask, counts: Mapping[str, Ints], matched: Mapping[str, pd.DataFrame]
 ) -> dict[str, Sample]:
-    """The sample of each period that has points which were visited, where estimates are asked for."""
+    """Period name -> its sample. Periods without a visited point are left out; empty without `estimate:`."""
     found = {}
     for i, period in enumerate(task.periods):
         rows = matched.get(period.name)
