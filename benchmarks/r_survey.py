@@ -24,8 +24,14 @@ import pandas as pd
 from benchmarks.lands import SEEDS, population, redraws
 from benchmarks.marks import write_between
 from benchmarks.regional_draws import CLASSES, Frame
-from cocal.estimate.calibration import crossed, groups_of, pooled, regression_totals, regression_variances
 from cocal.estimate.design import Cells
+from cocal.estimate.regional.calibration import (
+    crossed,
+    groups_of,
+    pooled,
+    regression_totals,
+    regression_variances,
+)
 
 AGREE = 1e-9
 DARK = len(CLASSES) - 1

@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.lands import UNOBSERVED, Population, redraws
-from cocal.estimate.calibration import (
+from cocal.estimate.design import Cells
+from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.regional.calibration import (
     Crossed,
     PostStrata,
     at_places,
@@ -24,10 +26,8 @@ from cocal.estimate.calibration import (
     regression_variances,
     rows_by,
 )
-from cocal.estimate.design import Cells
-from cocal.estimate.ends import guaranteed_ends, residual_ends
-from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.known import Known
+from cocal.estimate.regional.ends import guaranteed_ends, residual_ends
+from cocal.estimate.regional.known import Known
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import class_areas, region_domains
 from cocal.simulate.land.kinds import CODES

@@ -23,7 +23,7 @@ from benchmarks.lands import Domains, MapName, kept, population
 from benchmarks.marks import write_between
 from benchmarks.regional_draws import RARE
 from benchmarks.small_area_draws import measured, power, unbiased
-from cocal.estimate.small_area import ENOUGH_HITS
+from cocal.estimate.regional.small_area import ENOUGH_HITS
 
 SEEDS = tuple(range(23, 33))
 """Lands on which nothing of `small_area` was chosen (that was done on 21, 22 and 41 to 43)."""

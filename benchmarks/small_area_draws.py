@@ -11,13 +11,13 @@ from scipy.stats import binom, hypergeom
 
 from benchmarks.lands import UNOBSERVED, MapName, Population, population, redraws
 from benchmarks.regional_draws import CLASSES, CONFIDENCE, RARE, Frame
-from cocal.estimate.calibrated_small import small_cells
-from cocal.estimate.calibration import calibrated_totals, crossed, pooled, regression_variances
-from cocal.estimate.ends import guaranteed_ends
 from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.known import Known
-from cocal.estimate.shared_rates import VARIATION, Seen, posterior_moments
-from cocal.estimate.small_area import (
+from cocal.estimate.regional.calibrated_small import small_cells
+from cocal.estimate.regional.calibration import calibrated_totals, crossed, pooled, regression_variances
+from cocal.estimate.regional.ends import guaranteed_ends
+from cocal.estimate.regional.known import Known
+from cocal.estimate.regional.shared_rates import VARIATION, Seen, posterior_moments
+from cocal.estimate.regional.small_area import (
     BELIEVED_EMPTY,
     EMPTY_SHARE,
     LEVEL,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cocal.cli import app
 from cocal.errors import InputError, UsageError
 from cocal.estimate import Estimate, estimate_areas, estimate_files
-from cocal.estimate.calibration import ENOUGH, groups_of, raked
+from cocal.estimate.regional.calibration import ENOUGH, groups_of, raked
 
 CLASSES = ("coca", "forest", "pasture")
 

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from cocal.estimate import estimate_areas
-from cocal.estimate.calibration import Crossed, pooled, regression_totals, regression_variances
-from cocal.estimate.ends import OWN_STRATUM, guaranteed_ends, residual_ends
 from cocal.estimate.intervals import gamma
+from cocal.estimate.regional.calibration import Crossed, pooled, regression_totals, regression_variances
+from cocal.estimate.regional.ends import OWN_STRATUM, guaranteed_ends, residual_ends
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import tally
 

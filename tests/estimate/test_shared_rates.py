@@ -11,7 +11,7 @@ from scipy.special import expit
 from scipy.stats import beta as beta_law
 from scipy.stats import betabinom
 
-from cocal.estimate.shared_rates import VARIATION, Seen, posterior_moments
+from cocal.estimate.regional.shared_rates import VARIATION, Seen, posterior_moments
 
 
 def parameters(logit: np.ndarray, lift: float) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from cocal.estimate import small_area
-from cocal.estimate.small_area import (
+from cocal.estimate.regional import small_area
+from cocal.estimate.regional.small_area import (
     BELIEVED_EMPTY,
     ENOUGH_HITS,
     SEEN,

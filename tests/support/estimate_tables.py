@@ -82,18 +82,23 @@ def stehman() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def random_design(seed: int, *, n_strata: int = 3, regions: int = 2) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A stratified sample with classes and regions at random; every stratum has two points or more."""
+    """A stratified sample with classes and regions at random; every stratum has two points or more.
+
+    Map and reference agree at the first point: no class in common would be two class schemes, which is refused.
+    """
     rng = np.random.default_rng(seed)
     names = [f"s{h}" for h in range(n_strata)]
     sizes = rng.integers(2, 40, n_strata)
     n = int(sizes.sum())
     classes = np.array(["coca", "forest", "pasture"])
     mapped = rng.choice(classes, n)
+    right = rng.random(n) < 0.6
+    right[0] = True
     sample = pd.DataFrame(
         {
             "stratum": np.repeat(names, sizes),
             "map_class": mapped,
-            "reference_class": np.where(rng.random(n) < 0.6, mapped, rng.choice(classes, n)),
+            "reference_class": np.where(right, mapped, rng.choice(classes, n)),
             "region": rng.choice([f"R{r}" for r in range(regions)], n),
         }
     )

@@ -2,7 +2,7 @@
 
 mapped        exact sums of cell area per region and class              -> areas/1
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
-calibrated    the estimator whose classes add up to each region's area: known (ground), calibration, ends
+regional      estimates whose classes add up to each region's area, and the model's for small regions
 change        gain, loss and net from points observed twice
 comparison    estimates beside field records and official figures       -> comparison/1
 density       mapped hectares per square of a grid

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cocal.estimate.assisted import assisted_areas
-from cocal.estimate.calibrated import Asked, calibrated_estimate
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.regional.calibrated import Asked, calibrated_estimate
 from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
 from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, TWO_PHASE, check_known, check_settings
 from cocal.estimate.strata import Strata

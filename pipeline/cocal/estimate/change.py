@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from cocal.errors import InputError
-from cocal.estimate.calibrated import Asked
-from cocal.estimate.calibrated_change import calibrated_change
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS, net
+from cocal.estimate.regional.calibrated import Asked
+from cocal.estimate.regional.calibrated_change import calibrated_change
 from cocal.estimate.settings import MIN_REGION_POINTS, check_settings
 from cocal.estimate.stratified import Domains, region_domains, whole
 from cocal.estimate.tally import Ints, Tally, subtract, tally, totals, variances

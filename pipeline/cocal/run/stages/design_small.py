@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.estimate.small_area import Ends, SmallCells, small_area_intervals
+from cocal.estimate.regional.small_area import Ends, SmallCells, small_area_intervals
 from cocal.fieldwork.design import Frame
 from cocal.grid import hectares
 

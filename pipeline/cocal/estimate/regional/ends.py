@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cocal.estimate.calibration import Crossed, PostStrata, rows_by
 from cocal.estimate.intervals import Interval, pearson3
+from cocal.estimate.regional.calibration import Crossed, PostStrata, rows_by
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Floats, Ints, sum_by, tally
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
 from cocal.errors import UsageError
-from cocal.estimate.calibrated_small import with_small_area
-from cocal.estimate.calibration import (
+from cocal.estimate.design import Cells, Design, build_design, classes_found
+from cocal.estimate.intervals import INTERVALS
+from cocal.estimate.regional.calibrated_small import with_small_area
+from cocal.estimate.regional.calibration import (
     Crossed,
     PostStrata,
     at_places,
@@ -22,10 +24,8 @@ from cocal.estimate.calibration import (
     regression_variances,
     rows_by,
 )
-from cocal.estimate.design import Cells, Design, build_design, classes_found
-from cocal.estimate.ends import Ends, guaranteed_ends, residual_ends
-from cocal.estimate.intervals import INTERVALS
-from cocal.estimate.known import Known, known_ground, seen_alike, with_atoms
+from cocal.estimate.regional.ends import Ends, guaranteed_ends, residual_ends
+from cocal.estimate.regional.known import Known, known_ground, seen_alike, with_atoms
 from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
 from cocal.estimate.settings import CALIBRATED
 from cocal.estimate.strata import Strata

@@ -14,12 +14,12 @@ import pandas as pd
 
 from cocal.contracts import UNOBSERVED
 from cocal.errors import InputError
-from cocal.estimate.calibrated import Asked, basis_of
-from cocal.estimate.calibration import Crossed, PostStrata, at_places, regression_variances, rows_by
 from cocal.estimate.design import build_design, refuse_no_answer
-from cocal.estimate.ends import guaranteed_ends
 from cocal.estimate.intervals import INTERVALS, combined
-from cocal.estimate.known import known_ground, seen_alike, with_atoms
+from cocal.estimate.regional.calibrated import Asked, basis_of
+from cocal.estimate.regional.calibration import Crossed, PostStrata, at_places, regression_variances, rows_by
+from cocal.estimate.regional.ends import guaranteed_ends
+from cocal.estimate.regional.known import known_ground, seen_alike, with_atoms
 from cocal.estimate.settings import CALIBRATED
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Floats, Ints, sum_by

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocal.estimate.intervals import pearson3
-from cocal.estimate.shared_rates import Seen, posterior_moments
+from cocal.estimate.regional.shared_rates import Seen, posterior_moments
 from cocal.estimate.tally import Floats, Ints, sum_by
 
 UNSEEN, SEEN = 1.25, 0.25

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
 from cocal.estimate.design import Cells, Design
-from cocal.estimate.known import Known
+from cocal.estimate.regional.known import Known
+from cocal.estimate.regional.small_area import Ends, SmallCells, small_area_intervals
 from cocal.estimate.result import SMALL_AREA
-from cocal.estimate.small_area import Ends, SmallCells, small_area_intervals
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Ints
 from cocal.notes import Note

@@ -21,7 +21,7 @@ import numpy as np
 
 from cocal.errors import InputError
 from cocal.estimate.design import Cells
-from cocal.estimate.known import Known
+from cocal.estimate.regional.known import Known
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Floats, Ints, sum_by
 
