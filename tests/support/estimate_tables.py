@@ -84,7 +84,7 @@ def stehman() -> tuple[pd.DataFrame, pd.DataFrame]:
 def random_design(seed: int, *, n_strata: int = 3, regions: int = 2) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A stratified sample with classes and regions at random; every stratum has two points or more.
 
-    Map and reference agree at the first point: no class in common would be two class schemes, which is refused.
+    Map and reference agree at the first point: without a class in common they are two schemes, and refused.
     """
     rng = np.random.default_rng(seed)
     names = [f"s{h}" for h in range(n_strata)]
