@@ -30,7 +30,7 @@ from benchmarks.bands import COARSE, FINE, INDICES
 from cocal.archive import SIMULATED, band_writer, list_scenes, scene_item, scene_store, write_catalog
 from cocal.classify import Model, load_model, save_model, train
 from cocal.classify.artefact import digest, pack
-from cocal.classify.model import contract_of, self_test_of
+from cocal.classify.contract import contract_of, self_test_of
 from cocal.classify.settings import TrainSettings
 from cocal.contracts import Period
 from cocal.features import FeatureSettings, feature_names

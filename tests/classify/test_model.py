@@ -22,12 +22,11 @@ from sklearn.preprocessing import FunctionTransformer
 from cocal.classify import artefact
 from cocal.classify.card import seal_of
 from cocal.classify.collection import verify_models
+from cocal.classify.contract import contract_of, differences
+from cocal.classify.fit import check_model
 from cocal.classify.model import (
     Model,
     ModelVersionWarning,
-    check_model,
-    contract_of,
-    differences,
     load_model,
     save_model,
     stored_model,

@@ -26,17 +26,9 @@ from cocal.classify import artefact
 from cocal.classify.applicability import applicability_of
 from cocal.classify.card import CARD, ModelCard, seal_of
 from cocal.classify.collection import list_models
+from cocal.classify.contract import contract_of, self_test_of, stated_area
 from cocal.classify.estimators import estimator_types
-from cocal.classify.model import (
-    ARTEFACT,
-    Model,
-    _load,
-    contract_of,
-    load_model,
-    self_test_of,
-    stated_area,
-    verify_model,
-)
+from cocal.classify.model import ARTEFACT, Model, _load, load_model, verify_model
 from cocal.classify.training.train import train
 from cocal.classify.validation.folds import Fold
 from cocal.cli.model_tables import models_table

@@ -18,7 +18,8 @@ product        classmap/1 -> cloud-optimised GeoTIFFs and a STAC item
 """
 
 from cocal.classify.card import ModelCard
-from cocal.classify.model import Model, check_model, load_model, save_model, stored_model
+from cocal.classify.fit import check_model
+from cocal.classify.model import Model, load_model, save_model, stored_model
 from cocal.classify.predict import MapRules, classify, classify_strips
 from cocal.classify.product import write_class_map
 from cocal.classify.settings import ClassifySettings, SampleSettings, TrainSettings

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cocal.checksums import sha256_bytes
 from cocal.classify.applicability import Applicability
@@ -31,18 +30,14 @@ from cocal.classify.artefact import (
 from cocal.classify.card import (
     CARD,
     SEAL,
-    AreaOfApplicability,
     ModelCard,
-    SelfTest,
-    as_json,
     read_sealed,
     write_card,
 )
+from cocal.classify.contract import contract_of, differences
 from cocal.classify.estimators import PERCEPTRON, Classifier, one_thread
 from cocal.classify.page import card_page
-from cocal.contracts import FEATURES
 from cocal.errors import CocalWarning, InputError, ModelMismatchError
-from cocal.scheme import ClassScheme
 from cocal.store import atomic_path, library_versions
 
 ARTEFACT, PAGE = "model.skops", "card.html"
@@ -95,32 +90,6 @@ class Model:
     @property
     def target_code(self) -> int:
         return self.card.classes[self.card.class_scheme.target]
-
-
-def stated_area(area: Applicability) -> AreaOfApplicability:
-    """What the card and the contract state of an area of applicability."""
-    return AreaOfApplicability(
-        mean_distance=area.scale, threshold=area.threshold, samples=len(area.samples),
-        sha256=sha256_bytes(area.array.tobytes()),
-    )  # fmt: skip
-
-
-def contract_of(
-    features: Sequence[str],
-    feature_settings: Mapping[str, Any],
-    scheme_sha256: str,
-    classes: Mapping[str, int],
-    area: AreaOfApplicability | None = None,
-) -> dict[str, Any]:
-    """A model's contract, part of the artefact's checksum: features and their settings, scheme, classes."""
-    return {
-        "contract": FEATURES,
-        "features": list(features),
-        "feature_settings": as_json(feature_settings),
-        "class_scheme_sha256": scheme_sha256,
-        "classes": dict(classes),
-        "applicability": area and area.model_dump(exclude_none=True),
-    }
 
 
 def save_model(model: Model, folder: str | Path) -> None:
@@ -334,79 +303,3 @@ def _warn_of_versions(card: ModelCard, messages: Sequence[str]) -> None:
             ModelVersionWarning,
             stacklevel=3,
         )
-
-
-def differences(model: Any, run: Any, path: str = "") -> list[str]:
-    """The differences of two plain values, each with its path: `mask.dilate_px: 2 in the model, 3 here`."""
-    if isinstance(model, dict) and isinstance(run, dict):
-        keys = [*model, *(k for k in run if k not in model)]
-        missing = "(missing)"
-        return [
-            line
-            for key in keys
-            for line in differences(
-                model.get(key, missing), run.get(key, missing), f"{path}.{key}".lstrip(".")
-            )
-        ]
-    return [] if model == run else [f"{path}: {model} in the model, {run} here"]
-
-
-def check_model(
-    model: Model, *, features: Sequence[str], scheme: ClassScheme, feature_settings: Mapping[str, Any]
-) -> None:
-    """Pass if the model was made for exactly these features, this scheme and these feature settings.
-
-    Parameters
-    ----------
-    model : Model
-        As trained or loaded.
-    features : sequence of str
-        Names of the features in order, as `feature_names` gives them.
-    scheme : ClassScheme
-        The scheme of the map.
-    feature_settings : mapping
-        `FeatureSettings.model_dump(mode="json")`.
-
-    Raises
-    ------
-    ModelMismatchError
-        Names each feature that is missing, extra or out of order, and each setting that differs.
-
-    Examples
-    --------
-    See "Model, map, hectares" in docs/api.md.
-    """
-    card, offered, problems = model.card, list(features), []
-    wanted = list(card.features)
-    if lacking := [name for name in wanted if name not in offered]:
-        problems.append(f"features missing here: {', '.join(lacking)}")
-    if extra := [name for name in offered if name not in wanted]:
-        problems.append(f"features that the model lacks: {', '.join(extra)}")
-    if not problems and wanted != offered:
-        problems.append(f"features in another order: the model has {', '.join(wanted)}")
-    if card.contracts.get("features") != FEATURES:
-        problems.append(f"contract {card.contracts.get('features')} in the model, {FEATURES} here")
-    if card.class_scheme_sha256 != scheme.sha256:
-        problems.append(f"class scheme {card.class_scheme.id} ({card.class_scheme_sha256[:12]}) in the model")
-        problems.append(f"class scheme {scheme.id} ({scheme.sha256[:12]}) here")
-        problems += differences(
-            as_json(card.class_scheme.model_dump()), as_json(scheme.model_dump()), "scheme"
-        )
-    problems += differences(as_json(card.feature_settings), as_json(feature_settings), "feature settings")
-    if problems:
-        raise ModelMismatchError(
-            f"model {card.id} was not made for this run",
-            "the features, class scheme and feature settings that it was trained with",
-            "; ".join(problems),
-            "train a model with this config, or use the config that the model was trained with",
-        )
-
-
-def self_test_of(classifier: Classifier, features: NDArray[np.float32]) -> SelfTest:
-    """The rows of `features` with the classifier's probabilities."""
-    with one_thread():
-        probabilities = classifier.predict_proba(features)
-    return SelfTest(
-        inputs=tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in features),
-        probabilities=tuple(tuple(map(float, row)) for row in probabilities),
-    )

@@ -14,8 +14,9 @@ import pandas as pd
 from cocal.classify.applicability import applicability_of
 from cocal.classify.artefact import digest, pack
 from cocal.classify.card import ModelCard, Provenance, TrainingData, as_json
+from cocal.classify.contract import contract_of, self_test_of, stated_area
 from cocal.classify.estimators import fit
-from cocal.classify.model import ARTEFACT, Model, contract_of, self_test_of, stated_area
+from cocal.classify.model import ARTEFACT, Model
 from cocal.classify.settings import AUTO, TrainSettings
 from cocal.classify.training.distil import distil, student
 from cocal.classify.training.sizes import size_curve
