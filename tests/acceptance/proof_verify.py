@@ -20,7 +20,7 @@ from tests.support.small_world import DAYS, SmallWorld, make_world
 
 FLIPS, RUNS = 1000, 40
 TABLES = ("hectares.csv", "hectares.parquet", "comparison.csv")
-PLACES, PAGES = 60, 12
+PLACES = 60
 """Places of a limit for each kind of unit; for the page, which takes 20 s of CPU, fewer."""
 
 _COST = """
@@ -102,13 +102,12 @@ def no_file_that_is_cut_short_is_committed() -> str:
 
 
 def _squeezed(world: SmallWorld, kind: str, squeeze: room.Room, how: str) -> str:
-    places = PAGES if kind == "page" else PLACES
     ends = Counter[str]()
-    for share in np.linspace(0.02, 1.02, places):
+    for share in np.linspace(0.02, 1.02, PLACES):
         ended, wrong = room.squeezed(world, kind, float(share), squeeze)
         assert not wrong, f"{how} {share:.3f}, {kind}: {wrong}"
         ends["done" if ended == "done" else "stopped"] += 1
-    return f"{kind}, {how}: {places} places, {ends['stopped']} stopped, 0 cut short"
+    return f"{kind}, {how}: {PLACES} places, {ends['stopped']} stopped, 0 cut short"
 
 
 def the_proof_costs_at_most_two_percent_of_a_run() -> str:
