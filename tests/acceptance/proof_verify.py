@@ -21,7 +21,7 @@ from tests.support.small_world import DAYS, SmallWorld, make_world
 FLIPS, RUNS = 1000, 40
 TABLES = ("hectares.csv", "hectares.parquet", "comparison.csv")
 PLACES = 60
-"""Places of a limit for each kind of unit; for the page, which takes 20 s of CPU, fewer."""
+"""Places of a limit for each kind of unit."""
 
 _COST = """
 import sys, time
