@@ -269,7 +269,7 @@ def test_the_survey_does_not_depend_on_the_block() -> None:
     def surveyed(block: Window) -> object:
         here = land(terrain, block.expanded(HALO_PX))
         part = owner[whole.slices_of(block)]
-        return survey(here, terrain, block, part, SETTINGS.history, SETTINGS.sample_sizes)
+        return survey(here, SETTINGS, block, part)
 
     once = surveyed(whole)
     halves = [surveyed(Window(whole.epsg, whole.left + dx, whole.top, 120, 240)) for dx in (0, 1200)]

@@ -21,6 +21,7 @@ from cocal.grid import Window, project
 from cocal.regions import Regions, RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate.faults import simulate_records, write_records
 from cocal.simulate.field import official
+from cocal.simulate.field.polygons import census_polygons, truth_polygons
 from cocal.simulate.field.records import MISSIONS, mission_records, sample_records
 from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
@@ -36,6 +37,7 @@ RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/c
 
 NOTICE = "SIMULATED.json"
 PLACES = ("regions", "provinces", "departments", "zones")
+POLYGONS = ("training", "census", "truth")
 TABLES = ("truth", "strata", "official", "eradication", "records", "missions")
 
 SUMS = ("truth", "coca", "cover", "found", "stratum_units", "stratum_pixels")
@@ -61,6 +63,8 @@ def simulate(
       `departments.gpkg`
     - `zones.gpkg`: zone_id, name, kind (authorised, protected), country, limit_ha
     - `training.gpkg`: sample_id, class, source (EPSG:4326)
+    - `census.gpkg`: the plots that an office draws by eye, of the last two years: polygon_id, period, class,
+      state, shade, mixture, age, date (UTM); `truth.gpkg`: those that are there
     - `records.csv`, `strata.csv`, `strata.tif`: a stratified random sample of pixels and its design
     - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, elsewhere
     - `official.csv`, `eradication.csv`: published figures, year by year
@@ -93,7 +97,7 @@ def simulate(
 
 def _check_folder(out: Path, notice: dict[str, Any]) -> None:
     """Refuse a folder that holds something else than this landscape, whole or in part."""
-    files = [*(f"{name}.gpkg" for name in (*PLACES, "training")), *(f"{name}.csv" for name in TABLES)]
+    files = [*(f"{name}.gpkg" for name in (*PLACES, *POLYGONS)), *(f"{name}.csv" for name in TABLES)]
     own = {NOTICE, "archive", "crews", "truth", *files, *(f"{name}.tif" for name in RASTERS)}
     if out.exists() and not out.is_dir():
         raise InputError(f"simulate: {out}", "a folder", "a file", "choose another folder")
@@ -131,9 +135,8 @@ def _write_places(out: Path, settings: SimulateSettings) -> Regions:
 
 def _survey(settings: SimulateSettings, regions: Regions, block: Window) -> Surveyed:
     """The survey of one block, its tables cut to the places that can be chosen."""
-    terrain = settings.terrain
-    here = land(terrain, block.expanded(HALO_PX))
-    part = survey(here, terrain, block, owned(regions, block), settings.history, settings.sample_sizes)
+    here = land(settings.terrain, block.expanded(HALO_PX))
+    part = survey(here, settings, block, owned(regions, block))
     inside = part.training[shapely.within(part.training["geometry"], shapely.box(*settings.window.bounds))]
     return replace(
         part,
@@ -167,6 +170,7 @@ def _joined(settings: SimulateSettings, a: Surveyed, b: Surveyed) -> Surveyed:
     return replace(
         a, rasters={}, **sums,
         cleared=pd.concat([a.cleared, b.cleared], ignore_index=True),
+        plots=pd.concat([a.plots, b.plots], ignore_index=True),
         sample=lowest([a.sample, b.sample], "stratum", settings.sample_sizes),
         missions=lowest([a.missions, b.missions], "coca", MISSIONS),
         training=lowest([a.training, b.training], "class", _most(settings)),
@@ -210,6 +214,8 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
         with atomic_path(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
     write_vector(out / "training.gpkg", training_table(whole.training), "training")
+    write_vector(out / "census.gpkg", census_polygons(whole.plots, settings.seed), "census")
+    write_vector(out / "truth.gpkg", truth_polygons(whole.plots), "truth")
 
 
 def training_table(table: pd.DataFrame) -> gpd.GeoDataFrame:

@@ -6,7 +6,7 @@ on the size of the blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from cocal.grid import Window, cell_area_units
+from cocal.simulate.field.polygons import plots_of
 from cocal.simulate.field.sites import mission_sites, sample_sites
 from cocal.simulate.field.training import training_polygons
 from cocal.simulate.land.history import YEAR, census, ended_between, generation, is_coca, state
@@ -22,8 +23,7 @@ from cocal.simulate.land.kinds import CODES, KINDS
 from cocal.simulate.land.mosaic import SAMPLES, Land, class_codes, counts, majority
 from cocal.simulate.land.patches import Patches
 from cocal.simulate.land.places import PLACES
-from cocal.simulate.land.terrain import Terrain
-from cocal.simulate.settings import STRATA, reference_day
+from cocal.simulate.settings import STRATA, SimulateSettings, reference_day
 
 NEAR_M = 100
 HALO_PX = 40
@@ -40,7 +40,8 @@ class Surveyed:
 
     `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind)
     ground that each kind covers; `found` (year, region) coca ground that the survey office found;
-    `stratum_units` and `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`, `training` are tables.
+    `stratum_units` and `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`,
+    `training`, `plots` are tables.
     """
 
     window: Window
@@ -55,19 +56,19 @@ class Surveyed:
     sample: pd.DataFrame
     missions: pd.DataFrame
     training: pd.DataFrame
+    plots: pd.DataFrame
 
 
 def survey(
     land: Land,
-    terrain: Terrain,
+    settings: SimulateSettings,
     block: Window,
     owner: NDArray[np.int32],
-    years: Sequence[int],
-    sizes: Mapping[str, int],
 ) -> Surveyed:
     """The survey of `block`. `land` is on the block with `HALO_PX` more on each side; `owner` (y, x) is the
-    region of each of the block's pixels, -1 outside; `sizes` are the sample sizes by stratum.
+    region of each of the block's pixels, -1 outside.
     """
+    terrain, years, sizes = settings.terrain, settings.history, settings.sample_sizes
     inner, places, table = land.window.slices_of(block), land.places(), land.table
     here = np.ascontiguousarray(places[(slice(None), *inner)])
     units, last, before = cell_area_units(block), reference_day(years[-1]), reference_day(years[-2])
@@ -94,6 +95,7 @@ def survey(
         sample_sites(terrain, block, stratum, code, count, sizes),
         mission_sites(terrain, block, owner, code, kind, here),
         training_polygons(land, block, kind),
+        plots_of(land, block, settings.window, years[-2:]),
     )  # fmt: skip
 
 
