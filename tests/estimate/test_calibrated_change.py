@@ -16,7 +16,7 @@ CLASSES = ("coca", "forest", "pasture")
 
 def changed(sample: pd.DataFrame, strata: pd.DataFrame, known: pd.DataFrame | None, **more: object):
     asked = {"classes": None, "interval": "gamma", "confidence": 0.95, "by_region": True, "known": known}
-    return estimate_change(sample, strata, **(asked | more))
+    return estimate_change(sample, strata, **(asked | more)).table
 
 
 def invented(seed: int, n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -55,6 +55,38 @@ def test_a_second_visit_without_an_answer_is_no_change(tmp_path) -> None:
         change_files(*files, by="region", known=tmp_path / "known.csv", **HOW)
 
 
+def test_change_warns_as_an_estimate_does(tmp_path) -> None:
+    """A point in a region where the stratum has no ground; strata of two rates merged; 40 of 200 not visited.
+
+    The planned probability is 100 points of 10,000 pixels in each stratum.
+    """
+    sample = points(
+        ("a", "A", "x", "coca", "other", 0.01, 60), ("b", "A", "x", "other", "other", 0.01, 99),
+        ("a", "B", "x", "other", "other", 0.01, 1),
+        columns="stratum region map_class reference_before reference_after inclusion_probability",
+    )  # fmt: skip
+    strata = pd.DataFrame({"stratum": ["a", "b"], "pixels": [10_000] * 2, "pixel_area_m2": [100.0] * 2})
+    files = written(tmp_path, sample=sample, strata=strata, known=known(*((s, "A", "x", 100) for s in "ab")))
+    found = change_files(*files, by="region", known=tmp_path / "known.csv", collapse=("a+b",), **HOW)
+    codes = ["non_response", "non_response", "merged_at_different_rates", "points_off_known_ground"]
+    assert [note.code for note in found.warnings] == codes
+    assert found.to_text().count("Warning: ") == len(found.to_json_dict()["warnings"]) == 4
+    assert [note.code for note in change_files(*files, by=None, **HOW).warnings] == codes[:2]
+
+
+def test_known_areas_of_a_stratum_in_another_region_are_refused() -> None:
+    sample = points(
+        ("a", "A", "coca", "coca", 50), ("b", "B", "other", "other", 50),
+        columns="stratum region map_class reference_class",
+    )  # fmt: skip
+    bound = pd.DataFrame({"stratum": ["a", "b"], "region": ["A", "B"], "area_ha": [100.0, 200.0]})
+    assert calibrated(sample, bound, known(("a", "A", "coca", 100), ("b", "B", "other", 200))).loc[
+        "A", "area_ha"
+    ] == pytest.approx(100)
+    with pytest.raises(InputError, match="'a' in region 'A' alone"):
+        calibrated(sample, bound, known(("a", "B", "coca", 100), ("b", "B", "other", 200)))
+
+
 def test_other_domains_do_not_move_points_between_crossed_strata(tmp_path) -> None:
     sample = points(
         ("a", "1", "2", "coca", "coca", 50), ("a", "1", "2", "other", "other", 50),

@@ -238,6 +238,27 @@ def test_wald_says_that_zero_width_is_not_certainty() -> None:
     assert estimated(*tables, interval="gamma").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("interval", "code"), [("wald", "wald_zero_width"), ("gamma", "zero_standard_error")]
+)
+def test_a_region_without_a_hit_says_that_its_error_of_zero_is_no_certainty(interval, code) -> None:
+    rows = [("s", "A", "coca", 10), ("s", "A", "other", 10), ("s", "B", "other", 20)]
+    sample = pd.DataFrame(
+        [
+            {"stratum": s, "region": r, "map_class": c, "reference_class": c}
+            for s, r, c, n in rows
+            for _ in range(n)
+        ]
+    )
+    found = estimate_areas(
+        sample, strata_of("s", [100]), classes=None, estimator="stratified", interval=interval,
+        confidence=0.95, by_region=True,
+    ).regions.set_index(["region", "class"])  # fmt: skip
+    assert found.loc[("B", "coca"), "standard_error_ha"] == 0
+    assert found.loc[("B", "coca"), "notes"] == (Note(code, classes=("coca",)),)
+    assert found.loc[("A", "coca"), "notes"] == found.loc[("B", "other"), "notes"] == ()
+
+
 def paired() -> tuple[pd.DataFrame, pd.DataFrame]:
     """100 ha with 50 points: 30 forest kept, 6 forest to coca, 2 coca to forest, 12 coca kept."""
     pairs = (
@@ -254,7 +275,7 @@ def paired() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_change_from_paired_points_by_hand() -> None:
     """Gain 12 ha, loss 4, net 8; V(net) = 100^2 (8/50 - (4/50)^2)/49, not V(before) + V(after)."""
-    table = estimate_change(*paired(), classes=None, interval="wald", confidence=0.95, by_region=True)
+    table = estimate_change(*paired(), classes=None, interval="wald", confidence=0.95, by_region=True).table
     coca = table[(table["class"] == "coca") & (table["region"] == "")].set_index("quantity")
     assert coca["area_ha"].to_dict() == pytest.approx(
         {"before": 28, "after": 36, "gain": 12, "loss": 4, "net": 8}
@@ -271,7 +292,7 @@ def test_change_from_paired_points_by_hand() -> None:
 
 
 def test_the_net_change_of_few_points_is_wider_under_the_default_interval() -> None:
-    wide = estimate_change(*paired(), classes=None, interval="gamma", confidence=0.95, by_region=False)
+    wide = estimate_change(*paired(), classes=None, interval="gamma", confidence=0.95, by_region=False).table
     row = wide[(wide["class"] == "coca") & (wide["quantity"] == "net")].iloc[0]
     assert row["ci_low_ha"] < 8 < row["ci_high_ha"]
     assert (row["ci_high_ha"] - row["ci_low_ha"]) / 2 > Z * row["standard_error_ha"]

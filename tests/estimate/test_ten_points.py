@@ -38,7 +38,7 @@ def test_a_region_with_exactly_ten_pairs_has_an_interval_of_change(pairs: int, h
     table = estimate_change(
         sample, pd.DataFrame({"stratum": ["a"], "area_ha": [100.0]}),
         classes=None, interval="wald", confidence=0.95, by_region=True,
-    )  # fmt: skip
+    ).table  # fmt: skip
     small = table[table["region"] == "small"]
     assert (small["n"] == pairs).all()
     assert small[["ci_low_ha", "ci_high_ha"]].notna().all(axis=None) == has_interval

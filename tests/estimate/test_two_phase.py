@@ -47,6 +47,22 @@ def test_classes_add_up_and_the_accuracy_is_that_of_the_readings():
     assert [w.code for w in found.warnings if w.code.startswith("two")] == ["two_phase_assumption"]
 
 
+def test_strata_that_are_merged_are_one_stratum():
+    """The sample by hand, its first 50 points drawn in one half of the ground and the others in the other."""
+    halves = pd.DataFrame({"stratum": ["s", "t"], "area_ha": [50.0, 50.0]})
+    table = sample().assign(stratum=["s"] * 50 + ["t"] * 50)
+    found = estimate(table, halves, collapse=("s+t",))
+    assert found.classes.set_index("class").loc["coca", "area_ha"] == pytest.approx(36)
+    assert found.strata["stratum"].tolist() == ["s+t"]
+
+
+def test_strata_of_regions_need_the_region_of_each_point():
+    with pytest.raises(InputError, match="no column 'region'"):
+        estimate(sample(), STRATA.assign(region="R"))
+    found = estimate(sample().assign(region="R"), STRATA.assign(region="R"))
+    assert found.classes.set_index("class").loc["coca", "area_ha"] == pytest.approx(36)
+
+
 def test_readings_of_one_kind_with_every_point_visited_are_one_phase():
     table = sample(read_coca=(0, 0, 0), read_other=(50, 50, 7))
     row = estimate(table).classes.set_index("class").loc["coca"]
@@ -106,7 +122,9 @@ def test_a_design_of_readings_expects_what_campaigns_give():
     [
         (sample(read_other=(60, 1, 0)), {}, InputError, "other in s"),
         (sample(read_coca=(40, 0, 0)), {}, InputError, "coca in s"),
-        (sample().drop(columns="reading_class"), {}, InputError, "no column reading_class"),
+        (sample().drop(columns="reading_class"), {}, InputError, "no column 'reading_class'"),
+        (sample().assign(class_scheme=["A"] + ["B"] * 99), {}, InputError, "mixes class schemes"),
+        (sample(), {"collapse": ("s+t",)}, InputError, "no stratum t"),
         (sample().assign(reading_class=[None] + ["coca"] * 99), {}, InputError, "1 points without"),
         (sample().assign(inclusion_probability=np.nan), {}, UsageError, "inclusion probability"),
         (sample().assign(stratum="t"), {}, InputError, "strata table does not have"),

@@ -15,7 +15,7 @@ command       the same from files, for maps made elsewhere
 """
 
 from cocal.estimate.areas import estimate_areas
-from cocal.estimate.change import estimate_change
+from cocal.estimate.change import Change, estimate_change
 from cocal.estimate.command import change_files, estimate_files
 from cocal.estimate.comparison import compare, unmatched_official
 from cocal.estimate.density import density_table
@@ -49,6 +49,7 @@ __all__ = [
     "INTERVALS",
     "LEGAL_COLUMNS",
     "MIN_REGION_POINTS",
+    "Change",
     "Estimate",
     "ExpectedInterval",
     "Strata",

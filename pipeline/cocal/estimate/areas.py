@@ -12,7 +12,7 @@ from cocal.estimate.assisted import assisted_areas
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS
 from cocal.estimate.regional.calibrated import Asked, calibrated_estimate
-from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
+from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, regional_rows, strata_table
 from cocal.estimate.settings import ASSISTED, MIN_MAPPED_POINTS, TWO_PHASE, check_known, check_settings
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import (
@@ -83,8 +83,9 @@ def estimate_areas(
     check_known(estimator, known)
     if estimator == TWO_PHASE:
         return two_phase_estimate(
-            sample, strata, classes=classes, interval=interval, confidence=confidence, by_region=by_region
-        )
+            sample, strata, classes=classes, interval=interval, confidence=confidence, by_region=by_region,
+            collapse=collapse,
+        )  # fmt: skip
     if known is not None:
         asked = Asked(interval, confidence, by_region, tuple(collapse), None if rare is None else tuple(rare))
         return calibrated_estimate(sample, strata, known, classes=classes, asked=asked)
@@ -98,7 +99,7 @@ def estimate_areas(
         domains = region_domains(design.cells, len(design.regions))
         n = np.bincount(design.cells.region, weights=design.cells.count, minlength=domains.n)
         figures = _figures(design, domains, interval, confidence)
-        regions = no_interval_where_few(figures, design.regions, n.astype(np.int64))
+        regions = regional_rows(figures, design.regions, n.astype(np.int64), interval=interval)
         regions, refused = _with_refusals(regions, estimator)
     return Estimate(
         estimator,

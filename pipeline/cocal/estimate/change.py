@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cocal.contracts import UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate.design import Cells, Design, build_design
 from cocal.estimate.intervals import INTERVALS, net
@@ -23,6 +24,7 @@ from cocal.estimate.regional.calibrated_change import calibrated_change
 from cocal.estimate.settings import MIN_REGION_POINTS, check_settings
 from cocal.estimate.stratified import Domains, region_domains, whole
 from cocal.estimate.tally import Ints, Tally, subtract, tally, totals, variances
+from cocal.notes import Note, note_json, render
 from cocal.store import inert
 
 QUANTITIES = ("before", "after", "gain", "loss", "net")
@@ -31,12 +33,18 @@ _FIGURES = ("area_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
 
 @dataclass(frozen=True)
 class Change:
-    """An estimate of change, as it is written. `table` is as from `estimate_change`; `n` counts pairs."""
+    """An estimate of change; `n` counts pairs.
+
+    `table`: region ("" = all), class, quantity (one of `QUANTITIES`), n, area_ha, standard_error_ha,
+    ci_low_ha, ci_high_ha, by region and class. For each class after - before = gain - loss = net, in each
+    region and in all. A region with fewer than `MIN_REGION_POINTS` pairs has no interval.
+    """
 
     interval: str
     confidence: float
     n: int
     table: pd.DataFrame
+    warnings: tuple[Note, ...] = ()
 
     def to_json_dict(self) -> dict[str, Any]:
         """Figures by class and quantity, and the same per region."""
@@ -53,6 +61,7 @@ class Change:
             "n": self.n,
             **whole,
             "regions": places,
+            "warnings": [note_json(warning, "en") for warning in self.warnings],
         }
 
     def to_csv(self) -> str:
@@ -69,7 +78,8 @@ class Change:
         )
         names = ["region", "class", "quantity", "n", "area ha", "SE ha", f"{percent} low", "high"]
         rows = shown.set_axis(names, axis=1).to_string(index=False)
-        return f"Change, {percent} interval {self.interval}, n = {self.n} points seen twice\n\n{rows}\n"
+        head = f"Change, {percent} interval {self.interval}, n = {self.n} points seen twice"
+        return "\n".join([head, "", rows, *(f"Warning: {render(w, 'en')}" for w in self.warnings)]) + "\n"
 
 
 def estimate_change(
@@ -82,7 +92,7 @@ def estimate_change(
     by_region: bool,
     collapse: Sequence[str | Sequence[str]] = (),
     known: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+) -> Change:
     """Hectares before, after, gained, lost and net of each class, stratified; calibrated with `known`.
 
     Parameters
@@ -93,12 +103,6 @@ def estimate_change(
     known : as in `estimate_areas`; `map_class` is any division of the ground by the maps of the two dates,
         such as "forest to coca", and `unobserved` what they do not both show. Its map classes are left aside
         where the sample has none.
-
-    Returns
-    -------
-    region ("" = all), class, quantity (one of `QUANTITIES`), n, area_ha, standard_error_ha, ci_low_ha,
-    ci_high_ha, by region and class. For each class after - before = gain - loss = net, in each region and
-    in all. A region with fewer than `MIN_REGION_POINTS` pairs has no interval.
     """
     check_settings("stratified", interval, confidence)
     missing = [name for name in ("reference_before", "reference_after") if name not in sample.columns]
@@ -111,7 +115,8 @@ def estimate_change(
         )
     if known is not None:
         asked = Asked(interval, confidence, by_region, tuple(collapse), None)
-        return _in_order(calibrated_change(sample, strata, known, classes=classes, asked=asked))
+        found, warnings = calibrated_change(sample, strata, known, classes=classes, asked=asked)
+        return _as_asked(found, warnings, len(sample), interval, confidence)
     paired = sample.assign(map_class=sample["reference_before"], reference_class=sample["reference_after"])
     design = build_design(
         paired, strata, estimator="stratified", classes=classes, by_region=by_region, collapse=collapse
@@ -120,20 +125,27 @@ def estimate_change(
     if by_region:
         domains = region_domains(design.cells, len(design.regions))
         parts.append(_changes(design, domains, design.regions, interval, confidence))
-    return _in_order(pd.concat(parts, ignore_index=True))
+    return _as_asked(pd.concat(parts, ignore_index=True), design.warnings, design.n, interval, confidence)
 
 
-def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+def _as_asked(
+    table: pd.DataFrame, warnings: tuple[Note, ...], n: int, interval: str, confidence: float
+) -> Change:
     """The table by region, class and quantity, without intervals where pairs are few."""
     few = (table["region"] != "") & (table["n"] < MIN_REGION_POINTS)
     table.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
     order = {name: place for place, name in enumerate(QUANTITIES)}
-    return table.sort_values(
+    table = table.sort_values(
         ["region", "class", "quantity"],
         key=lambda column: column.map(order) if column.name == "quantity" else column,
         kind="stable",
         ignore_index=True,
     )
+    flat = (table["standard_error_ha"] == 0) & (table["region"] == "") & (table["class"] != UNOBSERVED)
+    if interval == "wald" and flat.any():
+        classes = sorted(set(table.loc[flat, "class"]))
+        warnings = (*warnings, Note("wald_zero_width", classes=classes))
+    return Change(interval, confidence, n, table, warnings)
 
 
 def _changes(

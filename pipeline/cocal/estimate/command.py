@@ -91,7 +91,7 @@ def change_files(
     """
     table, points = read_table(strata), _points(sample, by, ("reference_before", "reference_after"))
     _refuse_other_domains(table, by)
-    found = estimate_change(
+    return estimate_change(
         points,
         table,
         classes=None,
@@ -101,7 +101,6 @@ def change_files(
         collapse=collapse,
         known=None if known is None else _known(known, points),
     )
-    return Change(interval, confidence, len(points), found)
 
 
 def _points(sample: Path, by: str | None, more: Sequence[str] = ()) -> pd.DataFrame:

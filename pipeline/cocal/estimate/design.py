@@ -92,7 +92,7 @@ def build_design(
     InputError : all that is wrong with the tables, each thing by its name.
     UsageError : points without an inclusion probability (purposive).
     """
-    _check_columns(sample, strata, by_region)
+    check_columns(sample, strata, _NAMES[:3], by_region=by_region)
     check_purposive(sample)
     sample = sample.assign(**{name: sample[name].astype("str") for name in _NAMES if name in sample.columns})
     known = list(classes) if classes is not None else classes_found(sample)
@@ -129,12 +129,11 @@ NO_ANSWER = {
 """What people write where a point has no class, in small letters."""
 
 
-def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) -> None:
-    problems = [
-        f"sample has no column {name!r}"
-        for name in ("stratum", "map_class", "reference_class")
-        if name not in sample.columns
-    ]
+def check_columns(
+    sample: pd.DataFrame, strata: pd.DataFrame, columns: Sequence[str], *, by_region: bool
+) -> None:
+    """Raise InputError where the tables lack columns or rows, or hold several class schemes."""
+    problems = [f"sample has no column {name!r}" for name in columns if name not in sample.columns]
     if "stratum" not in strata.columns:
         problems.append("strata has no column 'stratum'")
     if "area_ha" not in strata.columns and not {"pixels", "pixel_area_m2"} <= set(strata.columns):
@@ -152,7 +151,7 @@ def _check_columns(sample: pd.DataFrame, strata: pd.DataFrame, by_region: bool) 
     if problems:
         raise InputError(
             "the tables cannot be read as a sample and its strata",
-            "sample: stratum, map_class, reference_class [, region]; strata: stratum, area_ha [, region]",
+            f"sample: {', '.join(columns)} [, region]; strata: stratum, area_ha [, region]",
             "; ".join(problems),
             "add or rename the columns",
         )

@@ -105,8 +105,10 @@ class Estimate:
         return "\n".join([*lines, *(f"Warning: {render(warning, 'en')}" for warning in self.warnings)]) + "\n"
 
 
-def no_interval_where_few(figures: pd.DataFrame, regions: Sequence[str], n: Ints) -> pd.DataFrame:
+def regional_rows(figures: pd.DataFrame, regions: Sequence[str], n: Ints, *, interval: str) -> pd.DataFrame:
     """The figures with region, n and notes, and no interval where n is below `MIN_REGION_POINTS`.
+
+    A standard error of 0 is noted: it is what the formula gives where no point speaks against the figure.
 
     Parameters
     ----------
@@ -118,8 +120,18 @@ def no_interval_where_few(figures: pd.DataFrame, regions: Sequence[str], n: Ints
     found.insert(0, "region", np.repeat(np.array(regions, dtype=object), k))
     found.insert(2, "n", np.repeat(n, k))
     found.loc[few, ["ci_low_ha", "ci_high_ha"]] = np.nan
-    notes = ((Note("n_too_small"),) if small else () for small in few)
+    flat = (found["standard_error_ha"] == 0) & (found["class"] != UNOBSERVED)
+    notes = (
+        (Note("n_too_small"),) if small else (_without_spread(name, interval),) if zero else ()
+        for small, zero, name in zip(few, flat, found["class"], strict=True)
+    )
     return found.assign(notes=note_column(notes, found.index))
+
+
+def _without_spread(name: str, interval: str) -> Note:
+    if interval == "wald":
+        return Note("wald_zero_width", classes=(name,))
+    return Note("zero_standard_error", classes=(name,))
 
 
 def limits_of(total: pd.DataFrame, estimator: str, interval: str) -> list[Note]:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from cocal.errors import InputError, UsageError
-from cocal.estimate.design import refuse_no_answer, stratum_of_points
+from cocal.estimate.collapse import merge_strata
+from cocal.estimate.design import check_columns, refuse_no_answer, stratum_of_points
 from cocal.estimate.expected import ExpectedInterval
 from cocal.estimate.intervals import pearson3
 from cocal.estimate.result import FIGURES, Estimate, strata_table
@@ -166,14 +167,16 @@ def two_phase_estimate(
     interval: str,
     confidence: float,
     by_region: bool,
+    collapse: Sequence[str | Sequence[str]] = (),
 ) -> Estimate:
     """Hectares of each class in the whole frame from readings and visits.
 
     Parameters
     ----------
-    sample : stratum, reading_class, reference_class (empty: read, not visited) [, inclusion_probability]; the
-        visits are a random part of the points of their stratum and reading.
-    strata : stratum, area_ha (or pixels and pixel_area_m2).
+    sample : stratum, reading_class, reference_class (empty: read, not visited) [, inclusion_probability]
+        [, region]; the visits are a random part of the points of their stratum and reading.
+    strata : stratum, area_ha (or pixels and pixel_area_m2) [, region].
+    collapse : strata to merge, as in `estimate_areas`.
 
     Raises
     ------
@@ -182,12 +185,14 @@ def two_phase_estimate(
     InputError
         Points without a reading, or a reading in a stratum with points and fewer than two visits.
     """
-    _check(sample, interval, by_region)
+    _check(sample, strata, interval, by_region)
     check_purposive(sample)
-    named = sample.assign(**{key: sample[key].astype(str) for key in ("stratum", "reading_class")})
+    texts = [key for key in ("stratum", "reading_class", "region") if key in sample.columns]
+    named = sample.assign(**{key: sample[key].astype(str) for key in texts})
     table = strata_from_table(strata)
     stratum = stratum_of_points(named, table)
     warnings = check_weights(named, stratum, table)
+    stratum, table, merged = merge_strata(stratum, table, collapse)
     table = table.with_points(stratum)
     table.check_points()
     visited = named["reference_class"].notna().to_numpy()
@@ -211,7 +216,7 @@ def two_phase_estimate(
     return Estimate(
         "two_phase", interval, confidence, len(named), float(agreed / table.total_ha),
         float(np.sqrt(variance) / table.total_ha), figures, None, strata_table(table),
-        (*warnings, Note("two_phase_assumption", visits=int(visited.sum()), n=len(named))),
+        (*warnings, *merged, Note("two_phase_assumption", visits=int(visited.sum()), n=len(named))),
     )  # fmt: skip
 
 
@@ -224,7 +229,7 @@ def _figures(points: Phases, classes: Sequence[str], confidence: float) -> pd.Da
     return table
 
 
-def _check(sample: pd.DataFrame, interval: str, by_region: bool) -> None:
+def _check(sample: pd.DataFrame, strata: pd.DataFrame, interval: str, by_region: bool) -> None:
     if by_region or interval != "gamma":
         raise UsageError(
             "the estimator two_phase",
@@ -232,13 +237,12 @@ def _check(sample: pd.DataFrame, interval: str, by_region: bool) -> None:
             "regions" if by_region else f"interval {interval!r}",
             "leave regions out, or use another estimator for the points that were visited",
         )
-    missing = [k for k in ("stratum", "reading_class", "reference_class") if k not in sample.columns]
-    unread = 0 if missing else int(sample["reading_class"].isna().sum())
-    if missing or unread:
+    check_columns(sample, strata, ("stratum", "reading_class", "reference_class"), by_region=False)
+    if unread := int(sample["reading_class"].isna().sum()):
         raise InputError(
             "the sample is not one of two phases",
             "stratum and reading_class of every point, reference_class of those that were visited",
-            f"no column {', '.join(missing)}" if missing else f"{unread} points without a reading",
+            f"{unread} points without a reading",
             "complete the table",
         )
 

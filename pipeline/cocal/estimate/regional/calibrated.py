@@ -26,7 +26,7 @@ from cocal.estimate.regional.calibration import (
 )
 from cocal.estimate.regional.ends import Ends, guaranteed_ends, residual_ends
 from cocal.estimate.regional.known import Known, known_ground, seen_alike, with_atoms
-from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, no_interval_where_few, strata_table
+from cocal.estimate.result import SMALL_AREA, Estimate, limits_of, regional_rows, strata_table
 from cocal.estimate.settings import CALIBRATED
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import Domains, class_accuracies, overall_accuracy, whole
@@ -99,7 +99,7 @@ def calibrated_estimate(
             figures, design, ground, atom, rare=basis.rare, confidence=asked.confidence
         )
         warnings += model
-        regions = no_interval_where_few(figures, ground.regions, n.astype(np.int64))
+        regions = regional_rows(figures, ground.regions, n.astype(np.int64), interval=asked.interval)
     seen = _seen(design.cells, basis.post.dark)
     overall, error = overall_accuracy(seen, design.strata, whole(seen))
     return Estimate(

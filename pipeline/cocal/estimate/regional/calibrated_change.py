@@ -23,6 +23,7 @@ from cocal.estimate.regional.known import known_ground, seen_alike, with_atoms
 from cocal.estimate.settings import CALIBRATED
 from cocal.estimate.strata import Strata
 from cocal.estimate.tally import Floats, Ints, sum_by
+from cocal.notes import Note
 
 _TO = "\x1f"
 _ALL = "all"
@@ -49,8 +50,8 @@ def calibrated_change(
     *,
     classes: Sequence[str] | None,
     asked: Asked,
-) -> pd.DataFrame:
-    """The table of `estimate_change`, in no order; arguments and errors are described there.
+) -> tuple[pd.DataFrame, tuple[Note, ...]]:
+    """The table of `estimate_change`, in no order, and warnings; arguments and errors are described there.
 
     Intervals of the parts are those that hold by the design alone, within each region's observed area.
     """
@@ -81,7 +82,9 @@ def calibrated_change(
         by_region=True,
         collapse=asked.collapse,
     )
-    ground, atom, _ = known_ground(known, strata, design, by_region=asked.by_region, collapse=asked.collapse)
+    ground, atom, warnings = known_ground(
+        known, strata, design, by_region=asked.by_region, collapse=asked.collapse
+    )
     basis = basis_of(design.cells, design.strata, ground, atom, classes=design.classes, asked=asked)
     sums = np.zeros((len(design.classes), len(PARTS) * len(own)))
     sums[: len(transitions)] = _parts(len(own))
@@ -90,7 +93,7 @@ def calibrated_change(
     parts = [_figures(change, np.zeros_like(ground.region), [""], n)]
     if asked.by_region:
         parts.append(_figures(change, ground.region, ground.regions, n))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True), (*design.warnings, *warnings)
 
 
 def _parts(k: int) -> Floats:

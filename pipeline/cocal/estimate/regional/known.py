@@ -126,7 +126,7 @@ def known_ground(
     table, area = _read(known, design.classes)
     own = strata_from_table(strata)
     stratum, _, _ = merge_strata(np.arange(len(own.names)), own, collapse)
-    place = _strata_of(table, own)
+    place = _strata_of(table, area, own)
     _check_sums(place, area, own)
     if not by_region:
         labels = pd.Series(_BETWEEN, index=table.index)
@@ -173,7 +173,7 @@ def _read(known: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, Fl
     return names.astype(str), area
 
 
-def _strata_of(table: pd.DataFrame, strata: Strata) -> Ints:
+def _strata_of(table: pd.DataFrame, area: Floats, strata: Strata) -> Ints:
     """(rows,) index into `strata`; a stratum that is crossed with regions by its name and region."""
     crossed = len(set(strata.names)) < len(strata.names)
     labels = table["stratum"] + "@" + table["region"] if crossed else table["stratum"]
@@ -184,6 +184,15 @@ def _strata_of(table: pd.DataFrame, strata: Strata) -> Ints:
             f"one of {', '.join(strata.labels[:12])}",
             ", ".join(sorted(set(labels[place < 0]))[:6]),
             "use the areas and the strata of one design",
+        )
+    bound = np.array(strata.region_names, dtype=object)[place]
+    if (off := (area > 0) & (bound != "") & (table["region"] != bound).to_numpy()).any():
+        first = int(np.flatnonzero(off)[0])
+        raise InputError(
+            "the known areas have a stratum in another region than the strata table",
+            f"stratum {strata.names[place[first]]!r} in region {bound[first]!r} alone",
+            f"{int(off.sum())} rows elsewhere, such as region {table['region'].iloc[first]!r}",
+            "use the areas and the strata of one design; a stratum in several regions has none in its table",
         )
     return place
 

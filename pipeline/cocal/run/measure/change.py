@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
-from cocal.estimate import estimate_change, exact_ha
+from cocal.estimate import Change, estimate_change, exact_ha
 from cocal.estimate.settings import CALIBRATED
 from cocal.fieldwork import read_strata
 from cocal.notes import Note, note_column
@@ -86,19 +87,20 @@ def _exact(units: NDArray[np.int64]) -> pd.Series[Any]:
     return pd.Series([exact_ha(u) for u in units.tolist()], dtype=object)
 
 
-def _with_estimate(table: pd.DataFrame, estimated: pd.DataFrame | Note, quantity: str) -> pd.DataFrame:
+def _with_estimate(table: pd.DataFrame, estimated: Change | Note, quantity: str) -> pd.DataFrame:
     if quantity not in _ESTIMATED and not isinstance(estimated, Note):
         estimated = Note("maps_only")
     if isinstance(estimated, Note):
         why = note_column([(estimated,)] * len(table), table.index)
         return table.assign(**dict.fromkeys(_FIGURES, np.nan), n=np.nan, notes=why)
-    rows = estimated[estimated["quantity"] == _ESTIMATED[quantity]].set_index("region")
-    found = rows.reindex(table["region_id"])
+    rows = estimated.table[estimated.table["quantity"] == _ESTIMATED[quantity]].set_index("region")
+    found = rows.reindex(table["region_id"]).rename(columns={"area_ha": "estimated_ha"})
     absent = (Note("no_paired_point_in_region"),)
     notes = [
         absent if pd.isna(area) else (Note("n_too_small"),) if pd.isna(low) else ()
         for area, low in zip(found["estimated_ha"], found["ci_low_ha"], strict=True)
     ]
+    notes[-1] = (*notes[-1], *estimated.warnings)  # the row of the whole is the last
     return table.assign(
         **{name: found[name].to_numpy() for name in _FIGURES},
         n=found["n"].to_numpy(dtype=float),
@@ -111,7 +113,7 @@ def _paired(
     before: pd.DataFrame | None,
     after: pd.DataFrame | None,
     cells: NDArray[np.int64] | None,
-) -> pd.DataFrame | Note:
+) -> Change | Note:
     """Estimated change of the target by region, "" in all; or why there is none.
 
     `cells`: the ground of the pair of maps by stratum, see `known_change`.
@@ -144,7 +146,7 @@ def _paired(
         collapse=settings.collapse,
         known=None if known is None else known.table(each_region(task), "region_id"),
     )
-    return found[found["class"] == task.scheme.target].rename(columns={"area_ha": "estimated_ha"})
+    return replace(found, table=found.table[found.table["class"] == task.scheme.target])
 
 
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: bool) -> pd.DataFrame:
