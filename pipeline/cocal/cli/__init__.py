@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.commands import estimate, model_app, record_app, serve, simulate, verify_files
+from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
 from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
 
@@ -46,7 +46,7 @@ for _stage, _summary in STAGES.items():
     app.command(_stage)(stage_command(_stage, _summary))
 for _name in ("run", "report"):
     app.command(_name)(stage_command("report", WHOLE))
-for _command in (download, warm, plan, simulate, serve, estimate):
+for _command in (download, warm, plan, simulate, serve, estimate, edition):
     app.command()(_command)
 app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")

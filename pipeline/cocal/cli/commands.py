@@ -169,6 +169,47 @@ def simulate(
     print_content(f"SIMULATED landscape in {out}" + ("" if images else ", without images"))
 
 
+def edition(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run, such as runs/demo")],
+    state: Annotated[str | None, typer.Option(help="draft, checked, approved or revised")] = None,
+    by: Annotated[str, typer.Option(help="the office that states it")] = "",
+    why: Annotated[str, typer.Option(help="the reason; of a revision it must be given")] = "",
+    on: Annotated[str | None, typer.Option(help="the day, such as 2024-12-31; default: today")] = None,
+    period: Annotated[list[str] | None, typer.Option(help="default: all; may be repeated")] = None,
+    place: Annotated[
+        list[str] | None, typer.Option(help="region, group, country or `total`; default: all; repeatable")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="output format")] = Format.TEXT,
+) -> None:
+    """State that figures of a run are checked, approved or revised; without --state, show their states.
+
+    An edition holds for the figures as they are: where they change, they are drafts again.
+    """
+    from datetime import UTC, date, datetime
+
+    from cocal.cli.display import states_table
+    from cocal.estimate.editions import Statement
+    from cocal.run.history import figure_states, state_figures
+
+    if state is None:
+        found = figure_states(run)
+    else:
+        try:
+            day = date.fromisoformat(on) if on else datetime.now(tz=UTC).date()
+        except ValueError as err:
+            raise UsageError("--on", "a day like 2024-12-31", str(on), "write year-month-day") from err
+        found = state_figures(
+            run, Statement(state, by, day.isoformat(), why), periods=period or (), places=place or ()
+        )
+    if output is not Format.TEXT:
+        text = found.to_csv(index=False) if output is Format.CSV else found.to_json(orient="records")
+        sys.stdout.write(str(text).rstrip("\n") + "\n")
+        return
+    print_content(states_table(found))
+    if state is not None:
+        print_content("tables, page and files show it after the next `cocal run`, which reuses all else")
+
+
 @record_app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="CSV, GeoPackage, Shapefile ...")],

@@ -175,6 +175,19 @@ def design_table(result: RunSummary) -> Table:
     return table
 
 
+def states_table(states: pd.DataFrame) -> Table:
+    """The state of each figure, with the edition before and the differences."""
+    headers = ("period", "level", "place", "state", "by", "on", "mapped", "estimated", "before", "difference")
+    table = _table("states of figures, hectares", headers, headers[:6])
+    for row in states.to_dict("records"):
+        kind = "estimated" if row["before_estimated_ha"] else "mapped"
+        before = [row["before_state"], row["before_on"], row[f"before_{kind}_ha"]]
+        cells = [row[name] for name in (*headers[:6], "mapped_ha", "estimated_ha")]
+        cells += [" ".join(filter(None, before)), row[f"{kind}_difference_ha"]]
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
+
+
 def score_tables(scores: Sequence[ScoreTable], *, simulated: bool) -> list[Table]:
     """Scores of a model under each validation design, with the null models below."""
     tables = []

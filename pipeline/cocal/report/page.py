@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report import card, headline, law, pictures, quality, sections
+from cocal.report import card, headline, law, pictures, quality, sections, states
 from cocal.report.blocks import Block, PageView, Section, numbered
 from cocal.report.content import ReportContent, check_content
 from cocal.report.numbers import Language, decimals_for
@@ -25,7 +25,8 @@ _PRINT_MARK = (
 )
 _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
     "headline": headline.headline, "figure": pictures.figure, "map": pictures.maps,
-    "comparison": sections.comparison, "change": sections.change, "groups": sections.groups,
+    "comparison": sections.comparison, "states": states.states, "change": sections.change,
+    "groups": sections.groups,
     "legal": law.legal, "eradication": sections.eradication, "classes": sections.classes,
     "left_out": quality.left_out, "unseen": quality.unseen, "accuracy": quality.accuracy,
     "model": card.model, "method": quality.method,
@@ -33,7 +34,9 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""
 
-_LEFT_OUT = {"squares": ("comparison", "change", "classes"), "regions": ("change", "classes")}
+_LEFT_OUT = {
+    "squares": ("comparison", "states", "change", "classes"), "regions": ("states", "change", "classes")
+}  # fmt: skip
 """Sections that a public page does not have: they state more of the map than is shown, or estimates."""
 
 
@@ -78,6 +81,7 @@ def page_view(content: ReportContent, language: Language) -> PageView:
             (t("reference_period"), dates),
             (t("run"), content.run_name),
             (t("profile"), t(f"profile.{profile}")),
+            *states.states_fact(content, t),
         ),
         statement=(t("statement_law"), " ".join([t("statement_count"), *sure, t(f"statement_{profile}")])),
         sections=numbered(Section(key, titles[key], tuple(made[key])) for key in made if made[key]),

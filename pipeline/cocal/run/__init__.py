@@ -9,7 +9,7 @@ measure/  maps and records -> hectares               results/   compare, report,
 series    a table of labelled time series -> a model, without area and images
 damage    what of an archive or a run is damaged
 finished  the reader of a finished run's folder     notebook    scenes, indices and figures for notebooks
-tables    given and own tables
+tables    given and own tables                      history     the states of figures
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from cocal.errors import DamagedError, UsageError
 from cocal.notes.account import recorded
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.finished import configuration_of
+from cocal.run.history import HISTORY, editions_held, read_history
 from cocal.run.inputs import check_inputs
 from cocal.run.observers import Bar, Log, Noted, RunFile, Summary, observed_by
 from cocal.run.planning import Plan, plan
@@ -132,8 +133,16 @@ def run(
                 f"{period}/{tile.id}": ref.folder and ref.folder.relative_to(store.root).as_posix()
                 for (period, tile), ref in state.maps.items()
             }
-            file.write(status=status, summary=str(summary), simulated=state.simulated, maps=maps)
+            held = _editions(store.root) if status != "failed" else {}
+            file.write(status=status, summary=str(summary), simulated=state.simulated, maps=maps, **held)
         return _summary(state, last)
+
+
+def _editions(root: Path) -> dict[str, Any]:
+    """`editions` of run.json: what offices stated of the run's figures; nothing where none did."""
+    if not (root / HISTORY).exists() or not (root / "states.csv").exists():
+        return {}
+    return {"editions": editions_held(read_history(root / HISTORY), read_own_csv(root / "states.csv"))}
 
 
 def _stages(names: Sequence[str], state: Run) -> None:

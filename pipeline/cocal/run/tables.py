@@ -69,6 +69,8 @@ def read_staged_csv(path: Path) -> pd.DataFrame:
         "sample_id",
         "from_period",
         "to_period",
+        "place",
+        "edition",
     )
     text = dict.fromkeys(names, str)
     return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))

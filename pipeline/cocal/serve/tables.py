@@ -14,6 +14,7 @@ from cocal.errors import UsageError
 from cocal.fieldwork import read_records
 from cocal.notes import Note
 from cocal.report.texts import Wording
+from cocal.run.history import figure_states
 from cocal.run.tables import given_sha256, read_own_csv, with_notes
 from cocal.serve.runs import ShownRun
 
@@ -42,6 +43,8 @@ class RunTables:
         self._areas = areas.rename(columns={"shown_ha": "mapped_ha"}).reindex(columns=list(columns))
         path = run.tables / "comparison.csv"
         self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None
+        states = figure_states(run.root).to_dict("records")
+        self._states = {(row["period"], row["level"], row["place"]): row for row in states}
         self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}
 
     def both(self, namespace: str, text: Any) -> dict[str, str]:
@@ -98,7 +101,13 @@ class RunTables:
             "id": region_id,
             "classes": [{"class": r["class"], **self._figures(r)} for r in rows.to_dict("records")],
             "compared": self._comparisons(period, region_id),
+            "state": self._state(period, region_id),
         }
+
+    def _state(self, period: str, region_id: str) -> dict[str, Any]:
+        """The state of a region's figure, in both languages, by which office and on which day."""
+        row = self._states[period, "region", region_id]
+        return {"state": self.both("state", row["state"]), "by": row["by"], "on": row["on"]}
 
     def _comparisons(self, period: str, region_id: str) -> list[dict[str, Any]]:
         if self._compared is None:

@@ -1,4 +1,4 @@
-"""The compare stage: hectares beside field records, official figures and claims of eradication."""
+"""The compare stage: hectares beside field records, official figures, claims and the edition before."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from cocal.content import File
 from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.estimate import compare, eradication_table, unmatched_official, write_comparison
+from cocal.estimate.editions import states_of
 from cocal.estimate.eradication import QUANTITIES
 from cocal.fieldwork.columns import listed
 from cocal.notes import note_rows, with_text
 from cocal.notes.account import first, part, record
+from cocal.run.history import HISTORY, LEVELS, read_figures, read_history
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, write_own_csv
+from cocal.store import write_csv
 
 _COMPARISON_KEYS = ("region_id", "period", "class", "official_source")
 _CLAIM_KEYS = ("region_id", "from_period", "to_period", "source")
@@ -61,7 +64,33 @@ def compare_stage(run: Run) -> Stage:
         records is not None and records.matching.support == "plot",
         **({} if settings is None else settings.model_dump(include=_STATED)),
     )
-    yield Batch("compare", (Recipe(":compare", task, write_tables, where="client"),), on_failure="stop")
+    history = root / HISTORY
+    states = StatesTask(
+        {level: File.of(root / name) for level, name in LEVELS.items() if (root / name).exists()},
+        File.of(history, "the history of editions") if history.exists() else None,
+        task.target,
+    )
+    recipes = (
+        Recipe(":compare", task, write_tables, where="client"),
+        Recipe(":states", states, write_states, where="client"),
+    )
+    yield Batch("compare", recipes, on_failure="stop")
+
+
+@dataclass(frozen=True)
+class StatesTask:
+    """The tables of hectares by level, the editions so far, and the class whose hectares are shown."""
+
+    tables: Mapping[str, File]
+    history: File | None
+    target: str
+
+
+def write_states(folder: Path, _: list[Any], task: StatesTask) -> None:
+    """Write states.csv into `folder`: the state of each figure, beside the edition before."""
+    history = read_history(None if task.history is None else task.history.path)
+    figures = read_figures({level: file.path for level, file in task.tables.items()}, task.target)
+    write_csv(folder / "states.csv", states_of(history, figures))
 
 
 def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:

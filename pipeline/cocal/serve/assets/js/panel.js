@@ -32,6 +32,7 @@ export function showRegion(node, region, place, run, period, onClose) {
         el("tbody", {}, region.classes.map((c) => row(names[c.class] ?? c.class, c, c.class === run.target, columns.length))))),
     method(main),
     ...beside(main),
+    el("p", { class: "small" }, t("state", { state: [own(region.state.state), region.state.by, region.state.on].filter(Boolean).join(", ") })),
     region.compared.map((c) => el("p", {}, official(c))),
   );
 }

@@ -41,6 +41,7 @@ const WORDS = {
     "Boundaries: {files}. Background: no base map; relief from the run's elevation model. MapLibre GL JS (BSD-3).",
   ],
   details: ["Cifras", "Figures"],
+  state: ["Estado de la cifra: {state}", "State of the figure: {state}"],
   failed: [
     "{n} tesela(s) de este período no se pudieron clasificar: cuentan como no observadas.",
     "{n} tile(s) of this period could not be classified: they count as not observed.",
