@@ -83,6 +83,54 @@ def test_a_model_is_either_given_or_trained(tmp_path):
     assert "`train:` or `classify.model:`" in text
 
 
+OFFICE = {
+    "id": "office", "source": "drawn by eye", "licence": "none", "elsewhere": "other", "observed": "all",
+    "layers": [{"path": "census.gpkg", "class": "coca", "period_column": "period"}],
+}  # fmt: skip
+
+
+def test_an_office_s_own_map_needs_no_model_and_no_images(tmp_path):
+    path = tmp_path / "run.yaml"
+    content = {key: value for key, value in MINIMAL.items() if key not in ("archive", "index")}
+    path.write_text(yaml.safe_dump(content | {"classify": {"map": OFFICE}}), encoding="utf-8")
+    config = read_config(path)
+    assert (config.archive, config.index, config.has_model) == (None, None, False)
+    assert config.classify.map.layers[0].path == tmp_path / "census.gpkg"
+    assert config.classify.map.layers[0].columns == ("period",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classify": {"map": OFFICE, "min_clear": 1, "threshold": 0.5}}, "classify: min_clear, threshold: "),
+        ({"classify": MINIMAL["classify"] | {"map": OFFICE}}, "classify.lead: needed"),
+        ({"classify": MINIMAL["classify"] | {"lead": "map"}}, "classify.lead: needed"),
+        ({"classify": {"map": OFFICE, "lead": "map"}}, "classify.lead: needed"),
+        ({"classify": {"model": "m"}}, "classify.min_clear: needed by a model's map; classify.missing: "),
+        ({"index": None}, "index: needed by a model's map"),
+        (
+            {"archive": None, "keep": ["features"]},
+            "archive: needed by a model's map; archive: needed by keep",
+        ),
+        (
+            {
+                "classify": {
+                    "map": OFFICE | {"layers": [{"path": "c.gpkg", "class": "coca", "period": "1999"}]}
+                }
+            },
+            "classify.map: periods that `periods` has not: 1999",
+        ),
+    ],
+)
+def test_the_keys_of_a_map_are_those_of_whose_map_it_is(tmp_path, changes, words):
+    assert words in refusal(written(tmp_path, **changes))
+
+
+def test_two_maps_name_the_one_that_leads(tmp_path):
+    both = MINIMAL["classify"] | {"map": OFFICE, "lead": "map"}
+    assert read_config(written(tmp_path, classify=both)).classify.lead == "map"
+
+
 def test_blocks_do_not_outgrow_tiles(tmp_path):
     assert "block_px 512 is larger than tile_px 384" in refusal(
         written(tmp_path, grid={"tile_px": 384, "block_px": 512})

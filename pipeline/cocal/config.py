@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
-from cocal.errors import ConfigError
+from cocal.errors import ConfigError, UsageError
 from cocal.estimate.settings import ComparisonSettings, DensitySettings, EstimateSettings, LegalSettings
 from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
@@ -117,7 +117,9 @@ class RunConfig(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     runs: Path = Field(description="folder that holds the folders of runs")
-    archive: Path = Field(description="folder of the scene archive")
+    archive: Path | None = Field(
+        None, description="folder of the scene archive; a run without images has none"
+    )
     scheme: Path = Field(description="YAML file of the class scheme")
     periods: Annotated[tuple[PeriodSettings, ...], Field(min_length=1)]
     regions: RegionSettings
@@ -136,7 +138,7 @@ class RunConfig(Settings):
     imports: tuple[SceneImport, ...] = ()
     source: Source | None = None
     download: DownloadSettings | None = None
-    index: FeatureSettings
+    index: FeatureSettings | None = Field(None, description="features; a run without images has none")
     dem: Path | None = None
     train: TrainSection | None = None
     classify: ClassifySettings
@@ -164,8 +166,7 @@ class RunConfig(Settings):
         names = [p.name for p in self.periods]
         if len(set(names)) < len(names):
             problems.append(f"periods: a name is used twice in {', '.join(names)}")
-        if (self.train is None) == (self.classify.model is None):
-            problems.append("give either `train:` or `classify.model:`, not both and not neither")
+        problems += self._map_problems(set(names))
         if self.train and (self.train.period or names[0]) not in names:
             problems.append(f"train.period: {self.train.period!r} is not one of {', '.join(names)}")
         if self.train and self.train.period is None and len(names) > 1:
@@ -176,11 +177,34 @@ class RunConfig(Settings):
             problems.append("publish: needs `density:`, which states how many plots hide each other")
         problems += self._design_problems(names)
         problems += self._download_problems()
-        if needs_dem(self.index) and self.dem is None:
+        if self.index is not None and needs_dem(self.index) and self.dem is None:
             problems.append("dem: index.features has elevation or slope, which need a raster")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _map_problems(self, periods: set[str]) -> list[str]:
+        """Problems of whose map it is, and of the keys that it needs."""
+        rules, own, problems = self.classify, self.classify.map, []
+        if self.train is not None and rules.model is not None:
+            problems.append("give either `train:` or `classify.model:`, not both")
+        if not self.has_model and own is None:
+            problems.append("give `train:` or `classify.model:` for a model's map, or `classify.map:`")
+        elif not self.has_model and rules.model_keys:
+            listed = ", ".join(rules.model_keys)
+            problems.append(f"classify: {listed}: only a model's map needs them; leave them out")
+        if self.has_model:
+            needed = {"archive": self.archive, "index": self.index}
+            needed |= {f"classify.{key}": getattr(rules, key) for key in ("min_clear", "missing")}
+            problems += [f"{key}: needed by a model's map" for key, given in needed.items() if given is None]
+        if (self.has_model and own is not None) != (rules.lead is not None):
+            problems.append("classify.lead: needed where there are two maps, and only there")
+        if own is not None and (unknown := sorted(own.period_names - periods)):
+            problems.append(f"classify.map: periods that `periods` has not: {', '.join(unknown)}")
+        images = {"imports": self.imports, "source": self.source, "keep": self.keep}
+        if self.archive is None and (given := [key for key, value in images.items() if value]):
+            problems.append(f"archive: needed by {', '.join(given)}")
+        return problems
 
     def _design_problems(self, periods: list[str]) -> list[str]:
         design, estimate = self.design, self.estimate
@@ -203,10 +227,10 @@ class RunConfig(Settings):
         problems = []
         if (self.source is None) != (self.download is None):
             problems.append("give `source:` and `download:` together")
-        if self.download and halo_px(self.index) > self.download.margin_px:
+        halo = 0 if self.index is None else halo_px(self.index)
+        if self.download and halo > self.download.margin_px:
             problems.append(
-                f"download.margin_px: {self.download.margin_px} px are too few, index needs "
-                f"{halo_px(self.index)}"
+                f"download.margin_px: {self.download.margin_px} px are too few, index needs {halo}"
             )
         if self.area and not (
             -180 <= self.area[0] < self.area[2] <= 180 and -80 <= self.area[1] < self.area[3] <= 84
@@ -219,7 +243,31 @@ class RunConfig(Settings):
         """The folder of this run."""
         return self.runs / self.name
 
+    @property
+    def has_model(self) -> bool:
+        """True if a map of the run is made by a model from images."""
+        return self.train is not None or self.classify.model is not None
 
+    def require_archive(self) -> Path:
+        """The folder of the scene archive.
+
+        Raises
+        ------
+        UsageError
+            The run has none.
+        """
+        if self.archive is None:
+            raise UsageError(f"run {self.name}", "`archive:` and images", "a run without images", _IMAGES)
+        return self.archive
+
+    def require_index(self) -> FeatureSettings:
+        """The settings of the features; `UsageError` as `require_archive`."""
+        if self.index is None:
+            raise UsageError(f"run {self.name}", "`index:` and images", "a run without images", _IMAGES)
+        return self.index
+
+
+_IMAGES = "give `archive:` and `index:`, or leave this command out"
 _Config = TypeVar("_Config", RunConfig, SeriesConfig)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from cocal.classify.census.settings import MapSettings
 from cocal.classify.estimators import PERCEPTRON, EstimatorName
 from cocal.contracts import BANDS, SAR_BANDS
 from cocal.settings import Settings
@@ -165,15 +166,34 @@ class MinimumUnitSettings(Settings):
 
 
 class ClassifySettings(Settings):
-    """How a model is applied."""
+    """The map of a run: how a model is applied, an office's own map, or both side by side."""
 
+    map: MapSettings | None = Field(None, description="an office's own map, drawn or classified elsewhere")
+    lead: Literal["model", "map"] | None = Field(
+        None, description="with both maps: which one the tables, the page and the sample are of"
+    )
     model: Path | None = Field(None, description="folder of a model; left out: the run trains its own")
-    min_clear: int = Field(ge=1, le=65_535, description="clear dates a pixel needs to count as observed")
-    missing: Missing = Field(description="unobserved or native: what a pixel with a missing feature is")
+    min_clear: int | None = Field(
+        None, ge=1, le=65_535, description="clear dates a pixel needs to count as observed"
+    )
+    missing: Missing | None = Field(
+        None, description="unobserved or native: what a pixel with a missing feature is"
+    )
     prior: PriorSettings | None = Field(None, description="prior probability; left out: as among the samples")
     threshold: Share | None = Field(None, description="probability of the target; left out: likeliest class")
     minimum_unit: MinimumUnitSettings | None = Field(None, description="left out: every patch is kept")
     applicability: bool = Field(default=False, description="also write where the model does not apply")
+
+    @property
+    def model_keys(self) -> list[str]:
+        """The keys given that only a model's map needs."""
+        return sorted(self.model_fields_set - {"map", "lead"})
+
+    def require_rules(self) -> tuple[int, Missing]:
+        """(`min_clear`, `missing`): RunConfig requires both of a model's map."""
+        if self.min_clear is None or self.missing is None:
+            raise RuntimeError("a model's map needs `min_clear` and `missing`")
+        return self.min_clear, self.missing
 
 
 class TrainSection(Settings):

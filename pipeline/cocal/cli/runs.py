@@ -133,7 +133,7 @@ def _run(
         workers=workers or local.workers,
         memory_gib=local.memory_gib,
         wait_s=local.wait_s,
-        folders=(settings.root, settings.archive),
+        folders=tuple(path for path in (settings.root, settings.archive) if path is not None),
     ) as chosen:
         result = run(settings, chosen, last=last, config_path=config)
     _print_summary(result)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shapely.geometry.base import BaseGeometry
 
+from cocal.classify.settings import ClassifySettings
 from cocal.config import RunConfig
 from cocal.errors import InputError
 from cocal.extras import require
@@ -57,10 +58,8 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
             "\n    ".join(["", *unreadable]),
             "fix the paths; they are relative to the configuration",
         )
-    if "classify" in stages and config.classify.prior and config.classify.prior.map:
-        prior = config.classify.prior
-        code, classes = int(prior.code or 0), scheme.codes.values()
-        check_codes(config.classify.prior.map, EARLIER_MAP, area, {0, code, *classes}, sought=[{code}])
+    if "classify" in stages:
+        _check_map(config.classify, scheme, area)
     for path in config.train.previous_maps if "train" in stages and config.train else ():
         check_codes(path, EARLIER_MAP, area, {0, *scheme.codes.values()})
     if "design" in stages and config.design:
@@ -79,6 +78,19 @@ def check_inputs(config: RunConfig, scheme: ClassScheme, area: BaseGeometry, sta
         read_truth(config.comparison.truth)
 
 
+def _check_map(rules: ClassifySettings, scheme: ClassScheme, area: BaseGeometry) -> None:
+    """Check the earlier map of a model's map, and that an office's own has classes of the scheme only."""
+    if rules.prior and rules.prior.map:
+        code, classes = int(rules.prior.code or 0), scheme.codes.values()
+        check_codes(rules.prior.map, EARLIER_MAP, area, {0, code, *classes}, sought=[{code}])
+    unknown = [] if rules.map is None else sorted(rules.map.class_keys - set(scheme.keys))
+    if unknown:
+        raise InputError(
+            f"classify.map: classes that scheme {scheme.id} does not have", ", ".join(scheme.keys),
+            ", ".join(unknown), "fix `classes`, `class`, `codes` or `elsewhere`",
+        )  # fmt: skip
+
+
 def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
     """Key of the configuration -> file that one of `stages` reads. Imports and regions check their own."""
     found: dict[str, Path | None] = {}
@@ -86,6 +98,8 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found["dem"] = config.dem
     if "train" in stages and config.train:
         found["train.samples.path"] = config.train.samples.path
+    if "classify" in stages and (own := config.classify.map):
+        found |= {f"classify.map ({path.name})": path for path in own.paths}
     if "classify" in stages and config.classify.prior:
         found["classify.prior.map"] = config.classify.prior.map
     if "design" in stages and config.design:

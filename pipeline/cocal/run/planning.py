@@ -71,11 +71,13 @@ def plan(config: RunConfig) -> Plan:
             if "train" in counts
             else "maps count as new: they depend on scenes still to be imported"
         )  # fmt: skip
-    archived = list_scenes(config.archive) if not pending and (config.archive / "scenes").is_dir() else None
+    archive, archived = config.archive, None
+    if archive is not None and not pending and (archive / "scenes").is_dir():
+        archived = list_scenes(archive)
     tile = cells[0]
     blocks = len(tile.blocks(config.grid.block_px)) * maps
     days = [(p.end - p.start).days + 1 for p in config.periods]
-    per_tile = sum(2 * math.ceil(d / REVISIT_DAYS) for d in days)
+    per_tile = 0 if archive is None else sum(2 * math.ceil(d / REVISIT_DAYS) for d in days)
     zones = {e: sum(t.window.epsg == e for t in cells) for e in {t.window.epsg for t in cells}}
     tile_dates = per_tile * _download_tiles(config, base)
     return Plan(

@@ -128,7 +128,7 @@ class Run:
         """The elevation model, if the configuration names one; checked on the regions if features need it."""
         if self.config.dem is None:
             return None
-        if needs_dem(self.config.index):
+        if self.config.index is not None and needs_dem(self.config.index):
             check_dem(self.config.dem, self.base.regions.area)
         return File.of(self.config.dem, "dem")
 
@@ -138,7 +138,7 @@ class Run:
 
     def feature_task(self, period: Period) -> FeatureTask:
         """The features of a period by the configuration, of all scenes of the period."""
-        return FeatureTask(period, self.scenes_of(period), self.config.index, self.dem)
+        return FeatureTask(period, self.scenes_of(period), self.config.require_index(), self.dem)
 
     def maps_of(self, period: str) -> dict[Tile, Ref]:
         """The maps of the period of that name, by tile."""

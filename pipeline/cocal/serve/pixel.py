@@ -87,7 +87,9 @@ def pixel_year(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, A
     settings = inputs.index
     around = pixel.window.expanded(REACH_PX)
     outer = around.expanded(halo_px(settings))
-    scenes = scenes_within(_scenes(run.config.archive, inputs.scenes), outer, period.start, period.end)
+    scenes = scenes_within(
+        _scenes(run.config.require_archive(), inputs.scenes), outer, period.start, period.end
+    )
     cube = read_scenes(scenes, outer, bands_needed(settings))
     clear = _clear(cube, settings)
     near = slice(halo_px(settings), halo_px(settings) + around.height)

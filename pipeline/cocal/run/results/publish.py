@@ -77,7 +77,8 @@ def publish_stage(run: Run) -> Stage:
     legal = None
     if config.legal is not None and run.zones is not None:
         legal = (config.legal.model_copy(update={"zones": None}), run.zones)
-    folders = (run.store.root, config.archive, Path.home(), *([] if home is None else [home]))
+    private = (run.store.root, config.archive, Path.home(), home)
+    folders = tuple(path for path in private if path is not None)
     groups = tuple(config.groups.items())
     task = PublicTask(
         page_task(run), config.publish, config.density, groups, legal, Place(home), Place(folders)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cocal.archive import scenes_within
 from cocal.classify import check_model, stored_model
 from cocal.content import Place, Ref, stated
-from cocal.errors import WorkFailedError
+from cocal.errors import UsageError, WorkFailedError
 from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
 from cocal.run.recipes import Batch, Recipe, Stage
@@ -31,6 +31,8 @@ def index(run: Run) -> Stage:
 
 def classify(run: Run) -> Stage:
     """Index and classify every tile of every period block by block; remove patches below the minimum unit."""
+    if run.config.classify.map is not None:
+        raise UsageError("classify.map", "a model's map", "an office's own map", "leave it out")
     recipes = tuple(_map_recipe(run, task) for task in map_tasks(run))
     keys = [(recipe.task.features.period.name, recipe.task.tile) for recipe in recipes]
     refs = yield Batch("classify", recipes)
@@ -46,7 +48,7 @@ def classify(run: Run) -> Stage:
 
 def _tiles(run: Run) -> Iterator[tuple[Tile, FeatureTask]]:
     """Every tile and period, with the features of the scenes that the tile needs, halo included."""
-    halo = halo_px(run.config.index)
+    halo = halo_px(run.config.require_index())
     for period in run.periods:
         task = run.feature_task(period)
         for tile in run.base.tiles:
@@ -64,15 +66,16 @@ def map_tasks(run: Run) -> Iterator[MapTask]:
         The model does not fit the features, or the class scheme, of the run.
     """
     config, folder = run.config, run.require_model()
-    model = stored_model(folder)
+    model, index = stored_model(folder), config.require_index()
     for period in run.periods:
         check_model(
             model,
-            features=feature_names(config.index, period),
+            features=feature_names(index, period),
             scheme=run.base.scheme,
-            feature_settings=config.index.model_dump(mode="json"),
+            feature_settings=index.model_dump(mode="json"),
         )
-    rules = stated(config.classify.model_copy(update={"model": None, "minimum_unit": None}), "classify")
+    not_of_it = dict.fromkeys(("map", "lead", "model", "minimum_unit"))
+    rules = stated(config.classify.model_copy(update=not_of_it), "classify")
     own, draft = Ref(folder, model.card.sha256), config.classify.minimum_unit is not None
     for tile, task in _tiles(run):
         yield MapTask(tile, task, own, rules, run.base.scheme, draft)

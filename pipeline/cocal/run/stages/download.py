@@ -98,7 +98,7 @@ class Download:
 
     def fetch(self, function: Fetcher, request: SceneRequest) -> Job:
         """The job of one screen or tile-date."""
-        folder = self.settings.state if function is fetch_screen else self.run.config.archive
+        folder = self.settings.state if function is fetch_screen else self.run.config.require_archive()
         task = Fetch(request, self.source, self.gate, folder, self.settings.simulated)
         return Job(request.unit, (Call(function, (task,)),))
 
@@ -116,7 +116,8 @@ def download(run: Run) -> None:
     config = run.config
     if config.source is None or config.download is None:
         return
-    store = scene_store(config.archive)
+    scenes = config.require_archive()
+    store = scene_store(scenes)
     store.root.mkdir(parents=True, exist_ok=True)
     gate = make_gate(config.download)
     gate.limiter.open()
@@ -128,15 +129,15 @@ def download(run: Run) -> None:
             with make_source(config.source, config.download).opened(gate, share) as source:
                 own = Download(run, config.download, source, gate)
                 wanted = list(_clear_enough(own, _listed(own)))
-                archive = download_store(config.archive)
+                archive = download_store(scenes)
                 _fetch_missing(own, "download", fetch_tile_date, archive, wanted)
         except DownloadStoppedError:
             with suppress(OSError, CocalError):  # a full disk has no room for it; the next run writes it
-                write_catalog(config.archive)
-                run.scenes = list_scenes(config.archive)
+                write_catalog(scenes)
+                run.scenes = list_scenes(scenes)
             raise
-        write_catalog(config.archive)
-        run.scenes = list_scenes(config.archive)
+        write_catalog(scenes)
+        run.scenes = list_scenes(scenes)
         _note_empty(run.scenes, wanted)
 
 
@@ -258,7 +259,7 @@ def dry_run(config: RunConfig) -> list[MonthEstimate]:
                 shares |= clear_shares(settings.state, screen, settings.screen)
             else:
                 due.append(screen)
-    store = download_store(config.archive)
+    store = download_store(config.require_archive())
     committed = {t.unit for t in listed if is_committed(store, t, source)}
     return estimate_months(
         listed, due, committed=committed, clear_shares=shares, source=source, settings=settings

@@ -27,11 +27,14 @@ from cocal.store import DAMAGED, LocalStore
 
 def import_stage(run: Run) -> Stage:
     """Import the scenes that the archive lacks, then list what it holds; what no map can use is recorded."""
+    archive = run.config.archive
+    if archive is None:
+        return  # a run without images
     made: tuple[Ref, ...] = ()
     if run.config.imports:
-        made = yield import_batch(run.config.imports, run.config.archive)
-    run.scenes = list_scenes(run.config.archive)
-    _list_lost(run)
+        made = yield import_batch(run.config.imports, archive)
+    run.scenes = list_scenes(archive)
+    _list_lost(run, archive)
     for period in run.periods:
         if not run.scenes_of(period):
             if failures := run.summary.failures:
@@ -40,7 +43,7 @@ def import_stage(run: Run) -> Stage:
                     ": ".join(failures[0]), "fix what failed, then run again",
                 )  # fmt: skip
             raise InputError(
-                f"no scene of the archive {run.config.archive} lies in period {period.name}",
+                f"no scene of the archive {archive} lies in period {period.name}",
                 f"scenes from {period.start} to {period.end}",
                 f"{len(run.scenes)} scene(s)"
                 + (f" from {run.scenes[0].day} to {run.scenes[-1].day}" if run.scenes else ""),
@@ -50,12 +53,12 @@ def import_stage(run: Run) -> Stage:
     record_unused(run, [ref.folder.name for ref in made if ref.folder is not None])
 
 
-def _list_lost(run: Run) -> None:
+def _list_lost(run: Run, archive: Path) -> None:
     """List the damaged scenes that were not imported or fetched anew as failed, run after run.
 
     Whoever accepts to go on without one deletes its folder below `damaged`.
     """
-    store, known = scene_store(run.config.archive), {unit for unit, _ in run.summary.failures}
+    store, known = scene_store(archive), {unit for unit, _ in run.summary.failures}
     lost = [path for path in sorted((store.root / DAMAGED).glob("*")) if path.name not in known]
     lost = [path for path in lost if not store.manifest_path(path.name).exists()]
     if not lost:

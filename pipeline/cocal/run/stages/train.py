@@ -79,7 +79,7 @@ def train(run: Run) -> Stage:
         settings=section.model,
         scheme=run.base.scheme,
         features=features,
-        min_clear=run.config.classify.min_clear,
+        min_clear=run.config.classify.require_rules()[0],
         regions=Source.of(run.config.regions, run.base.regions) if _own_groups(section.model) else None,
         previous_maps=tuple(File.of(path, "train.previous_maps") for path in section.previous_maps),
     )

@@ -23,6 +23,9 @@ _PROCESS_BYTES = 500 * 2**20
 _PATCH_BYTES = 48
 """Of one pixel of a tile while its patches are found: levels, their order, roots and sizes, owner, area."""
 
+_CENSUS_BYTES = 96
+"""Of one pixel of a tile while an office's own map is cut into it: the ground of each class and its area."""
+
 _UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
 DASK_SHARE = 0.8
 """Dask pauses a worker at this share of its limit, so a limit for Dask is the bound over it."""
@@ -44,7 +47,8 @@ def parse_size(text: str) -> int:
 
 def dates_at_once(config: RunConfig, scenes: Iterable[Scene] | None) -> int:
     """Dates of the fullest window, from the known scenes, else from twice the revisit frequency."""
-    windows = [w for p in config.periods for w in composite_windows(config.index, p.period)]
+    index = config.require_index()
+    windows = [w for p in config.periods for w in composite_windows(index, p.period)]
     if scenes is None:
         return max(2 * math.ceil(((w.end - w.start).days + 1) / REVISIT_DAYS) for w in windows)
     days = {s.day for s in scenes}
@@ -60,17 +64,24 @@ def memory_per_worker(config: RunConfig, dates: int, period: Period) -> int:
     are written hold whole; the finished map. Everything else is in strips. A minimum unit looks at whole
     tiles.
     """
-    minimum, side = config.classify.minimum_unit, config.grid.block_px + 2 * halo_px(config.index)
-    windows = len(composite_windows(config.index, period))
-    bands, features = len(bands_needed(config.index)), len(feature_names(config.index, period))
+    index, minimum = config.require_index(), config.classify.minimum_unit
+    side = config.grid.block_px + 2 * halo_px(index)
+    windows = len(composite_windows(index, period))
+    bands, features = len(bands_needed(index)), len(feature_names(index, period))
     per_pixel = 2 * bands * (dates + 2) + 2 * dates + 4 * windows * bands + 4 * features + 64
     tile = 0 if minimum is None else (config.grid.tile_px + 2 * reach_px(minimum.pixels)) ** 2 * _PATCH_BYTES
     return _PROCESS_BYTES + max(side * side * per_pixel, tile)
 
 
 def worker_bound(config: RunConfig) -> int:
-    """`memory_per_worker` of a configuration, with the scenes that its archive holds, if any."""
-    known = list_scenes(config.archive) if (config.archive / "scenes").is_dir() else None
+    """`memory_per_worker` of a configuration, with the scenes that its archive holds, if any.
+
+    Without a model a worker holds the classes of a tile and what they are counted from.
+    """
+    if not config.has_model:
+        return _PROCESS_BYTES + config.grid.tile_px * config.grid.tile_px * _CENSUS_BYTES
+    archive = config.require_archive()
+    known = list_scenes(archive) if (archive / "scenes").is_dir() else None
     dates = dates_at_once(config, known or None)
     return max(memory_per_worker(config, dates, p.period) for p in config.periods)
 

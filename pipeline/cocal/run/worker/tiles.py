@@ -113,9 +113,10 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
     made, settings = task.features, task.rules.settings
     composites, dem = _composites(block, made)
     seen = seen_of(composites, made.settings, block)
+    min_clear, missing = settings.require_rules()
     rules = MapRules(
-        min_clear=settings.min_clear,
-        missing=settings.missing,
+        min_clear=min_clear,
+        missing=missing,
         threshold=settings.threshold,
         applicability=settings.applicability,
         alternative=task.draft,
