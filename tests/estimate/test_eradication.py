@@ -85,6 +85,20 @@ def test_a_claim_stands_beside_what_was_cleared_replanted_and_stands() -> None:
     assert far["verdict"] == "differs"
 
 
+def test_more_validated_than_claimed_is_told() -> None:
+    assert why(claims(validated_ha=95)) == ["more was validated, 95.0 ha, than was claimed"]
+    assert why(claims(validated_ha=90)) == why(claims(validated_share=1)) == []
+
+
+def test_a_claim_of_a_year_that_is_not_in_its_period_is_refused() -> None:
+    """Maps of 2023 and 2024: clearings of 2023 may stand beside the change to 2024, those of 2022 not."""
+    for year in (2023, 2024):
+        assert why(claims(year=year, period="2024")) == []
+    for year in (2022, 2025):
+        with pytest.raises(InputError, match=f"R1 is of the year {year} and of the period 2024"):
+            made(claims(year=year, period="2024"))
+
+
 def test_the_axis_of_san_gaban_in_2019_is_no_contradiction() -> None:
     """5,620 ha were cleared where 1,640 ha stood before and 1,195 ha after: the stock fell by 445 ha."""
     figures = pd.read_csv(OFFICIAL / "coca.csv").query("region_id == 'PE-zone-san-gaban'").set_index("year")

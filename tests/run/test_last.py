@@ -41,6 +41,27 @@ def test_the_last_estimate_comes_before_the_latest_official_figure():
     ]  # fmt: skip
 
 
+def test_a_country_has_the_sum_of_its_regions_where_one_source_has_each_for_one_day():
+    """2022: 11 + 9 ha; 2023: two sources, and R1 of neither; the row of the country is of other ground."""
+    rows = ROWS[ROWS["period"] == "2024"].assign(region_id="BO").drop_duplicates("class")
+    more = pd.DataFrame([("R2", 2022, 9, "office"), ("BO", 2023, 30_000, "office")], columns=OFFICIAL.columns)
+
+    def last(*regions):
+        found = with_last(
+            rows,
+            YEARS[1:],
+            pd.concat([OFFICIAL, more]),
+            target="coca",
+            by="region_id",
+            members={"BO": regions},
+        )
+        return list(zip(found["last_ha"].fillna(-1), found["last_source"], strict=True))
+
+    assert last("R1", "R2") == [(20.0, "office (2022)"), (-1, "")]
+    assert last("R1", "R2", "R3") == [(-1, ""), (-1, "")]
+    assert last("R2") == [(9.0, "other (2023)"), (-1, "")]
+
+
 def test_without_official_figures_only_estimates_are_before():
     none = (pytest.approx(np.nan, nan_ok=True), "")
     for nothing in (None, OFFICIAL.drop(columns="source"), OFFICIAL.drop(columns="year")):

@@ -182,6 +182,8 @@ def _reasons(row: Mapping[Any, Any], known: Mapping[str, Period], max_unobserved
     elif pd.isna(row["cleared_ci_low_ha"]):
         reasons.append(Note("no_interval"))
     if not pd.isna(row["claimed_ha"]):
+        if row["validated_ha"] > row["claimed_ha"]:
+            reasons.append(Note("validated_above_claimed", ha=row["validated_ha"]))
         if row["coverage"]:
             reasons.append(Note("claim_coverage", coverage=row["coverage"]))
         reasons += _day_reasons(row, known[row["from_period"]], known[row["to_period"]])
@@ -241,7 +243,7 @@ def _stock_reasons(row: Mapping[Any, Any]) -> list[Note]:
 def _check(claims: pd.DataFrame, change: pd.DataFrame, known: Mapping[str, Period]) -> None:
     problems = _missing_columns(claims)
     problems += [f"change has no column {name!r}" for name in _CHANGE_NEEDED if name not in change.columns]
-    _refuse(problems or [*_wrong_claims(claims), *_wrong_change(change, known)])
+    _refuse(problems or [*_wrong_claims(claims), *_other_years(claims, known), *_wrong_change(change, known)])
 
 
 def _refuse(problems: Sequence[str]) -> None:
@@ -281,6 +283,21 @@ def _wrong_claims(claims: pd.DataFrame) -> list[str]:
         problems += [
             f"clearings of region {r} end before they begin" for r, a, b in both if a and b and a > b
         ]
+    return problems
+
+
+def _other_years(claims: pd.DataFrame, known: Mapping[str, Period]) -> list[str]:
+    """Claims of a year and a period that have no day in common, those since the period before counted."""
+    if not {"year", "period"} <= set(claims.columns):
+        return []
+    ends = sorted(period.end.year for period in known.values())
+    problems = []
+    for region, year, name in claims[["region_id", "year", "period"]].astype(str).itertuples(index=False):
+        if (period := known.get(name)) is None or not year.isdigit():
+            continue
+        first = max((end for end in ends if end < period.end.year), default=period.start.year)
+        if not min(first, period.start.year) <= int(year) <= period.end.year:
+            problems.append(f"a claim of region {region} is of the year {year} and of the period {name}")
     return problems
 
 

@@ -73,6 +73,12 @@ def country_areas(areas: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def regions_of_countries(country: pd.Series[str]) -> dict[str, list[str]]:
+    """Country, and the total -> its regions; `country` by region_id."""
+    own = {str(name): list(rows.index) for name, rows in country.groupby(country)}
+    return own | {TOTAL: list(country.index)}
+
+
 def group_areas(areas: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
     """areas/1 with groups in the place of regions; groups may share regions."""
     parts = []

@@ -43,6 +43,7 @@ from cocal.run.measure.domains import (
     group_areas,
     members_of,
     missing_facts,
+    regions_of_countries,
     shown_regions,
 )
 from cocal.run.measure.last import with_last
@@ -248,8 +249,9 @@ def hectares_tables(
     for name, by in _PLACES.items():
         if name in tables:
             tables[name] = with_last(
-                tables[name], task.periods, task.official_table(), target=scheme.target, by=by
-            )
+                tables[name], task.periods, task.official_table(), target=scheme.target, by=by,
+                members=regions_of_countries(country) if name == "countries" else None,
+            )  # fmt: skip
     tables["regions"] = region_areas(counts["areas"][0], regions)
     bare = regions.loc[counts["areas"][0].sum(axis=1) == 0, "region_id"]
     if len(bare):
