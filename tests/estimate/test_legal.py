@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -9,12 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.support.estimate_tables import strata_of
 
 from cocal.contracts import AREA_COLUMNS
 from cocal.errors import InputError
 from cocal.estimate import LEGAL_COLUMNS, Estimate, estimate_areas, legal_domains, legal_table
 from cocal.estimate.legal import _notes
+from cocal.estimate.settings import KIND_NAMES, LegalSettings, Names
 from cocal.notes import joined, with_text
 
 ZONES = pd.DataFrame(
@@ -177,6 +180,47 @@ def test_a_zone_that_is_under_a_limit_with_others_outside_names_both_kinds() -> 
     assert legal(limits=wide).loc["all", "kind"] == "authorised+outside"
 
 
+def test_kinds_of_any_name_have_sums_intervals_and_names_in_both_languages() -> None:
+    """Z2 is titled land: its mapped and estimated hectares move from one kind to the other."""
+    zones = ZONES.assign(kind=["authorised", "titled", "protected", "outside"])
+    limits = LIMITS.assign(limit_ha=[30, 100, 100, 5])
+    kinds = estimate_of(authorised=(40, 4, 31, 52, 50), titled=(21, 5, 12, 33, 16))
+    names = KIND_NAMES | {"titled": Names(es="tierra titulada", en="titled land")}
+    table = legal_table(
+        mapped(), {"2024": (kinds,)}, limits, zones=zones, target="coca", names=names
+    ).set_index("id")
+    own = table.index[table["level"] == "kind"]
+    assert own.tolist() == ["authorised", "protected", "titled", "outside"]
+    row = table.loc["titled"]
+    assert (row["mapped_ha"], row["estimated_ha"], row["ci_low_ha"], row["ci_high_ha"]) == (30, 21, 12, 33)
+    assert (row["kind_es"], row["kind_en"]) == ("tierra titulada", "titled land")
+    assert table.loc["all", "kind_en"] == "authorised + titled land"
+    assert [note.code for note in row["notes"]] == ["zone_unobserved", "presence_not_illegality"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "names", "words"),
+    [
+        ({"TL-*": "titled"}, {}, "kind 'titled' has no name"),
+        ({"TL-*": "titled"}, {"titld": {"es": "a", "en": "b"}}, "`kind_names` has 'titld'"),
+        ({"*": "outside"}, {}, "'outside' is the word for ground in no zone"),
+        ({"*": "a+b"}, {}, "should match pattern"),
+        (
+            {"A": "authorised", "T": "titled"},
+            {"titled": {"es": "Autorizada", "en": "b"}},
+            "two kinds have the name 'autorizada'",
+        ),
+    ],
+)
+def test_kinds_without_a_name_of_their_own_are_refused(
+    kinds: dict[str, str], names: dict[str, dict[str, str]], words: str
+) -> None:
+    source = {"path": "zones.gpkg", "id": "id", "name": "name", "country_code": "PE"}
+    zones = {"sources": [source], "sliver_m": 0}
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        LegalSettings.model_validate({"zones": zones, "kinds": kinds, "kind_names": names})
+
+
 def test_without_limits_there_are_zones_and_kinds() -> None:
     table = legal(limits=LIMITS.iloc[:0])
     assert set(table["level"]) == {"zone", "kind"}
@@ -185,7 +229,7 @@ def test_without_limits_there_are_zones_and_kinds() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"zones": ZONES.assign(kind="legal")}, "zone Z1 has the kind 'legal'"),
+        ({"zones": ZONES.assign(kind="legal")}, "the kind 'legal' of a zone has no names"),
         ({"zones": pd.concat([ZONES, ZONES.iloc[[0]]])}, "zone Z1 stands twice"),
         (
             {"zones": ZONES.iloc[:3]},

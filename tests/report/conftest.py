@@ -290,6 +290,10 @@ def build(
     return replace(content, **changes)  # type: ignore[arg-type]
 
 
+def _kind(es: str, en: str) -> dict[str, str]:
+    return {"kind_es": es, "kind_en": en}
+
+
 def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, object]:
     """Groups, change, legal zones, claims, an official series and a calibration, invented."""
     last = periods[-1].name
@@ -312,9 +316,12 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         "notes": (Note("presence_not_illegality"),),
     }
     legal = [
-        {"level": "zone", "id": "z1", "name": "Parque <b>", "kind": "protected"} | place | figures,
-        {"level": "kind", "id": "outside", "name": "outside", "kind": "outside"} | place,
-        {"level": "limit", "id": "l1", "name": "l1", "kind": "authorised+protected"} | place | figures | over
+        {"level": "zone", "id": "z1", "name": "Parque <b>", "kind": "protected"}
+        | _kind("protegida", "protected") | place | figures,
+        {"level": "kind", "id": "outside", "name": "outside", "kind": "outside"}
+        | _kind("fuera de las zonas", "outside of the zones") | place,
+        {"level": "limit", "id": "l1", "name": "l1", "kind": "authorised+protected"}
+        | _kind("autorizada + protegida", "authorised + protected") | place | figures | over
         | {"limit_lies": "above", "source": "Ley inventada"},
     ]  # fmt: skip
     claim = {

@@ -16,7 +16,7 @@ ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "input.", "legend.",
     "estimator.", "interval.", "status.", "stratum.", "card.", "value.", "null.",
-    "definition.", "profile.", "kind.", "lies.", "verdict.", "state.",
+    "definition.", "profile.", "lies.", "verdict.", "state.",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Hectares by legal zone beside legal limits: sums and intervals, no verdicts.
 
-A zone is authorised (the state allows coca there, up to a limit), protected (a park or reserve) or outside
-of both. Presence is not illegality: rights of use, registers and agreements decide about a plot, and no
-map holds them. An estimate minus a limit is a difference of two sums and points to no ground.
+A zone has a kind: authorised (the state allows coca there, up to a limit), protected (a park or reserve), or
+one that the user names. Presence is not illegality: rights of use, registers and agreements decide about a
+plot, and no map holds them. An estimate minus a limit is a difference of two sums and points to no ground.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ import pandas as pd
 from cocal.contracts import AREAS, UNOBSERVED, check_table
 from cocal.errors import InputError
 from cocal.estimate.result import Estimate
+from cocal.estimate.settings import AUTHORISED, KIND_NAMES, OTHER, OUTSIDE, PROTECTED, Names
 from cocal.notes import Note, note_column
 
-AUTHORISED, PROTECTED, OUTSIDE = KINDS = ("authorised", "protected", "outside")
-OTHER = "other"
-"""The domain of points that are in no zone of a limit."""
-
 LEGAL_COLUMNS = (
-    "level", "id", "name", "kind", "period", "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha",
-    "ci_high_ha", "n", "confidence", "interval", "estimator", "observed_fraction", "limit_ha",
+    "level", "id", "name", "kind", "kind_es", "kind_en", "period", "mapped_ha", "estimated_ha",
+    "standard_error_ha", "ci_low_ha", "ci_high_ha", "n", "confidence", "interval", "estimator",
+    "observed_fraction", "limit_ha",
     "over_limit_ha", "over_limit_low_ha", "over_limit_high_ha", "limit_lies", "source", "notes",
 )  # fmt: skip
 
@@ -62,6 +60,7 @@ def legal_table(
     *,
     zones: pd.DataFrame,
     target: str,
+    names: Mapping[str, Names] = KIND_NAMES,
 ) -> pd.DataFrame:
     """`LEGAL_COLUMNS`: a row per period and zone, kind and limit (`level`), of the class `target`.
 
@@ -72,8 +71,9 @@ def legal_table(
         there leave their rows without an estimate.
     limits : limit, zone_id, limit_ha, source: a row per zone that counts under the limit. A zone may count
         under several.
-    zones : zone_id, zone_name, kind (one of `KINDS`). Each ground is in one zone.
+    zones : zone_id, zone_name, kind. Each ground is in one zone.
     target : the class that the limits speak of.
+    names : kind -> its names, `kind_es` and `kind_en` of the rows.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def legal_table(
     """
     check_table(mapped, AREAS)
     mapped = mapped.assign(zone_id=mapped["region_id"].astype(str), period=mapped["period"].astype(str))
-    _check(zones, limits, set(mapped["zone_id"]))
+    _check(zones, limits, set(mapped["zone_id"]), names)
     rows = _sums(mapped, _groups(zones, limits), target)
     rows = rows.merge(_figures(estimates, target), on=["id", "period"], how="left", sort=False)
     limit = rows["limit_ha"]
@@ -99,6 +99,8 @@ def legal_table(
         over_limit_high_ha=rows["ci_high_ha"] - limit,
         limit_lies=[_limit_lies(row) for row in rows.to_dict("records")],
         notes=note_column(notes, rows.index),
+        kind_es=[" + ".join(names[k].es for k in kinds.split("+")) for kinds in rows["kind"]],
+        kind_en=[" + ".join(names[k].en for k in kinds.split("+")) for kinds in rows["kind"]],
         **{name: rows[name].fillna("") for name in ("interval", "estimator", "source")},
     )
     return table[list(LEGAL_COLUMNS)]
@@ -109,16 +111,24 @@ def _groups(zones: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
     zones = zones.assign(**{name: zones[name].astype(str) for name in _ZONES})
     single = zones.assign(level="zone", id=zones["zone_id"], name=zones["zone_name"])
     kinds = zones.assign(level="kind", id=zones["kind"], name=zones["kind"])
-    kinds = kinds.sort_values("kind", key=lambda kind: kind.map(KINDS.index), kind="stable")
+    order = _order(zones["kind"])
+    kinds = kinds.sort_values("kind", key=lambda kind: kind.map(order.index), kind="stable")
     under = limits[list(_LIMITS)].astype({"zone_id": str, "limit": str, "limit_ha": float})
     under = under.merge(zones, on="zone_id")
-    joined = under.groupby("limit")["kind"].agg(lambda kinds: "+".join(k for k in KINDS if k in set(kinds)))
+    joined = under.groupby("limit")["kind"].agg(lambda kinds: "+".join(k for k in order if k in set(kinds)))
     names = under["limit"]
     under = under.assign(level="limit", id=names, name=names, kind=names.map(joined))
     groups = pd.concat([single, kinds, under], ignore_index=True)
     if limits.empty:
         groups = groups.assign(limit_ha=np.nan, source="")
     return groups[["level", "id", "name", "kind", "limit_ha", "source", "zone_id"]]
+
+
+def _order(kinds: pd.Series[str]) -> list[str]:
+    """The kinds in the order of the table: authorised, protected, others as they come, outside."""
+    there = dict.fromkeys([AUTHORISED, PROTECTED, *kinds.astype(str)])
+    there.pop(OUTSIDE, None)
+    return [*there, OUTSIDE]
 
 
 def _sums(mapped: pd.DataFrame, groups: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -187,15 +197,23 @@ def _notes(row: Mapping[Any, Any], *, sampled: bool) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _check(zones: pd.DataFrame, limits: pd.DataFrame, mapped: set[str] | None = None) -> None:
+def _check(
+    zones: pd.DataFrame,
+    limits: pd.DataFrame,
+    mapped: set[str] | None = None,
+    names: Mapping[str, Names] | None = None,
+) -> None:
     problems = [f"zones have no column {name!r}" for name in _ZONES if name not in zones.columns]
     problems += [f"limits have no column {name!r}" for name in _LIMITS if name not in limits.columns]
     if not problems:
         problems = _problems(zones, limits, mapped)
+        if names is not None:
+            kinds = sorted(set(zones["kind"]) - set(names))
+            problems += [f"the kind {kind!r} of a zone has no names" for kind in kinds]
     if problems:
         raise InputError(
             "the legal accounting cannot be made",
-            f"zones of the kinds {', '.join(KINDS)}, each once, and limits that name them",
+            "zones of named kinds, each once, and limits that name them",
             "; ".join(problems[:10]),
             "fix the tables of zones and limits",
         )
@@ -207,7 +225,6 @@ def _problems(zones: pd.DataFrame, limits: pd.DataFrame, mapped: set[str] | None
     known = set(ids)
     twice = pd.DataFrame({"limit": names, "zone": counted})
     problems = [f"zone {zone} stands twice" for zone in _repeated(ids)]
-    problems += [f"zone {z} has the kind {k!r}" for z, k in zip(ids, kinds, strict=True) if k not in KINDS]
     problems += [f"limits name the zone {zone}, which is not there" for zone in sorted(set(counted) - known)]
     problems += [
         f"zone {row.zone} stands twice under {row.limit}" for row in twice[twice.duplicated()].itertuples()
@@ -216,7 +233,7 @@ def _problems(zones: pd.DataFrame, limits: pd.DataFrame, mapped: set[str] | None
     problems += [f"limit_ha of {name} is no area" for name in sorted(set(names[~(number >= 0)]))]
     stated = limits.assign(limit=names)[["limit", "limit_ha", "source"]].drop_duplicates()
     problems += [f"limit {name} has several hectares or sources" for name in _repeated(stated["limit"])]
-    taken = pd.Series([*known, *KINDS, OTHER, *set(names)], dtype=object)
+    taken = pd.Series([*known, *_order(kinds), OTHER, *set(names)], dtype=object)
     problems += [f"the name {name!r} is taken twice" for name in _repeated(taken)]
     if mapped is not None:
         problems += [f"zone {zone} is not on the map" for zone in sorted(known - mapped)]

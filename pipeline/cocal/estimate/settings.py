@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -128,14 +128,52 @@ class LimitSettings(Settings):
     source: str
 
 
+class Names(Settings):
+    """What readers call a thing."""
+
+    es: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+AUTHORISED, PROTECTED, OUTSIDE = "authorised", "protected", "outside"
+KIND_NAMES = {
+    AUTHORISED: Names(es="autorizada", en="authorised"),
+    PROTECTED: Names(es="protegida", en="protected"),
+    OUTSIDE: Names(es="fuera de las zonas", en="outside of the zones"),
+}
+"""Kinds of zones that have names already; `OUTSIDE` is ground in no zone."""
+
+OTHER = "other"
+"""The domain of points that are in no zone of a limit."""
+
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
 class LegalSettings(Settings):
-    """Zones of the law: where coca is authorised, where nature is protected, and how much may grow."""
+    """Zones of any kind: authorised, protected, titled, conceded ...; and how much may grow in some."""
 
     zones: RegionSettings = Field(description="as `regions:`; where zones overlap the first owns the ground")
-    kinds: dict[str, Literal["authorised", "protected"]] = Field(
-        description="zone id, or pattern -> what the zone is; the first that fits"
-    )
+    kinds: dict[str, Kind] = Field(description="zone id, or pattern -> what the zone is; the first that fits")
+    kind_names: dict[Kind, Names] = Field({}, description="kind -> its name in both languages")
     limits: tuple[LimitSettings, ...] = ()
+
+    @property
+    def names(self) -> dict[str, Names]:
+        """Kind -> its names: those that are given, then `KIND_NAMES`."""
+        return KIND_NAMES | self.kind_names
+
+    @model_validator(mode="after")
+    def _named(self) -> LegalSettings:
+        used, named = set(self.kinds.values()), set(self.names)
+        problems = [f"kind {k!r} has no name in `kind_names`: {{es: ..., en: ...}}" for k in used - named]
+        problems += [f"`kind_names` has {k!r}, `kinds` has not" for k in set(self.kind_names) - used]
+        problems += [f"{k!r} is the word for ground in no zone" for k in used & {OUTSIDE, OTHER}]
+        own = [self.names[k] for k in {*used, OUTSIDE} & named]
+        for words in ([n.es.casefold() for n in own], [n.en.casefold() for n in own]):
+            problems += [f"two kinds have the name {w!r}" for w in set(words) if words.count(w) > 1]
+        if problems:
+            raise ValueError("; ".join(sorted(problems)))
+        return self
 
 
 class DensitySettings(Settings):

@@ -31,8 +31,8 @@ def legal(content: ReportContent, t: Wording) -> list[Block]:
 def _legal_columns(level: str, rows: Sequence[Row], t: Wording) -> list[Column]:
     estimated = has(rows, "estimated_ha")
     columns = [
-        Column(t(f"legal_{level}"), lambda row: _zone(str(row["name"]), t), "text"),
-        Column(t("kind"), lambda row: " + ".join(_zone(k, t) for k in row["kind"].split("+")), "text"),
+        Column(t(f"legal_{level}"), lambda row: _zone(row, t), "text"),
+        Column(t("kind"), lambda row: row[f"kind_{t.language}"], "text"),
         *([ha(t, "estimated_short", "estimated_ha", "strong"), sure(t)] if estimated else []),
         ha(t, "mapped_short", "mapped_ha"),
     ]
@@ -54,10 +54,12 @@ def _own_notes(row: Row) -> list[Note]:
     return [note for note in row["notes"] if note.code not in _SAID_ONCE]
 
 
-def _zone(name: str, t: Wording) -> str:
+def _zone(row: Row, t: Wording) -> str:
     """The name of a zone, a kind of zone, or the ground of a country outside all zones."""
-    outside, _, country = name.partition("outside-")
-    return t("outside_zones", country=country) if country and not outside else t.term("kind", name)
+    if row["level"] == "kind":
+        return str(row[f"kind_{t.language}"])
+    outside, _, country = str(row["name"]).partition("outside-")
+    return t("outside_zones", country=country) if country and not outside else str(row["name"])
 
 
 def _over_limit(row: Row, t: Wording) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
 from cocal.errors import InputError
+from cocal.estimate.settings import OUTSIDE
 from cocal.estimate.strata import SIZE_TOLERANCE
 from cocal.fieldwork import RecordSettings
 from cocal.notes import Note
@@ -136,8 +137,6 @@ def each_region(task: HectaresTask) -> pd.Series[str]:
 
 def outside_zones(country: pd.Series[str]) -> pd.Series[str]:
     """The place of ground in no zone of the law: `outside-` and its country."""
-    from cocal.estimate.legal import OUTSIDE
-
     return f"{OUTSIDE}-" + country.astype(str)
 
 

@@ -1,4 +1,4 @@
-"""Hectares by zone of the law: authorised, protected, neither; beside the limits."""
+"""Hectares by zone of any kind, by kind, and outside of all zones; beside the limits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
 from cocal.estimate import mapped_table
-from cocal.estimate.legal import OUTSIDE, legal_domains, legal_table
-from cocal.estimate.settings import LegalSettings
+from cocal.estimate.legal import legal_domains, legal_table
+from cocal.estimate.settings import OUTSIDE, LegalSettings
 from cocal.grid import RESOLUTION_M, pixel_zones, transformer
 from cocal.notes.account import part, record
 from cocal.regions import Regions, owners_at
@@ -53,8 +53,9 @@ def legal_accounts(
                 samples[period.name].estimate(pd.Series(domain), by="zone") for domain in domains
             ]
     return legal_table(
-        pd.concat(mapped, ignore_index=True), estimates, limits, zones=zones, target=task.scheme.target
-    )
+        pd.concat(mapped, ignore_index=True), estimates, limits,
+        zones=zones, target=task.scheme.target, names=task.legal.names,
+    )  # fmt: skip
 
 
 def _limits(legal: LegalSettings, ids: list[str]) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def legal_zone(zones: Regions | None, records: gpd.GeoDataFrame) -> NDArray[np.o
 
 
 def kinds_of(zones: Regions, legal: LegalSettings) -> dict[str, str]:
-    """Zone id -> authorised or protected, by the first pattern of `legal.kinds` that fits.
+    """Zone id -> its kind, by the first pattern of `legal.kinds` that fits.
 
     Raises
     ------

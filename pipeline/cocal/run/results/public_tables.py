@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from cocal.contracts import UNOBSERVED
 from cocal.estimate.disclosure import not_shown, rounded_estimates
-from cocal.estimate.legal import OUTSIDE
-from cocal.estimate.settings import LegalSettings
+from cocal.estimate.settings import OUTSIDE, LegalSettings
 from cocal.estimate.verdict import verdicts
 from cocal.grid import transformer
 from cocal.notes import Note, note_column
@@ -46,7 +45,8 @@ COLUMNS = {
     "hectares": (*_PLACE, *_SEEN),
     "countries": (*_PLACE[2:], *_SEEN),
     "groups": (*_PLACE, *_SEEN),
-    "legal": ("level", "id", "name", "kind", "period", "shown_ha", "observed_fraction", "notes"),
+    "legal": ("level", "id", "name", "kind", "kind_es", "kind_en", "period", "shown_ha",
+              "observed_fraction", "notes"),
     "regions": ("region_id", "region_name", "country", "owned_ha", "polygon_ha", "exclusive_ha",
                 "difference_percent"),
 }  # fmt: skip
