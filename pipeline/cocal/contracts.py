@@ -58,7 +58,7 @@ PROBABILITY_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0
 RECORD_COLUMNS = (
     "record_id", "sample_id", "geometry", "observed_on", "class", "second_class", "cover",
     "positional_accuracy_m", "source", "stratum", "region_id", "inclusion_probability", "role", "visited",
-    "why_not", "split",
+    "why_not", "split", "state", "shade", "mixture", "age",
 )  # fmt: skip
 AREA_COLUMNS = (
     "region_id", "region_name", "country", "period", "class", "mapped_ha", "estimated_ha",

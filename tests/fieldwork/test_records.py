@@ -295,3 +295,23 @@ def test_strata_that_do_not_fit_the_records_are_refused_with_all_problems(tmp_pa
     (tmp_path / "s.csv").write_text("name,area_ha\na,1\n")
     with pytest.raises(InputError, match="no column 'stratum'; the columns are 'name', 'area_ha'"):
         read_strata(tmp_path / "s.csv", records)
+
+
+def test_attributes_of_the_coca_are_read_as_they_stand(tmp_path: Path) -> None:
+    text = "id,lon,lat,label,estado,sombra,edad\n"
+    text += "a,-68.5,-14.7,cocal, En producción ,,3.5\nb,-68.6,-14.7,bosque,,,\n"
+    own = COLUMNS | {"state": "estado", "shade": "sombra", "age": "edad"}
+    records = read_records(stated(csv(tmp_path, text), design="purposive", columns=own), SCHEME)
+    assert records["state"].tolist()[0] == "En producción"
+    assert records["state"].isna().tolist() == [False, True]
+    assert records[["shade", "mixture"]].isna().all(axis=None)
+    assert records["age"].tolist()[0] == 3.5
+    assert np.isnan(records["age"].tolist()[1])
+
+
+def test_an_age_beyond_a_hundred_years_is_refused(tmp_path: Path) -> None:
+    text = "id,lon,lat,label,edad\na,-68.5,-14.7,cocal,100\nb,-68.6,-14.7,cocal,2015\n"
+    columns = COLUMNS | {"age": "edad"}
+    given_file = stated(csv(tmp_path, text), design="purposive", columns=columns)
+    with pytest.raises(InputError, match=r"'edad' outside \[0, 100\]: row 3"):
+        read_records(given_file, SCHEME)

@@ -29,6 +29,7 @@ from cocal.simulate.field.survey import HALO_PX, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
 from cocal.simulate.land.places import PLACES, outlines
+from cocal.simulate.land.plots import STATES
 from cocal.simulate.sensor.canopy import BANDS
 from cocal.simulate.settings import STRATA
 from cocal.simulate.world import RASTERS
@@ -227,6 +228,23 @@ def test_records_stand_on_distinct_pixels_of_their_class_and_stratum(world: Path
     assert records["record_id"].is_unique
 
 
+def test_records_state_the_coca_of_their_pixel_and_states_add_up_to_the_truth(world: Path) -> None:
+    records = pd.read_csv(world / "records.csv", keep_default_na=False).query("visited == 'True'")
+    points = gpd.GeoSeries(gpd.points_from_xy(records["lon"], records["lat"]), crs=4326).to_crs(32719)
+    with rasterio.open(world / "truth" / "state.tif") as source:
+        code = source.read(1)[rowcol(source.transform, points.x.to_numpy(), points.y.to_numpy())]
+    assert records["state"].tolist() == [STATES[k] for k in code]
+    bears = records["state"].isin(["productive", "pruned"])
+    assert (bears == (records["class"] == "coca")).all()
+    assert records.loc[records["class"] == "coca", "shade"].isin(["open", "shaded"]).all()
+    assert (records.loc[records["state"] == "", ["shade", "mixture", "age"]] == "").all(axis=None)
+    assert pd.to_numeric(records.loc[bears, "age"]).between(1, 20).all()
+    states = pd.read_csv(world / "truth" / "states.csv").groupby(["region_id", "state"])["truth_ha"].sum()
+    truth = pd.read_csv(world / "truth.csv").query("`class` == 'coca'").set_index("region_id")["truth_ha"]
+    both = states.unstack()[["productive", "pruned"]].sum(axis=1)
+    assert both.to_numpy() == pytest.approx(truth.reindex(both.index).to_numpy(), abs=1e-9)
+
+
 def test_two_observers_disagree_about_as_often_as_stated(world: Path) -> None:
     """Each errs on his own: they differ where exactly one does, 2 e (1 - e) of the points (both wrong write
     the same).
@@ -273,9 +291,9 @@ def test_the_survey_does_not_depend_on_the_block() -> None:
 
     once = surveyed(whole)
     halves = [surveyed(Window(whole.epsg, whole.left + dx, whole.top, 120, 240)) for dx in (0, 1200)]
-    for name in ("strata", "truth/class", "truth/coca_percent", "dem"):
+    for name in ("strata", "truth/class", "truth/state", "truth/coca_percent", "dem"):
         assert np.array_equal(np.hstack([h.rasters[name] for h in halves]), once.rasters[name]), name
-    for name in ("truth", "coca", "cover", "found", "stratum_units"):
+    for name in ("truth", "coca", "cover", "found", "states", "stratum_units"):
         assert np.array_equal(sum(getattr(h, name) for h in halves), getattr(once, name)), name
     assert sum(h.cleared["units"].sum() for h in halves) == once.cleared["units"].sum()
     polygons = pd.concat([h.training for h in halves]).sort_values(["draw", "x", "y"])["geometry"].tolist()
@@ -325,7 +343,7 @@ def test_everything_says_simulated(world: Path) -> None:
         with rasterio.open(path) as source:
             assert source.tags()["SIMULATED"] == "yes", path
     tables = [p for p in sorted(world.rglob("*.csv")) if p.parent.name != "crews"]
-    assert len(tables) == 12
+    assert len(tables) == 13
     for path in tables:
         assert pd.read_csv(path)["source"].str.contains("SIMULATED").all(), path
     for name in ("regions", "provinces", "departments", "zones"):

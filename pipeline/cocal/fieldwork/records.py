@@ -14,6 +14,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from cocal.contracts import RECORD_COLUMNS, RECORDS, check_table
+from cocal.crosswalk import TEXTS
 from cocal.errors import InputError
 from cocal.fieldwork.columns import Columns, listed
 from cocal.fieldwork.settings import RecordSettings
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 _WIDEST_PLOT, _LARGEST_ERROR_M = 0.1, 5_000
 """Degrees, and metres of positional error, beyond which a record is of no place on a map of 10 m."""
+
+_OLDEST = 100
+"""Years of a coca bush beyond which an age is none."""
 
 UNREAD = ("visited", "role", "split")
 """Columns that decide which records count: a file has them for a purpose."""
@@ -66,6 +70,8 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         "inclusion_probability": read.numbers(names.inclusion_probability, 0, 1, open_low=True),
         "visited": visited,
         "split": read.text(names.split),
+        **{name: read.text(getattr(names, name)) for name in TEXTS},
+        "age": read.numbers(names.age, 0, _OLDEST),
     }
     if scheme.minimum_cover is not None:
         sparse = (table["class"] == scheme.target).fillna(False) & (table["cover"] < scheme.minimum_cover)

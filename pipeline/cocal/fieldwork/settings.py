@@ -44,6 +44,12 @@ class RecordColumns(BaseModel):
     role: Annotated[str | None, Field(description="main or reserve; left out: main")] = None
     second_class: Annotated[str | None, Field(description="label by a second observer")] = None
     why_not: Annotated[str | None, Field(description="why a point was not visited")] = None
+    state: Annotated[
+        str | None, Field(description="state of the coca, empty where there is none; see `definitions`")
+    ] = None
+    shade: Annotated[str | None, Field(description="whether the coca stands under shade")] = None
+    mixture: Annotated[str | None, Field(description="whether other crops grow among the coca")] = None
+    age: Annotated[str | None, Field(description="age of the coca, years")] = None
 
     @model_validator(mode="after")
     def _position(self) -> RecordColumns:

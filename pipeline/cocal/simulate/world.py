@@ -33,14 +33,15 @@ from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_arc
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
 from cocal.store import atomic_path, write_json
 
-RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/coca_percent": "uint8"}
+RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/coca_percent": "uint8",
+           "truth/state": "uint8"}  # fmt: skip
 
 NOTICE = "SIMULATED.json"
 PLACES = ("regions", "provinces", "departments", "zones")
 POLYGONS = ("training", "census", "truth")
 TABLES = ("truth", "strata", "official", "eradication", "records", "missions")
 
-SUMS = ("truth", "coca", "cover", "found", "stratum_units", "stratum_pixels")
+SUMS = ("truth", "coca", "cover", "found", "states", "stratum_units", "stratum_pixels")
 """Fields of a survey that are summed over blocks."""
 
 Report = Callable[[str, int, int], None]
@@ -209,6 +210,7 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
         "truth/cleared_plots": official.cleared_table(whole),
         "truth/history": official.history_table(whole, settings),
         "truth/kinds": official.kinds_table(whole),
+        "truth/states": official.states_table(whole),
     }
     for name, table in tables.items():
         with atomic_path(out / f"{name}.csv") as temporary:

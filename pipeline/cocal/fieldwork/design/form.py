@@ -53,7 +53,7 @@ def write_point_list(path: Path, sample: pd.DataFrame) -> None:
 
 def survey_rows(scheme: ClassScheme) -> list[Row]:
     """Return the questions, one row each, in the columns of the sheet `survey`."""
-    coca = f"{_REACHED} and ${{class}}='{scheme.target}'"
+    is_target, planted = f"${{class}}='{scheme.target}'", f"{_REACHED} and ${{state}}!=''"
     percent = ".>=0 and .<=100"
     if scheme.minimum_cover is not None:
         percent += f" and (${{class}}!='{scheme.target}' or .>={scheme.minimum_cover:g})"
@@ -67,7 +67,10 @@ def survey_rows(scheme: ClassScheme) -> list[Row]:
         _question("geopoint", "position", required=True, relevant=_REACHED),
         _question("select_one class", "class", required=True, relevant=_REACHED),
         _question("integer", "cover", required=True, relevant=_REACHED, constraint=percent),
-        _question("select_one coca_age", "coca_age", required=True, relevant=coca),
+        _question("select_one state", "state", required=is_target, relevant=_REACHED),
+        _question("select_one shade", "shade", required=True, relevant=planted),
+        _question("select_one mixture", "mixture", required=True, relevant=planted),
+        _question("decimal", "age", relevant=planted, constraint=".>=0 and .<=100"),
         _question("select_one method", "method", required=True, relevant=_REACHED),
         _question("text", "observer", required=True),
         _question("text", "second_observer", relevant=_REACHED),
@@ -98,9 +101,11 @@ def _calculate(name: str) -> Row:
     return {"type": "calculate", "name": name, "calculation": lookup}
 
 
-def _question(kind: str, name: str, *, required: bool = False, **rules: str) -> Row:
+def _question(kind: str, name: str, *, required: bool | str = False, **rules: str) -> Row:
+    """A question; `required` may be the condition on which it is."""
     texts = _in_languages("label", FIELDS[name]) | _in_languages("hint", HINTS.get(name, {}))
-    return {"type": kind, "name": name, **texts, "required": "yes" if required else "", **rules}
+    needed = required if isinstance(required, str) else "yes" if required else ""
+    return {"type": kind, "name": name, **texts, "required": needed, **rules}
 
 
 def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -26,7 +26,10 @@ SAMPLE_COLUMNS = (
 )  # fmt: skip
 LAYER = "points"
 _HIDDEN = ("stratum", "inclusion_probability")
-_WRITTEN = ("class", "second_class", "method", "why_not", "coca_age", "observer", "second_observer", "notes")
+_WRITTEN = (
+    "class", "second_class", "method", "why_not", "state", "shade", "mixture", "observer",
+    "second_observer", "notes",
+)  # fmt: skip
 
 
 def number_points(table: pd.DataFrame) -> pd.DataFrame:
@@ -67,6 +70,7 @@ def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, s
         observed_on=pd.Series(pd.NaT, index=sample.index, dtype="datetime64[ms]"),
         positional_accuracy_m=np.nan,
         cover=np.nan,
+        age=np.nan,
         **empty,
         stratum=sample["stratum"],
         inclusion_probability=sample["inclusion_probability"],
@@ -105,7 +109,7 @@ def layer_style(scheme: ClassScheme) -> str:
     """Return the QGIS style (QML) of the layer: labels, lists of choices, the design's fields hidden."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
-    lists |= {name: CHOICES[name] for name in ("why_not", "coca_age", "method")}
+    lists |= {name: CHOICES[name] for name in ("why_not", "state", "shade", "mixture", "method")}
     root = ET.Element("qgis", version="3.28.0", styleCategories="Fields|Forms")
     fields, aliases = ET.SubElement(root, "fieldConfiguration"), ET.SubElement(root, "aliases")
     for name, choices in lists.items():

@@ -12,6 +12,7 @@ from cocal.grid import hectares
 from cocal.simulate.field.survey import PLACES_PER_PIXEL, Surveyed
 from cocal.simulate.land.kinds import CODES, KINDS, NUMBER
 from cocal.simulate.land.places import PLACES
+from cocal.simulate.land.plots import STATES
 from cocal.simulate.noise import normal, uniform
 from cocal.simulate.settings import STRATA, SimulateSettings
 
@@ -58,6 +59,20 @@ def truth_table(whole: Surveyed) -> pd.DataFrame:
     ]
     columns = ["region_id", "region_name", "country", "class", "truth_ha", "cover_ha"]
     return pd.DataFrame(rows, columns=columns).assign(source="SIMULATED truth")
+
+
+def states_table(whole: Surveyed) -> pd.DataFrame:
+    """region_id, state, truth_ha: pixels of which coca of the state covers at least half, at the year's end.
+
+    Hectares of a definition are sums of them. Bearing states count together, and a pixel has the larger.
+    """
+    rows = [
+        (place.region_id, name, hectares(int(whole.states[r, k])))
+        for r, place in enumerate(PLACES)
+        for k, name in enumerate(STATES)
+        if name
+    ]
+    return pd.DataFrame(rows, columns=["region_id", "state", "truth_ha"]).assign(source="SIMULATED truth")
 
 
 def kinds_table(whole: Surveyed) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.crosswalk import TEXTS
 from cocal.grid import transformer
 from cocal.simulate.field.survey import Surveyed
 from cocal.simulate.noise import normal, uniform
@@ -34,7 +35,8 @@ def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Data
     """(records, truth): a simple random sample without replacement of the pixels of each stratum.
 
     `class` is what both observers agreed on in the end, which is right; `first_class` and `second_class` are
-    what each wrote alone. Points that were not reached have `visited` false and no class; truth has it.
+    what each wrote alone. `state`, `shade`, `mixture` and `age` are those of the coca on the pixel, whatever
+    its class. Points that were not reached have `visited` false and no class; truth has it.
     """
     pixels = dict(zip(STRATA, whole.stratum_pixels.tolist(), strict=True))
     table = _from_north(whole.sample)
@@ -52,6 +54,8 @@ def sample_records(whole: Surveyed, settings: SimulateSettings) -> tuple[pd.Data
         second_class=np.where(reached, second, ""),
         stratum=table["stratum"],
         inclusion_probability=[drawn[s] / pixels[s] for s in table["stratum"]],
+        **{name: table[name].where(reached, "") for name in TEXTS},
+        age=table["age"].where(reached),
         visited=reached,
         why_not=np.where(reached, "", np.where(table["far"], "steep or far from a road", "other")),
         split="test",

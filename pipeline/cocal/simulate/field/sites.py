@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cocal.grid import Window, lattice_cells
 from cocal.simulate.land.history import is_coca
 from cocal.simulate.land.kinds import CODES
+from cocal.simulate.land.plots import BEARING, STATES, PlotFacts
 from cocal.simulate.land.terrain import Terrain
 from cocal.simulate.noise import uniform
 from cocal.simulate.settings import STRATA
@@ -41,6 +42,32 @@ def sample_sites(
         held = np.select([code[r, c] == k for k in CODES.values()], [counts[key][r, c] for key in CODES], 0)
         tables.append(_sites(terrain, block, r, c, code, draw).assign(stratum=name, cover=held * (100 / 16)))
     return pd.concat(tables, ignore_index=True)
+
+
+def with_facts(
+    sites: pd.DataFrame,
+    block: Window,
+    places: NDArray[np.int32],
+    facts: PlotFacts,
+    code: NDArray[np.uint8],
+) -> pd.DataFrame:
+    """`sites` with state, shade, mixture and age of the coca of each pixel; "" and NaN where there is none.
+
+    `code` (y, x) is as from `pixel_states`; the other facts are those of the patch with most places of it.
+    """
+    r, c, _ = block.locate(sites["x"].to_numpy(), sites["y"].to_numpy())
+    own, found = places[:, r, c], code[r, c]
+    here = facts.state[own]
+    match = (here == found) | (np.isin(here, BEARING) & np.isin(found, BEARING))
+    alike = ((own[:, None] == own[None, :]) & match).sum(axis=1)
+    patch = np.take_along_axis(own, alike.argmax(axis=0)[None, :], axis=0)[0]
+    there = found > 0
+    return sites.assign(
+        state=np.array(STATES)[found],
+        shade=np.where(there, np.where(facts.shaded[patch], "shaded", "open"), ""),
+        mixture=np.where(there, np.where(facts.mixed[patch], "mixed", "alone"), ""),
+        age=np.where(there, np.round(facts.age[patch], 1), np.nan),
+    )
 
 
 def mission_sites(

@@ -16,13 +16,14 @@ from scipy.ndimage import distance_transform_edt
 
 from cocal.grid import Window, cell_area_units
 from cocal.simulate.field.polygons import plots_of
-from cocal.simulate.field.sites import mission_sites, sample_sites
+from cocal.simulate.field.sites import mission_sites, sample_sites, with_facts
 from cocal.simulate.field.training import training_polygons
 from cocal.simulate.land.history import YEAR, census, ended_between, generation, is_coca, state
 from cocal.simulate.land.kinds import CODES, KINDS
 from cocal.simulate.land.mosaic import SAMPLES, Land, class_codes, counts, majority
 from cocal.simulate.land.patches import Patches
 from cocal.simulate.land.places import PLACES
+from cocal.simulate.land.plots import STATES, pixel_states, plot_facts
 from cocal.simulate.settings import STRATA, SimulateSettings, reference_day
 
 NEAR_M = 100
@@ -39,9 +40,9 @@ class Surveyed:
     """The survey of one block. Rasters are (y, x); units are 1e-6 m2 (`cover`, `found`: 1/16 of it).
 
     `truth` (region, class); `coca` (year, region) by the scheme's definition; `cover` (year, region, kind)
-    ground that each kind covers; `found` (year, region) coca ground that the survey office found;
-    `stratum_units` and `stratum_pixels` (stratum,); `cleared`, `sample`, `missions`,
-    `training`, `plots` are tables.
+    ground that each kind covers; `found` (year, region) coca ground that the survey office found; `states`
+    (region, state) pixels by the state of the coca on them; `stratum_units` and `stratum_pixels` (stratum,);
+    `cleared`, `sample`, `missions`, `training`, `plots` are tables.
     """
 
     window: Window
@@ -50,6 +51,7 @@ class Surveyed:
     coca: Ints
     cover: Ints
     found: Ints
+    states: Ints
     stratum_units: Ints
     stratum_pixels: Ints
     cleared: pd.DataFrame
@@ -72,9 +74,11 @@ def survey(
     inner, places, table = land.window.slices_of(block), land.places(), land.table
     here = np.ascontiguousarray(places[(slice(None), *inner)])
     units, last, before = cell_area_units(block), reference_day(years[-1]), reference_day(years[-2])
-    kind, _ = state(table, last)
+    kind, facts = state(table, last)[0], plot_facts(table, last)
     count = counts(here, class_codes(kind, CODES), CODES)
     code = majority(count, CODES)
+    held = np.stack([_held(here, facts.state == number) for number in range(len(STATES))])
+    planted = pixel_states(held, PLACES_PER_PIXEL)
     stratum = np.where(owner >= 0, strata(land, places, before)[inner], 0).astype(np.uint8)
     area = patch_units(here, owner, units, len(table))
     cover, found = _histories(table, area, years)
@@ -82,6 +86,7 @@ def survey(
         "dem": land.elevation[inner].astype(np.float32),
         "strata": stratum,
         "truth/class": code,
+        "truth/state": planted,
         "truth/coca_percent": np.rint(count["coca"] * (100 / PLACES_PER_PIXEL)).astype(np.uint8),
     }
     return Surveyed(
@@ -89,10 +94,13 @@ def survey(
         np.stack([_sum(owner, len(PLACES), units * (code == number)) for number in CODES.values()], axis=1),
         np.stack([_sum(owner, len(PLACES), units * coca_pixels(here, table, year)) for year in years]),
         cover, found,
+        np.stack([_sum(owner, len(PLACES), units * (planted == k)) for k in range(len(STATES))], axis=1),
         _sum(stratum.astype(np.int32) - 1, len(STRATA), units),
         _sum(stratum.astype(np.int32) - 1, len(STRATA), np.ones_like(units)),
         _cleared(table, area, years),
-        sample_sites(terrain, block, stratum, code, count, sizes),
+        with_facts(
+            sample_sites(terrain, block, stratum, code, count, sizes), block, here, facts, planted
+        ),
         mission_sites(terrain, block, owner, code, kind, here),
         training_polygons(land, block, kind),
         plots_of(land, block, settings.window, years[-2:]),

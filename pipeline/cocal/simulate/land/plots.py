@@ -14,6 +14,7 @@ from cocal.simulate.land.patches import COCA, Patches
 STATES = ("", "nursery", "young", "productive", "pruned", "abandoned", "eradicated")
 """States of coca on the ground, those of configs/schemes/coca-definitions.yaml; "" where there is none."""
 
+BEARING = (STATES.index("productive"), STATES.index("pruned"))
 NURSERY_YEARS, STUMPED_EVERY, STUMPED_YEARS = 0.5, 3.0, 0.25
 """A plot is a nursery in its first half year, then young until it bears; bearing plots are pruned for a
 quarter of a year in every third (assumptions; stumping about every third year: domain notes)."""
@@ -50,3 +51,21 @@ def plot_facts(patches: Patches, day: float) -> PlotFacts:
     there = found > 0
     shaded, mixed = (there & (patches.form == NUMBER[name]) for name in ("shaded_coca", "mixed_coca"))
     return PlotFacts(found, shaded, mixed, np.where(there, age, np.nan))
+
+
+def pixel_states(held: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
+    """(...) state of each pixel: one that covers at least half of it; bearing states count together.
+
+    Parameters
+    ----------
+    held : (states, ...) places of the pixel of each state of `STATES`.
+    n : places of a pixel.
+    """
+    code = np.zeros(held.shape[1:], dtype=np.uint8)
+    for number in range(1, len(STATES)):
+        if number not in BEARING:
+            code[2 * held[number] >= n] = number
+    productive, pruned = (held[number] for number in BEARING)
+    bears = 2 * (productive.astype(np.int64) + pruned) >= n
+    code[bears] = np.where(pruned > productive, *reversed(BEARING))[bears]
+    return code
