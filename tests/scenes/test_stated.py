@@ -19,7 +19,7 @@ from cocal.errors import InputError
 from cocal.notes import Note
 from cocal.notes.account import recorded
 from cocal.regions import RegionSettings, read_regions
-from cocal.run.stages.imports import check_covered, import_scenes
+from cocal.run.stages.imports import check_covered, import_scenes, refuse_copies
 from cocal.scenes import FilesImport, NetcdfImport, plan_imports
 
 PLACE = slice(0, 30), slice(0, 30)
@@ -247,6 +247,25 @@ def test_regions_without_a_scene_are_refused_if_all_are_and_recorded_if_some(
     assert values["share"] == pytest.approx(other / (own + other))
     with pytest.raises(InputError, match=r"no scene of 2024 covers a region \(A\)"):
         check_covered(regions(swapped), scenes, "2024")
+
+
+def test_one_scene_under_two_dates_is_refused_and_empty_scenes_are_not(
+    tmp_path, write_raster, landscape, multiband
+):
+    def scenes_of(folder, pixels):
+        path = write_raster(tmp_path / f"{folder}.tif", pixels, left=500_040)
+        dates = [
+            multiband(path, name=name, date=day) for name, day in (("a", "2024-03-05"), ("b", "2024-04-04"))
+        ]
+        import_scenes(dates, tmp_path / folder)
+        return list_scenes(tmp_path / folder)
+
+    pixels = landscape(12, 12)
+    twice = scenes_of("twice", pixels)
+    refuse_copies(twice[:1])
+    with pytest.raises(InputError, match="a-20240305-32719 and b-20240404-32719"):
+        refuse_copies(twice)
+    refuse_copies(scenes_of("empty", {name: np.zeros_like(values) for name, values in pixels.items()}))
 
 
 def test_pixels_of_kilometres_are_refused_by_name(tmp_path, write_raster, landscape, multiband):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import Scene, list_scenes, scene_store, write_catalog
 from cocal.content import Ref
+from cocal.contracts import QUALITY
 from cocal.errors import InputError, WorkFailedError
 from cocal.grid import windows_bounds
 from cocal.notes.account import first, part, record, recorded
@@ -50,6 +51,8 @@ def import_stage(run: Run) -> Stage:
                 "import scenes of that period, or fix `periods:`",
             )
         check_covered(run.base.regions, run.scenes_of(period), period.name)
+    used = {scene.id: scene for period in run.periods for scene in run.scenes_of(period)}
+    refuse_copies(list(used.values()))
     record_unused(run, [ref.folder.name for ref in made if ref.folder is not None])
 
 
@@ -68,6 +71,33 @@ def _list_lost(run: Run, archive: Path) -> None:
         reason = f"damaged, and no source to import or fetch it from: in {path}; delete that to go on without"
         run.observe(Failed(path.name, reason))
     run.observe(Ended("damaged scenes"))
+
+
+def refuse_copies(scenes: Sequence[Scene]) -> None:
+    """Pass if no two scenes have the same pixels in every band: a scene under two dates counts as two.
+
+    Scenes whose bands are all alike are of one value, mostly no data, and may be equal.
+
+    Raises
+    ------
+    InputError
+        Scenes that are copies.
+    """
+    seen: dict[frozenset[tuple[str, str]], str] = {}
+    copies = []
+    for scene in scenes:
+        bands = {name: band for name, band in scene.bands.items() if name not in QUALITY and band.facts}
+        sums = {(name, str(band.facts.get("xxh3", band.facts.get("sha256")))) for name, band in bands.items()}
+        kinds = {(band.resolution, digest) for (name, digest) in sums for band in [bands[name]]}
+        blank = len(bands) > 1 and len(kinds) == len({band.resolution for band in bands.values()})
+        if bands and not blank and (first_id := seen.setdefault(frozenset(sums), scene.id)) != scene.id:
+            copies.append(f"{first_id} and {scene.id}")
+    if copies:
+        raise InputError(
+            "scenes with the same pixels: one acquisition stands in the archive twice",
+            "other pixels in every scene", ", ".join(copies[:6]),
+            "fix the date or the source of one of the imports, and delete its folder below archive/scenes",
+        )  # fmt: skip
 
 
 def check_covered(regions: Regions, scenes: Sequence[Scene], period: str) -> None:
