@@ -66,7 +66,7 @@ def _comment(world: SmallWorld) -> None:
         file.write("# a remark\n")
 
 
-MODEL_ON = (NONE, 1, ALL, 1, 1, 1)
+MODEL_ON = (NONE, 1, ALL, 1, ALL, 1)
 """What features or the model decide: the model, every map, every table, the page."""
 
 CHANGES = (
@@ -78,12 +78,12 @@ CHANGES = (
     Change("the DEM", lambda w: write_dem(w.folder / "dem.tif", w.window, tilt=700.0), MODEL_ON),
     Change("the label file", lambda w: write_labels(
         w.folder / "labels.geojson", w.window, fields(w.window), first=9), MODEL_ON),
-    Change("one source scene", _brighter, (2, 1, ALL, 1, 1, 1)),
+    Change("one source scene", _brighter, (2, 1, ALL, 1, ALL, 1)),
     Change("clear looks needed", _set("classify", "min_clear", value=2), MODEL_ON),
     Change("the region file", lambda w: write_regions(
-        w.folder / "regions.geojson", w.window, east_of_middle_m=140.0), (NONE, 0, NONE, 1, 1, 1)),
-    Change("the records file", _one_record_changed, (NONE, 0, NONE, 1, 1, 1)),
-    Change("the confidence", _set("estimate", "confidence", value=0.9), (NONE, 0, NONE, 1, 1, 1)),
+        w.folder / "regions.geojson", w.window, east_of_middle_m=140.0), (NONE, 0, NONE, 1, ALL, 1)),
+    Change("the records file", _one_record_changed, (NONE, 0, NONE, 1, ALL, 1)),
+    Change("the confidence", _set("estimate", "confidence", value=0.9), (NONE, 0, NONE, 1, ALL, 1)),
     Change("the official figures", _official_changed, (NONE, 0, NONE, 1, 1, 1)),
     Change("the truth table", _truth_changed, (NONE, 0, NONE, 0, 0, 1)),
     Change("the block size", _set("grid", "block_px", value=32), (NONE, 0, NONE, 0, 0, 1)),
