@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSection
 from cocal.contracts import Period
+from cocal.crosswalk import DefinitionSettings
 from cocal.errors import ConfigError, UsageError
 from cocal.estimate.settings import ComparisonSettings, DensitySettings, EstimateSettings, LegalSettings
 from cocal.features import halo_px
@@ -146,6 +147,7 @@ class RunConfig(Settings):
     records: RecordSettings | None = None
     estimate: EstimateSettings | None = None
     comparison: ComparisonSettings | None = None
+    definitions: DefinitionSettings | None = None
     left_out: LeftOutSettings = LeftOutSettings()
     keep: tuple[Literal["features"], ...] = ()
     publish: Literal["squares", "regions"] | None = Field(
@@ -173,6 +175,8 @@ class RunConfig(Settings):
             problems.append(f"train.period: name the period of the labels, one of {', '.join(names)}")
         if self.estimate and (self.records is None or self.records.strata is None):
             problems.append("estimate: needs `records:` with `strata:`, a probability sample and its design")
+        if self.definitions and self.records is None:
+            problems.append("definitions: needs `records:`, whose attributes say what counts")
         if self.publish and self.density is None:
             problems.append("publish: needs `density:`, which states how many plots hide each other")
         problems += self._design_problems(names)

@@ -7,7 +7,8 @@ sample gives hectares under all of them, and their difference from the same poin
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -227,6 +228,49 @@ class Crosswalk(Settings):
         there = rows["class"].isin(named).astype("boolean").mask(rows["class"].isna()) | rows["state"].notna()
         return found & there.mask(rows["class"].isna())
 
+    def labels(self, classes: pd.Series[Any], counts: pd.Series[bool], definition: str) -> pd.Series[Any]:
+        """Class of each row under a definition: the target where it counts, else its own; null stays null.
+
+        Rows of the target that do not count have the definition's `not_counted`, or the class `NOT_COUNTED`.
+
+        Examples
+        --------
+        >>> crosswalk = read_crosswalk("configs/schemes/coca-definitions.yaml")
+        >>> classes, counts = pd.Series(["coca", "coca", "bare"]), pd.Series([True, False, True])
+        >>> crosswalk.labels(classes, counts, "joint").tolist()
+        ['coca', 'other_crops', 'coca']
+        """
+        other = self[definition].not_counted or NOT_COUNTED
+        found = classes.astype(object).mask(classes == self.target, other).mask(counts, self.target)
+        return found.where(classes.notna())
+
+    def wider(self, first: str, second: str) -> Literal["first", "second"] | None:
+        """The one of two definitions that counts whatever the other one does; None where neither does.
+
+        Every combination of values that the rules tell apart is looked at. Of two that are equal, the first.
+
+        Examples
+        --------
+        >>> crosswalk = read_crosswalk("configs/schemes/coca-definitions.yaml")
+        >>> crosswalk.wider("bo_cultivated", "joint"), crosswalk.wider("pe_in_production", "joint")
+        ('first', 'second')
+        """
+        rules = [*self[first].counts, *self[second].counts]
+        choices: dict[str, list[Any]] = {
+            "class": sorted({self.target, "", *(key for rule in rules for key in rule.classes)})
+        }
+        used = {name for rule in rules for name in rule.attributes} | {"state"}
+        for name in used & set(TEXTS):
+            choices[name] = [pd.NA, *self.attributes.get(name, {})]
+        for name in used & set(NUMBERS):
+            choices[name] = _told_apart([getattr(rule, name) for rule in rules])
+        table = pd.DataFrame(list(product(*choices.values())), columns=list(choices))
+        one, other = (self.counts(table, name) for name in (first, second))
+        known = one.notna() & other.notna()
+        if not (other & ~one)[known].any():
+            return "first"
+        return None if (one & ~other)[known].any() else "second"
+
     def lacking(self, table: pd.DataFrame, definition: str) -> dict[str, int]:
         """Attribute -> rows that lack it among those of which `counts` cannot tell; rows without a class are
         left aside.
@@ -279,6 +323,13 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
 def _labels(key: str, words: Words) -> set[str]:
     """What a cell may hold for a value, in small letters."""
     return {label.strip().casefold() for label in (key, words.es, words.en)}
+
+
+def _told_apart(ranges: Sequence[Between | None]) -> list[float]:
+    """Numbers, of which any other is like one by the ranges that hold it: their ends, and between them."""
+    ends = {end for own in ranges if own is not None for end in (own.least, own.most) if end is not None}
+    marks = sorted({0.0, *ends})
+    return [*marks, *((a + b) / 2 for a, b in pairwise(marks)), marks[-1] + 1]
 
 
 def _doubled(values: Any) -> list[str]:

@@ -15,7 +15,7 @@ command       the same from files, for maps made elsewhere
 """
 
 from cocal.estimate.areas import estimate_areas
-from cocal.estimate.change import Change, estimate_change
+from cocal.estimate.change import Change, estimate_change, paired_difference
 from cocal.estimate.command import change_files, estimate_files
 from cocal.estimate.comparison import compare, unmatched_official
 from cocal.estimate.density import density_table
@@ -71,6 +71,7 @@ __all__ = [
     "mapped_table",
     "measure",
     "missing_tilt",
+    "paired_difference",
     "public_squares",
     "reading_rates",
     "region_areas",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -126,6 +126,30 @@ def estimate_change(
         domains = region_domains(design.cells, len(design.regions))
         parts.append(_changes(design, domains, design.regions, interval, confidence))
     return _as_asked(pd.concat(parts, ignore_index=True), design.warnings, design.n, interval, confidence)
+
+
+def paired_difference(change: pd.DataFrame, *, wider: Literal["first", "second"] | None) -> pd.DataFrame:
+    """Hectares that a first reading of the points has more than a second one, with its interval.
+
+    Two definitions of a class are two readings of the same points: `before` the second, `after` the first.
+
+    Parameters
+    ----------
+    change : the table of `estimate_change` of these readings.
+    wider : the reading that has, by its definition, whatever the other one has; None: neither. Of gain and
+        loss one is then nothing, and the interval is that of the other one: an upper end for ground of which
+        there is none would only widen it.
+
+    Returns
+    -------
+    region, class, n, area_ha, standard_error_ha, ci_low_ha, ci_high_ha.
+    """
+    quantity = {"first": "gain", "second": "loss", None: "net"}[wider]
+    found = change[change["quantity"] == quantity].drop(columns="quantity").reset_index(drop=True)
+    if quantity == "loss":
+        low, high = -found["ci_high_ha"], -found["ci_low_ha"]
+        found = found.assign(area_ha=0.0 - found["area_ha"], ci_low_ha=low, ci_high_ha=high)
+    return found
 
 
 def _as_asked(

@@ -112,6 +112,8 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found |= {"records.path": config.records.path, "records.strata": config.records.strata}
         rasters = config.records.strata_rasters
         found |= {f"records.strata_raster ({path.name})": path for path in rasters}
+    if "measure" in stages and config.definitions:
+        found["definitions.crosswalk"] = config.definitions.crosswalk
     if "compare" in stages and config.comparison:
         found |= {
             "comparison.official": config.comparison.official,

@@ -108,11 +108,18 @@ def estimated_countries(sample: Sample, nations: pd.DataFrame, country: pd.Serie
 def estimated_groups(sample: Sample, groups: pd.DataFrame, members: Mapping[str, list[str]]) -> pd.DataFrame:
     """`group_areas` with estimates, each group a domain of the design."""
     parts = []
-    for apart in _apart(members):
-        domain = pd.Series({region: group for group in apart for region in members[group]}, dtype=object)
-        rows = groups[groups["region_id"].isin(apart)]
+    for domain in group_domains(members):
+        rows = groups[groups["region_id"].isin(domain)]
         parts.append(sample.noted(with_estimates(rows, seen(sample.estimate(domain))), domain))
     return pd.concat(parts).sort_index(ignore_index=True) if parts else groups
+
+
+def group_domains(members: Mapping[str, list[str]]) -> list[pd.Series[str]]:
+    """Region -> its group, in few sets of domains, each of groups that share no region."""
+    return [
+        pd.Series({region: group for group in apart for region in members[group]}, dtype=object)
+        for apart in _apart(members)
+    ]
 
 
 def _apart(members: Mapping[str, list[str]]) -> list[list[str]]:

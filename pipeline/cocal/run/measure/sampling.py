@@ -6,6 +6,7 @@ Every set of domains is estimated from the one design, so each table adds up to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 
 import geopandas as gpd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from cocal.archive import read_raster
 from cocal.content import Ref
 from cocal.contracts import CLASS_TIF, UNOBSERVED, Period
+from cocal.crosswalk import NOT_COUNTED
 from cocal.errors import InputError, UsageError
 from cocal.estimate import ASSISTED, Estimate, estimate_areas
 from cocal.estimate.settings import CALIBRATED
@@ -192,6 +194,34 @@ class Sample:
         by : `region_id`, or `zone`: a zone of the law, or ground of a country in no zone.
         points : other labels for the same rows, see `with_missing`.
         """
+        frame, strata, known = self.prepared(domain, by, points)
+        used = {*frame["map_class"], *frame["reference_class"]}
+        used |= set() if known is None else set(known["map_class"])
+        own_classes = tuple(name for name in (UNCERTAIN, UNOBSERVED, NOT_COUNTED) if name in used)
+        found = estimate_areas(
+            frame,
+            strata,
+            classes=(*self.scheme.keys, *own_classes),
+            estimator=self.estimator,
+            interval=self.settings.interval,
+            confidence=self.settings.confidence,
+            by_region=True,
+            collapse=self.settings.collapse,
+            known=known,
+            rare=None if known is None else (self.scheme.target,),
+        )
+        return replace(found, warnings=(*found.warnings, *self.warnings))
+
+    def under(self, labels: pd.Series[str]) -> Sample:
+        """The same points with other reference classes."""
+        other = copy(self)
+        other.matched = self.matched.assign(reference_class=labels)
+        return other
+
+    def prepared(
+        self, domain: pd.Series[str], by: str = "region_id", points: pd.DataFrame | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
+        """The points of the frame, its strata and known areas, as `estimate_areas` takes them."""
         rows = self.matched if points is None else points
         frame = frame_of(rows.assign(region=rows[by].map(domain).fillna(ELSEWHERE)))
         if self.crossed:
@@ -206,21 +236,7 @@ class Sample:
                 self.ground.table(domain, by),
             )
             frame["unit"] = frame["region_id"].fillna(ELSEWHERE)
-        used = set(frame["map_class"]) | (set() if known is None else set(known["map_class"]))
-        own_classes = tuple(name for name in (UNCERTAIN, UNOBSERVED) if name in used)
-        found = estimate_areas(
-            frame,
-            strata,
-            classes=(*self.scheme.keys, *own_classes),
-            estimator=self.estimator,
-            interval=self.settings.interval,
-            confidence=self.settings.confidence,
-            by_region=True,
-            collapse=self.settings.collapse,
-            known=known,
-            rare=None if known is None else (self.scheme.target,),
-        )
-        return replace(found, warnings=(*found.warnings, *self.warnings))
+        return frame, strata, known
 
     def noted(self, areas: pd.DataFrame, domain: pd.Series[str]) -> pd.DataFrame:
         """areas/1 with notes on what the estimates lack: points that have not come back, ground not sampled.
@@ -301,5 +317,5 @@ def seen(estimate: Estimate) -> Estimate:
     """The estimate without what is no class of the scheme, and without ground in no domain."""
     assert estimate.regions is not None
     rows = estimate.regions
-    kept = ~rows["class"].isin([UNOBSERVED, UNCERTAIN]) & (rows["region"] != ELSEWHERE)
+    kept = ~rows["class"].isin([UNOBSERVED, UNCERTAIN, NOT_COUNTED]) & (rows["region"] != ELSEWHERE)
     return replace(estimate, regions=rows[kept])

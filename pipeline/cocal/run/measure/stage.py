@@ -35,6 +35,13 @@ from cocal.run.measure.counts import (
     squares_of_period,
     write_counts,
 )
+from cocal.run.measure.definitions import (
+    Mapped,
+    as_recorded,
+    definitions_tables,
+    stated_definitions,
+    with_definitions,
+)
 from cocal.run.measure.domains import (
     caveats,
     country_areas,
@@ -57,7 +64,7 @@ from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
 from cocal.run.worker.mosaic import Source
 
-_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats", "shown_regions")
+_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats", "shown_regions", "definitions")
 _PLACES = {
     "hectares": "region_id",
     "countries": "country",
@@ -72,6 +79,7 @@ _NOTE_KEYS = {
     "groups": ("region_id", "period", "class"),
     "change": ("region_id", "from_period", "to_period", "quantity"),
     "legal": ("level", "id", "period"),
+    "definitions": ("level", "id", "period", "definition", "minus"),
     "estimates": ("period",),
 }
 """Tables with notes -> the columns that name their rows."""
@@ -113,6 +121,7 @@ def measure_stage(run: Run) -> Stage:
         minimum_unit=None if run.minimum_unit is None else Rows.of(run.minimum_unit),
         publishes_regions=config.publish == "regions",
         official=_official(config.comparison),
+        definitions=stated_definitions(config.definitions, base.scheme),
     )
     yield Batch("measure", (Recipe(":measure", task, write_hectares, where="client"),), on_failure="stop")
 
@@ -139,7 +148,7 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
     _write_tables(folder, tables, estimates)
     facts = {
         name: estimate.to_json_dict()
-        | {"observers": agreement(matched[name], task.scheme.target)}
+        | {"observers": agreement(as_recorded(matched[name]), task.scheme.target)}
         | {"missing": missing_facts(task, tables["caveats"], name)}
         for name, estimate in estimates.items()
     }
@@ -180,6 +189,7 @@ def check_places(run: Run) -> None:
         They do not; before any pixel is read.
     """
     members_of(run.base.regions, run.config.groups)
+    stated_definitions(run.config.definitions, run.base.scheme)
     rasters = run.config.records.strata_rasters if run.config.records else ()
     for path in rasters:
         if len(rasters) == 1:
@@ -233,6 +243,9 @@ def hectares_tables(
             _record_strata(task, sample)
             found = estimates[period.name] = sample.estimate(sample.each_region)
             parts["caveats"].append(caveats(task, sample, found, areas).assign(period=period.name))
+            parts["definitions"] += definitions_tables(
+                task, sample, Mapped(areas, nations, groups, members, country)
+            )
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
             areas = sample.noted(with_estimates(areas, seen(found)), sample.each_region)
@@ -290,7 +303,7 @@ def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:
     for period, own in zip(task.periods, inside, strict=True):
         record_other_strata(task.records, own, period)
     found = {
-        period.name: match_period(task, own, period).assign(
+        period.name: with_definitions(task, own, match_period(task, own, period)).assign(
             period=period.name, recorded_ha=recorded_hectares(own), legal_zone=legal_zone(task.zones, own)
         )
         for period, own in zip(task.periods, inside, strict=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cocal.content import File, Place, Ref, Stated
 from cocal.contracts import Period
+from cocal.crosswalk import Crosswalk
 from cocal.estimate.settings import DensitySettings, EstimateSettings, LegalSettings
 from cocal.fieldwork import RecordSettings
 from cocal.grid import Tile
@@ -31,6 +32,24 @@ class Rows:
 
     def table(self) -> pd.DataFrame:
         return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Definitions of the target that hectares are given under: `use`, and `main` of all tables, if any."""
+
+    crosswalk: Crosswalk
+    use: tuple[str, ...]
+    main: str | None
+
+    def unknown(self, matched: pd.DataFrame, definition: str) -> pd.Series[bool]:
+        """Labelled records of which it cannot be told whether they count."""
+        return matched[f"counts_{definition}"].isna() & matched["recorded_class"].notna()
+
+    def labels(self, matched: pd.DataFrame, definition: str, *, unknown: bool = False) -> pd.Series[Any]:
+        """Reference classes under a definition; records of which it cannot be told count where `unknown`."""
+        counts = matched[f"counts_{definition}"].astype("boolean").fillna(unknown).astype(bool)
+        return self.crosswalk.labels(matched["recorded_class"], counts, definition)
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,7 @@ class HectaresTask:
     minimum_unit: Rows | None
     publishes_regions: bool = False
     official: File | None = None
+    definitions: Definitions | None = None
 
     def official_table(self) -> pd.DataFrame | None:
         """The official figures that the run is compared with; None where there are none."""
