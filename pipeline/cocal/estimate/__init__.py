@@ -1,6 +1,7 @@
 """Hectares: mapped, estimated from a sample, and compared with other figures.
 
 mapped        exact sums of cell area per region and class              -> areas/1
+omission      what a map omits of a class, and wrongly shows as it
 areas         estimates from a probability sample (`estimate_areas`)    -> areas/1
 regional      estimates whose classes add up to each region's area, and the model's for small regions
 change        gain, loss and net from points observed twice
@@ -33,6 +34,7 @@ from cocal.estimate.mapped import (
     measure,
     region_areas,
 )
+from cocal.estimate.omission import map_errors
 from cocal.estimate.reference_error import sensitivity_band
 from cocal.estimate.result import Estimate, with_estimates
 from cocal.estimate.settings import ASSISTED, ESTIMATORS, MIN_REGION_POINTS
@@ -68,6 +70,7 @@ __all__ = [
     "format_ha",
     "legal_domains",
     "legal_table",
+    "map_errors",
     "mapped_table",
     "measure",
     "missing_tilt",

@@ -75,7 +75,7 @@ def net(
     doi:10.1002/sim.3095). With `wald` this is Wald's interval of the difference.
     """
     gain, loss = totals(plus, strata), totals(minus, strata)
-    rho = _correlation(plus, minus, strata)
+    rho = correlation(plus, minus, strata)
     ends = (interval(sums, strata, scope, confidence) for sums in (plus, minus))
     return combined(gain, next(ends), loss, next(ends), rho)
 
@@ -93,7 +93,7 @@ def _joint(first: Floats, second: Floats, rho: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(first**2 + second**2 - 2 * rho * first * second, 0.0)))
 
 
-def _correlation(plus: Tally, minus: Tally, strata: Strata) -> Floats:
+def correlation(plus: Tally, minus: Tally, strata: Strata) -> Floats:
     """(n_groups,) correlation of the two totals; no point counts in both."""
     both = subtract(plus, minus)
     vp, vm, vb = variances(plus, strata), variances(minus, strata), variances(both, strata)
