@@ -13,7 +13,7 @@ from cocal.estimate import map_errors
 from cocal.estimate.omission import Total, ratio
 
 COLUMNS = ["stratum", "map_class", "reference_class"]
-WALD = {"interval": "wald", "confidence": 0.95, "by_region": False}
+WALD = {"estimator": "stratified", "interval": "wald", "confidence": 0.95, "by_region": False}
 GAMMA = WALD | {"interval": "gamma"}
 
 

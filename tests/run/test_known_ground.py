@@ -58,6 +58,17 @@ def test_the_classes_of_a_place_add_up_to_its_observed_hectares(adding_up, table
     assert (rows["ci_high_ha"].dropna() <= (observed + 1e-6)[rows["ci_high_ha"].notna()]).all()
 
 
+def test_omission_and_commission_are_what_the_accuracies_leave(adding_up):
+    table = pd.read_csv(adding_up.root / "map_errors.csv").set_index(["period", "level", "id"])
+    assert set(table.index.get_level_values("id")) == {"total", "PE", "BO", "PE-1", "PE-2", "BO-1", "BO-2"}
+    estimates = json.loads((adding_up.root / "estimates.json").read_text(encoding="utf-8"))
+    for period, found in estimates.items():
+        coca, row = found["classes"]["coca"], table.loc[period, "total", "total"]
+        assert row["omission"] == pytest.approx(1 - coca["producers_accuracy"], abs=1e-9)
+        assert row["commission"] == pytest.approx(1 - coca["users_accuracy"], abs=1e-9)
+        assert row["omission_low"] <= row["omission"] <= row["omission_high"]
+
+
 @pytest.mark.parametrize("period", ["a", "b"])
 def test_regions_countries_groups_and_zones_add_up_to_one_total(adding_up, period):
     tables = {

@@ -92,7 +92,7 @@ def estimate_areas(
     design = build_design(
         sample, strata, estimator=estimator, classes=classes, by_region=by_region, collapse=collapse
     )
-    overall, overall_se = overall_accuracy(*_for_accuracy(design), whole(design.cells))
+    overall, overall_se = overall_accuracy(*for_accuracy(design), whole(design.cells))
     total = _figures(design, whole(design.cells), interval, confidence)
     regions, refused = None, list[Note]()
     if by_region:
@@ -123,7 +123,7 @@ def _figures(design: Design, domains: Domains, interval: str, confidence: float)
         areas = class_areas(
             cells, design.strata, domains, n_classes=k, interval=interval_of, confidence=confidence
         )
-    cells, strata = _for_accuracy(design)
+    cells, strata = for_accuracy(design)
     accuracies = class_accuracies(cells, strata, domains, n_classes=k)
     figures = pd.concat([areas, accuracies], axis=1).assign(**dict.fromkeys(SMALL_AREA, np.nan))
     figures.insert(0, "class", list(design.classes) * domains.n)
@@ -142,7 +142,7 @@ def _with_refusals(regions: pd.DataFrame, estimator: str) -> tuple[pd.DataFrame,
     return regions.assign(notes=note_column(cells, regions.index)), [said]
 
 
-def _for_accuracy(design: Design) -> tuple[Cells, Strata]:
+def for_accuracy(design: Design) -> tuple[Cells, Strata]:
     """Counts and strata of the accuracies; the assisted estimators have those of post-strata."""
     assisted = design.estimator in ASSISTED
     return design.cells, replace(design.strata, post=True) if assisted else design.strata

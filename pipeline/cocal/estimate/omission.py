@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cocal.estimate.areas import for_accuracy
 from cocal.estimate.design import Cells, build_design
 from cocal.estimate.intervals import INTERVALS, Interval, correlation
-from cocal.estimate.settings import MIN_REGION_POINTS
+from cocal.estimate.settings import CALIBRATED, MIN_REGION_POINTS
 from cocal.estimate.strata import Strata
 from cocal.estimate.stratified import Domains, region_domains, whole
 from cocal.estimate.tally import Floats, Tally, sum_by, tally, totals
@@ -36,6 +37,7 @@ def map_errors(
     strata: pd.DataFrame,
     target: str,
     *,
+    estimator: str,
     interval: str,
     confidence: float,
     by_region: bool,
@@ -46,6 +48,7 @@ def map_errors(
     Parameters
     ----------
     sample, strata, interval, confidence, by_region, collapse : as for `estimate_areas`.
+    estimator : as there; the shares of `calibrated` are those of `stratified`.
     target : key of the class.
 
     Returns
@@ -66,20 +69,26 @@ def map_errors(
     ...     "reference_class": ["coca"] * 50 + ["other"] * 10,
     ... })
     >>> strata = pd.DataFrame({"stratum": ["a"], "area_ha": [100.0]})
-    >>> design = {"interval": "gamma", "confidence": 0.95, "by_region": False}
+    >>> design = {"estimator": "stratified", "interval": "gamma", "confidence": 0.95, "by_region": False}
     >>> found = map_errors(sample, strata, "coca", **design)
     >>> found[["omission", "omission_low", "omission_high", "commission"]].round(2).values.tolist()
     [[0.2, 0.1, 0.34, 0.2]]
     """
     design = build_design(
-        sample, strata, estimator="stratified", classes=None, by_region=by_region, collapse=collapse
+        sample,
+        strata,
+        estimator="stratified" if estimator == CALIBRATED else estimator,
+        classes=None,
+        by_region=by_region,
+        collapse=collapse,
     )
-    domains = [whole(design.cells)]
+    cells, own = for_accuracy(design)
+    domains = [whole(cells)]
     if by_region:
-        domains.append(region_domains(design.cells, len(design.regions)))
+        domains.append(region_domains(cells, len(design.regions)))
     code = design.classes.index(target) if target in design.classes else -1
     how: dict[str, Any] = {"target": code, "interval": INTERVALS[interval], "confidence": confidence}
-    table = pd.concat([_errors(design.cells, design.strata, own, **how) for own in domains])
+    table = pd.concat([_errors(cells, own, part, **how) for part in domains])
     table = table.reset_index(drop=True)
     table.insert(0, "region", ["", *design.regions])
     return table

@@ -62,6 +62,7 @@ def read_staged_csv(path: Path) -> pd.DataFrame:
     """A table of the run that is not committed yet; only an empty cell is missing (`NA` may be a country)."""
     names = (
         "region_id",
+        "id",
         "region_name",
         "country",
         "period",

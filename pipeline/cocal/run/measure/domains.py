@@ -23,6 +23,11 @@ from cocal.run.measure.known import ELSEWHERE
 from cocal.run.measure.sampling import Sample, seen
 from cocal.run.measure.task import HectaresTask
 
+MAP_ERRORS = (
+    "omission", "omission_low", "omission_high", "commission", "commission_low", "commission_high",
+    "n_reference", "n_mapped",
+)  # fmt: skip
+
 TOTAL = "total"
 """The name of the whole in the place of a country."""
 
@@ -120,6 +125,22 @@ def group_domains(members: Mapping[str, list[str]]) -> list[pd.Series[str]]:
         pd.Series({region: group for group in apart for region in members[group]}, dtype=object)
         for apart in _apart(members)
     ]
+
+
+def map_errors_of(sample: Sample, country: pd.Series[str]) -> pd.DataFrame:
+    """Omission and commission of the target: level (total, country, region), id, and `MAP_ERRORS`."""
+    by_region, by_country = sample.map_errors(sample.each_region), sample.map_errors(country)
+    parts = [
+        by_region[by_region["region"] == ""].assign(level=TOTAL, region=TOTAL),
+        by_country[by_country["region"] != ""].assign(level="country"),
+        by_region[by_region["region"] != ""].assign(level="region"),
+    ]
+    found = pd.concat(parts, ignore_index=True).rename(columns={"region": "id"})
+    settings = sample.settings
+    found = found.assign(
+        **{"class": sample.scheme.target}, confidence=settings.confidence, interval=settings.interval
+    )
+    return found[["level", "id", "class", *MAP_ERRORS, "confidence", "interval"]]
 
 
 def _apart(members: Mapping[str, list[str]]) -> list[list[str]]:

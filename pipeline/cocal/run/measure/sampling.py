@@ -19,7 +19,7 @@ from cocal.content import Ref
 from cocal.contracts import CLASS_TIF, UNOBSERVED, Period
 from cocal.crosswalk import NOT_COUNTED
 from cocal.errors import InputError, UsageError
-from cocal.estimate import ASSISTED, Estimate, estimate_areas
+from cocal.estimate import ASSISTED, Estimate, estimate_areas, map_errors
 from cocal.estimate.settings import CALIBRATED
 from cocal.fieldwork import (
     MATCHED,
@@ -237,6 +237,22 @@ class Sample:
             )
             frame["unit"] = frame["region_id"].fillna(ELSEWHERE)
         return frame, strata, known
+
+    def map_errors(self, domain: pd.Series[str]) -> pd.DataFrame:
+        """Omission and commission of the target by the map, as from `estimate.map_errors`, by domain."""
+        frame, strata, _ = self.prepared(domain)
+        settings = self.settings
+        found = map_errors(
+            frame,
+            strata,
+            self.scheme.target,
+            estimator=self.estimator,
+            interval=settings.interval,
+            confidence=settings.confidence,
+            by_region=True,
+            collapse=settings.collapse,
+        )
+        return found[found["region"] != ELSEWHERE]
 
     def noted(self, areas: pd.DataFrame, domain: pd.Series[str]) -> pd.DataFrame:
         """areas/1 with notes on what the estimates lack: points that have not come back, ground not sampled.

@@ -48,6 +48,7 @@ from cocal.run.measure.domains import (
     estimated_countries,
     estimated_groups,
     group_areas,
+    map_errors_of,
     members_of,
     missing_facts,
     regions_of_countries,
@@ -64,7 +65,9 @@ from cocal.run.state import Run
 from cocal.run.tables import write_own_csv
 from cocal.run.worker.mosaic import Source
 
-_PER_PERIOD = ("hectares", "countries", "groups", "response", "caveats", "shown_regions", "definitions")
+_PER_PERIOD = (
+    "hectares", "countries", "groups", "response", "caveats", "map_errors", "shown_regions", "definitions",
+)  # fmt: skip
 _PLACES = {
     "hectares": "region_id",
     "countries": "country",
@@ -246,6 +249,7 @@ def hectares_tables(
             parts["definitions"] += definitions_tables(
                 task, sample, Mapped(areas, nations, groups, members, country)
             )
+            parts["map_errors"].append(map_errors_of(sample, country).assign(period=period.name))
             nations = estimated_countries(sample, nations, country)
             groups = estimated_groups(sample, groups, members)
             areas = sample.noted(with_estimates(areas, seen(found)), sample.each_region)
