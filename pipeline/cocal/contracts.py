@@ -49,7 +49,8 @@ NO_DATA = 0
 UNOBSERVED = "unobserved"
 CLASS_TIF, PROBABILITY_TIF, N_CLEAR_TIF = "class.tif", "probability.tif", "n_clear.tif"
 DISSIMILARITY_TIF, ALTERNATIVE_TIF, FEATURES_TIF = "dissimilarity.tif", "alternative.tif", "features.tif"
-"""Names of the rasters in a map's folder (see `classify.product`), and of a tile's features."""
+SHARES_NPZ = "shares.npz"
+"""Names of the files in a map's folder (see `classify.product`), and of a tile's features."""
 PROBABILITY_SCALE, PROBABILITY_NO_DATA = 1e-4, 65535
 """`probability` on disk: uint16, 10000 = 1, 65535 = not observed."""
 PROBABILITY_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

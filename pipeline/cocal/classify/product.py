@@ -107,23 +107,23 @@ def write_class_map(
     _check(classmap, n_clear, scheme, item_id)
     folder, window = Path(folder), window_of(classmap)
     folder.mkdir(parents=True, exist_ok=True)
-    tags, colours, flags = _tags(classmap, period), _colours(scheme), classmap["crop_class"].attrs
+    tags, colours, flags = _tags(classmap, period), colours_of(scheme), classmap["crop_class"].attrs
     flag_values = ",".join(map(str, flags["flag_values"]))
     flag_tags = {"flag_values": flag_values, "flag_meanings": flags["flag_meanings"]}
     crop_class = classmap["crop_class"].values
-    _write_cog(folder / CLASS_TIF, crop_class, window, tags | flag_tags, colours=colours)
-    _write_names(folder / f"{CLASS_TIF}.aux.xml", scheme)
+    write_cog(folder / CLASS_TIF, crop_class, window, tags | flag_tags, colours=colours)
+    write_names(folder / f"{CLASS_TIF}.aux.xml", scheme)
     probability = probability_on_disk(classmap["probability"].values)
     content = {"content": f"probability of {scheme.target} x 10000"}
-    _write_cog(folder / PROBABILITY_TIF, probability, window, tags | content, nodata=PROBABILITY_NO_DATA)
-    _write_cog(folder / N_CLEAR_TIF, n_clear.values, window, tags | {"content": "clear dates"})
+    write_cog(folder / PROBABILITY_TIF, probability, window, tags | content, nodata=PROBABILITY_NO_DATA)
+    write_cog(folder / N_CLEAR_TIF, n_clear.values, window, tags | {"content": "clear dates"})
     if "dissimilarity" in classmap:
         steps = classmap["dissimilarity"].values
         content = {"content": "dissimilarity from the training samples; above 100 the model does not apply"}
-        _write_cog(folder / DISSIMILARITY_TIF, steps, window, tags | content, nodata=UNKNOWN)
+        write_cog(folder / DISSIMILARITY_TIF, steps, window, tags | content, nodata=UNKNOWN)
     if "alternative" in classmap:
         other, content = classmap["alternative"].values, {"content": "likeliest class besides the target"}
-        _write_cog(folder / ALTERNATIVE_TIF, other, window, tags | content, colours=colours)
+        write_cog(folder / ALTERNATIVE_TIF, other, window, tags | content, colours=colours)
     write_json(folder / f"{item_id}.json", _map_item(classmap, scheme, item_id, period))
     return folder / f"{item_id}.json"
 
@@ -155,7 +155,7 @@ def write_revised_map(
             shutil.copyfile(proven(path), folder / path.name)
     with rasterio.open(proven(draft / CLASS_TIF)) as source:
         tags = {k: v for k, v in source.tags().items() if k not in _GDAL_TAGS}
-    _write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(lineage), colours=_colours(scheme))
+    write_cog(folder / CLASS_TIF, crop_class, window, tags | dict(lineage), colours=colours_of(scheme))
     (item_path,) = (p for p in draft.glob("*.json") if p.name != MANIFEST)
     item = json.loads(proven(item_path).read_text(encoding="utf-8"))
     properties = item["properties"]
@@ -193,11 +193,12 @@ def _rgba(colour: str) -> tuple[int, int, int, int]:
     return red, green, blue, 255
 
 
-def _colours(scheme: ClassScheme) -> dict[int, tuple[int, int, int, int]]:
+def colours_of(scheme: ClassScheme) -> dict[int, tuple[int, int, int, int]]:
+    """Code -> red, green, blue, alpha."""
     return {NO_DATA: _rgba(UNOBSERVED_COLOUR), **{c.code: _rgba(c.colour) for c in scheme.classes}}
 
 
-def _write_cog(
+def write_cog(
     path: Path,
     values: NDArray[Any],
     window: Window,
@@ -206,6 +207,7 @@ def _write_cog(
     nodata: int | None = None,
     colours: dict[int, tuple[int, int, int, int]] | None = None,
 ) -> None:
+    """Write one band as a cloud-optimised GeoTIFF; equal values give equal bytes."""
     profile = {
         "driver": "GTiff", "dtype": values.dtype, "count": 1, "height": window.height, "width": window.width,
         "crs": f"EPSG:{window.epsg}", "transform": window.transform, "nodata": nodata,
@@ -221,7 +223,7 @@ def _write_cog(
         rasterio.shutil.copy(memory.name, path, **_COG)
 
 
-def _write_names(path: Path, scheme: ClassScheme) -> None:
+def write_names(path: Path, scheme: ClassScheme) -> None:
     """The classes' names as GDAL's persistent auxiliary metadata: one category per code from 0."""
     names = {NO_DATA: UNOBSERVED, **{c.code: f"{c.name_es} / {c.name_en}" for c in scheme.classes}}
     root = ET.Element("PAMDataset")
@@ -233,30 +235,18 @@ def _write_names(path: Path, scheme: ClassScheme) -> None:
     path.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
 
 
-def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: Period) -> dict[str, Any]:
-    """The STAC item of a class map: projection, classification, processing and model fields."""
+def map_item(item_id: str, window: Window, period: Period, properties: Mapping[str, Any]) -> Any:
+    """A STAC item of a class map on its window and in its period, without assets."""
     import pystac  # 0.25 s that a download does without
     from pystac.extensions import classification, projection, raster
 
-    window, attrs = window_of(classmap), classmap.attrs
-    outline, simulated = next(windows_bounds([window]))[1], bool(attrs.get("simulated"))
-    item = pystac.Item(
+    outline = next(windows_bounds([window]))[1]
+    return pystac.Item(
         item_id,
         json.loads(shapely.to_geojson(shapely.set_precision(outline, 1e-8))),
         [round(v, 8) for v in outline.bounds],
         None,
-        {
-            "title": f"{'SIMULATED: ' if simulated else ''}classes of {scheme.id}, {period.name}",
-            "proj:code": f"EPSG:{window.epsg}",
-            "processing:lineage": _lineage(attrs, scheme),
-            "mlm:name": attrs["model_id"],
-            "cocal:model_sha256": attrs["model_sha256"],
-            "cocal:contract": attrs["contract"],
-            "cocal:class_scheme": scheme.id,
-            "cocal:class_scheme_sha256": scheme.sha256,
-            "cocal:period": period.name,
-            "cocal:simulated": simulated,
-        },
+        dict(properties),
         datetime.combine(period.start, time.min, UTC),
         datetime.combine(period.end, time(23, 59, 59), UTC),
         [
@@ -266,14 +256,47 @@ def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: P
             _PROCESSING_URI,
         ],
     )
+
+
+def title_of(scheme: ClassScheme, period: Period, simulated: bool) -> str:
+    """The title of a class map."""
+    return f"{'SIMULATED: ' if simulated else ''}classes of {scheme.id}, {period.name}"
+
+
+def add_raster(
+    item: Any, key: str, name: str, window: Window, band: Mapping[str, Any], **fields: Any
+) -> None:
+    """Add a raster of the map as an asset; `fields` hold its title and its role."""
+    import pystac
+
+    title, role = fields.pop("title"), fields.pop("role")
     grid = {"proj:shape": list(window.shape), "proj:transform": list(window.transform)[:6]}
+    bands = [{**band, "spatial_resolution": window.resolution}]
+    fields |= grid | {"raster:bands": bands}
+    item.add_asset(key, pystac.Asset(f"./{name}", title, None, pystac.MediaType.COG, [role], fields))
+
+
+def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: Period) -> dict[str, Any]:
+    """The STAC item of a model's class map: projection, classification, processing and model fields."""
+    window, attrs = window_of(classmap), classmap.attrs
+    properties = {
+        "title": title_of(scheme, period, bool(attrs.get("simulated"))),
+        "proj:code": f"EPSG:{window.epsg}",
+        "processing:lineage": _lineage(attrs, scheme),
+        "mlm:name": attrs["model_id"],
+        "cocal:model_sha256": attrs["model_sha256"],
+        "cocal:contract": attrs["contract"],
+        "cocal:class_scheme": scheme.id,
+        "cocal:class_scheme_sha256": scheme.sha256,
+        "cocal:period": period.name,
+        "cocal:simulated": bool(attrs.get("simulated")),
+    }
+    item = map_item(item_id, window, period, properties)
 
     def add(key: str, name: str, title: str, role: str, band: dict[str, Any], **fields: Any) -> None:
-        bands = [band | {"spatial_resolution": window.resolution}]
-        fields |= grid | {"raster:bands": bands}
-        item.add_asset(key, pystac.Asset(f"./{name}", title, None, pystac.MediaType.COG, [role], fields))
+        add_raster(item, key, name, window, band, title=title, role=role, **fields)
 
-    classes = {"classification:classes": _item_classes(scheme)}
+    classes = {"classification:classes": item_classes(scheme)}
     add("class", CLASS_TIF, "class", "data", {"data_type": "uint8"}, **classes)
     stored = {"data_type": "uint16", "nodata": PROBABILITY_NO_DATA, "scale": PROBABILITY_SCALE, "offset": 0.0}
     add("probability", PROBABILITY_TIF, f"probability of {scheme.target}", "data", stored)
@@ -286,7 +309,7 @@ def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: P
     return found
 
 
-def _item_classes(scheme: ClassScheme) -> list[dict[str, Any]]:
+def item_classes(scheme: ClassScheme) -> list[dict[str, Any]]:
     """The classes of a map as the STAC extension classification has them."""
     return [
         {"value": NO_DATA, "name": UNOBSERVED, "title": "not observed", "color_hint": UNOBSERVED_COLOUR[1:]},

@@ -24,6 +24,7 @@ class LeftOutSettings(Settings):
     labels: Share = Field(default=0.5, description="of the labelled samples")
     records: Share = Field(default=0.2, description="of a period's field records: in no region")
     official: Share = Field(default=0.99, description="of the official figures")
+    polygons: Share = Field(default=0.1, description="of an own map's hectares: undated, doubled, outside")
     repaired: Share = Field(default=0.1, description="of a region's hectares: changed by repair")
     granules: Share = Field(default=0.5, description="of the granules that a catalogue lists")
 

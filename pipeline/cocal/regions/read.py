@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,26 +12,30 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataSourceError
-from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
-from cocal.grid import geodesic_hectares, project, ring_hectares, transformer
+from cocal.grid import geodesic_hectares
 from cocal.notes import Note
 from cocal.notes.account import first
+from cocal.regions.polygons import (
+    crossings,
+    in_degrees,
+    listed,
+    on_earth,
+    open_layer,
+    rings_hectares,
+    valid_polygon,
+    without,
+)
 from cocal.regions.settings import RegionSettings, RegionSource
 from cocal.store import canonical_json
-from cocal.user_tables import read_vector
 
 CHANGED_SHARE = 1e-4
 """Of a polygon's area; less is the noise of repairs and of common edges."""
 
-_SHOWN = 10
-_EDGE_M = 200
 _METRES_PER_DEGREE = 110_000
 
 
@@ -115,15 +119,15 @@ def read_regions(settings: RegionSettings) -> Regions:
     if len(settings.sources) > 1:
         shared = _doubled(table.drop_duplicates(["source", "region_id"])["region_id"])
         if shared:
-            problems.append(f"ids used in more than one file: {_listed(shared)}; give each its `id_prefix`")
+            problems.append(f"ids used in more than one file: {listed(shared)}; give each its `id_prefix`")
     _refuse(problems)
     raw = np.array(table.pop("geometry"), dtype=object)
-    exclusive = _without_overlap(raw)
+    exclusive = without(raw, *crossings(raw))
     table["polygon_ha"] = [geodesic_hectares(g) for g in raw]
     table["exclusive_ha"] = [geodesic_hectares(g) for g in exclusive]
     covered = table.loc[table["exclusive_ha"] == 0, "region_id"]
     if len(covered):
-        _refuse([f"wholly inside regions that come before: {_listed(covered)}; change the order"])
+        _refuse([f"wholly inside regions that come before: {listed(covered)}; change the order"])
     notes += _overlap(table)
     apart = settings.sliver_between == "sources" and table["source"].nunique() > 1
     groups = table["source"].to_numpy(np.int64) if apart else np.arange(len(table), dtype=np.int64)
@@ -152,18 +156,6 @@ def _refuse(problems: Sequence[str]) -> None:
             "\n    ".join(["", *problems]),
             "correct the files, or `regions:` in the configuration",
         )
-
-
-def _first(values: Iterable[Any]) -> list[str]:
-    """The first `_SHOWN` values, "+ 3" in the place of three more."""
-    texts = [str(v) for v in values]
-    return texts[:_SHOWN] + ([f"+ {len(texts) - _SHOWN}"] if len(texts) > _SHOWN else [])
-
-
-def _listed(values: Iterable[Any]) -> str:
-    texts = [repr(v) for v in values]
-    rest = len(texts) - _SHOWN
-    return ", ".join(texts[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _doubled(values: pd.Series[Any]) -> list[str]:
@@ -218,7 +210,7 @@ def _check_letters(table: pd.DataFrame, problems: list[str]) -> None:
         broken = [text for text in table[column] if _is_misread(text)]
         if broken:
             problems.append(
-                f"letters of {_listed(broken)}: UTF-8 read in another encoding; write the file in UTF-8, "
+                f"letters of {listed(broken)}: UTF-8 read in another encoding; write the file in UTF-8, "
                 "a shapefile with a .cpg that says so"
             )
 
@@ -233,29 +225,8 @@ def _is_misread(text: str) -> bool:
 
 
 def _open(source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame | None:
-    if not source.path.exists():
-        problems.append("no such file")
-        return None
-    try:
-        layers = [name for name, kind in pyogrio.list_layers(source.path) if kind is not None]
-        if source.layer is None and len(layers) != 1:
-            problems.append(f"has the layers {_listed(layers)}; name one of them with `layer:`")
-            return None
-        if source.layer is not None and source.layer not in layers:
-            problems.append(f"has no layer {source.layer!r}, only {_listed(layers)}")
-            return None
-        frame = read_vector(source.path, source.layer or layers[0])
-    except (DataSourceError, InputError) as err:
-        problems.append(f"cannot be read as a vector file: {getattr(err, 'found', err)}")
-        return None
-    if frame.crs is None:
-        problems.append("has no CRS; write it into the file")
-    there = [str(c) for c in frame.columns if c != "geometry"]
     wanted = [*source.id, source.name, *filter(None, [source.country]), *source.where]
-    missing = [c for c in dict.fromkeys(wanted) if c not in there]
-    if missing:
-        problems.append(f"has no column {_listed(missing)}; its columns are {', '.join(map(repr, there))}")
-    return None if problems else frame
+    return open_layer(source.path, source.layer, wanted, problems)
 
 
 def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) -> gpd.GeoDataFrame:
@@ -266,7 +237,7 @@ def _filter(frame: gpd.GeoDataFrame, source: RegionSource, problems: list[str]) 
         wanted = [unicodedata.normalize("NFC", v) for v in values]
         absent = [v for v in wanted if v not in set(texts)]
         if absent:
-            problems.append(f"`where`: no row has {_listed(absent)} in {column!r}")
+            problems.append(f"`where`: no row has {listed(absent)} in {column!r}")
         keep &= texts.isin(wanted).to_numpy()
     return frame[keep].reset_index(drop=True)
 
@@ -287,12 +258,12 @@ def _check_texts(table: pd.DataFrame, problems: list[str]) -> None:
     for column, word in (("region_id", "id"), ("region_name", "name"), ("country", "country")):
         rows = (np.flatnonzero(table[column].str.strip() == "") + 1).tolist()
         if rows:
-            problems.append(f"no {word} in feature {_listed(rows)}")
+            problems.append(f"no {word} in feature {listed(rows)}")
     ids = table["region_id"]
     doubled = _doubled(ids[ids.str.strip() != ""])
     if doubled:
         problems.append(
-            f"ids used more than once: {_listed(doubled)}; dissolve them, or choose another column"
+            f"ids used more than once: {listed(doubled)}; dissolve them, or choose another column"
         )
 
 
@@ -304,80 +275,27 @@ def _polygons(
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     other = ~empty & ~np.isin(shapely.get_type_id(shapes), (3, 6))
     if empty.any():
-        problems.append(f"no geometry in region {_listed(ids[empty])}")
+        problems.append(f"no geometry in region {listed(ids[empty])}")
     if other.any():
         kinds = sorted({g.geom_type for g in shapes[other]})
-        problems.append(f"not polygons but {', '.join(kinds)}: region {_listed(ids[other])}")
+        problems.append(f"not polygons but {', '.join(kinds)}: region {listed(ids[other])}")
     if (empty | other).any():
         return shapes, {}
-    astray = [not _on_earth(shape, frame.crs) for shape in shapes]
-    if any(astray):
+    astray = ~on_earth(shapes, frame.crs)
+    if astray.any():
         words = f"coordinates that are not on the Earth in {frame.crs.name!r}"
-        problems.append(f"{words}: region {_listed(ids[astray])}")
+        problems.append(f"{words}: region {listed(ids[astray])}")
         return shapes, {}
     repaired = np.flatnonzero(~shapely.is_valid(shapes))
-    before = [_ring_hectares(shapes[i], frame.crs) for i in repaired]
-    shapes = np.array([_in_degrees(_valid(g), frame.crs) for g in shapes], dtype=object)
+    before = [rings_hectares(shapes[i], frame.crs) for i in repaired]
+    shapes = np.array([in_degrees(valid_polygon(g), frame.crs) for g in shapes], dtype=object)
     flat = shapely.area(shapes) == 0
     if flat.any():
-        problems.append(f"polygon without area: region {_listed(ids[flat])}")
+        problems.append(f"polygon without area: region {listed(ids[flat])}")
     else:
-        shapes = np.array([_valid(g) for g in shapes], dtype=object)
+        shapes = np.array([valid_polygon(g) for g in shapes], dtype=object)
     after = [geodesic_hectares(shapes[i]) for i in repaired]
     return shapes, {ids[i]: (old, new) for i, old, new in zip(repaired, before, after, strict=True)}
-
-
-def _on_earth(geometry: BaseGeometry, crs: CRS) -> bool:
-    """Whether every corner is at a longitude from -180 to 180 and a latitude from -90 to 90."""
-    x, y = shapely.get_coordinates(geometry).T
-    lon, lat = (x, y) if crs.to_epsg() == 4326 else transformer(crs.to_wkt(), 4326).transform(x, y)
-    return bool(((np.abs(lon) <= 180) & (np.abs(lat) <= 90)).all())
-
-
-def _ring_hectares(geometry: BaseGeometry, crs: CRS) -> float:
-    """Area of a polygon's outer rings less its inner ones, as they are given, ha; rings may cross."""
-
-    def area(ring: BaseGeometry) -> float:
-        return ring_hectares(_in_degrees(ring, crs))
-
-    parts = shapely.get_parts(geometry)
-    inner = sum(area(ring) for part in parts for ring in part.interiors)
-    return sum(area(part.exterior) for part in parts) - inner
-
-
-def _in_degrees(geometry: BaseGeometry, crs: CRS) -> BaseGeometry:
-    """Return it in EPSG:4326; edges of a projected CRS are cut every 200 m so that they stay straight."""
-    if crs.to_epsg() == 4326:
-        return geometry
-    step = _EDGE_M / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
-    return project(geometry, crs.to_wkt(), 4326, densify=step)
-
-
-def _valid(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the same ground as a valid polygon, rings in canonical order.
-
-    Both matter: geodesic areas add rings by their direction, and cutting the edges of an invalid polygon
-    loses parts of it (GEOS repairs the result with buffer(0)).
-    """
-    if not shapely.is_valid(geometry):
-        # parts on their own: where they overlap they are united, not taken for holes
-        sound = [shapely.make_valid(part) for part in shapely.get_parts(geometry)]
-        geometry = shapely.union_all(sound) if len(sound) > 1 else sound[0]
-    if shapely.get_type_id(geometry) not in (3, 6):
-        parts = shapely.get_parts(shapely.get_parts(geometry))
-        geometry = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
-    return shapely.normalize(geometry)
-
-
-def _without_overlap(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Return (n,) each polygon less all polygons before it."""
-    later, earlier = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    crossing = (earlier < later) & ~shapely.touches(shapes[later], shapes[earlier])
-    exclusive = shapes.copy()
-    for i in np.unique(later[crossing]):
-        before = shapely.union_all(shapes[earlier[crossing & (later == i)]])
-        exclusive[i] = _valid(shapely.difference(shapes[i], before))
-    return exclusive
 
 
 def _digest(table: pd.DataFrame, shapes: NDArray[np.object_], rules: list[Any]) -> str:

@@ -73,6 +73,12 @@ class Run:
     maps: dict[tuple[str, Tile], Ref] = field(default_factory=dict)
     """By period and tile; `FAILED` where the map could not be made."""
 
+    other_maps: dict[tuple[str, Tile], Ref] = field(default_factory=dict)
+    """The maps that do not lead, where the run has a model's and an office's own."""
+
+    census: Ref | None = None
+    """The polygons of `classify.map`, cut to the tiles; None where it has none."""
+
     minimum_unit: pd.DataFrame | None = None
     """What the minimum mapping unit changed, by region and period; None where the run has none."""
 
@@ -110,8 +116,9 @@ class Run:
 
     @property
     def simulated(self) -> bool:
-        """True if any scene is simulated: then every output says so."""
-        return any(s.simulated for s in self.scenes)
+        """True if any scene, or the map of `classify.map`, is simulated: then every output says so."""
+        own = self.config.classify.map
+        return any(s.simulated for s in self.scenes) or (own is not None and own.simulated)
 
     @property
     def scenes_address(self) -> str:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from cocal.archive import scenes_within
 from cocal.classify import check_model, stored_model
 from cocal.content import Place, Ref, stated
-from cocal.errors import UsageError, WorkFailedError
+from cocal.errors import WorkFailedError
 from cocal.features import feature_names, halo_px
 from cocal.grid import Tile
 from cocal.run.recipes import Batch, Recipe, Stage
+from cocal.run.stages.census import census_maps
 from cocal.run.stages.minimum import minimum_unit
 from cocal.run.state import Run
 from cocal.run.worker.tiles import FeatureTask, FileTask, MapTask, block_map, write_features, write_map
@@ -30,20 +31,34 @@ def index(run: Run) -> Stage:
 
 
 def classify(run: Run) -> Stage:
+    """Make the maps of every tile and period: by the model, from an office's own map, or both.
+
+    `run.maps` are those that lead, `run.other_maps` the others.
+    """
+    settings, by_model = run.config.classify, run.config.has_model
+    if by_model:
+        yield from _by_model(run)
+    if settings.map is not None:
+        modelled = run.maps
+        run.maps = yield from census_maps(run)
+        if by_model:
+            leads = settings.lead == "map"
+            run.maps, run.other_maps = (run.maps, modelled) if leads else (modelled, run.maps)
+    if not any(ref.folder for ref in run.maps.values()):
+        raise WorkFailedError(
+            "no tile could be mapped", "at least one", "all failed",
+            "fix what run.json lists under `failed`, then run again",
+        )  # fmt: skip
+
+
+def _by_model(run: Run) -> Stage:
     """Index and classify every tile of every period block by block; remove patches below the minimum unit."""
-    if run.config.classify.map is not None:
-        raise UsageError("classify.map", "a model's map", "an office's own map", "leave it out")
     recipes = tuple(_map_recipe(run, task) for task in map_tasks(run))
     keys = [(recipe.task.features.period.name, recipe.task.tile) for recipe in recipes]
     refs = yield Batch("classify", recipes)
     run.maps = dict(zip(keys, refs, strict=True))
     if run.config.classify.minimum_unit:
         yield from minimum_unit(run)
-    if not any(ref.folder for ref in run.maps.values()):
-        raise WorkFailedError(
-            "no tile could be mapped", "at least one", "all failed",
-            "fix what run.json lists under `failed`, then run again",
-        )  # fmt: skip
 
 
 def _tiles(run: Run) -> Iterator[tuple[Tile, FeatureTask]]:
