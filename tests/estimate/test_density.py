@@ -17,9 +17,22 @@ def test_a_square_counts_its_plots_with_touching_corners_as_one() -> None:
     owner = np.array([[0, 0, 1, 1]] * 3 + [[-1, 0, 1, 1]], dtype=np.int32)
     units = np.full((4, 4), 5, dtype=np.int64)
     # region 0 owns 7 pixels, region 1 eight; coca: the diagonal pair, and the right column's two, 10 each
-    assert cell_rows(codes, owner, units, target=1, plot_units=10) == (1, 75, 5, 20, 2)
-    assert cell_rows(codes, owner, units, target=1, plot_units=11) == (1, 75, 5, 20, 0)
-    assert cell_rows(codes, np.full((4, 4), -1, dtype=np.int32), units, target=1, plot_units=5) is None
+    coca = np.where(codes == 1, units, 0)
+    assert cell_rows(codes, owner, units, coca, target=1, plot_units=10) == (
+        1,
+        75,
+        5,
+        20,
+        2,
+    )
+    assert cell_rows(codes, owner, units, coca, target=1, plot_units=11) == (
+        1,
+        75,
+        5,
+        20,
+        0,
+    )
+    assert cell_rows(codes, np.full((4, 4), -1, dtype=np.int32), units, units, target=1, plot_units=5) is None
 
 
 def cells(rows: list[tuple[int, int, int, float, int]]) -> pd.DataFrame:

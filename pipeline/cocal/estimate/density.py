@@ -21,6 +21,7 @@ def cell_rows(
     codes: NDArray[np.uint8],
     owner: NDArray[np.int32],
     units: NDArray[np.int64],
+    ground: NDArray[np.int64],
     *,
     target: int,
     plot_units: int,
@@ -30,6 +31,7 @@ def cell_rows(
     Parameters
     ----------
     codes, owner, units : (y, x) class code, owning region (-1 none), area in 1e-6 m2.
+    ground : (y, x) ground of the target, 1e-6 m2: of the whole pixel or of a part of it.
     target : code of the target.
     plot_units : area from which a patch of the target counts as a plot, 1e-6 m2.
 
@@ -55,7 +57,7 @@ def cell_rows(
         int(regions[shares.argmax()]),
         int(shares.sum()),
         int(units[inside & (codes == NO_DATA)].sum()),
-        int(units[there].sum()),
+        int(ground[inside].sum()),
         int((sizes[1:] >= plot_units).sum()),
     )
 
@@ -69,7 +71,7 @@ def plots_of_regions(
     target: int,
     plot_units: int,
 ) -> NDArray[np.int64]:
-    """(n_regions,) number of plots in each region; the arguments are those of `cell_rows`.
+    """(n_regions,) number of plots in each region; the arguments are those of `cell_rows`, without `ground`.
 
     A patch in two regions is a plot of each where it holds `plot_units`. One at the edge of the raster may go
     on in the next, and is not counted: no plot counts twice, and a region never has fewer than are counted.

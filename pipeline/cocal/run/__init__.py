@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ import pandas as pd
 from cocal.checksums import sha256_file
 from cocal.classify import ScoreTable, load_model, score_tables
 from cocal.config import RunConfig
+from cocal.content import Ref
 from cocal.errors import DamagedError, UsageError
+from cocal.grid import Tile
 from cocal.notes.account import recorded
 from cocal.run.execute import Executor, SerialExecutor, executor
 from cocal.run.finished import configuration_of
@@ -129,12 +131,12 @@ def run(
             _stages(names, state)
             status = "done with failures" if summary.failures else "done"
         finally:
-            maps = {
-                f"{period}/{tile.id}": ref.folder and ref.folder.relative_to(store.root).as_posix()
-                for (period, tile), ref in state.maps.items()
-            }
+            maps = _folders(state.maps, store)
+            other = {"other_maps": _folders(state.other_maps, store)} if state.other_maps else {}
             held = _editions(store.root) if status != "failed" else {}
-            file.write(status=status, summary=str(summary), simulated=state.simulated, maps=maps, **held)
+            file.write(
+                status=status, summary=str(summary), simulated=state.simulated, maps=maps, **other, **held
+            )
         return _summary(state, last)
 
 
@@ -143,6 +145,14 @@ def _editions(root: Path) -> dict[str, Any]:
     if not (root / HISTORY).exists() or not (root / "states.csv").exists():
         return {}
     return {"editions": editions_held(read_history(root / HISTORY), read_own_csv(root / "states.csv"))}
+
+
+def _folders(maps: Mapping[tuple[str, Tile], Ref], store: LocalStore) -> dict[str, str | None]:
+    """Period and tile -> folder of the map below the run's; None where it failed."""
+    return {
+        f"{period}/{tile.id}": ref.folder and ref.folder.relative_to(store.root).as_posix()
+        for (period, tile), ref in maps.items()
+    }
 
 
 def _stages(names: Sequence[str], state: Run) -> None:

@@ -354,6 +354,13 @@ def groups_of(settings: MapSettings) -> NDArray[np.int64]:
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
+def countries_of(settings: MapSettings) -> tuple[str, ...]:
+    """Country of each group of layers, "" where layers state none: see `groups_of`."""
+    groups = groups_of(settings).tolist()
+    names = {group: layer.country or "" for group, layer in zip(groups, settings.layers, strict=True)}
+    return tuple(names[i] for i in range(len(names)))
+
+
 def common_parts(first_of: Drawn, second: Drawn, group: NDArray[np.int64]) -> tuple[Shapes, Any, Any]:
     """(common ground, position in the first, in the second) of every pair of polygons of one group.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import read_raster
 from cocal.classify.applicability import STEPS, UNKNOWN
+from cocal.classify.census.shares import Shares
 from cocal.content import File, Place, Ref
 from cocal.contracts import (
     CLASS_TIF,
@@ -32,6 +33,14 @@ from cocal.estimate.density import CELL_COLUMNS, cell_rows, plots_of_regions
 from cocal.estimate.settings import DensitySettings
 from cocal.grid import Tile, Window, cell_area_units
 from cocal.regions import owned, owners
+from cocal.run.measure.census import (
+    areas_of,
+    drawn_ground,
+    overlaid_change,
+    shares_of,
+    target_mosaic,
+    tile_planes,
+)
 from cocal.run.measure.strata_cells import change_cells, strata_of, stratum_cells, summed
 from cocal.run.worker.mosaic import Maps, Source, mosaic, regions_of
 from cocal.run.worker.sums import Sums, added
@@ -56,6 +65,8 @@ class CountsTask:
     """Inputs of the counts. `maps`: `period/tile id` -> map; `zones`, `density`: None if not configured.
 
     `strata`: rasters of the strata of the sample's design; none: nothing is counted by stratum.
+    `own_map`: the maps are an office's own, whose mixed pixels count by their parts; `census`: its polygons,
+    `countries` those of its groups of layers, `elsewhere` the class of the ground in none of them.
     """
 
     periods: tuple[Period, ...]
@@ -67,6 +78,10 @@ class CountsTask:
     applicability: bool
     density: DensitySettings | None
     strata: tuple[File, ...] = ()
+    own_map: bool = False
+    census: Ref | None = None
+    countries: tuple[str, ...] = ()
+    elsewhere: str = ""
 
     @property
     def target(self) -> int:
@@ -137,18 +152,23 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
     - `zones` (periods, countries, 1 + zones, 256) of the regions' ground; zone 0 is ground in no zone
     - `beyond` (periods, 2, regions, 256): where the model does not apply; in doubt
     - `plots` (periods, regions): number of plots
+    - `drawn` (periods, 2): of an office's polygons, in the regions; of that, on observed ground
     - `squares` (n, 1 + columns of `_SQUARE_COLUMNS`): position of the period, then a row per square
     - `strata`, `strata_change`: as from `stratum_cells` and `change_cells`
     """
     regions, window = regions_of(task.regions), piece.tile.window
     owner, units, n = owned(regions, window), cell_area_units(window), len(regions)
     codes = [_codes(ref, window) for ref in piece.maps]
-    found = {"areas": np.stack([count_units(c, owner, units, n) for c in codes])}
-    if len(codes) > 1:
+    shares = [shares_of(ref) if task.own_map else None for ref in piece.maps]
+    layers = list(zip(codes, shares, strict=True))
+    found = {"areas": np.stack([areas_of(c, owner, units, own, n) for c, own in layers])}
+    if task.census is not None:
+        found |= _of_polygons(piece.tile, task, task.census, layers, (owner, units))
+    elif len(codes) > 1:
         ordered = [codes[i] for i in in_time(task.periods)]
         found["change"] = _change(ordered, owner, units, n_regions=n, target=task.target)
     if task.zones is not None:
-        found["zones"] = _zones(codes, owner, units, window, task)
+        found["zones"] = _zones(layers, owner, units, window, task)
     if task.applicability:
         pairs = zip(piece.maps, codes, strict=True)
         found["beyond"] = np.stack([_beyond(ref, c, window, owner, n, task.target) for ref, c in pairs])
@@ -166,6 +186,27 @@ def count_tile(piece: Piece, task: CountsTask) -> dict[str, Sums | Ints]:
             ordered = [codes[i] for i in in_time(task.periods)]
             found["strata_change"] = change_cells(ordered, strata, owner, units)
     return {name: value if name in _ROWS else Sums.of(value) for name, value in found.items()}
+
+
+def _of_polygons(
+    tile: Tile,
+    task: CountsTask,
+    census: Ref,
+    layers: Sequence[tuple[NDArray[np.uint8], Shares | None]],
+    ground: tuple[NDArray[np.int32], Ints],
+) -> dict[str, Ints]:
+    """`drawn` and, of several periods, `change` of an office's polygons."""
+    planes, masks = tile_planes(census, tile, regions_of(task.regions), task.countries)
+    owner, units = ground
+    codes = [own for own, _ in layers]
+    found = {"drawn": drawn_ground(planes, codes, owner, units, masks, tile.window)}
+    if len(layers) > 1:
+        ordered = [(layers[i][0], layers[i][1] or Shares.none()) for i in in_time(task.periods)]
+        found["change"] = overlaid_change(
+            planes, ordered, owner, units, masks=masks, window=tile.window,
+            classes=(task.target, task.scheme.codes[task.elsewhere]), n_regions=len(regions_of(task.regions)),
+        )  # fmt: skip
+    return found
 
 
 def _codes(ref: Ref, window: Window) -> NDArray[np.uint8]:
@@ -192,7 +233,7 @@ def _change(
 
 
 def _zones(
-    codes: Sequence[NDArray[np.uint8]],
+    layers: Sequence[tuple[NDArray[np.uint8], Shares | None]],
     owner: NDArray[np.int32],
     units: Ints,
     window: Window,
@@ -204,8 +245,8 @@ def _zones(
     step = len(legal) + 1
     country = np.where(owner >= 0, np.array([*country_of, 0])[owner], -1)
     place = np.where(country >= 0, country * step + owners(legal, window) + 1, -1).astype(np.int32)
-    sums = np.stack([count_units(c, place, units, len(countries) * step) for c in codes])
-    return sums.reshape(len(codes), len(countries), step, -1)
+    sums = np.stack([areas_of(c, place, units, own, len(countries) * step) for c, own in layers])
+    return sums.reshape(len(layers), len(countries), step, -1)
 
 
 def _beyond(
@@ -252,12 +293,16 @@ def _squares_of_map(
     window = Window(w.epsg, int(low[0]), int(high[1]), width, height, w.resolution)
     codes = mosaic(near, window, CLASS_TIF, "uint8", NO_DATA)
     owner, units = owned(regions_of(task.regions), window), cell_area_units(window)
-    plot_units = round(density.plot_ha * 10**10)
+    plot_units, ground = round(density.plot_ha * 10**10), np.where(codes == task.target, units, 0)
+    if task.own_map:
+        ground = target_mosaic(near, window, codes, units, task.target)
     for column, row in piece.squares.tolist():
         left = (column * density.cell_m - window.left) // w.resolution
         top = (window.top - (row + 1) * density.cell_m) // w.resolution
         cut = slice(top, top + side), slice(left, left + side)
-        found = cell_rows(codes[cut], owner[cut], units[cut], target=task.target, plot_units=plot_units)
+        found = cell_rows(
+            codes[cut], owner[cut], units[cut], ground[cut], target=task.target, plot_units=plot_units
+        )
         if found is not None:
             yield (w.epsg, column, row, *found)
 

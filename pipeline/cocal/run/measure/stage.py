@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cocal.classify.census.polygons import countries_of
 from cocal.content import File, Place, stated
 from cocal.errors import InputError
 from cocal.estimate import (
@@ -25,6 +26,7 @@ from cocal.notes import note_rows
 from cocal.notes.account import part, record
 from cocal.rasters import check_codes, open_codes
 from cocal.run.measure.applicability import applicability_table, with_applicability
+from cocal.run.measure.census import record_left_out
 from cocal.run.measure.change import change_table
 from cocal.run.measure.counts import (
     CountsTask,
@@ -104,6 +106,7 @@ def measure_stage(run: Run) -> Stage:
         applicability=config.classify.applicability,
         density=config.density,
         strata=tuple(File.of(p, RASTER) for p in config.records.strata_rasters) if config.records else (),
+        **_own_map(run),
     )
     recipe = Recipe("counts/{address}", counts_task, write_counts, count_tile, pieces)
     (counts,) = yield Batch("count", (recipe,), on_failure="stop")
@@ -125,8 +128,20 @@ def measure_stage(run: Run) -> Stage:
         publishes_regions=config.publish == "regions",
         official=_official(config.comparison),
         definitions=stated_definitions(config.definitions, base.scheme),
+        census=counts_task.census,
     )
     yield Batch("measure", (Recipe(":measure", task, write_hectares, where="client"),), on_failure="stop")
+
+
+def _own_map(run: Run) -> dict[str, Any]:
+    """What the counts need of an office's own map, where the tables are of it."""
+    own = run.config.classify.map
+    if own is None or run.config.classify.lead == "model":
+        return {}
+    return {
+        "own_map": True, "census": run.census, "countries": countries_of(own),
+        "elsewhere": own.elsewhere or "",
+    }  # fmt: skip
 
 
 def _official(settings: ComparisonSettings | None) -> File | None:
@@ -140,6 +155,8 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
     counts, matched = read_counts(task.counts), matched_records(task)
     samples = samples_of(task, counts, matched)
     tables, estimates = hectares_tables(task, counts, matched, samples)
+    if task.census is not None:
+        record_left_out(task.census, task.periods, counts["drawn"])
     if "change" in counts:
         tables["change"] = change_table(task, counts, matched)
     if "zones" in counts:

@@ -59,6 +59,7 @@ class HectaresTask:
     `maps`: `period/tile id` -> map, for the class at records. `given`: settings and files of the records.
     `legal` is without
     its files, which `zones` stand for. `minimum_unit`: what the minimum mapping unit changed.
+    `census`: polygons of an office's own map, where the tables are of it.
     """
 
     counts: Ref
@@ -78,6 +79,7 @@ class HectaresTask:
     publishes_regions: bool = False
     official: File | None = None
     definitions: Definitions | None = None
+    census: Ref | None = None
 
     def official_table(self) -> pd.DataFrame | None:
         """The official figures that the run is compared with; None where there are none."""

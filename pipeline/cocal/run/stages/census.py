@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from cocal.classify.census.polygons import groups_of
+from cocal.classify.census.polygons import countries_of
 from cocal.classify.census.settings import MapSettings
 from cocal.content import File, Ref, stated
 from cocal.errors import InputError
@@ -63,13 +63,6 @@ def _tasks(run: Run, settings: MapSettings, number: int) -> list[CensusMapTask]:
         countries=countries,
     )
     return [replace(common, tile=tile) for tile in run.base.tiles]
-
-
-def countries_of(settings: MapSettings) -> tuple[str, ...]:
-    """Country of each group of layers, "" where layers state none: see `groups_of`."""
-    groups = groups_of(settings).tolist()
-    names = {group: layer.country or "" for group, layer in zip(groups, settings.layers, strict=True)}
-    return tuple(names[i] for i in range(len(names)))
 
 
 def check_map(settings: MapSettings, run: Run) -> None:

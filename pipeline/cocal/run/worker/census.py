@@ -94,6 +94,11 @@ class Plane(NamedTuple):
     edges: NDArray[np.integer[Any]]
 
 
+def pair_of(key: int) -> tuple[int, int]:
+    """(code before, code after) of the key of a pair."""
+    return key // _KINDS, key % _KINDS
+
+
 class _Cut(NamedTuple):
     """Polygons with the plane that each is of: kind, number, group, key."""
 
