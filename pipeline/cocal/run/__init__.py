@@ -150,7 +150,7 @@ def _editions(root: Path) -> dict[str, Any]:
 def _folders(maps: Mapping[tuple[str, Tile], Ref], store: LocalStore) -> dict[str, str | None]:
     """Period and tile -> folder of the map below the run's; None where it failed."""
     return {
-        f"{period}/{tile.id}": ref.folder and ref.folder.relative_to(store.root).as_posix()
+        f"{period}/{tile.id}": None if ref.folder is None else ref.folder.relative_to(store.root).as_posix()
         for (period, tile), ref in maps.items()
     }
 
