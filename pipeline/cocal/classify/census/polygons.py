@@ -106,15 +106,26 @@ class _Account:
         return self.losses.setdefault(code, _Loss())
 
     def report(self) -> None:
-        for code, loss in self.losses.items():
-            if not loss.rows:
-                continue
-            share = abs(loss.after_ha - loss.before_ha) / self.hectares if self.hectares else 0.0
-            record(
-                code, file=self.file, n=len(loss.rows), before_ha=loss.before_ha, after_ha=loss.after_ha,
-                share=min(share, 1.0), which=first(loss.rows),
-                **(self.datum if code == "census_datum" else {}),
-            )  # fmt: skip
+        """Record the losses."""
+        file = self.file
+        if (none := self["census_without_area"]).rows:
+            record("census_without_area", file=file, n=len(none.rows), which=first(none.rows))
+        if (loss := self["census_polygons_repaired"]).rows:
+            record("census_polygons_repaired", file=file, **self._values(loss))
+        if (loss := self["census_without_day"]).rows:
+            record("census_without_day", file=file, **self._values(loss))
+        if (loss := self["census_in_no_period"]).rows:
+            record("census_in_no_period", file=file, **self._values(loss))
+        if (moved := self["census_datum"]).rows:
+            n, before, after = len(moved.rows), moved.before_ha, moved.after_ha
+            record("census_datum", file=file, n=n, before_ha=before, after_ha=after, **self.datum)
+
+    def _values(self, loss: _Loss) -> dict[str, Any]:
+        share = abs(loss.after_ha - loss.before_ha) / self.hectares if self.hectares else 0.0
+        return {
+            "n": len(loss.rows), "before_ha": loss.before_ha, "after_ha": loss.after_ha,
+            "share": min(share, 1.0), "which": first(loss.rows),
+        }  # fmt: skip
 
 
 def read_polygons(settings: MapSettings, periods: Sequence[Period], codes: dict[str, int]) -> Drawn:

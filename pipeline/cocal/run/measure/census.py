@@ -147,8 +147,9 @@ def record_left_out(census: Ref, periods: Sequence[Period], drawn: Ints) -> None
     card: dict[str, Any] = json.loads(census.file(CARD).read_text(encoding="utf-8"))
     for period, (inside, seen) in zip(periods, (drawn / 10**10).tolist(), strict=True):
         whole = sum(own["hectares"] for own in card["periods"][period.name].values())
-        steps = (("census_outside_regions", whole, inside), ("census_not_seen", inside, seen))
-        for code, before, after in steps:
-            share = (before - after) / whole if whole else 0.0
-            if share > NOTED_SHARE:
-                record(code, period=period.name, before_ha=before, after_ha=after, share=share)
+        outside, unseen = (((a - b) / whole if whole else 0.0) for a, b in ((whole, inside), (inside, seen)))
+        name = period.name
+        if outside > NOTED_SHARE:
+            record("census_outside_regions", period=name, before_ha=whole, after_ha=inside, share=outside)
+        if unseen > NOTED_SHARE:
+            record("census_not_seen", period=name, before_ha=inside, after_ha=seen, share=unseen)
