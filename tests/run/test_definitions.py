@@ -168,3 +168,27 @@ def test_definitions_that_do_not_fit_are_refused_before_any_work(again, done, ch
     (again.folder / "definitions.yaml").write_text(yaml.safe_dump(crosswalk), encoding="utf-8")
     with pytest.raises(InputError, match=words):
         done(again)
+
+
+def test_an_official_figure_stands_beside_the_estimate_under_its_own_definition(again, done):
+    official = pd.read_csv(again.folder / "official.csv")
+    production, cultivated = (
+        "area under coca bush in production",
+        "area under coca (UNODC Bolivia; definition not read)",
+    )
+    both = [official.assign(definition=text) for text in (production, cultivated, "coca of the moon")]
+    write_csv(again.folder / "official.csv", pd.concat(both, ignore_index=True))
+    again.edit(lambda content: content["definitions"].update(main="pe_in_production"))
+    done(again)
+    compared = pd.read_csv(again.root / "comparison.csv", keep_default_na=False)
+    main = pd.read_csv(again.root / "hectares.csv").query("`class` == 'coca'").set_index("region_id")
+    own = table_of(again).xs(("bo_cultivated", ""), level=["definition", "minus"]).loc["region"]
+    for number, expected in enumerate((main, own, main)):
+        rows = compared[compared["region_id"].isin(main.index)].groupby("region_id").nth(number)
+        rows = rows.set_index("region_id")
+        for name in ("estimated_ha", "ci_low_ha", "ci_high_ha"):
+            wanted = pd.to_numeric(expected.loc[rows.index, name])
+            assert pd.to_numeric(rows[name]).to_numpy() == pytest.approx(wanted, nan_ok=True, abs=6e-5)
+        why = rows["why_not_comparable"]
+        assert why.str.contains("estimate is that under the definition bo_cultivated").all() == (number == 1)
+        assert why.str.contains("definition differs").all() == (number == 2)

@@ -39,6 +39,7 @@ def compare(
     max_unobserved: float,
     agreement: float,
     claims: pd.DataFrame | None = None,
+    by_definition: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """comparison/1: one row per region, period and official figure of the class `target`.
 
@@ -55,6 +56,9 @@ def compare(
     max_unobserved : a region with a larger unobserved share is marked.
     agreement : share of the official figure that counts as no difference (`verdict.verdicts`).
     claims : region_id, year or period, claimed_ha, source: hectares cleared within a period; None = none.
+    by_definition : region_id, period, official_definition, definition, estimated_ha, ci_low_ha, ci_high_ha:
+        estimates under other definitions, each with a text by which official figures state it. They take the
+        place of those of `areas` beside such a figure, with a note. None = none.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def compare(
     rows = rows.assign(region_id=rows["region_id"].astype(str), period=rows["period"].astype(str))
     rows = _with_field(rows, field, target)
     published = _official_table(official)
-    rows = rows.merge(published, on=_KEYS, how="left", sort=False)
+    rows = _as_defined(rows.merge(published, on=_KEYS, how="left", sort=False), by_definition)
     figure = rows["official_ha"].astype(float)
     value = rows["estimated_ha"].astype(float).fillna(rows["mapped_ha"].astype(float))
     step = rows["official_rounded_to_ha"].astype(float)
@@ -95,13 +99,30 @@ def compare(
         else:
             key = row["region_id"], row["period"]
             days = _date_reasons(row["official_reference_date"], known.get(key[1]), cleared.get(key))
-            own += _official_reasons(row, same_definitions, days)
+            same = (*same_definitions, row["official_definition"]) if row["definition"] else same_definitions
+            own += _official_reasons(row, same, days)
+            if row["definition"]:
+                shown = {"definition": row["definition"], "official": row["official_definition"]}
+                own.append(Note("estimate_by_definition", **shown))
         reasons.append((*own, *_coverage_reasons(row, max_unobserved)))
     table = rows.assign(
         official_source=rows["official_source"].fillna(""),
         why_not_comparable=note_column(reasons, rows.index),
     )
     return check_table(table[list(COMPARISON_COLUMNS)], COMPARISON)
+
+
+def _as_defined(rows: pd.DataFrame, by_definition: pd.DataFrame | None) -> pd.DataFrame:
+    """`rows` with estimates under the definitions of their official figures; `definition`: its id or ""."""
+    if by_definition is None:
+        return rows.assign(definition="")
+    found = rows.merge(by_definition, on=[*_KEYS, "official_definition"], how="left", suffixes=("", "_own"))
+    there = found["definition"].notna() & found["estimated_ha_own"].notna()
+    own = {name: found[name].astype(float).mask(there, found[f"{name}_own"]) for name in _ESTIMATE}
+    return rows.assign(
+        **{name: values.to_numpy() for name, values in own.items()},
+        definition=found["definition"].where(there, "").to_numpy(),
+    )
 
 
 def unmatched_official(areas: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,10 @@ class Definitions:
     use: tuple[str, ...]
     main: str | None
 
+    def official(self) -> dict[str, str]:
+        """The text of an official definition -> the definition in use that it is."""
+        return {text: name for text, name in self.crosswalk.official.items() if name in self.use}
+
     def unknown(self, matched: pd.DataFrame, definition: str) -> pd.Series[bool]:
         """Labelled records of which it cannot be told whether they count."""
         return matched[f"counts_{definition}"].isna() & matched["recorded_class"].notna()

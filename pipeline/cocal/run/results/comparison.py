@@ -22,6 +22,7 @@ from cocal.notes import note_rows, with_text
 from cocal.notes.account import first, part, record
 from cocal.run.history import HISTORY, LEVELS, read_figures, read_history
 from cocal.run.measure.change import CHANGE_COLUMNS
+from cocal.run.measure.definitions import stated_definitions
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.state import Run
 from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, write_own_csv
@@ -34,7 +35,11 @@ _STATED = {"same_definition", "max_unobserved", "agreement"}
 
 @dataclass(frozen=True)
 class ComparisonTask:
-    """Tables of the run, and given ones, by name; records that are plots are summed where `plots`."""
+    """Tables of the run, and given ones, by name; records that are plots are summed where `plots`.
+
+    `official_definitions`: the text of an official definition, and the id of the run's definition that it is;
+    `main` is that of all tables.
+    """
 
     measured: Mapping[str, File]
     given: Mapping[str, File]
@@ -44,6 +49,8 @@ class ComparisonTask:
     same_definition: tuple[str, ...] = ()
     max_unobserved: float = 1.0
     agreement: float = np.nan
+    official_definitions: tuple[tuple[str, str], ...] = ()
+    main: str | None = None
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A given table; None if it is not given."""
@@ -54,7 +61,9 @@ class ComparisonTask:
 def compare_stage(run: Run) -> Stage:
     """comparison.csv, unmatched.csv and, where claims are given, eradication.csv."""
     settings, records, root = run.config.comparison, run.config.records, run.store.root
-    measured = [root / name for name in ("hectares.parquet", "groups.csv", "change.csv", "records.csv")]
+    names = ("hectares.parquet", "groups.csv", "change.csv", "records.csv", "definitions.csv")
+    measured = [root / name for name in names]
+    defined = stated_definitions(run.config.definitions, run.base.scheme)
     given = {name: getattr(settings, name, None) for name in ("official", "field", "eradication")}
     task = ComparisonTask(
         {path.stem: File.of(path) for path in measured if path.exists()},
@@ -63,6 +72,8 @@ def compare_stage(run: Run) -> Stage:
         tuple(run.periods),
         records is not None and records.matching.support == "plot",
         **({} if settings is None else settings.model_dump(include=_STATED)),
+        official_definitions=() if defined is None else tuple(defined.official().items()),
+        main=None if defined is None else defined.main,
     )
     history = root / HISTORY
     states = StatesTask(
@@ -104,11 +115,15 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         field,
         official,
         target=task.target,
-        same_definitions=task.same_definition,
+        same_definitions=(
+            *task.same_definition,
+            *(t for t, i in task.official_definitions if i == task.main),
+        ),
         periods=task.periods,
         max_unobserved=task.max_unobserved,
         agreement=task.agreement,
         claims=claims,
+        by_definition=_by_definition(task),
     )
     write_comparison(folder, table)
     with_text(table).to_parquet(folder / "comparison.parquet", index=False)
@@ -126,6 +141,22 @@ def write_tables(folder: Path, _: list[Any], task: ComparisonTask) -> None:
         write_own_csv(folder / "eradication.csv", judged)
         notes.append(note_rows(judged, "eradication", _CLAIM_KEYS))
     write_own_csv(folder / "comparison_notes.csv", pd.concat(notes, ignore_index=True))
+
+
+def _by_definition(task: ComparisonTask) -> pd.DataFrame | None:
+    """Estimates under the definitions of official figures, as `compare` takes them; None without any."""
+    if "definitions" not in task.measured:
+        return None
+    table = read_own_csv(task.measured["definitions"].path).rename(columns={"id": "region_id"})
+    table = table[table["level"].isin(["region", "group"]) & table["minus"].fillna("").eq("")]
+    texts = pd.DataFrame(
+        [pair for pair in task.official_definitions if pair[1] != task.main],
+        columns=["official_definition", "definition"],
+    )
+    names = ["region_id", "period", "official_definition", "definition", "estimated_ha", "ci_low_ha"]
+    return table.merge(texts, on="definition")[[*names, "ci_high_ha"]].astype(
+        {"region_id": str, "period": str}
+    )
 
 
 def _record_field(areas: pd.DataFrame, field: pd.DataFrame) -> None:

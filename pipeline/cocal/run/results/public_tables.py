@@ -69,7 +69,7 @@ _SAID = {
     "observed_area_only", "n_too_small", "preliminary", "ground_not_sampled",
     "presence_not_illegality", "protected_not_verdict",
     "no_official_figure", "period_differs", "date_differs", "period_beside_day", "period_beside_day_cleared",
-    "reference_date_invalid", "definition_not_stated", "definition_differs",
+    "reference_date_invalid", "definition_not_stated", "definition_differs", "estimate_by_definition",
     "series_break", "zone_split", "official_coverage_share", "official_coverage", "region_unobserved",
 }  # fmt: skip
 """Notes that may leave the office: others state figures of the map, or depend on exact ones."""
@@ -246,6 +246,13 @@ def _summed(parts: pd.Series[float], places: Places) -> tuple[Note, ...]:
     return (Note("sum_of_regions"),) if parts.isna().any() else ()
 
 
+def _without_definitions(note: Note) -> Note:
+    """A note as it stands beside a published estimate, which is that of the main definition alone."""
+    if note.code != "estimate_by_definition":
+        return note
+    return Note("definition_differs", definition=note.values["official"])
+
+
 def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots: int) -> pd.DataFrame:
     """Official figures beside the published estimates of regions and groups."""
     names = [*_ENDS]
@@ -262,7 +269,7 @@ def _compared(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], min_plots
     why = [
         (hidden,) if hidden in notes else (
             *((summed,) if summed in notes else ()), *((absent,) if pd.isna(ha) else ()),
-            *(note for note in own if note.code in _SAID),
+            *(_without_definitions(note) for note in own if note.code in _SAID),
         )
         for ha, notes, own in zip(estimate, found["notes"], found["why_not_comparable"], strict=True)
     ]  # fmt: skip
