@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
+from cocal.cli.ring import ring_app
 from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
 
@@ -51,6 +52,7 @@ for _command in (download, warm, plan, simulate, serve, estimate, edition):
 app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")
 app.add_typer(model_app, name="models")
+app.add_typer(ring_app, name="ring")
 
 
 def _print_version(wanted: bool) -> None:

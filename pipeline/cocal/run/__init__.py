@@ -10,6 +10,7 @@ series    a table of labelled time series -> a model, without area and images
 damage    what of an archive or a run is damaged
 finished  the reader of a finished run's folder     notebook    scenes, indices and figures for notebooks
 tables    given and own tables                      history     the states of figures
+ring/     images for teams to label, and what their labels say
 """
 
 from __future__ import annotations
