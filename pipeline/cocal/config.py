@@ -19,7 +19,13 @@ from cocal.classify.settings import ClassifySettings, SeriesSection, TrainSectio
 from cocal.contracts import Period
 from cocal.crosswalk import DefinitionSettings
 from cocal.errors import ConfigError, UsageError
-from cocal.estimate.settings import ComparisonSettings, DensitySettings, EstimateSettings, LegalSettings
+from cocal.estimate.settings import (
+    ComparisonSettings,
+    DensitySettings,
+    EstimateSettings,
+    LegalSettings,
+    OperationSettings,
+)
 from cocal.features import halo_px
 from cocal.features.settings import FeatureSettings, needs_dem
 from cocal.fieldwork.design.settings import DesignSettings
@@ -131,6 +137,7 @@ class RunConfig(Settings):
         )
     )
     legal: LegalSettings | None = None
+    operations: OperationSettings | None = None
     density: DensitySettings | None = None
     grid: GridSettings = GridSettings()
     area: tuple[float, float, float, float] | None = Field(
@@ -169,6 +176,9 @@ class RunConfig(Settings):
         if len(set(names)) < len(names):
             problems.append(f"periods: a name is used twice in {', '.join(names)}")
         problems += self._map_problems(set(names))
+        images = self.operations is not None and self.operations.images is not None
+        if images and (self.index is None or self.index.mask is None):
+            problems.append("operations.images: needs `index.mask`, which says what is clear")
         if self.train and (self.train.period or names[0]) not in names:
             problems.append(f"train.period: {self.train.period!r} is not one of {', '.join(names)}")
         if self.train and self.train.period is None and len(names) > 1:

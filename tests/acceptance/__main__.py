@@ -13,7 +13,8 @@ import time
 import traceback
 
 SUBJECTS = (
-    "house", "proof", "job", "estimation", "regional", "simulation", "download", "speed", "models", "pages"
+    "house", "proof", "job", "estimation", "regional", "census", "simulation", "download", "speed", "models",
+    "pages",
 )  # fmt: skip
 
 

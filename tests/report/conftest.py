@@ -330,12 +330,19 @@ def _further(areas: pd.DataFrame, periods: tuple[Period, ...]) -> dict[str, obje
         "verdict": "cannot_tell", "width_needed_ha": None,
         "why_not_comparable": (Note("clearing_days_not_stated"),),
     }  # fmt: skip
+    operations = {
+        "level": "total", "id": "total", "name": "total", "period": last, "n": 12, "claimed_ha": 30.0,
+        "claimed_ha_cleared": 11.0, "claimed_ha_partly": 4.0, "claimed_ha_not": 6.0,
+        "claimed_ha_replanted": 2.0, "claimed_ha_not_observed": 7.0, **figures,
+        "notes": (Note("operations_not_observed", n=3, ha=7.0),),
+    }  # fmt: skip
     own = areas[areas["region_id"] == "r0"]
     return {
         "groups": own.assign(region_id="PE", region_name="PE"),
         "change": pd.DataFrame(change),
         "legal": pd.DataFrame(legal),
         "eradication": pd.DataFrame([claim]),
+        "operation_sums": pd.DataFrame([operations]),
         "applicability": pd.DataFrame(
             {
                 "region_name": ["San Pedro"],

@@ -16,7 +16,7 @@ ROOM = Path(cocal.report.__file__).parent
 LOOKED_UP = (
     "input.", "legend.",
     "estimator.", "interval.", "status.", "stratum.", "card.", "value.", "null.",
-    "definition.", "profile.", "lies.", "verdict.", "state.",
+    "definition.", "profile.", "lies.", "verdict.", "operation.", "state.",
 )  # fmt: skip
 
 
@@ -62,7 +62,9 @@ def test_every_text_of_the_dictionary_is_used():
     made |= {f"{kind}_{part}" for kind in get_args(Kind) for part in ("caption", "alt")}
     made |= {f"legal_{level}{part}" for level in ("zone", "kind", "limit") for part in ("", "_caption")}
     made |= {
-        f"{key}_{part}" for key in ("change", "legal", "groups", "eradication") for part in ("text", "note")
+        f"{key}_{part}"
+        for key in ("change", "legal", "groups", "eradication", "operations")
+        for part in ("text", "note")
     }
     made |= set(re.findall(r'"(\w+)_title"', source))
     from_sections = set(re.findall(r'"(\w+)"', source))

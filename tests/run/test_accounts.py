@@ -17,7 +17,17 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from tests.support.small_world import EPSG, blank_pages, make_world, write_csv, write_geojson, write_regions
+from tests.support.small_world import (
+    CLASSES,
+    EPSG,
+    FIELD_PX,
+    blank_pages,
+    fields,
+    make_world,
+    write_csv,
+    write_geojson,
+    write_regions,
+)
 
 from cocal.cli.runs import _print_summary
 from cocal.config import read_config
@@ -44,6 +54,29 @@ def write_zones(path, window):
         [({"id": key, "name": f"{key} (simulated)", "country": "BO"}, project(shape, EPSG, 4326, densify=200))
          for key, shape in shapes.items()],
     )  # fmt: skip
+
+
+def write_tracks(path, window):
+    """Operations of 1 February on coca, on forest and outside; one of March, after the last map."""
+    west, _, _, north = window.bounds
+    size, (height, width) = 10 * FIELD_PX, window.shape
+    cover = fields(window)
+
+    def field(name):
+        row, column = np.argwhere(cover[7:height:FIELD_PX, 7:width:FIELD_PX] == CLASSES.index(name))[2]
+        left, top = west + column * size, north - row * size
+        return shapely.box(left, top - size, left + size, top)
+
+    shapes = {name: field(name) for name in ("coca", "forest")}
+    shapes["far"] = shapely.box(west - 900, north, west - 800, north + 99)
+    rows = [
+        ("coca", "2024-02-01", shapes["coca"]),
+        ("forest", "2024-02-01", shapes["forest"]),
+        ("far", "2024-02-01", shapes["far"]),
+        ("march", "2024-03-05", shapes["coca"]),
+    ]
+    shown = [(key, day, project(shape, EPSG, 4326, densify=200)) for key, day, shape in rows]
+    write_geojson(path, [({"id": key, "day": day, "ha": 2.0}, shape) for key, day, shape in shown])
 
 
 def write_records(world):
@@ -74,6 +107,11 @@ def settings(content):
         "limits": [{"id": "limit of the west", "zones": ["AZ-*"], "limit_ha": 5.0,
             "source": "SIMULATED law"}],
     }  # fmt: skip
+    content["operations"] = {
+        "sources": [{"path": "tracks.geojson", "id": "id", "first_day": "day", "claimed_ha": "ha"}],
+        "close_within_m": 30, "maps_show": "last_day", "cleared_from": 0.7, "not_up_to": 0.3,
+        "min_observed": 0.5, "stood_from": 0.5, "replanted_from": 0.5,
+    }  # fmt: skip
     content["density"] = {"cell_m": 250, "min_plots": 2, "plot_ha": 0.02}
     content["publish"] = "squares"
     content["records"]["columns"] |= {
@@ -98,6 +136,7 @@ def world(tmp_path_factory):
     world = make_world(tmp_path_factory.mktemp("accounts") / "world", 96)
     write_regions(world.folder / "regions.geojson", world.window, inset_m=13.0)
     write_zones(world.folder / "zones.geojson", world.window)
+    write_tracks(world.folder / "tracks.geojson", world.window)
     write_records(world)
     claims = {"region_id": ["PE-1"], "period": ["b"], "claimed_ha": [3.0], "source": ["SIMULATED office"]}
     write_csv(world.folder / "claims.csv", pd.DataFrame(claims))
@@ -194,6 +233,24 @@ def test_legal_zones_and_the_ground_outside_add_up_to_the_regions(world, hectare
         assert limit["estimated_ha"] == pytest.approx(own["estimated_ha"])
         assert limit["over_limit_ha"] == pytest.approx(own["estimated_ha"] - 5.0)
     assert legal.loc[legal["kind"] == "protected", "notes"].str.contains("not a verdict").all()
+
+
+def test_operations_on_ground_that_did_not_change_are_not_called_cleared(world):
+    """The maps of January and February show the same fields; in March there is no map, outside no region."""
+    own = read_own_csv(world.root / "operations.csv").set_index("operation")
+    assert own["verdict"].to_dict() == {
+        "coca": "not", "forest": "not", "far": "not_observed", "march": "not_observed",
+    }  # fmt: skip
+    # the two maps err on some pixels: of 2.2 ha of coca less than 0.3 are said to have gone
+    assert (own.loc[["coca", "forest"], "cleared_ha"] < 0.3 * own["polygon_ha"].max()).all()
+    assert own.loc["coca", "stood_fraction"] > 0.9
+    assert own.loc["forest", "why"] == "none_stood"
+    sums = read_own_csv(world.root / "operation_sums.csv").set_index(["level", "period"])
+    assert sums.loc[("total", "b"), ["n", "claimed_ha", "claimed_ha_not"]].tolist() == [2, 4.0, 4.0]
+    assert not (world.root / "public" / "operations.csv").exists()
+    assert not (world.root / "public" / "operation_sums.csv").exists()
+    notes = json.loads((world.root / "run.json").read_text(encoding="utf-8"))["left_out"]
+    assert {"operations_outside", "operations_in_no_period"} <= {note["code"] for note in notes}
 
 
 def test_squares_add_up_to_the_hectares_whatever_the_tiles(world, hectares, tmp_path):

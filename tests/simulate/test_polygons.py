@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, timedelta
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ from rasterio.transform import from_origin
 
 from cocal.grid import Window, cell_area_units
 from cocal.simulate import SimulateSettings
+from cocal.simulate.field.operations import operation_tables
 from cocal.simulate.field.polygons import census_polygons, truth_polygons
 from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import KINDS, NUMBER
@@ -115,3 +119,28 @@ def test_a_polygon_is_drawn_in_the_same_way_in_both_years_on_images_of_the_last_
     assert census["date"].between("2023-11-01", "2024-12-31").all()
     assert (census["date"].str[:4] == census["period"]).all()
     assert census["date"].str[5:7].isin(["11", "12"]).all()
+
+
+def test_operations_are_true_on_plots_that_were_cleared_on_those_days(surveys: list[Surveyed]) -> None:
+    """All of the land is of one region in the west, where 85 % of the claims are to be true."""
+    table, truth = operation_tables(surveys[0], SETTINGS)
+    cleared = surveys[0].cleared.query("year == 2024")
+    days = {(date(2000, 1, 1) + timedelta(days=int(day))).isoformat() for day in cleared["day"]}
+    hits = truth["cleared_share"] > 0
+    assert set(table.loc[hits, "first_day"]) == days
+    assert hits.sum() == len(cleared)
+    assert len(table) - hits.sum() == round(len(cleared) * 0.15 / 0.85)
+    assert (truth["cleared_ha"] <= table.area / 1e4 * (1 + 1e-9)).all()
+    assert table.area.to_numpy() / 1e4 == pytest.approx(table["claimed_ha"].to_numpy(), abs=0.005)
+    assert table["source"].str.contains("SIMULATED").all()
+
+
+def test_operations_do_not_depend_on_the_blocks_of_the_survey(surveys: list[Surveyed]) -> None:
+    halves = replace(
+        surveys[1],
+        plots=pd.concat([part.plots for part in surveys[1:]], ignore_index=True),
+        cleared=pd.concat([part.cleared for part in surveys[1:]], ignore_index=True),
+    )
+    (whole, truth), (again, same) = (operation_tables(part, SETTINGS) for part in (surveys[0], halves))
+    pd.testing.assert_frame_equal(truth, same)
+    assert whole.geometry.geom_equals(again.geometry).all()

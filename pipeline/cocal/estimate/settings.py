@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -173,6 +173,57 @@ class LegalSettings(Settings):
             problems += [f"two kinds have the name {w!r}" for w in set(words) if words.count(w) > 1]
         if problems:
             raise ValueError("; ".join(sorted(problems)))
+        return self
+
+
+class OperationSource(Settings):
+    """One vector file of operations: areas that are claimed as cleared, as polygons or GPS tracks."""
+
+    path: Path
+    layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
+    id: Annotated[str, Field(description="column of the operation's id, each once")]
+    first_day: Annotated[str, Field(description="column of the first day of work")]
+    last_day: Annotated[str | None, Field(description="column of the last day; None: the first")] = None
+    claimed_ha: Annotated[str | None, Field(description="column; None: the area of the polygon")] = None
+
+
+class ImageEvidence(Settings):
+    """When images show that a pixel was cleared: its index falls and stays low."""
+
+    index: Literal["NDVI", "NDMI", "NBR", "NBR2"]
+    percentile: Annotated[int, Field(ge=50, le=100, description="of the index over a window's clear dates")]
+    before_days: Annotated[int, Field(ge=10, le=730, description="window that ends before the first day")]
+    after_days: Annotated[int, Field(ge=10, le=730, description="window that begins after the last day")]
+    min_clear: Annotated[int, Field(ge=1, description="fewer clear dates in a window: not observed")]
+    fall: Annotated[float, Field(gt=0, lt=2, description="a fall of the index from which it was cleared")]
+
+
+class OperationSettings(Settings):
+    """Operations and how it is judged what was cleared. Shares are of ground that could be judged."""
+
+    sources: Annotated[tuple[OperationSource, ...], Field(min_length=1)]
+    close_within_m: Annotated[
+        float,
+        Field(ge=0, le=1000, description="a line whose ends are so near is closed; 0: lines are refused"),
+    ]
+    maps_show: Annotated[
+        Literal["period", "last_day"], Field(description="what a map shows: its period, or its last day")
+    ]
+    cleared_from: Annotated[float, Field(gt=0, le=1, description="share cleared, from which: cleared")]
+    not_up_to: Annotated[float, Field(ge=0, lt=1, description="share cleared, up to which: not cleared")]
+    min_observed: Annotated[float, Field(gt=0, le=1, description="share judged, below which: not observed")]
+    stood_from: Annotated[
+        float, Field(ge=0, lt=1, description="share of target on the map before, below which none stood")
+    ]
+    replanted_from: Annotated[
+        float, Field(gt=0, le=1, description="share of target on a later map, from which: replanted")
+    ]
+    images: ImageEvidence | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> OperationSettings:
+        if self.not_up_to >= self.cleared_from:
+            raise ValueError("`not_up_to` must be below `cleared_from`")
         return self
 
 

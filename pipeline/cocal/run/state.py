@@ -15,6 +15,7 @@ from cocal.config import RunConfig
 from cocal.content import File, Ref
 from cocal.contracts import Period
 from cocal.errors import InputError
+from cocal.estimate.tracks import Operations, read_operations
 from cocal.features import check_dem, needs_dem
 from cocal.grid import Tile, tiles
 from cocal.notes.account import record, recorded
@@ -109,6 +110,11 @@ class Run:
     def zones(self) -> Regions | None:
         """The zones of the law, if the configuration has any."""
         return _read_noted(self.config.legal.zones) if self.config.legal else None
+
+    @cached_property
+    def operations(self) -> Operations | None:
+        """The operations of eradication, if the configuration has any."""
+        return read_operations(self.config.operations) if self.config.operations else None
 
     @property
     def periods(self) -> list[Period]:

@@ -21,6 +21,7 @@ from cocal.grid import Window, project
 from cocal.regions import Regions, RegionSettings, RegionSource, owned, read_regions
 from cocal.simulate.faults import simulate_records, write_records
 from cocal.simulate.field import official
+from cocal.simulate.field.operations import operation_tables
 from cocal.simulate.field.polygons import census_polygons, truth_polygons
 from cocal.simulate.field.records import MISSIONS, mission_records, sample_records
 from cocal.simulate.field.sites import lowest
@@ -38,7 +39,7 @@ RASTERS = {"dem": "float32", "strata": "uint8", "truth/class": "uint8", "truth/c
 
 NOTICE = "SIMULATED.json"
 PLACES = ("regions", "provinces", "departments", "zones")
-POLYGONS = ("training", "census", "truth")
+POLYGONS = ("training", "census", "truth", "operations")
 TABLES = ("truth", "strata", "official", "eradication", "records", "missions")
 
 SUMS = ("truth", "coca", "cover", "found", "states", "stratum_units", "stratum_pixels")
@@ -66,6 +67,8 @@ def simulate(
     - `training.gpkg`: sample_id, class, source (EPSG:4326)
     - `census.gpkg`: the plots that an office draws by eye, of the last two years: polygon_id, period, class,
       state, shade, mixture, age, date (UTM); `truth.gpkg`: those that are there
+    - `operations.gpkg`: ground that is claimed as eradicated in the last year: operation_id, first_day,
+      last_day, claimed_ha (UTM)
     - `records.csv`, `strata.csv`, `strata.tif`: a stratified random sample of pixels and its design
     - `missions.csv`: purposive visits along roads; `crews/`: records with every usual fault, elsewhere
     - `official.csv`, `eradication.csv`: published figures, year by year
@@ -197,6 +200,7 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
     records, record_truth = sample_records(whole, settings)
     missions, mission_truth = mission_records(whole, settings)
     claims, claim_truth = official.claims_table(whole, settings)
+    operations, operation_truth = operation_tables(whole, settings)
     tables = {
         "truth": official.truth_table(whole),
         "strata": official.strata_table(whole),
@@ -207,6 +211,7 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
         "truth/records": record_truth,
         "truth/missions": mission_truth,
         "truth/eradication": claim_truth,
+        "truth/operations": operation_truth,
         "truth/cleared_plots": official.cleared_table(whole),
         "truth/history": official.history_table(whole, settings),
         "truth/kinds": official.kinds_table(whole),
@@ -217,6 +222,7 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
             table.to_csv(temporary, index=False, lineterminator="\n")
     write_vector(out / "training.gpkg", training_table(whole.training), "training")
     write_vector(out / "census.gpkg", census_polygons(whole.plots, settings.seed), "census")
+    write_vector(out / "operations.gpkg", operations, "operations")
     write_vector(out / "truth.gpkg", truth_polygons(whole.plots), "truth")
 
 

@@ -113,10 +113,12 @@ def _paired(
     before: pd.DataFrame | None,
     after: pd.DataFrame | None,
     cells: NDArray[np.int64] | None,
+    place: Mapping[str, str] | None = None,
 ) -> Change | Note:
     """Estimated change of the target by region, "" in all; or why there is none.
 
-    `cells`: the ground of the pair of maps by stratum, see `known_change`.
+    `cells`: the ground of the pair of maps by stratum, see `known_change`. `place`: sample_id -> domain in
+    place of regions; other points are in none.
     """
     settings, records = task.estimate, task.records
     if settings is None or records is None or records.strata is None or before is None or after is None:
@@ -134,8 +136,10 @@ def _paired(
     few = strata["stratum"][~strata["stratum"].isin(_of_pairs(pairs["stratum"]))]
     if len(few):
         return Note("few_pairs_in_strata", least=MIN_PAIRS, strata=sorted(few)[:5])
+    if place is not None:
+        pairs["region"] = pairs["sample_id"].map(place).fillna(ELSEWHERE)
     found = estimate_change(
-        pairs,
+        pairs.drop(columns="sample_id"),
         (strata if known is None else known.strata).drop(
             columns=["region_id", "code", "points"], errors="ignore"
         ),
@@ -149,6 +153,23 @@ def _paired(
     return replace(found, table=found.table[found.table["class"] == task.scheme.target])
 
 
+def cleared_within(
+    task: HectaresTask, before: pd.DataFrame | None, after: pd.DataFrame | None, place: Mapping[str, str]
+) -> pd.DataFrame | Note:
+    """What was lost of the target by `place` (sample_id -> place), from points that were visited twice.
+
+    Returns
+    -------
+    Indexed by place: estimated_ha, standard_error_ha, ci_low_ha, ci_high_ha, n_points; or why there is none.
+    """
+    found = _paired(task, before, after, None, place)
+    if isinstance(found, Note):
+        return found
+    table = found.table.rename(columns={"area_ha": "estimated_ha", "n": "n_points"})
+    lost = table[(table["quantity"] == "loss") & ~table["region"].isin(["", ELSEWHERE])]
+    return lost.set_index("region")[[*_FIGURES, "n_points"]]
+
+
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: bool) -> pd.DataFrame:
     """Points that were visited in both periods, their class target or other; `outside` the regions too."""
     labelled = [t[t["reference_class"].notna() & (t["region_id"].notna() | outside)] for t in (before, after)]
@@ -157,7 +178,7 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: b
     )
     region = pairs["region_id"].fillna(ELSEWHERE)
     seen = change_class(pairs["map_class_b"], pairs["map_class_a"], target)
-    return pairs[["stratum"]].assign(
+    return pairs[["sample_id", "stratum"]].assign(
         region=region,
         unit=region,
         map_class=np.where(region == ELSEWHERE, UNOBSERVED, seen),

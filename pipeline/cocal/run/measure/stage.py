@@ -28,6 +28,7 @@ from cocal.rasters import check_codes, open_codes
 from cocal.run.measure.applicability import applicability_table, with_applicability
 from cocal.run.measure.census import record_left_out
 from cocal.run.measure.change import change_table
+from cocal.run.measure.claims import judged_operations, operation_tables
 from cocal.run.measure.counts import (
     CountsTask,
     Ints,
@@ -85,6 +86,7 @@ _NOTE_KEYS = {
     "change": ("region_id", "from_period", "to_period", "quantity"),
     "legal": ("level", "id", "period"),
     "definitions": ("level", "id", "period", "definition", "minus"),
+    "operation_sums": ("level", "id", "period"),
     "estimates": ("period",),
 }
 """Tables with notes -> the columns that name their rows."""
@@ -129,6 +131,7 @@ def measure_stage(run: Run) -> Stage:
         official=_official(config.comparison),
         definitions=stated_definitions(config.definitions, base.scheme),
         census=counts_task.census,
+        operations=(yield from judged_operations(run, counts_task)),
     )
     yield Batch("measure", (Recipe(":measure", task, write_hectares, where="client"),), on_failure="stop")
 
@@ -161,6 +164,8 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
         tables["change"] = change_table(task, counts, matched)
     if "zones" in counts:
         tables["legal"] = legal_accounts(task, counts["zones"], samples)
+    if task.operations is not None:
+        tables |= operation_tables(task, matched)
     if task.density is not None:
         tables["density"] = _density(task, counts)
     if task.minimum_unit is not None:
@@ -217,6 +222,8 @@ def check_places(run: Run) -> None:
         else:
             with open_codes(path, RASTER):
                 pass
+    if run.config.operations:
+        _ = run.operations
     if run.config.legal and run.zones:
         check_zones(run.zones, run.base.regions.area)
         kinds_of(run.zones, run.config.legal)

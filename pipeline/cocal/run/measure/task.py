@@ -11,7 +11,13 @@ import pandas as pd
 from cocal.content import File, Place, Ref, Stated
 from cocal.contracts import Period
 from cocal.crosswalk import Crosswalk
-from cocal.estimate.settings import DensitySettings, EstimateSettings, LegalSettings
+from cocal.estimate.settings import (
+    DensitySettings,
+    EstimateSettings,
+    LegalSettings,
+    OperationSettings,
+)
+from cocal.estimate.tracks import Operations
 from cocal.fieldwork import RecordSettings
 from cocal.grid import Tile
 from cocal.regions import Regions
@@ -57,6 +63,15 @@ class Definitions:
 
 
 @dataclass(frozen=True)
+class JudgedOperations:
+    """Operations, what was seen of them, and how it is judged; `rules` are without their files."""
+
+    operations: Operations
+    evidence: Ref
+    rules: OperationSettings
+
+
+@dataclass(frozen=True)
 class HectaresTask:
     """Counts, records and settings that the tables of hectares are made from.
 
@@ -84,6 +99,7 @@ class HectaresTask:
     official: File | None = None
     definitions: Definitions | None = None
     census: Ref | None = None
+    operations: JudgedOperations | None = None
 
     def official_table(self) -> pd.DataFrame | None:
         """The official figures that the run is compared with; None where there are none."""

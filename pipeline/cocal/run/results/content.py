@@ -40,7 +40,17 @@ _CARD_KEYS = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256",
     "validation", "cocal_version", "libraries",
 )  # fmt: skip
-_OPTIONAL = ("caveats", "groups", "change", "legal", "eradication", "applicability", "minimum_unit", "states")
+_OPTIONAL = (
+    "caveats",
+    "groups",
+    "change",
+    "legal",
+    "eradication",
+    "applicability",
+    "minimum_unit",
+    "states",
+    "operation_sums",
+)
 _DESIGNS = {
     "probability": {"es": "muestra probabilística estratificada", "en": "stratified probability sample"},
     "purposive": {"es": "puntos elegidos a propósito (sin área)", "en": "purposive points (no area)"},

@@ -177,6 +177,7 @@ def _public_content(
         tilt=None,
         change=None,
         eradication=None,
+        operation_sums=None,
         applicability=None,
         minimum_unit=None,
         calibration=None,

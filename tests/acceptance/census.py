@@ -1,0 +1,9 @@
+"""An office's own map, several definitions, the exchange between offices, operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.acceptance import census_zones
+
+REQUIREMENTS: tuple[Callable[[], str], ...] = (*census_zones.REQUIREMENTS,)
