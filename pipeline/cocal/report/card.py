@@ -1,4 +1,4 @@
-"""The section of the page on the model: its card, and its scores beside those of null models."""
+"""The section of the page on what made the map: the model's card and scores, or an office's own map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _CARD = "card."
 
 
 def model(content: ReportContent, t: Wording) -> list[Block]:
-    """The model's card, and its scores beside those of null models."""
+    """The model's card, and its scores beside those of null models; or what the office's own map is."""
+    if "census" in content.model_card:
+        return [Text(t("census_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
     scores = _scores(content.model_card, t)
     columns = [
         Column(t("model"), itemgetter(0), "text"),

@@ -67,6 +67,7 @@ def page_view(content: ReportContent, language: Language) -> PageView:
     variants = (
         *((content.geography, "public") if whole else ()),
         *(() if content.estimated else ("mapped",)),
+        *(("census",) if "census" in content.model_card else ()),
     )
     t = Wording(language, content.scheme, decimals, content.last, variants)
     left_out = _LEFT_OUT[content.geography] if profile == "public" else ()

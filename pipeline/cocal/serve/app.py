@@ -76,7 +76,8 @@ class RunData:
     def layers(self) -> dict[str, Layer]:
         """The layers that may be shown, by id."""
         run = self.run
-        layers = [class_layer(run.scheme), probability_layer(), looks_layer()] if run.restricted else []
+        layers = [class_layer(run.scheme)] if run.restricted else []
+        layers += [probability_layer(), looks_layer()] if run.restricted and run.by_model else []
         layers += [density_layer(restricted=run.restricted)] if run.has_density else []
         return {layer.id: layer for layer in layers}
 

@@ -65,20 +65,28 @@ def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) ->
 
 
 def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
-    """Class, probability and clear dates of the pixel on the map, and its year (`pixel_year`)."""
-    code, probability, looks = (
-        int(read_raster(proven(pixel.folder / name), pixel.window, pixel.window.resolution, dtype)[0, 0])
-        for name, dtype in ((CLASS_TIF, "uint8"), (PROBABILITY_TIF, "uint16"), (N_CLEAR_TIF, "uint16"))
-    )
+    """Class of the pixel on the map; where a model made it, probability, clear dates and `pixel_year` too."""
+    code = _value(pixel, CLASS_TIF, "uint8")
     ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))
-    return {
+    facts: dict[str, Any] = {
         "class": next((c.key for c in run.scheme.classes if c.code == code), None),
-        "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
-        "looks": looks,
         "outline": ring.tolist(),
+    }
+    if not run.by_model:
+        return facts
+    probability = _value(pixel, PROBABILITY_TIF, "uint16")
+    return facts | {
+        "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
+        "looks": _value(pixel, N_CLEAR_TIF, "uint16"),
         "reach_m": REACH_PX * pixel.window.resolution,
         **pixel_year(run, period, pixel),
     }
+
+
+def _value(pixel: MappedPixel, name: str, dtype: str) -> int:
+    """The pixel's value on a raster of its map."""
+    raster = read_raster(proven(pixel.folder / name), pixel.window, pixel.window.resolution, dtype)
+    return int(raster[0, 0])
 
 
 def pixel_year(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:

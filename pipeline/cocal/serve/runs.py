@@ -47,6 +47,11 @@ class ShownRun:
         return self.measured.periods
 
     @property
+    def by_model(self) -> bool:
+        """True if the maps shown are a model's, with probability, clear dates and scenes."""
+        return self.config.has_model and self.config.classify.lead != "map"
+
+    @property
     def has_density(self) -> bool:
         return (self.tables / "density.csv").exists()
 

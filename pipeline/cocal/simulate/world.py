@@ -28,7 +28,7 @@ from cocal.simulate.field.sites import lowest
 from cocal.simulate.field.survey import HALO_PX, Surveyed, survey
 from cocal.simulate.land.kinds import CODES
 from cocal.simulate.land.mosaic import land
-from cocal.simulate.land.places import parent_table, region_table, zone_table
+from cocal.simulate.land.places import outlines, parent_table, region_table, zone_table
 from cocal.simulate.output import TAGS, in_order, no_cache, write_vector
 from cocal.simulate.sensor.scenes import PART_PX, blocks, raster_part, write_archive
 from cocal.simulate.settings import EPSG, SCENARIO, SimulateSettings
@@ -221,9 +221,12 @@ def _write_tables(out: Path, whole: Surveyed, settings: SimulateSettings) -> Non
         with atomic_path(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
     write_vector(out / "training.gpkg", training_table(whole.training), "training")
-    write_vector(out / "census.gpkg", census_polygons(whole.plots, settings.seed), "census")
     write_vector(out / "operations.gpkg", operations, "operations")
-    write_vector(out / "truth.gpkg", truth_polygons(whole.plots), "truth")
+    ground = shapely.union_all(outlines(settings.terrain, settings.window))
+    shapely.prepare(ground)
+    plots = whole.plots[shapely.intersects(whole.plots["geometry"].to_numpy(), ground)]
+    write_vector(out / "census.gpkg", census_polygons(plots, settings.seed), "census")
+    write_vector(out / "truth.gpkg", truth_polygons(plots), "truth")
 
 
 def training_table(table: pd.DataFrame) -> gpd.GeoDataFrame:

@@ -106,11 +106,13 @@ def how_to_reproduce(run: Run) -> Reproduce:
         "strata": None if config.records is None else config.records.strata,
         "official figures": None if config.comparison is None else config.comparison.official,
     }
+    if config.classify.map is not None:
+        given |= {f"own map ({path.name})": path for path in config.classify.map.paths}
     files = {role: path for role, path in given.items() if path is not None}
     hashes = {
         "regions": run.base.regions.sha256,
         "class scheme": run.base.scheme.sha256,
-        "scenes": run.scenes_address,
+        **({"scenes": run.scenes_address} if run.scenes else {}),
         **{role: sha256_file(path) for role, path in files.items()},
     }
     inputs = [(source.path.name, "regions") for source in config.regions.sources]
@@ -129,7 +131,6 @@ def page_content(task: PageTask) -> ReportContent:
     """Everything on the page; no coordinate of a field record is among it."""
     run, root, last = task.run, task.run.root.value, task.run.periods[-1].name
     estimates = json.loads(proven(root / "estimates.json").read_text(encoding="utf-8")).get(last, {})
-    card = json.loads(run.card.path.read_text(encoding="utf-8"))
     records, path = task.records.settings if task.records else None, run.path("records.csv")
     matched = read_own_csv(path) if records and path else None
     own = points = weighted = None
@@ -154,7 +155,7 @@ def page_content(task: PageTask) -> ReportContent:
         countries=read_own_csv(root / "countries.csv"),
         comparison=with_notes(read_own_parquet(root / "comparison.parquet"), "comparison", root),
         truth=None if task.truth is None else read_truth(task.truth.path),
-        model_card={key: card[key] for key in _CARD_KEYS},
+        model_card=_card(run),
         map_overview=restricted_overview(run, squares, points),
         records_summary=None if matched is None else _summary(matched, records),
         accuracy=None if own is None else _accuracy(own, estimates, weighted, run.scheme),
@@ -171,6 +172,14 @@ def page_content(task: PageTask) -> ReportContent:
     )
 
 
+def _card(run: RunFacts) -> Mapping[str, Any]:
+    """What the page shows of the model's card, or of an office's own map."""
+    if run.card is None:
+        return {"census": dict(run.own_map)}
+    card = json.loads(run.card.path.read_text(encoding="utf-8"))
+    return {key: card[key] for key in _CARD_KEYS}
+
+
 def _tilt(missing: Mapping[str, Any] | None) -> tuple[float, float, float] | None:
     """Odds ratio and ends of the total; None where no point is missing."""
     if missing is None or missing["missing_low_ha"] == missing["missing_high_ha"]:
@@ -181,7 +190,7 @@ def _tilt(missing: Mapping[str, Any] | None) -> tuple[float, float, float] | Non
 def _calibration(
     weighted: pd.DataFrame | None, points: pd.DataFrame | None, target: str
 ) -> pd.DataFrame | None:
-    if weighted is None or points is None or weighted.empty:
+    if weighted is None or points is None or weighted.empty or points["probability"].isna().all():
         return None
     return calibration(weighted, points.set_index("record_id")["probability"], target)
 

@@ -44,7 +44,7 @@ def sample_points(matched: pd.DataFrame, settings: RecordSettings, run: RunFacts
     """record_id, x, y (degrees), visited, probability of the period's records; restricted."""
     records = read_records(settings, run.scheme).set_index("record_id")
     at = records.loc[matched["record_id"]].geometry.representative_point()
-    rasters = run.maps[-1].rasters(PROBABILITY_TIF)
+    rasters = {} if run.model is None else run.maps[-1].rasters(PROBABILITY_TIF)
     values = values_at(rasters, at.x.to_numpy(), at.y.to_numpy(), dtype="uint16", missing=PROBABILITY_NO_DATA)
     return pd.DataFrame(
         {

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from cocal.classify.card import CARD
-from cocal.content import FAILED, File, Place, Ref
+from cocal.content import File, Place, Ref
 from cocal.contracts import Period
 from cocal.estimate.settings import EstimateSettings
 from cocal.grid import Tile
@@ -52,8 +52,9 @@ class RunFacts:
     """A run with its maps and tables, the files in its folder `root` by their names.
 
     `definitions` of the target in both languages are shown, and the Spanish ones are no part of the scheme's
-    identity: stated here, they count, and so does what the `card` shows besides the model. `platforms`
-    and `days` are those of its scenes; a run is `simulated` if any scene is.
+    identity: stated here, they count, and so does what the `card` shows besides the model. Of an office's own
+    map there are neither, and `own_map` is its id, source and licence. `platforms`
+    and `days` are those of its scenes; a run is `simulated` if any scene, or the office's map, is.
     """
 
     name: str
@@ -63,8 +64,9 @@ class RunFacts:
     regions: Regions
     region_files: tuple[str, ...]
     maps: tuple[PeriodMaps, ...]
-    model: Ref
-    card: File
+    model: Ref | None
+    card: File | None
+    own_map: Mapping[str, str]
     platforms: tuple[str, ...]
     days: tuple[date, ...]
     simulated: bool
@@ -80,12 +82,6 @@ class RunFacts:
         """Name -> file of the tables that anyone may see, and of their notes."""
         names = [name for name in (*TABLES, *NOTE_TABLES) if f"{name}.csv" in self.files]
         return {name: self.files[f"{name}.csv"].path for name in names}
-
-    @property
-    def model_folder(self) -> Path:
-        if self.model.folder is None:
-            raise RuntimeError("the train stage comes before the stages that need a model")
-        return self.model.folder
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -104,7 +100,8 @@ class RunFacts:
 
 def run_facts(run: Run) -> RunFacts:
     """The facts of a run that has measured and compared."""
-    config, root, model = run.config, run.store.root, run.require_model()
+    config, root, own = run.config, run.store.root, run.config.classify.map
+    model = None if own is not None and config.classify.lead != "model" else run.require_model()
     names = [*(f"{name}.csv" for name in (*TABLES, *NOTE_TABLES)), *RESTRICTED]
     return RunFacts(
         name=config.name,
@@ -114,8 +111,15 @@ def run_facts(run: Run) -> RunFacts:
         regions=run.base.regions,
         region_files=tuple(source.path.name for source in config.regions.sources),
         maps=tuple(PeriodMaps(period, run.maps_of(period.name)) for period in run.periods),
-        model=run.model or FAILED,
-        card=File.of(model / CARD),
+        model=None if model is None else run.model,
+        card=None if model is None else File.of(model / CARD),
+        own_map={}
+        if own is None or model is not None
+        else {
+            "id": own.id,
+            "source": own.source,
+            "licence": own.licence,
+        },
         platforms=tuple(sorted({str(s.properties.get("platform", "?")) for s in run.scenes})),
         days=tuple(sorted(s.day for s in run.scenes)),
         simulated=run.simulated,

@@ -45,7 +45,9 @@ def restricted_overview(
 ) -> MapOverview:
     """Classes of every period; of the last one probability, observations, density and the sample's points."""
     classes, last = [class_picture(run, own) for own in run.maps], run.maps[-1]
-    pictures = [*classes, probability_picture(run, last), observations_picture(run, last)]
+    pictures = [*classes]
+    if run.model is not None:
+        pictures += [probability_picture(run, last), observations_picture(run, last)]
     if squares is not None:
         pictures.append(density_picture(run, last.period.name, squares))
     if points is not None:
@@ -56,7 +58,8 @@ def restricted_overview(
 def public_overview(run: RunFacts, squares: pd.DataFrame | None) -> MapOverview:
     """Observations and, in squares that pass the disclosure rule, density: never a pixel of a class."""
     squared = [] if squares is None else [density_picture(run, p.name, squares) for p in run.periods]
-    return _with_outlines(run, [*squared, observations_picture(run, run.maps[-1])])
+    looks = [] if run.model is None else [observations_picture(run, run.maps[-1])]
+    return _with_outlines(run, [*squared, *looks])
 
 
 def _with_outlines(run: RunFacts, pictures: Sequence[MapPicture]) -> MapOverview:
@@ -65,15 +68,25 @@ def _with_outlines(run: RunFacts, pictures: Sequence[MapPicture]) -> MapOverview
 
 
 def _sources(run: RunFacts) -> list[dict[str, str]]:
+    files = ", ".join(run.region_files)
+    regions = {"es": f"regiones: {files}", "en": f"regions: {files}"}
+    if run.model is None:
+        name = f"{run.own_map['id']}: {run.own_map['source']}"
+        return [
+            {
+                "es": f"mapa{' SIMULADO' if run.simulated else ''} {name}",
+                "en": f"{'SIMULATED ' if run.simulated else ''}map {name}",
+            },
+            regions,
+        ]
     first, last = min(run.days), max(run.days)
     scenes, n = f"{', '.join(run.platforms)}, {first} – {last}", len(run.days)
-    files = ", ".join(run.region_files)
     found = [
         {
             "es": f"{n} escenas{' SIMULADAS' if run.simulated else ''}: {scenes}",
             "en": f"{n} {'SIMULATED ' if run.simulated else ''}scenes: {scenes}",
         },
-        {"es": f"regiones: {files}", "en": f"regions: {files}"},
+        regions,
     ]
     if any(name.lower().startswith("sentinel") for name in run.platforms):
         years = "–".join(dict.fromkeys((str(first.year), str(last.year))))

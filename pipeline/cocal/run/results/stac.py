@@ -22,24 +22,27 @@ _TABLES = ("hectares.csv", "countries.csv", "comparison.csv", "regions.csv")
 
 
 def write_stac(folder: Path, run: RunFacts) -> None:
-    """catalog.json, collection.json, model.json and items/ in `folder`, which becomes files/stac of the run.
+    """catalog.json, collection.json and items/ in `folder`, which becomes files/stac of the run; of a model's
+    map model.json too.
 
     All links are relative, so that the folder of the run may be moved.
     """
     catalog = pystac.Catalog(
         f"results-{run.name}",
-        run.marked("Maps, tables and the model of one run of cocal."),
+        run.marked("Maps and tables of one run of cocal."),
         run.marked(f"results of the run {run.name}"),
     )
-    collection, model = _collection(run), _model(run)
+    collection = _collection(run)
     items = [_item(home, run.root.value) for own in run.maps for home in own.folders.values()]
     catalog.add_child(collection)
-    catalog.add_item(model)
     collection.add_items(items)
-    for item in items:
-        item.add_link(pystac.Link("derived_from", model, pystac.MediaType.GEOJSON))
+    places: dict[str, Any] = {"catalog": catalog, "collection": collection}
+    if run.model is not None and run.card is not None and run.model.folder is not None:
+        model = places["model"] = _model(run, run.card.path, run.model.folder)
+        catalog.add_item(model)
+        for item in items:
+            item.add_link(pystac.Link("derived_from", model, pystac.MediaType.GEOJSON))
     # last, as pystac moves the assets of an item that has a place already
-    places = {"catalog": catalog, "collection": collection, "model": model}
     places |= {f"items/{item.id}": item for item in items}
     for name, stac in places.items():
         stac.set_self_href(str(folder / f"{name}.json"))
@@ -57,14 +60,14 @@ def _item(home: Path, root: Path) -> pystac.Item:
     return item
 
 
-def _model(run: RunFacts) -> pystac.Item:
+def _model(run: RunFacts, path: Path, folder: Path) -> pystac.Item:
     """The model as an item on the area that it was used for; its file is an asset if it lies in the run.
 
     The machine learning model extension requires the file. A model of another folder is identified by its id,
     file name and checksums, and the item does not declare the extension.
     """
-    card = json.loads(run.card.path.read_text(encoding="utf-8"))
-    area, own = run.regions.area.envelope, run.model_folder.is_relative_to(run.root.value)
+    card = json.loads(path.read_text(encoding="utf-8"))
+    area, own = run.regions.area.envelope, folder.is_relative_to(run.root.value)
     properties = {
         "title": run.marked(f"model {card['id']}"), "cocal:sha256": card["sha256"],
         "cocal:file": card["artefact"], "cocal:file_sha256": card["artefact_sha256"], **card["mlm"],
@@ -78,7 +81,7 @@ def _model(run: RunFacts) -> pystac.Item:
         start_datetime=start, end_datetime=end, stac_extensions=[MLM, RASTER] if own else [],
     )  # fmt: skip
     if own:
-        where = run.model_folder.relative_to(run.root.value) / card["artefact"]
+        where = folder.relative_to(run.root.value) / card["artefact"]
         item.add_asset("model", _artefact(card["mlm"]["mlm:input"], f"../../{where.as_posix()}"))
     return item
 
@@ -102,10 +105,8 @@ def _span(run: RunFacts) -> tuple[datetime, datetime]:
 
 
 def _collection(run: RunFacts) -> pystac.Collection:
-    content = (
-        f"Class, probability and number of clear dates per tile and period, scheme {run.scheme.id}. "
-        "Restricted: class maps show plots."
-    )
+    layers = "Class" if run.model is None else "Class, probability and number of clear dates"
+    content = f"{layers} per tile and period, scheme {run.scheme.id}. Restricted: class maps show plots."
     collection = pystac.Collection(
         f"cocal-{run.name}",
         run.marked(content),

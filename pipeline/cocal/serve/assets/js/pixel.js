@@ -9,7 +9,8 @@ export function showPixel(node, facts, run, choice, onClose) {
   const names = Object.fromEntries(run.classes.map((c) => [c.key, own(c)]));
   const called = facts.class ? names[facts.class] : t("not_observed");
   const target = names[run.target].toLowerCase();
-  if (!(choice.index in facts.indices)) choice.index = Object.keys(facts.indices)[0];
+  const indices = facts.indices ?? {}; // a map that no model made has no probability, dates and indices
+  if (!(choice.index in indices)) choice.index = Object.keys(indices)[0];
   choice.beside ??= facts.class ?? run.target;
   const again = () => showPixel(node, facts, run, choice, onClose);
   node.hidden = false;
@@ -18,10 +19,10 @@ export function showPixel(node, facts, run, choice, onClose) {
     el("h2", {}, t("pixel"), el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: onClose }, "×")),
     el("ul", {},
       el("li", {}, t("says", { class: called })),
-      el("li", {}, t("probability", { target, p: percent(facts.probability, 0) })),
-      el("li", {}, t("looks", { n: facts.looks }))),
+      facts.indices && el("li", {}, t("probability", { target, p: percent(facts.probability, 0) })),
+      facts.indices && el("li", {}, t("looks", { n: facts.looks }))),
     choice.index && el("div", { class: "row" },
-      chooser("index", Object.keys(facts.indices).map((k) => [k, k]), choice.index, (v) => { choice.index = v; again(); }),
+      chooser("index", Object.keys(indices).map((k) => [k, k]), choice.index, (v) => { choice.index = v; again(); }),
       chooser("beside", run.classes.map((c) => [c.key, own(c)]), choice.beside, (v) => { choice.beside = v; again(); })),
     choice.index && year(facts, run, choice, names),
   );
