@@ -2,10 +2,10 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
-from unittest.mock import patch
 
 import pandas as pd
 import pytest
+from tests.support.small_world import undrawn_pictures
 
 from cocal.notes import Note
 from cocal.report.page import render, report
@@ -49,7 +49,7 @@ class _Outline(HTMLParser):
 @pytest.fixture(scope="module", autouse=True)
 def small_pictures():
     """No test here looks at a pixel."""
-    with patch("cocal.report.drawing.DPI", 50):
+    with undrawn_pictures():
         yield
 
 

@@ -9,7 +9,6 @@ import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from tests.support.small_world import (
     blank_pages,
     fields,
     make_world,
+    undrawn_pictures,
     write_csv,
     write_geojson,
     write_regions,
@@ -147,8 +147,7 @@ def world(tmp_path_factory):
     write_csv(world.folder / "official.csv", official)
     world.edit(settings)
     world.edit(lambda content: with_folders(content, world.folder))
-    # no test looks at a pixel of the two pages
-    with patch("cocal.report.drawing.DPI", 50):
+    with undrawn_pictures():
         result = run(read_config(world.config), config_path=world.config)
     assert result.failures == ()
     return world
@@ -466,7 +465,7 @@ def regions(world, tmp_path_factory):
     other = world.copied(tmp_path_factory.mktemp("regions") / "world")
     (other.root / "manifests" / "publish.json").unlink()
     other.edit(lambda content: (content.update(publish="regions"), content["density"].update(min_plots=11)))
-    with patch("cocal.report.drawing.DPI", 50):
+    with undrawn_pictures():
         assert run(read_config(other.config), config_path=other.config).failures == ()
     return other
 
@@ -573,7 +572,7 @@ def test_the_warnings_of_estimates_stand_on_the_page_and_in_the_command_in_both_
     warnings = estimate_warnings(world.root)
     assert {"non_response"} <= {note.code for _, note in warnings}
     page = html.unescape((world.root / "report" / "index.html").read_text()).replace("\xa0", " ")
-    _print_summary(run(read_config(world.config)))
+    _print_summary(run(read_config(world.config), config_path=world.config))
     printed = " ".join(capsys.readouterr().out.split())
     for period, note in warnings:
         for language in ("es", "en"):

@@ -100,32 +100,7 @@ def contents(folder: Path) -> dict[str, object]:
     return found
 
 
-def test_the_same_seed_gives_the_same_bytes_with_two_workers(world: Path, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    simulate(tmp_path, SETTINGS, workers=2, report=lambda *step: told.append(step))
-    assert contents(tmp_path) == contents(world)
-    assert {"regions.gpkg", "training.gpkg", "records.csv", "dem.tif", "zones.gpkg"} <= set(contents(world))
-    assert told[-1] == ("scenes", 14, 14)
-
-
-def test_nothing_depends_on_the_parts_that_the_land_is_made_in(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """240 pixels are one part; here they are 3 x 3, the last of them of another size. Tiles of maps that are
-    written in pieces
-    are packed again, so that of those the pixels are compared."""
-    for module in ("cocal.simulate.world", "cocal.simulate.sensor.scenes"):
-        monkeypatch.setattr(f"{module}.PART_PX", 96)
-    simulate(tmp_path, SETTINGS)
-    once, parts = contents(world), contents(tmp_path)
-    maps = {f"{name}.tif" for name in RASTERS}
-    assert {n for n in once.keys() | parts.keys() if once.get(n) != parts.get(n)} <= maps
-    for name in maps:
-        with rasterio.open(world / name) as a, rasterio.open(tmp_path / name) as b:
-            assert np.array_equal(a.read(1), b.read(1)), name
-
-
-def test_without_images_all_else_has_the_same_bytes_and_images_can_be_added(
+def test_the_same_seed_gives_the_same_bytes_without_images_and_when_two_workers_add_them(
     world: Path, tmp_path: Path
 ) -> None:
     simulate(tmp_path, SETTINGS, images=False)
@@ -135,10 +110,29 @@ def test_without_images_all_else_has_the_same_bytes_and_images_can_be_added(
     assert (notice["images_of"], notice["truth_and_figures_of"]) == ([], [2022, 2023, 2024])
     other = {name for name in full if not name.startswith("archive/")} - {"SIMULATED.json"}
     assert {name: without[name] for name in other} == {name: full[name] for name in other}
-    simulate(tmp_path, SETTINGS)
+    told: list[tuple[str, int, int]] = []
+    simulate(tmp_path, SETTINGS, workers=2, report=lambda *step: told.append(step))
     assert contents(tmp_path) == full
     simulate(tmp_path, SETTINGS, images=False)
     assert contents(tmp_path) == full
+    assert {"regions.gpkg", "training.gpkg", "records.csv", "dem.tif", "zones.gpkg"} <= set(contents(world))
+    assert told[-1] == ("scenes", 14, 14)
+
+
+def test_nothing_depends_on_the_parts_that_the_land_is_made_in(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """240 pixels are one part; here they are 2 x 2, the last of them of another size. Tiles of maps that are
+    written in pieces are packed again, so that of those the pixels are compared."""
+    for module in ("cocal.simulate.world", "cocal.simulate.sensor.scenes"):
+        monkeypatch.setattr(f"{module}.PART_PX", 144)
+    simulate(tmp_path, SETTINGS)
+    once, parts = contents(world), contents(tmp_path)
+    maps = {f"{name}.tif" for name in RASTERS}
+    assert {n for n in once.keys() | parts.keys() if once.get(n) != parts.get(n)} <= maps
+    for name in maps:
+        with rasterio.open(world / name) as a, rasterio.open(tmp_path / name) as b:
+            assert np.array_equal(a.read(1), b.read(1)), name
 
 
 def test_another_seed_gives_another_land() -> None:

@@ -251,6 +251,16 @@ def blank_pages() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def undrawn_pictures() -> Iterator[None]:
+    """Pages of this process have figures that are made, and a blank picture in the place of each drawing."""
+    with (
+        patch("cocal.report.pictures.svg_uri", lambda _: "data:image/svg+xml;base64,PHN2Zy8+"),
+        patch("cocal.report.pictures.png_uri", lambda _: "data:image/png;base64,iVBORw0KGgo="),
+    ):
+        yield
+
+
 def write_blank(out: Path, content: object) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text("", encoding="utf-8")
