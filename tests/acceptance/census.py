@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import census_zones
+from tests.acceptance import census_defs, census_zones
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*census_zones.REQUIREMENTS,)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (*census_defs.REQUIREMENTS, *census_zones.REQUIREMENTS)

@@ -133,8 +133,9 @@ class ReportContent:
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
     groups : areas/1 with groups in the place of regions; None where the run has none.
-    change, legal, eradication, operation_sums, applicability, minimum_unit, states : the run's tables of
-        these names; None where the run has none.
+    definition_words : id, name and text of the definitions in the table `definitions`.
+    change, legal, eradication, operation_sums, applicability, minimum_unit, states, definitions : the run's
+        tables of these names; None where the run has none.
     official : region_id, when (years, 2024.0 is the first moment of 2024), official_ha of every year.
     left_out, warnings : what the run left out or repaired; warnings of the estimates, with their periods. In
         `comparison`, `change`, `legal` and `eradication` the cells of notes are tuples of Note.
@@ -171,6 +172,8 @@ class ReportContent:
     applicability: pd.DataFrame | None = None
     minimum_unit: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
+    definitions: pd.DataFrame | None = None
+    definition_words: tuple[tuple[str, Words, Words], ...] = ()
     official: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     profile: Literal["public", "restricted"] = "restricted"

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report import card, headline, law, operations, pictures, quality, sections, states
+from cocal.report import card, definitions, headline, law, operations, pictures, quality, sections, states
 from cocal.report.blocks import Block, PageView, Section, numbered
 from cocal.report.content import ReportContent, check_content
 from cocal.report.numbers import Language, decimals_for
@@ -25,7 +25,8 @@ _PRINT_MARK = (
 )
 _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
     "headline": headline.headline, "figure": pictures.figure, "map": pictures.maps,
-    "comparison": sections.comparison, "states": states.states, "change": sections.change,
+    "comparison": sections.comparison, "definitions": definitions.definitions,
+    "states": states.states, "change": sections.change,
     "groups": sections.groups,
     "legal": law.legal, "eradication": sections.eradication,
     "operations": operations.claims_by_verdict, "classes": sections.classes,

@@ -15,10 +15,12 @@ from cocal import accuracy
 from cocal.checksums import sha256_file
 from cocal.content import File, Stated, stated
 from cocal.contracts import UNOBSERVED
+from cocal.crosswalk import Definition
 from cocal.fieldwork import MATCHED, RecordSettings
 from cocal.notes import Note
 from cocal.report.content import Accuracy, RecordsSummary, ReportContent, Reproduce
 from cocal.report.page import report
+from cocal.run.measure.definitions import stated_definitions
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.results.facts import RunFacts, run_facts
@@ -50,6 +52,7 @@ _OPTIONAL = (
     "minimum_unit",
     "states",
     "operation_sums",
+    "definitions",
 )
 _DESIGNS = {
     "probability": {"es": "muestra probabilística estratificada", "en": "stratified probability sample"},
@@ -69,12 +72,14 @@ class PageTask:
     failures: tuple[tuple[str, str], ...]
     left_out: tuple[Note, ...]
     reproduce: Reproduce
+    definitions: tuple[Definition, ...] = ()
 
 
 def page_task(run: Run) -> PageTask:
     """The page of a run that has measured and compared."""
     records, settings = run.config.records, run.config.comparison
     official, truth = (None, None) if settings is None else (settings.official, settings.truth)
+    defined = stated_definitions(run.config.definitions, run.base.scheme)
     return PageTask(
         run_facts(run),
         None if records is None else stated(records, "records"),
@@ -83,6 +88,7 @@ def page_task(run: Run) -> PageTask:
         tuple(run.summary.failures),
         tuple(run.summary.left_out),
         how_to_reproduce(run),
+        () if defined is None else tuple(defined.crosswalk[name] for name in defined.use),
     )
 
 
@@ -164,6 +170,7 @@ def page_content(task: PageTask) -> ReportContent:
         simulated=run.simulated,
         left_out=task.left_out,
         warnings=estimate_warnings(root),
+        definition_words=tuple((d.id, dict(d.name), dict(d.text)) for d in task.definitions),
         tilt=_tilt(estimates.get("missing")),
         observers=estimates.get("observers") or None,
         official=official_series(task.official.path if task.official else None),

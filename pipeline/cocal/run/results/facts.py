@@ -19,7 +19,7 @@ from cocal.scheme import ClassScheme
 
 TABLES = (
     "hectares", "regions", "countries", "groups", "comparison", "unmatched", "caveats", "change", "legal",
-    "eradication", "applicability", "minimum_unit", "operation_sums", "states", "map_errors",
+    "eradication", "applicability", "minimum_unit", "operation_sums", "states", "map_errors", "definitions",
 )  # fmt: skip
 """Tables of regions, countries, groups and zones only."""
 

@@ -176,6 +176,7 @@ def _public_content(
         caveats=None,
         tilt=None,
         change=None,
+        definitions=None,
         eradication=None,
         operation_sums=None,
         applicability=None,
