@@ -97,6 +97,14 @@ def test_a_mixed_pixel_counts_by_its_parts_and_shows_the_largest() -> None:
     assert np.bincount(index, ground).tolist() == [1000] * 4
 
 
+def test_half_of_a_pixel_is_enough_for_the_class_that_comes_first() -> None:
+    units, seen = np.full((1, 2), 1001, dtype=np.int64), np.array([[True, True]])
+    half, less = FULL // 2, FULL // 2 - 1
+    for covered, wanted in (({1: [[half, less]]}, [1, 4]), ({2: [[half, 0]], 1: [[half, half]]}, [2, 1])):
+        drawn = {code: np.array(cover) for code, cover in covered.items()}
+        assert classes_of_pixels(drawn, 4, units, seen)[0].tolist() == [wanted]
+
+
 def test_overlay_tells_what_moved_within_a_pixel() -> None:
     """Coca on the west 0.3 of a pixel, then on its east 0.4: 0.3 cleared, 0.4 new, none stayed."""
     units, seen = np.full((1, 1), 10**8, dtype=np.int64), np.array([[True]])

@@ -45,6 +45,9 @@ NO_PERIOD, NO_DAY = -1, -2
 _SHIFTED_M = 1.0
 """From here on another datum is named: WGS 84, SIRGAS 2000 and the like agree within a metre."""
 
+_NOISE = 1e-4
+"""Overlap of less of the smaller polygon is that of common edges: it counts once, and is not told."""
+
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -339,19 +342,21 @@ def exclusive(drawn: Drawn, settings: MapSettings) -> tuple[Drawn, pd.DataFrame]
     there = common > 0
     later, earlier, common = later[there], earlier[there], common[there]
     files = np.array([layer.path.name for layer in settings.layers], dtype=object)
+    told = common > _NOISE * np.minimum(drawn.hectares[later], drawn.hectares[earlier])
+    losing, holding = later[told], earlier[told]
     overlaps = pd.DataFrame(
         {
-            "file": files[drawn.layer[later]], "row": drawn.row[later],
-            "earlier_file": files[drawn.layer[earlier]], "earlier_row": drawn.row[earlier],
-            "overlap_ha": common,
+            "file": files[drawn.layer[losing]], "row": drawn.row[losing],
+            "earlier_file": files[drawn.layer[holding]], "earlier_row": drawn.row[holding],
+            "overlap_ha": common[told],
         }
     )  # fmt: skip
     changed = np.zeros(len(drawn), dtype=bool)
     changed[later] = True
     found = drawn.with_shapes(without(drawn.shapes, later, earlier), changed)
     before, after = float(drawn.hectares.sum()), float(found.hectares.sum())
-    if changed.any():
-        names = [f"{files[drawn.layer[i]]}: {drawn.row[i]}" for i in np.flatnonzero(changed)]
+    if told.any():
+        names = [f"{files[drawn.layer[i]]}: {drawn.row[i]}" for i in np.unique(losing)]
         record(
             "census_overlap", n=len(names), before_ha=before, after_ha=after,
             share=(before - after) / before, which=first(names),

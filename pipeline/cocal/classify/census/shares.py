@@ -51,15 +51,15 @@ def classes_of_pixels(
 
     Parameters
     ----------
-    covered : code -> (y, x) as from `coverage`; where rounding lets them add up to more than a pixel, the
-        later code gets less.
+    covered : code -> (y, x) as from `coverage`, in the order in which classes of equal parts count; where
+        rounding lets them add up to more than a pixel, the later gets less.
     elsewhere : code of the ground in no polygon.
     units : (y, x) area of the pixels, 1e-6 m2.
     observed : (y, x) False: the pixel is not observed as a whole.
 
     Returns
     -------
-    Codes, `NO_DATA` where not observed; of equal parts the lowest code counts.
+    Codes, `NO_DATA` where not observed. Of equal parts the first of `covered` counts, `elsewhere` last.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def classes_of_pixels(
     >>> codes.tolist(), shares.code.tolist(), (shares.units / 10**6).tolist()
     ([[2, 2]], [1, 2], [25.0, 75.0])
     """
-    keys = sorted({*covered, elsewhere})
+    keys = list(dict.fromkeys([*covered, elsewhere]))
     mixed = np.zeros(units.shape, dtype=bool)
     codes = np.full(units.shape, elsewhere, dtype=np.uint8)
     for code, cover in covered.items():
@@ -79,16 +79,19 @@ def classes_of_pixels(
         mixed |= (cover > 0) & (cover < FULL)
     codes[~observed] = NO_DATA
     pixel = np.flatnonzero(mixed & observed)
-    parts = np.zeros((len(keys), len(pixel)), dtype=np.int64)
+    parts, steps = np.zeros((2, len(keys), len(pixel)), dtype=np.int64)
     total, before = np.zeros(len(pixel), dtype=np.int64), np.zeros(len(pixel), dtype=np.int64)
     area = units.ravel()[pixel]
-    for code in sorted(covered):
-        total = np.minimum(total + covered[code].ravel()[pixel], FULL)
+    for code, cover in covered.items():
+        own = np.minimum(cover.ravel()[pixel], FULL - total)
+        total += own
         upto = area * total // FULL
         parts[keys.index(code)] += upto - before
+        steps[keys.index(code)] += own
         before = upto
     parts[keys.index(elsewhere)] += area - before
-    codes.ravel()[pixel] = np.array(keys, dtype=np.uint8)[parts.argmax(axis=0)]
+    steps[keys.index(elsewhere)] += FULL - total
+    codes.ravel()[pixel] = np.array(keys, dtype=np.uint8)[steps.argmax(axis=0)]
     place, key = np.nonzero(parts.T)
     return codes, Shares(pixel[place], np.array(keys, dtype=np.uint8)[key], parts.T[place, key])
 

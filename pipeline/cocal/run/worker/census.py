@@ -262,7 +262,8 @@ def write_census_map(folder: Path, _: Any, task: CensusMapTask) -> None:
         if task.has_seen:
             there = covered_by_key(planes, SEEN, task.number, window, {}).get(0)
             seen = own & (there >= FULL // 2) if there is not None else np.zeros_like(own)
-        elsewhere = task.scheme.codes[str(task.about.elsewhere)]
+        elsewhere, target = (task.scheme.codes[str(k)] for k in (task.about.elsewhere, task.scheme.target))
+        covered = {code: covered[code] for code in sorted(covered, key=lambda code: (code != target, code))}
         codes, shares = classes_of_pixels(covered, elsewhere, cell_area_units(window), seen)
     place = (task.tile, task.period)
     write_census_tile(folder, codes, shares, place=place, scheme=task.scheme, about=task.about)
