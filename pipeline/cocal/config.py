@@ -262,6 +262,14 @@ class RunConfig(Settings):
         """True if a map of the run is made by a model from images."""
         return self.train is not None or self.classify.model is not None
 
+    def alone(self, which: Literal["model", "map"]) -> RunConfig:
+        """The configuration of a run with one of its two maps."""
+        rules = self.classify.model_copy(update={"map": None, "lead": None})
+        if which == "model":
+            return self.model_copy(update={"classify": rules})
+        own = ClassifySettings.model_validate({"map": self.classify.map})
+        return self.model_copy(update={"classify": own, "train": None})
+
     def require_archive(self) -> Path:
         """The folder of the scene archive.
 

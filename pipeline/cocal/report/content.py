@@ -133,6 +133,7 @@ class ReportContent:
         point has two labels.
     failures : (unit, reason) of the work that failed; its ground counts as unobserved.
     groups : areas/1 with groups in the place of regions; None where the run has none.
+    map_errors : omission and commission of each map by place, with its figures; see `map_errors.csv`.
     definition_words : id, name and text of the definitions in the table `definitions`.
     change, legal, eradication, operation_sums, applicability, minimum_unit, states, definitions : the run's
         tables of these names; None where the run has none.
@@ -168,6 +169,7 @@ class ReportContent:
     change: pd.DataFrame | None = None
     legal: pd.DataFrame | None = None
     eradication: pd.DataFrame | None = None
+    map_errors: pd.DataFrame | None = None
     operation_sums: pd.DataFrame | None = None
     applicability: pd.DataFrame | None = None
     minimum_unit: pd.DataFrame | None = None

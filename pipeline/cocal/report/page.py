@@ -11,7 +11,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cocal.assets import asset
-from cocal.report import card, definitions, headline, law, operations, pictures, quality, sections, states
+from cocal.report import (
+    card,
+    definitions,
+    headline,
+    law,
+    omission,
+    operations,
+    pictures,
+    quality,
+    sections,
+    states,
+)
 from cocal.report.blocks import Block, PageView, Section, numbered
 from cocal.report.content import ReportContent, check_content
 from cocal.report.numbers import Language, decimals_for
@@ -30,14 +41,16 @@ _SECTIONS: dict[str, Callable[[ReportContent, Wording], list[Block]]] = {
     "groups": sections.groups,
     "legal": law.legal, "eradication": sections.eradication,
     "operations": operations.claims_by_verdict, "classes": sections.classes,
-    "left_out": quality.left_out, "unseen": quality.unseen, "accuracy": quality.accuracy,
+    "left_out": quality.left_out, "unseen": quality.unseen, "map_errors": omission.map_errors,
+    "accuracy": quality.accuracy,
     "model": card.model, "method": quality.method,
     "reproduce": quality.reproduce,
 }  # fmt: skip
 """The sections in their order; one without a block is left out."""
 
 _LEFT_OUT = {
-    "squares": ("comparison", "states", "change", "classes"), "regions": ("states", "change", "classes")
+    "squares": ("comparison", "states", "change", "classes", "map_errors"),
+    "regions": ("states", "change", "classes", "map_errors"),
 }  # fmt: skip
 """Sections that a public page does not have: they state more of the map than is shown, or estimates."""
 

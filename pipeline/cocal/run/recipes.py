@@ -192,7 +192,8 @@ def set_aside(error: DamagedError, home: LocalStore, observe: Observe) -> None:
         It has no manifest any more, or cannot be moved.
     """
     mark = Path(error.mark)
-    own = mark.is_relative_to(home.root)
+    named = mark.name != MANIFEST and mark.parents[1] != home.root  # of a store within the run's
+    own = mark.is_relative_to(home.root) and not named
     store = home if own else LocalStore(mark.parents[1])
     unit = mark.parent.relative_to(store.root).as_posix() if mark.name == MANIFEST else f":{mark.stem}"
     if not mark.exists():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,9 +24,13 @@ from cocal.notes.limits import check_left_out
 from cocal.regions import Regions, RegionSettings, read_regions
 from cocal.run.execute import Executor, SerialExecutor
 from cocal.run.observers import Noted, Observe, Summary
+from cocal.run.recipes import Stage
 from cocal.run.worker.tiles import FeatureTask
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import LocalStore, address
+
+BESIDE = "beside"
+"""Folder of a run with the tables of the map that does not lead."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,23 @@ class Run:
 
     last: str = "report"
     """The last stage of the run."""
+
+    def each_map(self) -> tuple[Run, ...]:
+        """The run itself or, of two maps, a run with each alone: the one that leads first.
+
+        What is made of the second stands in the folder `BESIDE`, as if it were a run of its own.
+        """
+        lead = self.config.classify.lead
+        if lead is None:
+            return (self,)
+        runs = []
+        for which, maps in ((lead, self.maps), ("model" if lead == "map" else "map", self.other_maps)):
+            own = copy(self)
+            own.config, own.maps, own.other_maps = self.config.alone(which), maps, {}
+            own.minimum_unit = self.minimum_unit if which == "model" else None
+            runs.append(own)
+        runs[1].store = LocalStore(self.store.root / BESIDE)
+        return tuple(runs)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -156,3 +178,17 @@ class Run:
     def maps_of(self, period: str) -> dict[Tile, Ref]:
         """The maps of the period of that name, by tile."""
         return {tile: ref for (name, tile), ref in self.maps.items() if name == period}
+
+
+def of_each_map(run: Run, stage: Callable[[Run], Stage]) -> Stage:
+    """The stage on each map of the run; what is made of the second stands in a store of its own."""
+    lead, *others = run.each_map()
+    yield from stage(lead)
+    for other in others:
+        inner, refs = stage(other), None
+        while True:
+            try:
+                batch = next(inner) if refs is None else inner.send(refs)
+            except StopIteration:
+                break
+            refs = yield replace(batch, stage=f"{batch.stage} beside", store=other.store)

@@ -64,7 +64,7 @@ from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, spl
 from cocal.run.measure.strata_cells import RASTER
 from cocal.run.measure.task import HectaresTask, Rows
 from cocal.run.recipes import Batch, Recipe, Stage
-from cocal.run.state import Run
+from cocal.run.state import Run, of_each_map
 from cocal.run.tables import write_own_csv
 from cocal.run.worker.mosaic import Source
 
@@ -96,6 +96,11 @@ _LEAST_OF_REGIONS, _MOST_OF_REGIONS, _FAR_OF_REGIONS = 0.5, 1.1, 50
 
 
 def measure_stage(run: Run) -> Stage:
+    """The tables of each map of the run."""
+    yield from of_each_map(run, _measure)
+
+
+def _measure(run: Run) -> Stage:
     """Areas of all maps, hectares per region, country and group, records, change, legal zones, density."""
     config, base, zones = run.config, run.base, run.zones
     counts_task = CountsTask(

@@ -24,7 +24,7 @@ from cocal.run.history import HISTORY, LEVELS, read_figures, read_history
 from cocal.run.measure.change import CHANGE_COLUMNS
 from cocal.run.measure.definitions import stated_definitions
 from cocal.run.recipes import Batch, Recipe, Stage
-from cocal.run.state import Run
+from cocal.run.state import Run, of_each_map
 from cocal.run.tables import read_given_csv, read_own_csv, read_own_parquet, write_own_csv
 from cocal.store import write_csv
 
@@ -59,6 +59,11 @@ class ComparisonTask:
 
 
 def compare_stage(run: Run) -> Stage:
+    """The comparison of each map of the run."""
+    yield from of_each_map(run, _compare)
+
+
+def _compare(run: Run) -> Stage:
     """comparison.csv, unmatched.csv and, where claims are given, eradication.csv."""
     settings, records, root = run.config.comparison, run.config.records, run.store.root
     names = ("hectares.parquet", "groups.csv", "change.csv", "records.csv", "definitions.csv")

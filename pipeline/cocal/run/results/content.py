@@ -21,11 +21,12 @@ from cocal.notes import Note
 from cocal.report.content import Accuracy, RecordsSummary, ReportContent, Reproduce
 from cocal.report.page import report
 from cocal.run.measure.definitions import stated_definitions
+from cocal.run.measure.domains import TOTAL
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.evidence import calibration, confusion_shares, sample_points, weighted_points
 from cocal.run.results.facts import RunFacts, run_facts
 from cocal.run.results.pictures import read_squares, restricted_overview
-from cocal.run.state import Run
+from cocal.run.state import BESIDE, Run
 from cocal.run.tables import (
     estimate_warnings,
     read_given_csv,
@@ -42,6 +43,8 @@ _CARD_KEYS = (
     "id", "estimator", "features", "classes", "training", "missing", "seed", "simulated", "sha256",
     "validation", "cocal_version", "libraries",
 )  # fmt: skip
+_OF_MAPS = ("map_errors", "hectares", "countries")
+_FIGURES = ("mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha")
 _OPTIONAL = (
     "caveats",
     "groups",
@@ -168,6 +171,7 @@ def page_content(task: PageTask) -> ReportContent:
         failures=task.failures,
         reproduce=task.reproduce,
         simulated=run.simulated,
+        map_errors=_maps_side_by_side(run),
         left_out=task.left_out,
         warnings=estimate_warnings(root),
         definition_words=tuple((d.id, dict(d.name), dict(d.text)) for d in task.definitions),
@@ -177,6 +181,27 @@ def page_content(task: PageTask) -> ReportContent:
         calibration=_calibration(weighted, points, run.scheme.target),
         **optional,
     )
+
+
+def _maps_side_by_side(run: RunFacts) -> pd.DataFrame | None:
+    """The errors of each map beside its figures: map, place, period, mapped_ha, estimate, `map_errors`.
+
+    None without an estimate.
+    """
+    parts = []
+    for name, below in zip(run.map_names, ("", f"{BESIDE}/"), strict=False):
+        errors, regions, countries = (run.path(f"{below}{table}.csv") for table in _OF_MAPS)
+        if errors is None or regions is None or countries is None:
+            continue
+        figures = pd.concat([
+            read_own_csv(regions).assign(level="region").rename(columns={"region_id": "id"}),
+            read_own_csv(countries).assign(level="country").rename(columns={"country": "id"}),
+        ])  # fmt: skip
+        figures.loc[figures["id"] == TOTAL, "level"] = TOTAL
+        wanted = figures[["level", "id", "period", "class", *_FIGURES]]
+        table = read_own_csv(errors).drop(columns=["confidence", "interval"])
+        parts.append(table.merge(wanted, on=["level", "id", "period", "class"]).assign(map=name))
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _card(run: RunFacts) -> Mapping[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from cocal.classify.card import CARD
+from cocal.config import RunConfig
 from cocal.content import File, Place, Ref
 from cocal.contracts import Period
 from cocal.estimate.settings import EstimateSettings
 from cocal.grid import Tile
 from cocal.regions import Regions
-from cocal.run.state import Run
+from cocal.run.state import BESIDE, Run
 from cocal.run.tables import NOTE_TABLES
 from cocal.scheme import ClassScheme
 
@@ -22,6 +24,9 @@ TABLES = (
     "eradication", "applicability", "minimum_unit", "operation_sums", "states", "map_errors", "definitions",
 )  # fmt: skip
 """Tables of regions, countries, groups and zones only."""
+
+OF_MAPS = ("hectares", "countries", "map_errors")
+"""Tables that are set side by side where a run has two maps."""
 
 RESTRICTED = (
     "records.csv", "density.csv", "shown_regions.csv", "hectares.parquet", "comparison.parquet",
@@ -53,7 +58,8 @@ class RunFacts:
 
     `definitions` of the target in both languages are shown, and the Spanish ones are no part of the scheme's
     identity: stated here, they count, and so does what the `card` shows besides the model. Of an office's own
-    map there are neither, and `own_map` is its id, source and licence. `platforms`
+    map there are neither, and `own_map` is its id, source and licence. `map_names`: the
+    map's, and that of the one beside it. `platforms`
     and `days` are those of its scenes; a run is `simulated` if any scene, or the office's map, is.
     """
 
@@ -67,6 +73,7 @@ class RunFacts:
     model: Ref | None
     card: File | None
     own_map: Mapping[str, str]
+    map_names: tuple[str, ...]
     platforms: tuple[str, ...]
     days: tuple[date, ...]
     simulated: bool
@@ -103,6 +110,7 @@ def run_facts(run: Run) -> RunFacts:
     config, root, own = run.config, run.store.root, run.config.classify.map
     model = None if own is not None and config.classify.lead != "model" else run.require_model()
     names = [*(f"{name}.csv" for name in (*TABLES, *NOTE_TABLES)), *RESTRICTED]
+    names += [f"{BESIDE}/{name}.csv" for name in OF_MAPS if config.classify.lead is not None]
     return RunFacts(
         name=config.name,
         root=Place(root),
@@ -120,9 +128,20 @@ def run_facts(run: Run) -> RunFacts:
             "source": own.source,
             "licence": own.licence,
         },
+        map_names=map_names(config, None if run.model is None else run.require_model()),
         platforms=tuple(sorted({str(s.properties.get("platform", "?")) for s in run.scenes})),
         days=tuple(sorted(s.day for s in run.scenes)),
         simulated=run.simulated,
         estimate=config.estimate,
         files={name: File.of(root / name) for name in names if (root / name).exists()},
     )
+
+
+def map_names(config: RunConfig, model: Path | None) -> tuple[str, ...]:
+    """Id of the office's map or of the model, of the map that leads first."""
+    rules, names = config.classify, list[str]()
+    if model is not None:
+        names.append(str(json.loads((model / CARD).read_text(encoding="utf-8"))["id"]))
+    if rules.map is not None:
+        names.append(rules.map.id)
+    return tuple(names[::-1] if rules.lead == "map" else names)
