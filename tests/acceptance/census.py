@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import census_defs, census_zones
+from tests.acceptance import census_defs, census_ring, census_zones
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*census_defs.REQUIREMENTS, *census_zones.REQUIREMENTS)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (
+    *census_defs.REQUIREMENTS,
+    *census_ring.REQUIREMENTS,
+    *census_zones.REQUIREMENTS,
+)  # fmt: skip

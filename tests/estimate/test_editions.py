@@ -69,6 +69,12 @@ def test_another_class_of_the_place_that_changes_makes_its_figure_a_draft_too() 
     assert found["mapped_difference_ha"].iloc[0] == "0.0000"
 
 
+def test_digits_behind_the_fourth_decimal_make_no_other_figure() -> None:
+    found = states_of(approved(figures()), figures(coca="100.50000000001"))
+    assert set(found["state"]) == {"approved"}
+    assert states_of(approved(figures()), figures(coca="100.5001"))["state"].iloc[0] == "draft"
+
+
 def test_a_revision_keeps_the_edition_before_and_shows_the_difference() -> None:
     new = figures(coca="110.5")
     history = stated(

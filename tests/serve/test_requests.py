@@ -368,3 +368,9 @@ def test_every_answer_says_what_it_is(restricted):
         tile_path("class", 14): "image/png",
     }
     assert {path: restricted.ask(path).headers["content-type"] for path in wanted} == wanted
+
+
+def test_the_state_of_a_figure_is_told_to_everyone_without_hectares(restricted, public):
+    for server in (restricted, public):
+        found = server.ask("/data/small/all/region?id=PE-1").json()
+        assert found["state"] == {"state": {"es": "borrador", "en": "draft"}, "by": "", "on": ""}

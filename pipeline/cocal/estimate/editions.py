@@ -22,8 +22,12 @@ DRAFT, CHECKED, APPROVED, REVISED = STATES = ("draft", "checked", "approved", "r
 IN_FORCE = (APPROVED, REVISED)
 KEYS = ["period", "level", "place"]
 HECTARES = ("mapped_ha", "estimated_ha", "ci_low_ha", "ci_high_ha")
-_IDENTITY = ("class", *HECTARES, "standard_error_ha", "observed_fraction", "estimator", "interval")
-"""What makes a figure another one: of every class, not of the target alone."""
+_WORDED = ("class", "estimator", "interval")
+_IDENTITY = (
+    *_WORDED, *HECTARES, "standard_error_ha", "observed_fraction", "confidence",
+    "small_area_ha", "small_area_low_ha", "small_area_high_ha",
+)  # fmt: skip
+"""What makes a figure another one: of every class, not of the target alone; numbers to four decimals."""
 _STATED = (*KEYS, *HECTARES, "figures_sha256")
 HISTORY_COLUMNS = ("edition", "state", "by", "on", "why", *_STATED, "sha256")
 _WORDS = ("edition", "by", "on", "why")
@@ -59,13 +63,18 @@ def figures_of(tables: Mapping[str, pd.DataFrame], target: str) -> pd.DataFrame:
         identity = [name for name in _IDENTITY if name in table]
         for (period, name), rows in table.groupby(["period", place], sort=False):
             own = rows[rows["class"] == target]
-            values = rows[identity].sort_values("class").to_numpy().tolist()
+            values = [[_printed(name, row[name]) for name in identity] for row in rows.to_dict("records")]
+            values.sort()
             hectares = {h: own[h].iloc[0] if len(own) and h in own else "" for h in HECTARES}
             digest = sha256_bytes(canonical_json([identity, values]).encode())
             found.append(
                 {"period": period, "level": level, "place": name} | hectares | {"figures_sha256": digest}
             )
     return pd.DataFrame(found, columns=list(_STATED), dtype=str)
+
+
+def _printed(name: str, text: str) -> str:
+    return text if name in _WORDED or not text else f"{float(text):.4f}"
 
 
 def check_history(history: pd.DataFrame, name: str) -> pd.DataFrame:
