@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NEEDED_BY = {
     "download": ("cocal.scenes.download.hub", "cocal.scenes.download.stac", "cocal.scenes.download.tokens"),
+    "exchange": ("cocal.exchange.signing", "cocal.run.bundle"),
     "report": ("cocal.report.figures", "cocal.report", "cocal.run.results", "cocal.serve"),
     "serve": ("cocal.serve",),
 }

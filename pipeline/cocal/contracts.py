@@ -47,6 +47,11 @@ IMPLAUSIBLE_SHARE = 0.01
 
 NO_DATA = 0
 UNOBSERVED = "unobserved"
+ELSEWHERE = "(no region)"
+"""The domain of ground outside all regions: part of the design, of no region's hectares."""
+
+OTHER = "other"
+"""Any class but the target."""
 CLASS_TIF, PROBABILITY_TIF, N_CLEAR_TIF = "class.tif", "probability.tif", "n_clear.tif"
 DISSIMILARITY_TIF, ALTERNATIVE_TIF, FEATURES_TIF = "dissimilarity.tif", "alternative.tif", "features.tif"
 SHARES_NPZ = "shares.npz"

@@ -9,6 +9,7 @@ from cocal.errors import InputError
 REPORT = ("babel", "matplotlib", "openpyxl", "PIL")
 EXTRAS = {
     "download": ("oauthlib", "odc.geo", "odc.stac", "pystac_client", "requests", "sentinelhub", "urllib3"),
+    "exchange": ("cryptography",),
     "report": REPORT,
     "serve": ("h11", "rio_tiler", "starlette", "uvicorn", *REPORT),
 }

@@ -13,6 +13,8 @@ import yaml
 from tests.support.small_world import write_csv
 
 from cocal.errors import InputError
+from cocal.exchange.content import SurveyContent, survey_of
+from cocal.exchange.survey import Terms, estimate_stock
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "schemes" / "coca-definitions.yaml"
 USE = ("pe_in_production", "bo_cultivated", "joint")
@@ -192,3 +194,16 @@ def test_an_official_figure_stands_beside_the_estimate_under_its_own_definition(
         why = rows["why_not_comparable"]
         assert why.str.contains("estimate is that under the definition bo_cultivated").all() == (number == 1)
         assert why.str.contains("definition differs").all() == (number == 2)
+
+
+def test_the_counts_for_a_bundle_estimate_the_same_under_each_definition(counted):
+    facts = json.loads((counted.root / "exchange.json").read_text(encoding="utf-8"))
+    definitions, table = tuple(facts["definitions"]), table_of(counted)
+    assert definitions == ("scheme", *USE)
+    survey = survey_of(SurveyContent.model_validate(facts["surveys"][0]), definitions)
+    terms = Terms(tuple(facts["scheme"]["classes"]), "coca", facts["interval"], facts["confidence"])
+    for name in USE:
+        whole = table.loc[("total", "total", name, "")]
+        found = estimate_stock(survey, {}, name, terms).classes.set_index("class").loc["coca"]
+        assert found["area_ha"] == pytest.approx(whole["estimated_ha"], abs=1e-4)
+        assert found["standard_error_ha"] == pytest.approx(whole["standard_error_ha"], abs=1e-4)

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cocal.cli.bundle import bundle_app
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
 from cocal.cli.ring import ring_app
 from cocal.cli.runs import download, plan, stage_command, train, warm
@@ -53,6 +54,7 @@ app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")
 app.add_typer(model_app, name="models")
 app.add_typer(ring_app, name="ring")
+app.add_typer(bundle_app, name="bundle")
 
 
 def _print_version(wanted: bool) -> None:

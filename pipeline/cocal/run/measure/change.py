@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,15 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.contracts import UNOBSERVED
+from cocal.contracts import ELSEWHERE, OTHER, UNOBSERVED
 from cocal.estimate import Change, estimate_change, exact_ha
 from cocal.estimate.settings import CALIBRATED
 from cocal.fieldwork import read_strata
 from cocal.notes import Note, note_column
 from cocal.run.measure.counts import CHANGES, in_time
 from cocal.run.measure.known import (
-    ELSEWHERE,
-    OTHER,
+    KnownGround,
     change_class,
     each_region,
     expansion_because,
@@ -108,17 +107,27 @@ def _with_estimate(table: pd.DataFrame, estimated: Change | Note, quantity: str)
     )
 
 
-def _paired(
+@dataclass(frozen=True)
+class Pairs:
+    """The points seen in both of two periods, as `estimate_change` takes them, with their design.
+
+    `strata` has the column region_id beside it. `known`: None where nothing is known but the strata's areas.
+    """
+
+    points: pd.DataFrame
+    strata: pd.DataFrame
+    known: KnownGround | None
+
+
+def pairs_of(
     task: HectaresTask,
     before: pd.DataFrame | None,
     after: pd.DataFrame | None,
     cells: NDArray[np.int64] | None,
-    place: Mapping[str, str] | None = None,
-) -> Change | Note:
-    """Estimated change of the target by region, "" in all; or why there is none.
+) -> Pairs | Note:
+    """The pairs of two periods' matched records; or why there are none.
 
-    `cells`: the ground of the pair of maps by stratum, see `known_change`. `place`: sample_id -> domain in
-    place of regions; other points are in none.
+    `cells`: the ground of the pair of maps by stratum, see `known_change`.
     """
     settings, records = task.estimate, task.records
     if settings is None or records is None or records.strata is None or before is None or after is None:
@@ -129,28 +138,47 @@ def _paired(
     known = None
     if cells is not None and expansion_because(records, settings.estimator) is None:
         known = known_change(task, cells, strata)
-    pairs = _pairs(before, after, task.scheme.target, outside=known is not None)
+    points = paired_points(before, after, task.scheme.target, outside=known is not None)
     if strata["region_id"].notna().any():
         strata["stratum"] = strata["stratum"] + " in " + strata["region_id"]
-        pairs["stratum"] = pairs["stratum"] + " in " + pairs["region"]
-    few = strata["stratum"][~strata["stratum"].isin(_of_pairs(pairs["stratum"]))]
+        points["stratum"] = points["stratum"] + " in " + points["region"]
+    strata = strata if known is None else known.strata
+    return Pairs(points, strata.drop(columns=["code", "points"], errors="ignore"), known)
+
+
+def _paired(
+    task: HectaresTask,
+    before: pd.DataFrame | None,
+    after: pd.DataFrame | None,
+    cells: NDArray[np.int64] | None,
+    place: Mapping[str, str] | None = None,
+) -> Change | Note:
+    """Estimated change of the target by region, "" in all; or why there is none; see `pairs_of`.
+
+    `place`: sample_id -> domain in place of regions; other points are in none.
+    """
+    found = pairs_of(task, before, after, cells)
+    if isinstance(found, Note):
+        return found
+    assert task.estimate is not None
+    strata, settings = found.strata, task.estimate
+    few = strata["stratum"][~strata["stratum"].isin(_of_pairs(found.points["stratum"]))]
     if len(few):
         return Note("few_pairs_in_strata", least=MIN_PAIRS, strata=sorted(few)[:5])
+    points = found.points.drop(columns="sample_id")
     if place is not None:
-        pairs["region"] = pairs["sample_id"].map(place).fillna(ELSEWHERE)
-    found = estimate_change(
-        pairs.drop(columns="sample_id"),
-        (strata if known is None else known.strata).drop(
-            columns=["region_id", "code", "points"], errors="ignore"
-        ),
+        points["region"] = found.points["sample_id"].map(place).fillna(ELSEWHERE)
+    change = estimate_change(
+        points,
+        strata.drop(columns="region_id"),
         classes=(task.scheme.target, OTHER),
         interval=settings.interval,
         confidence=settings.confidence,
         by_region=True,
         collapse=settings.collapse,
-        known=None if known is None else known.table(each_region(task), "region_id"),
+        known=None if found.known is None else found.known.table(each_region(task), "region_id"),
     )
-    return replace(found, table=found.table[found.table["class"] == task.scheme.target])
+    return replace(change, table=change.table[change.table["class"] == task.scheme.target])
 
 
 def cleared_within(
@@ -170,7 +198,7 @@ def cleared_within(
     return lost.set_index("region")[[*_FIGURES, "n_points"]]
 
 
-def _pairs(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: bool) -> pd.DataFrame:
+def paired_points(before: pd.DataFrame, after: pd.DataFrame, target: str, *, outside: bool) -> pd.DataFrame:
     """Points that were visited in both periods, their class target or other; `outside` the regions too."""
     labelled = [t[t["reference_class"].notna() & (t["region_id"].notna() | outside)] for t in (before, after)]
     pairs = labelled[0][["sample_id", "stratum", "region_id", "map_class", "reference_class"]].merge(

@@ -16,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from cocal.contracts import ELSEWHERE, OTHER
 from cocal.crosswalk import DefinitionSettings, read_crosswalk
 from cocal.errors import InputError
 from cocal.estimate import estimate_change, paired_difference, with_estimates
@@ -23,7 +24,6 @@ from cocal.estimate.settings import CALIBRATED
 from cocal.notes import Note, note_column
 from cocal.notes.account import record
 from cocal.run.measure.domains import TOTAL, estimated_countries, estimated_groups, group_domains
-from cocal.run.measure.known import ELSEWHERE, OTHER
 from cocal.run.measure.sampling import EXPANSION, Sample, seen
 from cocal.run.measure.task import Definitions, HectaresTask
 from cocal.scheme import ClassScheme

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.contracts import AREA_COLUMNS, UNOBSERVED
+from cocal.contracts import AREA_COLUMNS, ELSEWHERE, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate import Estimate, country_table, missing_tilt, sensitivity_band, with_estimates
 from cocal.estimate.disclosure import shown_hectares
@@ -19,7 +19,6 @@ from cocal.estimate.settings import BY_POINTS
 from cocal.fieldwork import MATCHED, NOT_VISITED, UNCERTAIN
 from cocal.notes import note_column
 from cocal.regions import Regions
-from cocal.run.measure.known import ELSEWHERE
 from cocal.run.measure.sampling import Sample, seen
 from cocal.run.measure.task import HectaresTask
 

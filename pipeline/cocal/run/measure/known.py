@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cocal.contracts import UNOBSERVED
+from cocal.contracts import ELSEWHERE, OTHER, UNOBSERVED
 from cocal.errors import InputError
 from cocal.estimate.settings import OUTSIDE
 from cocal.estimate.strata import SIZE_TOLERANCE
@@ -22,12 +22,6 @@ from cocal.notes import Note
 from cocal.notes.account import record
 from cocal.run.measure.strata_cells import CELL_COLUMNS, CHANGE_COLUMNS, NO_STRATUM
 from cocal.run.measure.task import HectaresTask
-
-ELSEWHERE = "(no region)"
-"""The domain of ground outside all regions: part of the design, of no region's hectares."""
-
-OTHER = "other"
-"""Any class but the target."""
 
 COUNTED_WITHIN = 0.01
 """A stratum's stated area may differ from the counted one by this share: pixels of another grid, areas in the

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cocal.archive import read_raster
 from cocal.content import Ref
-from cocal.contracts import CLASS_TIF, UNOBSERVED, Period
+from cocal.contracts import CLASS_TIF, ELSEWHERE, UNOBSERVED, Period
 from cocal.crosswalk import NOT_COUNTED
 from cocal.errors import InputError, UsageError
 from cocal.estimate import ASSISTED, Estimate, estimate_areas, map_errors
@@ -35,7 +35,7 @@ from cocal.fieldwork.columns import listed
 from cocal.grid import RESOLUTION_M, Tile
 from cocal.notes import Note, note_column
 from cocal.notes.account import part, record
-from cocal.run.measure.known import ELSEWHERE, each_region, expansion_because, known_ground, outside_zones
+from cocal.run.measure.known import each_region, expansion_because, known_ground, outside_zones
 from cocal.run.measure.returns import as_planned, outstanding, preliminary
 from cocal.run.measure.task import HectaresTask
 

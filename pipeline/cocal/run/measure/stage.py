@@ -57,6 +57,7 @@ from cocal.run.measure.domains import (
     regions_of_countries,
     shown_regions,
 )
+from cocal.run.measure.exchange import write_exchange
 from cocal.run.measure.last import with_last
 from cocal.run.measure.legal import check_zones, kinds_of, legal_accounts, legal_zone
 from cocal.run.measure.returns import record_other_strata
@@ -176,6 +177,7 @@ def write_hectares(folder: Path, _: Sequence[Any], task: HectaresTask) -> None:
     if task.minimum_unit is not None:
         tables["minimum_unit"] = task.minimum_unit.table()
     _write_tables(folder, tables, estimates)
+    write_exchange(folder, task, counts, matched, samples)
     facts = {
         name: estimate.to_json_dict()
         | {"observers": agreement(as_recorded(matched[name]), task.scheme.target)}

@@ -1,0 +1,1 @@
+"""Makes `estimate_tables` importable under importlib mode."""

@@ -1,0 +1,84 @@
+"""The bundle of a run: what it estimates is what the run's tables state, and it holds no place."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from tests.support.adding_up import adding_up_world
+
+from cocal.errors import InputError
+from cocal.exchange.signing import make_keys
+from cocal.run import bundle
+
+FIGURES = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, done):
+    world = adding_up_world(tmp_path_factory.mktemp("bundle") / "world")
+    assert done(world).failures == ()
+    keys = [world.folder / f"pe.{kind}.pem" for kind in ("private", "public")]
+    make_keys(*keys)
+    path = bundle.make(world.root, "PE", 1, keys[0])
+    return world, path, keys
+
+
+@pytest.fixture(scope="module")
+def merged(made, tmp_path_factory):
+    _, path, keys = made
+    out = tmp_path_factory.mktemp("merged")
+    bundle.write_merged(bundle.read_signed([path], [keys[1]]), out, None)
+    return out
+
+
+PLACES = [
+    ("hectares", "place", "region_id", 4),
+    ("countries", "country", "country", 6),
+    ("countries", "total", "country", 6),
+]
+
+
+@pytest.mark.parametrize(("table", "level", "key", "decimals"), PLACES)
+def test_the_hectares_of_a_bundle_are_those_of_the_run(made, merged, table, level, key, decimals):
+    own = pd.read_csv(made[0].root / f"{table}.csv").set_index([key, "period", "class"])
+    found = pd.read_csv(merged / "hectares.csv")
+    found = found[found["level"] == level].set_index(["id", "period", "class"])
+    own = own.loc[found.index]
+    assert len(found) >= 8
+    assert (found["mapped_ha"] == own["mapped_ha"]).all()
+    for name in FIGURES:
+        assert (found[name].isna() == own[name].isna()).all()
+        assert (found[name] - own[name]).abs().max() <= 0.51 * 10**-decimals
+
+
+def test_the_change_of_a_bundle_is_that_of_the_run(made, merged):
+    own = pd.read_csv(made[0].root / "change.csv")
+    own["region_id"] = own["region_id"].fillna("total")
+    own = own.set_index(["region_id", "quantity"])
+    found = pd.read_csv(merged / "change.csv")
+    found["quantity"] = found["quantity"].replace({"loss": "cleared", "gain": "new"})
+    found = found[found["level"] != "country"].set_index(["id", "quantity"])
+    for quantity in ("cleared", "new", "net"):
+        for name in FIGURES[:2]:
+            here, there = (t.xs(quantity, level="quantity")[name] for t in (found, own))
+            assert (here - there.reindex(here.index)).abs().max() <= 5e-7
+
+
+def test_no_position_and_no_id_of_a_record_is_in_the_file(made):
+    world, path, _ = made
+    records = pd.read_csv(world.folder / "records.csv", dtype=str)
+    text = path.read_text(encoding="utf-8")
+    words = set(re.findall(r"[\w.-]+", text))
+    assert not words & set(records["record_id"])
+    for name in ("lon", "lat"):
+        assert not any(value[:7] in text for value in records[name])
+    assert "geometry" not in json.loads(text)["bundle"]
+
+
+def test_a_run_without_a_sample_has_no_bundle(finished, tmp_path):
+    (finished.root / "exchange.json").unlink(missing_ok=True)
+    with pytest.raises(InputError, match="no sample as counts"):
+        bundle.source_of(finished.root, 1)
