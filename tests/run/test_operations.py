@@ -15,10 +15,10 @@ from cocal.archive import band_writer
 from cocal.content import Place, Ref
 from cocal.contracts import CLASS_TIF, Period
 from cocal.estimate.operations import EVIDENCE, judged
-from cocal.estimate.settings import OperationSettings
+from cocal.estimate.settings import ImageEvidence, OperationSettings
 from cocal.estimate.tracks import Operations
 from cocal.grid import Tile, Window, cell_area, project
-from cocal.run.measure.operations import EvidenceTask, _covered, judge_square, squares
+from cocal.run.measure.operations import EvidenceTask, _by_images, _covered, judge_square, squares
 from cocal.store import LocalStore, address
 
 COCA, FOREST, UNSEEN = 1, 2, 0
@@ -99,6 +99,32 @@ def test_the_share_cleared_is_that_of_the_ground_within_the_polygon(tmp_path) ->
     cleared = area[:, :3].sum() / (area[:, :6] * weight).sum()
     assert row["cleared_fraction"] == pytest.approx(cleared, rel=1e-9)
     assert row["verdict"] == "partly"
+
+
+def test_images_judge_by_a_high_percentile_of_clear_dates_in_each_window() -> None:
+    """Work on 15 and 16 May: 5 to 14 May is before it, 17 to 26 May after it; p100 is the highest."""
+    rule = ImageEvidence(
+        index="NDVI", percentile=100, before_days=10, after_days=10, min_clear=2, fall=0.2
+    )  # fmt: skip
+    day = {"first_day": "2024-05-15", "last_day": "2024-05-16"}
+    days = [date(2024, 5, d) for d in (4, 5, 14, 15, 16, 17, 26, 27)]
+    nan = np.nan
+    values = np.array(
+        [  # a harvest before, then cleared; seen once before; seen once after, and on the days of the work
+            [0.9, 0.9, 0.9],
+            [0.8, 0.8, nan],
+            [0.2, nan, nan],
+            [0.1, 0.8, 0.8],
+            [0.9, 0.1, 0.8],
+            [0.3, 0.3, nan],
+            [0.1, 0.1, 0.1],
+            [0.9, 0.9, 0.9],
+        ],
+        dtype=np.float32,
+    )
+    before, after = _by_images(day, days, values, rule)
+    assert before == pytest.approx([0.8, nan, nan], nan_ok=True)
+    assert after == pytest.approx([0.3, 0.3, nan], nan_ok=True)
 
 
 @settings(max_examples=30, deadline=None)

@@ -4,7 +4,8 @@ counts     exact areas of all maps, one pass per tile: a unit that is kept      
 stage      the tables of a run from counts and records          task      what they are made from
 sampling   records beside the map -> a sample of the frame -> estimates by domain
 domains    countries and groups as domains; what could change an estimate
-change     between two periods        legal     by zone of the law     applicability  where the model applies
+change     between two periods        legal     by zone of any kind    applicability  where the model applies
+operations what maps and images show of them          claims    their verdicts, and sums beside the claims
 """
 
 from cocal.run.measure.stage import check_places, measure_stage
