@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from tests.support.small_world import write_csv
 from cocal.errors import InputError
 
 WITHIN_HA = 0.01
+CROSSWALK = Path(__file__).parents[2] / "configs" / "schemes" / "coca-definitions.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +243,35 @@ def test_points_that_have_not_come_back_make_the_estimate_preliminary(calibrated
 
 def test_a_sample_that_has_come_back_is_not_preliminary(adding_up):
     assert "preliminary_missing" not in warnings_of(adding_up)
+
+
+def test_definitions_and_their_differences_add_up_over_regions_too(calibrated, done):
+    records = pd.read_csv(calibrated.folder / "records.csv")
+    coca = records["class"] == "coca"
+    records.loc[coca, "state"] = np.resize(["productive", "young", "nursery", "pruned"], int(coca.sum()))
+    write_csv(calibrated.folder / "records.csv", records)
+    shutil.copyfile(CROSSWALK, calibrated.folder / "definitions.yaml")
+    use = ["pe_in_production", "bo_cultivated"]
+
+    def change(content):
+        content["records"]["columns"]["state"] = "state"
+        content["definitions"] = {"crosswalk": "definitions.yaml", "use": use}
+
+    calibrated.edit(change)
+    done(calibrated, last="measure")
+    table = pd.read_csv(calibrated.root / "definitions.csv").fillna({"minus": ""})
+    assert set(table["estimator"]) == {"calibrated"}
+    keys = ["period", "definition", "minus"]
+    sums = {level: own.groupby(keys)["estimated_ha"].sum() for level, own in table.groupby("level")}
+    for level in ("region", "country"):
+        pd.testing.assert_series_equal(sums[level], sums["total"], atol=WITHIN_HA)
+    every_coca = pd.read_csv(calibrated.root / "countries.csv").query(
+        "country == 'total' and `class` == 'coca'"
+    )
+    cultivated = sums["total"][:, "bo_cultivated", ""]
+    assert cultivated.to_numpy() == pytest.approx(every_coca["estimated_ha"].to_numpy(), abs=1e-6)
+    gap = table[table["minus"] != ""]
+    known = gap["ci_low_ha"].notna()
+    assert (gap["ci_low_ha"] <= gap["estimated_ha"])[known].all()
+    assert (gap["estimated_ha"] <= gap["ci_high_ha"])[known].all()
+    assert (gap.loc[gap["level"] == "total", "ci_high_ha"] < 0).all()
