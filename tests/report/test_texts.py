@@ -81,7 +81,7 @@ def test_every_text_of_the_dictionary_is_used():
 
 def test_a_text_of_the_public_page_or_of_one_without_estimates_stands_in_the_place_of_another(voices):
     replaced = [key.split("~") for key in texts() if "~" in key]
-    assert {variant for _, variant in replaced} == {"public", "regions", "squares", "mapped"}
+    assert {variant for _, variant in replaced} == {"public", "regions", "squares", "mapped", "census"}
     for key, variant in replaced:
         assert _places(texts()[f"{key}~{variant}"]["en"]) <= _places(texts()[key]["en"]) | {
             "target",

@@ -55,7 +55,7 @@ def agreement(first: Sequence[str], second: Sequence[str], labels: Sequence[str]
     --------
     >>> found = agreement(["coca", "coca", "bare", "bare"], ["coca", "bare", "bare", "bare"],
     ...                   ["coca", "bare"], "coca")
-    >>> round(found["target_positive"], 3), found["overall"]
+    >>> round(float(found["target_positive"]), 3), float(found["overall"])
     (0.667, 0.75)
     """
     counts = accuracy.confusion(second, first, labels)
