@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 PACKAGE = Path(__file__).parent
 """The folder of the installed package."""
@@ -16,3 +19,8 @@ def asset(path: str) -> Path:
     unit's address (`cocal.code`).
     """
     return PACKAGE / path
+
+
+def parsed(text: str) -> Any:
+    """The content of a YAML file of the package, ten times as fast by the safe loader in C."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe

@@ -47,6 +47,8 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _NOT_OWN = (ast.Lambda, *_COMPREHENSIONS)
+_NAMING = frozenset({ast.Name, ast.Attribute, ast.Call, *_IMPORTS, *_FUNCTIONS, *_COMPREHENSIONS})
+"""Kinds of nodes that name something, or whose names are their own; of all others the parts are read."""
 
 Origin = tuple[str, str]
 """Where an imported name comes from: a module, and its attribute; "" for the module itself."""
@@ -111,7 +113,9 @@ class Facts:
 
     def _read(self, node: ast.AST, local: Mapping[str, Origin | None]) -> None:
         """Record all names in `node`; `local` are the names of the enclosing functions and their imports."""
-        if isinstance(node, ast.Name):
+        if node.__class__ not in _NAMING:
+            self._read_all(_children(node), local)
+        elif isinstance(node, ast.Name):
             if (meaning := self._meaning((node.id,), local)) is not None:
                 self._note(node, node.id, meaning)
         elif isinstance(node, ast.Attribute):
@@ -133,8 +137,6 @@ class Facts:
             names = {n for g in node.generators for n in _bound([g.target])[0]}
             self._read(node.generators[0].iter, local)
             self._read_all(_children(node), {**local, **dict.fromkeys(names)})
-        else:
-            self._read_all(_children(node), local)
 
     def _read_all(self, nodes: Iterable[ast.AST], local: Mapping[str, Origin | None]) -> None:
         for node in nodes:
@@ -272,7 +274,7 @@ def serialise(value: Any, into: list[str]) -> None:
     if value.__class__ is list:
         into.append("[")
         for item in value:
-            if not _is_text(item):
+            if item.__class__ is not ast.Expr or not _is_text(item):
                 serialise(item, into)
         into.append("]")
     elif isinstance(value, ast.AST):
@@ -287,7 +289,10 @@ def serialise(value: Any, into: list[str]) -> None:
             elif name == "keywords" and kind is ast.Call and _dotted(fields["func"])[-1:] == ("Field",):
                 inner = [keyword for keyword in inner if keyword.arg != "description"]
             into.append(name)
-            serialise(inner, into)
+            if inner.__class__ is str:
+                into.append(ascii(inner))
+            else:
+                serialise(inner, into)
         into.append(")")
     else:
         into.append(ascii(value))

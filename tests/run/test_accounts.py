@@ -9,6 +9,7 @@ import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from tests.support.small_world import (
     fields,
     make_world,
     undrawn_pictures,
+    write_blank,
     write_csv,
     write_geojson,
     write_regions,
@@ -468,11 +470,11 @@ def test_a_second_grid_of_the_same_run_is_not_published(world, tmp_path):
 
 @pytest.fixture(scope="module")
 def regions(world, tmp_path_factory):
-    """The same run, by region, in a folder where nothing was published."""
+    """The same run, by region, in a folder where nothing was published; its own page is left blank."""
     other = world.copied(tmp_path_factory.mktemp("regions") / "world")
     (other.root / "manifests" / "publish.json").unlink()
     other.edit(lambda content: (content.update(publish="regions"), content["density"].update(min_plots=11)))
-    with undrawn_pictures():
+    with undrawn_pictures(), patch("cocal.run.results.content.report", write_blank):
         assert run(read_config(other.config), config_path=other.config).failures == ()
     return other
 

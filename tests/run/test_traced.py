@@ -51,5 +51,8 @@ def test_what_a_unit_executes_lies_in_its_closure(
     check_traced(tracer, world, last)
 
 
-def test_what_the_page_and_the_files_execute_lies_in_their_closures(finished: SmallWorld, tracer: Tracer):
+def test_what_the_page_and_the_files_execute_lies_in_their_closures(
+    finished: SmallWorld, tracer: Tracer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cocal.report.drawing.DPI", 50)  # as many calls, fewer pixels
     check_traced(tracer, finished, "report")

@@ -151,7 +151,8 @@ def write_dem(path: Path, window: Window, tilt: float = 900.0) -> None:
     lon, lat = np.arange(west, east, step), np.arange(north, south, -step)
     height = 1500 + tilt * np.sin((lon[None, :] - MERIDIAN) * 300) * np.cos((lat[:, None] - LATITUDE) * 200)
     profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "crs": "EPSG:4326", "width": lon.size,
-               "height": lat.size, "transform": from_origin(west, north, step, step)}  # fmt: skip
+               "height": lat.size, "transform": from_origin(west, north, step, step),
+               "blockysize": 64}  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
         target.write(height.astype(np.float32), 1)
 

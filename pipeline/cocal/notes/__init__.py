@@ -35,9 +35,8 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 import pandas as pd
-import yaml
 
-from cocal.assets import asset
+from cocal.assets import asset, parsed
 
 Language = Literal["es", "en"]
 Level = Literal["note", "warning", "reason", "left_out"]
@@ -94,7 +93,7 @@ class NoteType:
 def note_types() -> dict[str, NoteType]:
     """Code -> its declaration, in the order of texts.yaml."""
     source = asset("notes/texts.yaml").read_text(encoding="utf-8")
-    declared = yaml.safe_load(source)
+    declared = parsed(source)
     return {
         code: NoteType(
             entry["level"],

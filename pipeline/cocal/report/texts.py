@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-import yaml
-
-from cocal.assets import asset
+from cocal.assets import asset, parsed
 from cocal.contracts import UNOBSERVED
 from cocal.notes import Note, joined
 from cocal.report import numbers
@@ -27,7 +25,7 @@ _UNIT = re.compile(r"(?<=\d) (?=ha\b|%)")
 def texts() -> dict[str, dict[str, str]]:
     """Key -> {"es": ..., "en": ...}: all on the page that is not data; ha stays on the line of its figure."""
     source = asset("report/assets/texts.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = yaml.safe_load(source)
+    found: dict[str, dict[str, str]] = parsed(source)
     return {
         key: {language: text.replace("} ha", "}\N{NO-BREAK SPACE}ha") for language, text in entry.items()}
         for key, entry in found.items()
