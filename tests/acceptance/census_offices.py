@@ -51,9 +51,7 @@ def two_offices_that_share_nothing_but_bundles_get_the_figures_of_one_run() -> s
         own, rows = _changes(whole.root / "change.csv"), _changes(home / "merged" / "change.csv")
         apart = (rows - own.loc[rows.index]).abs().max().max()
         assert apart <= 0.51e-6, apart
-    return (
-        f"two folders, two files: {len(found)} rows of hectares, {len(rows)} of change as of one run of all"
-    )
+    return f"two folders, two files: {len(found)} rows of hectares, {len(rows)} of change as of one run"
 
 
 def _as_designed(world: SmallWorld) -> None:
