@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -39,11 +39,17 @@ class Land:
     estimator: str
 
 
-def random_land(seed: int, *, calibrated: bool, per_stratum: tuple[int, int] = (30, 60)) -> Land:
+def random_land(
+    seed: int,
+    *,
+    calibrated: bool,
+    per_stratum: tuple[int, int] = (30, 60),
+    places: Iterable[str] = REGIONS,
+) -> Land:
     """A land with strata that are not the classes of the map, and places of two countries."""
     rng = np.random.default_rng(seed)
     strata = ("near", "far", "rest")
-    rows = [(s, r, a, b) for s in strata for r in REGIONS for a in CLASSES for b in CLASSES]
+    rows = [(s, r, a, b) for s in strata for r in sorted(places) for a in CLASSES for b in CLASSES]
     ground = pd.DataFrame(rows, columns=["stratum", "place", *(f"map {p}" for p in PERIODS)])
     units = rng.integers(UNITS, 400 * UNITS, len(ground))
     ground = ground.assign(units=np.where(ground["stratum"] == "rest", 20 * units, units))
@@ -232,7 +238,9 @@ def divided(seed: int, how: str, *, calibrated: bool) -> Split:
     own = set(rng.choice(REGIONS, int(rng.integers(1, 6)), replace=False))
     places = (own, set(REGIONS) - own)
     if how == "designs":
-        lands = [_cut(random_land(seed + 10_000 * i, calibrated=calibrated), p) for i, p in enumerate(places)]
+        lands = [
+            random_land(seed + 10_000 * i, calibrated=calibrated, places=p) for i, p in enumerate(places)
+        ]
         ids = ("a" * 64, "b" * 64)
         rows = zip(lands, places, ("PE", "BO"), ids, strict=True)
         parts = tuple((own_land, own_land.points, p, office, d) for own_land, p, office, d in rows)
@@ -246,11 +254,6 @@ def divided(seed: int, how: str, *, calibrated: bool) -> Split:
         for rows, p, office in zip((mine, ~mine), places, ("PE", "BO"), strict=True)
     )
     return Split({design[:8]: land}, parts)
-
-
-def _cut(land: Land, places: set[str]) -> Land:
-    own = (table[table["place"].isin(places)] for table in (land.points, land.ground))
-    return Land(*own, land.estimator)
 
 
 def bundles_of(split: Split) -> list[Bundle]:
