@@ -13,7 +13,7 @@ import pandas as pd
 from cocal.contracts import OTHER
 from cocal.estimate import estimate_areas, estimate_change
 from cocal.exchange.content import Bundle, PeriodContent, SchemeContent
-from cocal.exchange.figures import FIGURES
+from cocal.exchange.figures import FIGURES, PRINTED
 from cocal.exchange.make import Source, make_bundle
 from cocal.exchange.merge import Merged
 from cocal.exchange.survey import BOTH, OWN, Survey, answer, cells_of
@@ -293,7 +293,7 @@ PAIR_KEYS = ("level", "id", "definition", "quantity")
 
 def _printed(table: pd.DataFrame, keys: tuple[str, ...]) -> dict[tuple[str, ...], tuple[str, ...]]:
     own = table.rename(columns={"area_ha": "estimated_ha"})[[*keys, "n", *FIGURES]]
-    rows = own.itertuples(index=False)
+    rows = own.round(PRINTED).itertuples(index=False)  # both by one rule: a tie is rounded in two ways else
     k = len(keys)
     return {
         tuple(map(str, r[:k])): (
