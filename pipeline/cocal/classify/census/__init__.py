@@ -3,6 +3,6 @@
 settings   files, classes, periods, observed ground, as the user states them
 polygons   vector files -> polygons of each period: checked, without overlap, every loss with its hectares
 cut        polygons -> the edges that reach each tile, in whole steps of its pixels
-coverage   edges -> the exact share of each pixel that they enclose: the kernel
+coverage   edges -> the exact share of each pixel that they enclose; kernel: its compiled loop
 shares     shares -> areas of the classes in mixed pixels, the dominant class; the overlay of two periods
 """
