@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.acceptance import (
     census_bundle,
+    census_census,
     census_defs,
     census_maps,
     census_offices,
@@ -14,6 +15,7 @@ from tests.acceptance import (
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
+    *census_census.REQUIREMENTS,
     *census_defs.REQUIREMENTS,
     *census_maps.REQUIREMENTS,
     *census_bundle.REQUIREMENTS,
