@@ -206,6 +206,24 @@ def test_psad56_is_named_and_moved(tmp_path: Path) -> None:
     assert 200 < moved.distance(square(0, 0).centroid) < 700
 
 
+def test_a_plot_between_two_ways_from_psad56_is_not_torn(tmp_path: Path) -> None:
+    """PROJ takes another one east of 68.96 degrees west, about E 504350: 24 m apart."""
+    plots = [shapely.box(x, 8_427_000, x + 80, 8_427_060) for x in range(504_000, 504_700, 90)]
+    rows = [(plot, "C", day) for day in ("2023-01-01", "2024-01-01") for plot in plots]
+    drawn = read_polygons(settings_of(tmp_path, rows, crs=24879), PERIODS, CODES)
+    # 80 m x 60 m, but for the scale of the projection
+    assert np.allclose(drawn.hectares, 0.48, rtol=2e-3)
+
+
+@pytest.mark.parametrize("west", [-81.4, -180.0])
+def test_a_polygon_as_large_as_a_country_keeps_its_ground(west: float) -> None:
+    """Twice the area of Peru's box in squared steps is more than 64 bits hold."""
+    ground = np.array([shapely.box(west, -18.4, -68.6, 0)], dtype=object)
+    window = Window(EPSG, 460_000, 8_450_000, 8, 8)
+    edges, _ = Cutter(ground, EPSG, 10).edges(window, np.array([0]))
+    assert (coverage(edges, window.shape) == FULL).all()
+
+
 @pytest.mark.parametrize(
     ("rows", "layer", "words"),
     [

@@ -208,7 +208,9 @@ def _repaired(
     broken = ~shapely.is_valid(shapes)
     before = sum(rings_hectares(*pair) for pair in zip(shapes[broken], crs[broken], strict=True))
     pairs = zip(shapes, crs, strict=True)
-    sound = np.array([valid_polygon(in_degrees(valid_polygon(s), c)) for s, c in pairs], dtype=object)
+    sound = np.array(
+        [valid_polygon(in_degrees(valid_polygon(s), c, whole=True)) for s, c in pairs], dtype=object
+    )
     if broken.any():
         after = sum(geodesic_hectares(shape) for shape in sound[broken])
         record(

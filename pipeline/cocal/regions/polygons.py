@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
-from pyproj import CRS
+from pyproj import CRS, Transformer
+from pyproj.transformer import TransformerGroup
 from shapely.geometry.base import BaseGeometry
 
 from cocal.errors import InputError
@@ -21,6 +23,7 @@ from cocal.user_tables import read_vector
 
 _SHOWN = 10
 _EDGE_M = 200
+_SAME_DEGREES = 1e-9
 
 
 def listed(values: Iterable[Any]) -> str:
@@ -84,15 +87,45 @@ def rings_hectares(geometry: BaseGeometry, crs: CRS) -> float:
     return sum(area(part.exterior) for part in parts) - inner
 
 
-def in_degrees(geometry: Any, crs: CRS) -> Any:
+def in_degrees(geometry: Any, crs: CRS, *, whole: bool = False) -> Any:
     """Return a geometry, or an array of them, in EPSG:4326; edges of a projected CRS are cut every 200 m.
 
-    So they stay straight.
+    So they stay straight. `whole`: all corners of a polygon take one way to WGS 84. PROJ takes the best one
+    of each corner, and those of PSAD56 lie up to 24 m apart at the border: a plot between two would be torn.
     """
     if crs.to_epsg() == 4326:
         return geometry
     step = _EDGE_M / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
-    return project(geometry, crs.to_wkt(), 4326, densify=step)
+    ways = _ways(crs.to_wkt()) if whole else ()
+    if len(ways) < 2:
+        return project(geometry, crs.to_wkt(), 4326, densify=step)
+    cut = shapely.segmentize(geometry, step) if step else geometry
+    corners = shapely.get_num_coordinates(shapely.get_parts(cut))
+    corners = corners[corners > 0]
+    return shapely.transform(cut, lambda xy: _moved_whole(xy, corners, crs, ways))
+
+
+@lru_cache
+def _ways(wkt: str) -> tuple[Transformer, ...]:
+    """The ways from a CRS to WGS 84, the preferred one first."""
+    return tuple(TransformerGroup(wkt, 4326, always_xy=True, allow_ballpark=False).transformers)
+
+
+def _moved_whole(
+    xy: NDArray[np.float64], corners: NDArray[np.integer[Any]], crs: CRS, ways: Sequence[Transformer]
+) -> NDArray[np.float64]:
+    """Corners in degrees, each polygon by one way: the first in order that any of its corners takes."""
+    found = np.column_stack(transformer(crs.to_wkt(), 4326).transform(*xy.T))
+    moved = [np.column_stack(way.transform(*xy.T)) for way in ways]
+    taken = np.full(len(xy), len(ways))
+    for k in reversed(range(len(ways))):
+        taken[(np.abs(moved[k] - found) < _SAME_DEGREES).all(axis=1)] = k
+    starts = np.cumsum(corners) - corners
+    first, last = (np.repeat(f.reduceat(taken, starts), corners) for f in (np.minimum, np.maximum))
+    for k in range(len(ways)):
+        torn = (first == k) & (last != k)
+        found[torn] = moved[k][torn]
+    return found
 
 
 def valid_polygon(geometry: BaseGeometry) -> BaseGeometry:

@@ -9,13 +9,16 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.classify.census.coverage import STEPS, ring_edges
-from cocal.grid import Window, transformer
+from cocal.grid import Window, transformer, zone_box
 
 Ints = NDArray[np.int64]
 Shapes = NDArray[np.object_]
 
 _EDGE_DEGREES = 0.001
 """Edges are cut to about 110 m before they are projected: straight to 0.1 mm at 15 degrees of latitude."""
+
+_REACH_DEGREES = 15.0
+"""Polygons are cut this far from their zone, where its projection still has a place for them."""
 
 _LARGE = 2_000
 """Corners from which a polygon is projected once per zone, not once per tile."""
@@ -25,6 +28,12 @@ class Cutter:
     """Cuts polygons (degrees) to the tiles of one zone."""
 
     def __init__(self, shapes: Shapes, epsg: int, resolution: int) -> None:
+        west, _, east, _ = zone_box(epsg).bounds
+        near = west - _REACH_DEGREES, -80.0, east + _REACH_DEGREES, 84.0
+        bounds = shapely.bounds(shapes)
+        far = (bounds[:, :2] < near[:2]).any(axis=1) | (bounds[:, 2:] > near[2:]).any(axis=1)
+        shapes = shapes.copy()
+        shapes[far] = shapely.intersection(shapes[far], shapely.box(*near))
         self.shapes, self.epsg, self.resolution = shapes, epsg, resolution
         self.corners = shapely.get_num_coordinates(shapes)
         self.large: dict[int, Ints] = {}

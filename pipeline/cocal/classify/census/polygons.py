@@ -300,7 +300,7 @@ def _valid_degrees(frame: gpd.GeoDataFrame, account: _Account, problems: list[st
     before = [rings_hectares(shapes[i], crs) for i in broken]
     for i in broken:
         shapes[i] = valid_polygon(shapes[i])
-    found: Shapes = in_degrees(shapes, crs)
+    found: Shapes = in_degrees(shapes, crs, whole=True)
     for i in np.flatnonzero(~shapely.is_valid(found)):
         found[i] = valid_polygon(found[i])
     account["census_polygons_repaired"].add(rows[broken].tolist(), before, hectares_of(found[broken]))
