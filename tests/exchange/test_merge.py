@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -97,6 +98,40 @@ def test_bundles_that_do_not_belong_together_are_refused_by_name(change, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda b: {"mapped": [*b.mapped, b.mapped[0]]}, "two mapped hectares"),
+        (lambda b: {"mapped": [("2024", "XX-1", "coca", "5")]}, "hectares of no place: XX-1"),
+        (lambda b: {"mapped": [("1999", b.places[0].id, "coca", "5")]}, "hectares of no period: 1999"),
+        (lambda b: {"surveys": [b.surveys[0]] * 2}, "two samples of one period"),
+        (lambda b: {"places": b.places[1:], "mapped": []}, "points or ground of no place"),
+        (lambda b: {"definitions": b.definitions[::-1]}, "the first definition is not scheme"),
+        (lambda b: {"scheme": b.scheme.model_dump() | {"target": "cacao"}}, "no class"),
+    ],
+)
+def test_a_bundle_that_counts_twice_or_speaks_of_what_it_has_not_is_refused(change, said):
+    bundle = two_offices()[0]
+    content = bundle.model_dump(mode="json") | change(bundle)
+    with pytest.raises(ValueError, match=said):
+        type(bundle).model_validate_json(json.dumps(content, default=lambda own: own.model_dump(mode="json")))
+
+
+def test_one_sample_under_the_names_of_two_offices_is_refused():
+    bundle = two_offices()[0]
+    with pytest.raises(InputError, match="the same cells in the bundles of BO and PE"):
+        merge([bundle, changed(bundle, office="BO")])
+
+
+def test_points_that_an_office_has_had_back_are_not_in_the_bundle_of_another():
+    first, second = bundles_of(divided(3, "samples", calibrated=False))
+    points = sum(cell[4] for cell in second.surveys[0].cells)
+    merge([changed(first, out={"2023": points}), second])
+    with pytest.raises(InputError, match="points that count twice") as caught:
+        merge([changed(first, out={"2023": points - 1}), second])
+    assert f"2023: {points} points of other offices, and {points - 1}" in str(caught.value)
+
+
 def test_one_region_with_two_boundaries_is_refused():
     first, second = two_offices()
     places = [p.model_dump() for p in second.places]
@@ -115,7 +150,7 @@ def test_ground_mapped_by_two_designs_is_refused_and_counts_once_where_an_office
     ]
     with pytest.raises(InputError, match="same ground") as caught:
         merge(bundles)
-    assert f"{REGIONS[3]}: PE, BO" in str(caught.value)
+    assert f"{REGIONS[3]}: BO, PE\n" in str(caught.value)
     found = merge(bundles, counted="BO")
     assert set(found.seam["region_id"]) == {REGIONS[3]}
     assert set(found.seam.loc[found.seam["counted"], "office"]) == {"BO"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from tests.support.adding_up import adding_up_world
 
 from cocal.errors import InputError
-from cocal.exchange.signing import make_keys
+from cocal.exchange.signing import make_keys, read_bundle, write_bundle
 from cocal.run import bundle
 
 FIGURES = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
@@ -82,3 +83,39 @@ def test_a_run_without_a_sample_has_no_bundle(finished, tmp_path):
     (finished.root / "exchange.json").unlink(missing_ok=True)
     with pytest.raises(InputError, match="no sample as counts"):
         bundle.source_of(finished.root, 1)
+
+
+def test_one_key_signs_the_bundle_of_one_office_alone(made, tmp_path):
+    _, path, keys = made
+    again = tmp_path / "bo.json"
+    write_bundle(again, read_bundle(path).bundle.model_copy(update={"office": "BO"}), keys[0])
+    with pytest.raises(InputError, match="are signed by one key"):
+        bundle.read_signed([path, again], [keys[1]])
+
+
+def test_the_files_that_are_merged_do_not_depend_on_the_order(made, tmp_path):
+    signed = read_bundle(made[1])
+    other = signed.bundle.model_copy(update={"office": "BO", "surveys": ()})
+    both = [signed, replace(signed, bundle=other)]
+    for name, own in (("one", both), ("two", both[::-1])):
+        bundle.write_merged(own, tmp_path / name, None)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("office", ["", "  ", "P\x1b[2JE", "P" * 201])
+def test_an_office_without_a_name_that_can_be_printed_is_refused(made, office):
+    world, path, keys = made
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="--office is no name"):
+        bundle.make(world.root, office, 1, keys[0])
+    assert path.read_bytes() == before
+
+
+def test_an_earlier_bundle_that_cannot_be_read_says_what_to_do(made):
+    world, path, keys = made
+    before = path.read_bytes()
+    path.write_bytes(before[:100])
+    with pytest.raises(InputError, match="only if no bundle of this run has left"):
+        bundle.make(world.root, "PE", 1, keys[0])
+    path.write_bytes(before)

@@ -6,7 +6,7 @@ the id of a record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -14,15 +14,23 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from cocal.exchange.survey import BOTH, KEYS, Survey, Terms, answer
+from cocal.contracts import ELSEWHERE
+from cocal.exchange.survey import BOTH, KEYS, OWN, Survey, Terms, answer
 from cocal.settings import Settings
 
 FORMAT: Literal["cocal-bundle/1"] = "cocal-bundle/1"
+
+MOST_POINTS = 5_000_000
+"""Points of a sample; more would not fit into memory."""
 
 Hectares = Annotated[str, Field(pattern=r"^\d{1,12}(\.\d{1,20})?(e-\d{1,2})?$", description="hectares")]
 Count = Annotated[int, Field(ge=1, le=10**9, description="number of points")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _doubled(lists: Mapping[str, Sequence[object]]) -> list[str]:
+    return [f"two {what}" for what, keys in lists.items() if len(set(keys)) < len(keys)]
 
 
 class Place(Settings):
@@ -40,8 +48,8 @@ class StratumRow(Settings):
     stratum: Name
     area_ha: Hectares
     region: str | None = None
-    pixels: str | None = None
-    pixel_area_m2: str | None = None
+    pixels: Hectares | None = None
+    pixel_area_m2: Hectares | None = None
 
 
 class SurveyContent(Settings):
@@ -59,6 +67,22 @@ class SurveyContent(Settings):
     strata: Annotated[tuple[StratumRow, ...], Field(min_length=1)]
     cells: tuple[tuple[Name, Name, Name, tuple[Name, ...], Count], ...]
     ground: tuple[tuple[Name, Name, Name, Hectares], ...] | None
+
+    def problems(self, places: set[str]) -> list[str]:
+        """What cannot be counted: doubled rows, places that the bundle does not have, too many points."""
+        found = _doubled(
+            {
+                "strata of one name": [row.stratum for row in self.strata],
+                "cells of one key": [cell[:4] for cell in self.cells],
+                "hectares of one stratum, place and class": [row[:3] for row in self.ground or ()],
+            }
+        )
+        own = {str(row[1]) for row in (*self.cells, *(self.ground or ()))}
+        if strange := sorted(own - places - {ELSEWHERE}):
+            found.append(f"points or ground of no place: {', '.join(strange[:3])}")
+        if sum(cell[4] for cell in self.cells) > MOST_POINTS:
+            found.append(f"more than {MOST_POINTS} points")
+        return found
 
 
 class PeriodContent(Settings):
@@ -153,14 +177,40 @@ class Bundle(Settings):
             names = {row.stratum for row in survey.strata}
             if strange := sorted({cell[0] for cell in survey.cells} - names):
                 problems.append(f"no stratum {', '.join(strange[:3])}")
-        if len({place.id for place in self.places}) < len(self.places):
-            problems.append("two places of one id")
+            problems += survey.problems({place.id for place in self.places})
+        problems += self._terms_problems() + self._unknown()
         regions = [region for place in self.places for region in place.regions]
         if len(set(regions)) < len(regions):
             problems.append("a region in two places")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _terms_problems(self) -> list[str]:
+        found = [] if self.definitions[0] == OWN else [f"the first definition is not {OWN}"]
+        if self.scheme.target not in self.scheme.classes:
+            found.append(f"the target {self.scheme.target} is no class")
+        return found + _doubled(
+            {
+                "classes of one name": self.scheme.classes,
+                "places of one id": [place.id for place in self.places],
+                "periods of one name": [period.name for period in self.periods],
+                "periods of the same days": [(period.start, period.end) for period in self.periods],
+                "definitions of one name": self.definitions,
+                "samples of one period": [survey.periods for survey in self.surveys],
+                "mapped hectares of one period, place and class": [row[:3] for row in self.mapped],
+            }
+        )
+
+    def _unknown(self) -> list[str]:
+        """Rows that speak of periods or places which the bundle does not have."""
+        periods, places = {period.name for period in self.periods}, {place.id for place in self.places}
+        strange = {
+            "a sample of no period": {p for survey in self.surveys for p in survey.periods} - periods,
+            "mapped hectares of no period": {row[0] for row in self.mapped} - periods,
+            "mapped hectares of no place": {row[1] for row in self.mapped} - places,
+        }
+        return [f"{what}: {', '.join(sorted(names)[:3])}" for what, names in strange.items() if names]
 
     @property
     def terms(self) -> Terms:

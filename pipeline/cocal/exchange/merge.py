@@ -49,7 +49,9 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
     InputError
         The bundles differ in scheme, days, intervals, boundaries; or one ground has two maps.
     """
+    bundles = sorted(bundles, key=lambda bundle: bundle.office)
     _check_alike(bundles)
+    _check_counted_once(bundles)
     definitions, told = _common_definitions(bundles)
     names, more = _common_periods(bundles)
     reduced = any(bundle.rule.classes == "target" for bundle in bundles)
@@ -63,7 +65,7 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
         raise InputError(
             "two offices mapped the same ground: its hectares would count twice",
             "the office whose figures count there, of " + ", ".join(sorted({s.office for s in sides})),
-            "; ".join(f"{r}: {', '.join(own['office'])}" for r, own in seam.groupby("region_id")),
+            "; ".join(f"{r}: {', '.join(own['office'].unique())}" for r, own in seam.groupby("region_id")),
             "name it with --counted; both figures are in the seam table",
         )
     sides = _without_seam(sides, seam, counted)
@@ -110,6 +112,40 @@ def _check_alike(bundles: Sequence[Bundle]) -> None:
             "one class scheme, one kind of interval, the same days and regions", "; ".join(problems[:10]),
             "make the runs with the same scheme, periods, regions and `estimate:`",
         )  # fmt: skip
+
+
+def _check_counted_once(bundles: Sequence[Bundle]) -> None:
+    """Refuse points that stand in two bundles: those of others are out in each bundle of the same design."""
+    problems = []
+    for bundle in bundles:
+        for own in bundle.surveys:
+            rest = [
+                (other.office, survey)
+                for other in bundles if other is not bundle
+                for survey in other.surveys
+                if survey.periods == own.periods and survey.design == own.design
+            ]  # fmt: skip
+            what = " to ".join(own.periods)
+            problems += [
+                f"{what}: the same cells in the bundles of {bundle.office} and {office}"
+                for office, survey in rest
+                if survey.cells and survey.cells == own.cells and bundle.office < office
+            ]
+            points = sum(cell[4] for _, survey in rest for cell in survey.cells)
+            out = bundle.out.get(own.periods[0]) if len(own.periods) == 1 else None
+            if out is not None and points > out:
+                problems.append(
+                    f"{what}: {points} points of other offices, and {out} of the design that {bundle.office} "
+                    "has not had back"
+                )
+    if problems:
+        raise InputError(
+            "bundles of one design have points that count twice",
+            "each point in one bundle, and a strata.csv with `points`, the planned points of all offices",
+            "; ".join(problems[:5]),
+            "leave the points of other offices out of `records.path`, see docs/exchange.md; merge one bundle "
+            "of each office",
+        )
 
 
 def _common_definitions(bundles: Sequence[Bundle]) -> tuple[tuple[str, ...], tuple[str, ...]]:

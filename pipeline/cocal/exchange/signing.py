@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from cocal.exchange.content import FORMAT, Bundle
 from cocal.store import atomic_path, canonical_json
 
 MOST_BYTES = 200_000_000
+
+_KEY = re.compile("[0-9a-f]{64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def read_bundle(path: Path) -> SignedBundle:
     try:
         content = _outer(path)
         bundle = _as_written(content["bundle"])
-        signatures = tuple(Signature(**{k: str(v) for k, v in own.items()}) for own in content["signatures"])
+        signatures = tuple(_signature(own, bundle.office) for own in content["signatures"])
     except (OSError, ValueError, TypeError, RecursionError) as err:
         raise InputError(
             f"{path} cannot be read as a bundle",
@@ -131,6 +135,27 @@ def read_bundle(path: Path) -> SignedBundle:
             "ask the office for the file again",
         ) from err  # fmt: skip
     return SignedBundle(bundle, signatures, sha256_bytes(signed_bytes(bundle)))
+
+
+def _signature(content: Any, office: str) -> Signature:
+    """A signature of the office whose bundle it is; what is signed does not hold this name."""
+    found = Signature(**content)
+    if not all(isinstance(value, str) for value in vars(found).values()) or not _KEY.fullmatch(found.key):
+        raise ValueError("a signature that is no text")
+    if found.office != office:
+        raise ValueError("a signature of another office than the bundle's")
+    return found
+
+
+def _texts(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        yield from content
+        content = list(content.values())
+    if isinstance(content, list):
+        for value in content:
+            yield from _texts(value)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,6 +179,8 @@ def _outer(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     if not isinstance(content, dict) or set(content) != {"bundle", "signatures"}:
         raise ValueError("not an object of bundle and signatures")
+    if any(_CONTROL.search(text) for text in _texts(content)):
+        raise ValueError("a text with characters that control a terminal")
     if not isinstance(content["signatures"], list) or not content["signatures"]:
         raise ValueError("no signature")
     return content

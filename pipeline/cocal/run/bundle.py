@@ -31,6 +31,10 @@ from cocal.run.history import figure_states
 from cocal.run.measure.exchange import EXCHANGE
 from cocal.run.tables import read_own_csv
 from cocal.store import Manifest, canonical_json, proven, write_csv, write_json
+from cocal.user_tables import clean_text
+
+MOST_LETTERS = 200
+"""Of the name of an office, as in docs/bundle.schema.json."""
 
 BUNDLE = Path("files") / "bundle.json"
 
@@ -45,9 +49,19 @@ def make(folder: Path, office: str, least: int, private: Path) -> Path:
     InputError
         The run has no sample, the rule of k cannot be kept, or the key cannot be used.
     """
+    if not (words := str(clean_text(office))) or len(words) > MOST_LETTERS or not words.isprintable():
+        raise InputError(
+            "--office is no name", f"1 to {MOST_LETTERS} letters", repr(office), "name the office, such as PE"
+        )
     path = folder / BUNDLE
-    before = joined_before([read_bundle(path).bundle]) if path.exists() else {}
-    bundle = make_bundle(source_of(folder, least), office, least, before)
+    try:
+        before = joined_before([read_bundle(path).bundle]) if path.exists() else {}
+    except InputError as err:
+        raise InputError(
+            f"the earlier bundle of the run, {path}, cannot be read", "what it joined, which stays joined",
+            err.found, "restore a copy; delete it only if no bundle of this run has left the office",
+        ) from err  # fmt: skip
+    bundle = make_bundle(source_of(folder, least), words, least, before)
     path.parent.mkdir(exist_ok=True)
     write_bundle(path, bundle, private)
     return path
@@ -163,14 +177,14 @@ def _check_public(run: FinishedRun) -> None:
 
 
 def read_signed(paths: Sequence[Path], keys: Sequence[Path]) -> list[SignedBundle]:
-    """The bundles in `paths`, each signed by one of the public `keys` at least.
+    """The bundles in `paths`, each signed by one of the public `keys` at least, no two by the same one.
 
     Raises
     ------
     InputError
-        One is no bundle, was altered, or is signed by none of the keys.
+        One is no bundle, was altered, or is signed by none of the keys; a key signed two.
     """
-    found = []
+    found, used = [], dict[bytes, Path]()
     for path in paths:
         signed, problems = read_bundle(path), list[InputError]()
         for key in keys:
@@ -186,6 +200,13 @@ def read_signed(paths: Sequence[Path], keys: Sequence[Path]) -> list[SignedBundl
                 "; ".join(f"{err.what}" for err in problems) or "no key was given",
                 "use the public key that the office gave you itself; else do not use this bundle",
             )
+        if (own := key.read_bytes()) in used:
+            raise InputError(
+                f"{path} and {used[own]} are signed by one key",
+                "bundles of several offices, each signed by its own key", key.name,
+                "merge one bundle of each office; ask the other office for its own",
+            )  # fmt: skip
+        used[own] = path
         found.append(signed)
     return found
 
@@ -198,6 +219,7 @@ def write_merged(signed: Sequence[SignedBundle], out: Path, counted: str | None)
     InputError
         They cannot be added up; see `merge`.
     """
+    signed = sorted(signed, key=lambda own: own.bundle.office)
     found = merge([own.bundle for own in signed], counted=counted)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in (("hectares", found.hectares), ("change", found.change), ("seam", found.seam)):
