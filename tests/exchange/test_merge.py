@@ -21,6 +21,7 @@ from tests.support.exchanging import (
     source_of,
 )
 
+from cocal.contracts import ELSEWHERE
 from cocal.errors import InputError
 from cocal.exchange.content import survey_content, survey_of
 from cocal.exchange.merge import merge
@@ -139,6 +140,33 @@ def test_one_region_with_two_boundaries_is_refused():
     places[0] = {"id": name, "name": name, "country": "PE", "regions": {name: "7" * 64}}
     with pytest.raises(InputError, match="two boundaries"):
         merge([first, changed(second, places=places, mapped=[], surveys=[])])
+
+
+def test_one_boundary_under_two_names_is_refused():
+    first, second = two_offices()
+    digest = next(iter(first.places[0].regions.values()))
+    places = [p.model_dump() for p in second.places]
+    places[0]["regions"] = {places[0]["id"]: digest}
+    with pytest.raises(InputError, match="cannot be added up") as caught:
+        merge([first, changed(second, places=places)])
+    assert f"one boundary, regions {', '.join(sorted((first.places[0].id, places[0]['id'])))}" in str(
+        caught.value
+    )
+
+
+def test_regions_that_reach_over_the_border_are_refused():
+    """One design, and the ground beyond an office's border counted in a region of its own."""
+    first, second = bundles_of(divided(3, "regions", calibrated=True))
+    surveys = [survey.model_dump(mode="json") for survey in second.surveys]
+    for survey in surveys:
+        ground = {}
+        for stratum, place, kind, ha in survey["ground"]:
+            beyond = place == ELSEWHERE
+            key = (stratum, second.places[0].id, first.scheme.target) if beyond else (stratum, place, kind)
+            ground[key] = ground.get(key, 0.0) + float(ha)
+        survey["ground"] = [(*key, str(ha)) for key, ha in ground.items()]
+    with pytest.raises(InputError, match="whose regions overlap"):
+        merge([first, changed(second, surveys=surveys)])
 
 
 def test_ground_mapped_by_two_designs_is_refused_and_counts_once_where_an_office_is_named():

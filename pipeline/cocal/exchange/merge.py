@@ -106,6 +106,11 @@ def _check_alike(bundles: Sequence[Bundle]) -> None:
             for region, digest in place.regions.items():
                 known.setdefault(region, set()).add(digest)
     problems += [f"region {name}: two boundaries" for name, own in known.items() if len(own) > 1]
+    names: dict[str, set[str]] = {}
+    for name, own in known.items():
+        for digest in own:
+            names.setdefault(digest, set()).add(name)
+    problems += [f"one boundary, regions {', '.join(sorted(own))}" for own in names.values() if len(own) > 1]
     if problems:
         raise InputError(
             "the bundles cannot be added up",

@@ -122,6 +122,13 @@ def _ground_of(surveys: Sequence[Survey], *, alike: bool) -> pd.DataFrame:
     own = own.drop_duplicates([*KEYS]).sort_values([*KEYS], ignore_index=True)
     drawn = pd.concat([s.strata[["stratum", "area_ha"]] for s in surveys]).groupby("stratum")["area_ha"].max()
     rest = drawn - own.groupby("stratum")["area_ha"].sum().reindex(drawn.index, fill_value=0.0)
+    if (more := rest[rest < -SIZE_TOLERANCE * drawn]).size:
+        raise InputError(
+            f"two samples of one design, {_of(surveys)}, whose regions overlap: ground would count twice",
+            "regions of both offices that hold no more ground than the strata",
+            "; ".join(f"stratum {name}: {-ha:.2f} ha more" for name, ha in more.items()),
+            "use one file of regions in both runs, or two that do not overlap",
+        )
     rest = rest[rest > SIZE_TOLERANCE * drawn]
     beyond = pd.DataFrame({"stratum": rest.index, "area_ha": rest.to_numpy(dtype=np.float64)})
     beyond = beyond.assign(place=ELSEWHERE, map_class=UNOBSERVED)[[*KEYS, "area_ha"]]
