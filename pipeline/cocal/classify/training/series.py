@@ -172,7 +172,7 @@ def _absent(column: str, present: list[str]) -> str:
 
 
 def _few(names: pd.Series) -> str:
-    unique = sorted(set(names))
+    unique = sorted(set(names.fillna("(no id)")))
     return ", ".join(unique[:10]) + (f" and {len(unique) - 10} more" if len(unique) > 10 else "")
 
 
