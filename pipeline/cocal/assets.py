@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 PACKAGE = Path(__file__).parent
 """The folder of the installed package."""
 
@@ -23,4 +21,6 @@ def asset(path: str) -> Path:
 
 def parsed(text: str) -> Any:
     """The content of a YAML file of the package, ten times as fast by the safe loader in C."""
+    import yaml  # `cocal.code` runs without it
+
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe

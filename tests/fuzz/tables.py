@@ -77,7 +77,12 @@ def _in_bytes(data: bytes, chance: Random) -> bytes:
         return data.replace(b",", chance.choice((b";", b"\t", b", ", b"|")))
     if what == 2:
         return chance.choice(
-            (data.decode("latin-1").encode("utf-16"), b"\xef\xbb\xbf" + data, b"sep=;\n" + data, b"sep=,\r\n" + data)
+            (
+                data.decode("latin-1").encode("utf-16"),
+                b"\xef\xbb\xbf" + data,
+                b"sep=;\n" + data,
+                b"sep=,\r\n" + data,
+            )
         )
     if what == 3:
         return chance.choice(
