@@ -142,6 +142,16 @@ def test_one_region_with_two_boundaries_is_refused():
         merge([first, changed(second, places=places, mapped=[], surveys=[])])
 
 
+def test_what_one_office_has_no_sample_of_is_no_total():
+    first, second = two_offices()
+    kept = [survey for survey in second.surveys if survey.periods == ("2023",)]
+    found = merge([first, changed(second, surveys=kept)])
+    assert set(found.hectares["period"]) == {"2023"}
+    assert found.change.empty
+    assert any(text == f"2024 is left out: no sample of {second.office}" for text in found.told)
+    assert any("2023 to 2024 is left out" in text for text in found.told)
+
+
 def test_one_boundary_under_two_names_is_refused():
     first, second = two_offices()
     digest = next(iter(first.places[0].regions.values()))

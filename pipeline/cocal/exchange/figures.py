@@ -58,6 +58,10 @@ def merged_tables(
     stocks, changes, told = [], [], []
     for periods in kinds:
         own = [survey for side in sides for survey in side.surveys if survey.periods == periods]
+        without = [side.office for side in sides if periods not in {s.periods for s in side.surveys}]
+        if without:  # the rest alone is no total
+            told.append(f"{' to '.join(periods)} is left out: no sample of {', '.join(without)}")
+            continue
         survey = pooled(own)
         few = few_points(survey)
         if few:
