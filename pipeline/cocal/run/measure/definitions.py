@@ -29,6 +29,7 @@ from cocal.run.measure.task import Definitions, HectaresTask
 from cocal.scheme import ClassScheme
 
 _FIGURES = ["estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha"]
+_ENDS = ["low_ha", "high_ha", "ci_low_ha", "ci_high_ha"]
 DEFINITION_COLUMNS = (
     "level", "id", "name", "country", "period", "definition", "minus", *_FIGURES, "low_ha", "high_ha",
     "n", "n_unknown", "confidence", "interval", "estimator", "notes",
@@ -150,28 +151,31 @@ def definitions_tables(task: HectaresTask, sample: Sample, mapped: Mapped) -> li
     own = task.definitions
     if own is None:
         return []
-    unknown = {name: int(own.unknown(sample.matched, name).sum()) for name in own.use} | {"": 0}
+    unknown = {name: own.unknown(sample.matched, name).to_numpy(bool) for name in own.use}
     read = {
         name: [
             Reading.of(sample, own.labels(sample.matched, name, unknown=counted), mapped)
-            for counted in ((False, True) if unknown[name] else (False,))
+            for counted in ((False, True) if unknown[name].any() else (False,))
         ]
         for name in own.use
     }
     parts = [
-        _bounded([reading.figures for reading in found]).assign(definition=name, minus="")
+        _bounded([reading.figures for reading in found]).assign(
+            definition=name, minus="", n_unknown=int(unknown[name].sum())
+        )
         for name, found in read.items()
     ]
     for first, second in combinations(own.use, 2):
         pairs = [(read[first][0], read[second][-1]), (read[first][-1], read[second][0])]
-        if unknown[first] or unknown[second]:
-            wider = None  # of the two ends one may count what the other definition has as unknown
-        else:
-            wider, pairs = own.crosswalk.wider(first, second), pairs[:1]
-        found = [_difference(a, b, mapped, wider=wider) for a, b in pairs]
-        parts.append(_bounded(found).assign(definition=first, minus=second))
+        either, wider = unknown[first] | unknown[second], own.crosswalk.wider(first, second)
+        # of the two ends one may count what the other definition has as unknown
+        ends = [(*pair, None) for pair in pairs] if either.any() else [(*pairs[0], wider)]
+        difference = _bounded([_difference(a, b, mapped, wider=which) for a, b, which in ends])
+        if either.any() and wider is not None:
+            side = np.maximum if wider == "first" else np.minimum
+            difference[_ENDS] = side(difference[_ENDS], 0.0)
+        parts.append(difference.assign(definition=first, minus=second, n_unknown=int(either.sum())))
     table = pd.concat(parts, ignore_index=True)
-    table["n_unknown"] = table["definition"].map(unknown) + table["minus"].map(unknown)
     return [table.reindex(columns=list(DEFINITION_COLUMNS))]
 
 
