@@ -197,6 +197,9 @@ def test_strata_that_reach_beyond_the_regions_keep_their_ground_outside(calibrat
     table = table[table["class"] != "unobserved"]
     sums = table.groupby(["region_id", "period"])[["mapped_ha", "estimated_ha"]].sum()
     assert (sums["mapped_ha"] - sums["estimated_ha"]).abs().max() <= WITHIN_HA
+    calibrated.edit(lambda content: content["estimate"].update(estimator="stratified"))
+    with pytest.raises(InputError, match=r"no point of the sample does"):
+        done(calibrated, last="measure")
 
 
 def test_areas_in_the_plane_of_a_projection_give_way_to_counted_ones(calibrated, done):

@@ -12,6 +12,7 @@ import pyproj
 import rasterio
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 
 from cocal.grid import project
 from tests.support.small_world import (
@@ -63,6 +64,11 @@ def _read(world: SmallWorld) -> tuple[Any, dict[str, Any]]:
         return source.read(), dict(source.profile)
 
 
+def _brighter(values: NDArray[np.uint16], by: int) -> NDArray[np.uint16]:
+    """Other pixels than the land's first scene has: a copy of it under another date is refused."""
+    return np.where(values > 100, values + by, values).astype(np.uint16)
+
+
 def _other_names(world: SmallWorld) -> dict[str, Any]:
     """A folder of bands; one file of another day has a name that does not fit the pattern."""
     values, profile = _read(world)
@@ -71,7 +77,7 @@ def _other_names(world: SmallWorld) -> dict[str, Any]:
     names = [f"20240301_{band}.tif" for band in BANDS] + ["L2A_20240310_red.tif"]
     for name, band in zip(names, (*range(4), 0), strict=True):
         with rasterio.open(folder / name, "w", **profile | {"count": 1}) as target:
-            target.write(values[band], 1)
+            target.write(_brighter(values[band], 1), 1)
     return {
         "kind": "files", "name": "bands", "folder": "bands",
         "pattern": r"^(?P<date>\d{8})_(?P<band>\w+)\.tif$",
@@ -82,7 +88,7 @@ def _other_names(world: SmallWorld) -> dict[str, Any]:
 
 def _cube(world: SmallWorld) -> dict[str, Any]:
     """A cube of two dates; the second has no pixel."""
-    values, window = _read(world)[0], world.window
+    values, window = _brighter(_read(world)[0], 2), world.window
     stacked = np.stack([values, np.zeros_like(values)])
     cube = xr.Dataset(
         {band: (("time", "y", "x"), stacked[:, i]) for i, band in enumerate(BANDS)},
@@ -104,7 +110,10 @@ def _single(world: SmallWorld) -> list[dict[str, Any]]:
     values, profile = _read(world)
     west = profile | {"width": 36}  # as wide as one zone, so that it makes one scene
     made = []
-    for name, day, content in (("blank", "2024-03-25", values * 0), ("old", "2023-03-25", values)):
+    for name, day, content in (
+        ("blank", "2024-03-25", values * 0),
+        ("old", "2023-03-25", _brighter(values, 3)),
+    ):
         with rasterio.open(world.folder / f"{name}.tif", "w", **west) as target:
             target.write(content[:, :, :36])
         made.append(
