@@ -14,6 +14,7 @@ import numpy as np
 
 from cocal.archive import list_scenes, read_raster, read_scenes
 from cocal.classify import load_model
+from cocal.classify.card import UNSEALED
 from cocal.content import Ref
 from cocal.errors import CocalError
 from cocal.run.finished import FinishedRun
@@ -172,8 +173,9 @@ def _maps(world: SmallWorld) -> list[bytes]:
 
 
 def _model(world: SmallWorld) -> str:
+    """The card but for `UNSEALED`, of which changes only warn; a run compares these bytes with its manifest."""
     (home,) = world.root.glob("model/*")
-    return str(load_model(home).card.model_dump_json())
+    return str(load_model(home).card.model_dump_json(exclude=set(UNSEALED)))
 
 
 def _counts(world: SmallWorld) -> dict[str, bytes]:

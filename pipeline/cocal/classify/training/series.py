@@ -96,7 +96,7 @@ def read_series(settings: SeriesSamples, scheme: ClassScheme) -> tuple[xr.Datase
     )
     numbers = {**{v: k for k, v in place.items()}, **settings.bands}
     for name, column in numbers.items():
-        long[name] = pd.to_numeric(table[column], errors="coerce")
+        long[name] = _numbers(table[column])
         broken = int((long[name].isna() & table[column].notna()).sum())
         if broken:
             problems.append(f"{broken} cells of column {column!r} are not numbers")
@@ -169,6 +169,14 @@ def _absent(column: str, present: list[str]) -> str:
     near = difflib.get_close_matches(column.lower(), lowered, 1, cutoff=0.5)
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     return f"no column {column!r} ({hint}there are {', '.join(present)})"
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Values as numbers, NaN where they are none."""
+    try:
+        return pd.to_numeric(values, errors="coerce")
+    except OverflowError:  # an integer above 1e308
+        return pd.to_numeric(values.astype(str), errors="coerce")
 
 
 def _few(names: pd.Series) -> str:
