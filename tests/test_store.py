@@ -221,7 +221,7 @@ def test_no_table_is_read_but_through_what_takes_the_guard_off_again():
         if (text := path.read_text(encoding="utf-8"))
     ]
     assert [name for name, read, guarded in calls if read != guarded] == []
-    assert sum(read for _, read, _ in calls) == 2, "one reader for own tables, one for those of users"
+    assert sum(read for _, read, _ in calls) == 3, "own tables, own tables as texts, those of users"
 
 
 def test_no_table_leaves_the_program_but_through_the_guard_against_formulas():

@@ -22,7 +22,7 @@ import numpy as np
 import rasterio
 
 from cocal.archive import band_writer
-from cocal.classify.product import _write_cog
+from cocal.classify.product import write_cog
 from cocal.errors import NotWrittenError
 from cocal.grid import Window
 from cocal.store import LocalStore, address
@@ -33,7 +33,7 @@ values = np.random.default_rng(0).integers(0, 9, window.shape).astype(np.uint16)
 
 
 def cog(path):
-    _write_cog(path, values, window, {})
+    write_cog(path, values, window, {})
 
 
 def band(path):

@@ -121,9 +121,9 @@ def _map(dtype: str) -> Kind:
     """A raster of a class map."""
 
     def write(path: Path) -> None:
-        from cocal.classify.product import _write_cog
+        from cocal.classify.product import write_cog
 
-        _write_cog(path, _values(WINDOW.shape, dtype, 6), WINDOW, {"period": "2024"})
+        write_cog(path, _values(WINDOW.shape, dtype, 6), WINDOW, {"period": "2024"})
 
     return Kind(write, lambda path: _check_own(path, 10, dtype))
 

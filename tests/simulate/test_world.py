@@ -337,7 +337,7 @@ def test_everything_says_simulated(world: Path) -> None:
         with rasterio.open(path) as source:
             assert source.tags()["SIMULATED"] == "yes", path
     tables = [p for p in sorted(world.rglob("*.csv")) if p.parent.name != "crews"]
-    assert len(tables) == 13
+    assert len(tables) == 14
     for path in tables:
         assert pd.read_csv(path)["source"].str.contains("SIMULATED").all(), path
     for name in ("regions", "provinces", "departments", "zones"):

@@ -173,7 +173,7 @@ def _maps(world: SmallWorld) -> list[bytes]:
 
 
 def _model(world: SmallWorld) -> str:
-    """The card but for `UNSEALED`, of which changes only warn; a run compares these bytes with its manifest."""
+    """The card but for `UNSEALED`, where changes only warn; a run compares all of it with its manifest."""
     (home,) = world.root.glob("model/*")
     return str(load_model(home).card.model_dump_json(exclude=set(UNSEALED)))
 

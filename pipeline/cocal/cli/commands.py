@@ -190,6 +190,7 @@ def edition(
     from cocal.cli.display import states_table
     from cocal.estimate.editions import Statement
     from cocal.run.history import figure_states, state_figures
+    from cocal.store import inert
 
     if state is None:
         found = figure_states(run)
@@ -202,7 +203,7 @@ def edition(
             run, Statement(state, by, day.isoformat(), why), periods=period or (), places=place or ()
         )
     if output is not Format.TEXT:
-        text = found.to_csv(index=False) if output is Format.CSV else found.to_json(orient="records")
+        text = inert(found).to_csv(index=False) if output is Format.CSV else found.to_json(orient="records")
         sys.stdout.write(str(text).rstrip("\n") + "\n")
         return
     print_content(states_table(found))

@@ -19,7 +19,8 @@ from cocal.estimate.editions import (
     states_of,
 )
 from cocal.run.finished import open_run
-from cocal.store import LocalStore, given_back, proven, write_csv
+from cocal.run.tables import read_texts
+from cocal.store import LocalStore, proven, write_csv
 from cocal.user_tables import clean_text
 
 HISTORY = "editions.csv"
@@ -60,7 +61,7 @@ def read_history(path: Path | None) -> pd.DataFrame:
     if path is None:
         return pd.DataFrame(columns=list(HISTORY_COLUMNS), dtype=str)
     try:
-        table = given_back(pd.read_csv(path, dtype=str, keep_default_na=False))
+        table = read_texts(path)
     except (OSError, ValueError) as err:
         raise InputError(
             f"{path} cannot be read", "the history as `cocal edition` wrote it", str(err), "restore a copy"
@@ -70,11 +71,7 @@ def read_history(path: Path | None) -> pd.DataFrame:
 
 def read_figures(tables: Mapping[str, Path], target: str) -> pd.DataFrame:
     """The figures of committed tables by level, as `figures_of`."""
-    texts = {
-        level: given_back(pd.read_csv(proven(path), dtype=str, keep_default_na=False))
-        for level, path in tables.items()
-    }
-    return figures_of(texts, target)
+    return figures_of({level: read_texts(proven(path)) for level, path in tables.items()}, target)
 
 
 def state_figures(

@@ -77,6 +77,11 @@ def read_staged_csv(path: Path) -> pd.DataFrame:
     return given_back(pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]))
 
 
+def read_texts(path: Path) -> pd.DataFrame:
+    """A table that cocal wrote, every cell as its text."""
+    return given_back(pd.read_csv(path, dtype=str, keep_default_na=False))
+
+
 def read_own_parquet(path: Path) -> pd.DataFrame:
     """A table that the run committed, Parquet: decimals as they are; `DamagedError` as `read_own_csv`."""
     return pd.read_parquet(proven(path))
