@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tests.support.exchanging import DIGEST, REGIONS, bundle_of, random_land
 
@@ -56,7 +57,10 @@ def test_anyone_can_check_a_signature_without_cocal(home):
     content = json.loads((home / "bundle.json").read_text(encoding="utf-8"))
     signed = json.dumps(content["bundle"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     key = load_pem_public_key((home / "pe.public.pem").read_bytes())
-    key.verify(base64.b64decode(content["signatures"][0]["signature"]), signed)
+    signature = base64.b64decode(content["signatures"][0]["signature"])
+    assert key.verify(signature, signed) is None
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, signed + b" ")
 
 
 def test_a_bundle_signed_by_another_key_is_refused(home):
