@@ -135,6 +135,21 @@ class Place(Generic[T]):
         return None
 
 
+class ByContent:
+    """Base of values that are equal, and count, by the checksum of their content."""
+
+    sha256: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    def address_content(self) -> str:
+        return self.sha256
+
+
 @dataclass(frozen=True)
 class Stated(Generic[S]):
     """Settings that name files: the bytes of `files` count, their paths do not."""

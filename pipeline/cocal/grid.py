@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import shapely
@@ -30,6 +30,8 @@ SNAP_M = 60
 
 AREA_UNIT_M2 = 1e-6
 """Cell areas are summed as integers of this unit, so that no order of addition changes a sum."""
+
+_Geometry = TypeVar("_Geometry", BaseGeometry, NDArray[np.object_])
 
 _LATTICE_M = 960
 _GEOD = Geod(ellps="WGS84")
@@ -284,10 +286,11 @@ def transformer(source: int | str, target: int | str) -> Transformer:
     return Transformer.from_crs(CRS.from_user_input(source), CRS.from_user_input(target), always_xy=True)
 
 
-def project(
-    geometry: BaseGeometry, source: int | str, target: int | str, densify: float = 0.0
-) -> BaseGeometry:
-    """`geometry` in another CRS; edges longer than `densify` (source units, 0 = never) are cut first."""
+def project(geometry: _Geometry, source: int | str, target: int | str, densify: float = 0.0) -> _Geometry:
+    """A geometry, or an array of them, in another CRS.
+
+    Edges longer than `densify` (source units, 0 = never) are cut first.
+    """
     if densify:
         geometry = shapely.segmentize(geometry, densify)
     move = transformer(source, target).transform

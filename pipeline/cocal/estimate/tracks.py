@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod
 
+from cocal.content import ByContent
 from cocal.errors import InputError
 from cocal.estimate.settings import OperationSettings, OperationSource
 from cocal.grid import geodesic_hectares
@@ -42,7 +43,7 @@ CHANGED_SHARE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Operations:
+class Operations(ByContent):
     """Operations by row. Two are equal if their content is.
 
     `table`: operation (id), first_day, last_day (ISO), claimed_ha, polygon_ha; `shapes`: polygons, degrees.
@@ -54,15 +55,6 @@ class Operations:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Operations) and self.sha256 == other.sha256
-
-    def __hash__(self) -> int:
-        return hash(self.sha256)
-
-    def address_content(self) -> str:
-        return self.sha256
 
 
 def read_operations(settings: OperationSettings) -> Operations:

@@ -186,4 +186,4 @@ def hectares_of(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     >>> hectares_of(np.array([shapely.box(-69, -14.001, -68.999, -14)])).round(3).tolist()
     [1.195]
     """
-    return np.asarray(shapely.area(project(shapes, 4326, EQUAL_AREA)) / 10_000)  # type: ignore[arg-type]
+    return np.asarray(shapely.area(project(shapes, 4326, EQUAL_AREA)) / 10_000)

@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from cocal.content import ByContent
 from cocal.errors import InputError
 from cocal.grid import geodesic_hectares
 from cocal.notes import Note
@@ -40,7 +41,7 @@ _METRES_PER_DEGREE = 110_000
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
+class Regions(ByContent):
     """Regions in order of priority. Two are equal if their content is: see `sha256`.
 
     - `table`: one row per region: region_id, region_name, country, source (index of its file), polygon_ha
@@ -64,15 +65,6 @@ class Regions:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Regions) and self.sha256 == other.sha256
-
-    def __hash__(self) -> int:
-        return hash(self.sha256)
-
-    def address_content(self) -> str:
-        return self.sha256
 
     @cached_property
     def area(self) -> BaseGeometry:
