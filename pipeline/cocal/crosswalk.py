@@ -192,7 +192,7 @@ class Crosswalk(Settings):
         return found
 
     def counts(self, table: pd.DataFrame, definition: str) -> pd.Series[Any]:
-        """Whether each row counts under a definition: nullable booleans, null where it cannot be told.
+        """Whether each row counts under a definition: nullable booleans.
 
         Parameters
         ----------

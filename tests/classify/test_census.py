@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cocal.classify.census.coverage import FULL, STEPS, coverage, ring_edges
 from cocal.classify.census.cut import Cutter
-from cocal.classify.census.polygons import NO_DAY, NO_PERIOD, exclusive, read_polygons
+from cocal.classify.census.ground import exclusive
+from cocal.classify.census.polygons import NO_DAY, NO_PERIOD, read_polygons
 from cocal.classify.census.settings import MapSettings
 from cocal.classify.census.shares import Shares, classes_of_pixels, common_ground, parts_of
 from cocal.contracts import Period

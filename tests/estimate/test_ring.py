@@ -97,7 +97,7 @@ def test_ends_hold_the_estimate_and_the_order_of_teams_does_not_count(counts: li
 def test_one_team_or_two_in_one_stratum_tell_nothing_and_three_do() -> None:
     calls, stratum = TUBERCULOSIS
     for given_calls, own in ((calls[:, :1], stratum), (calls, stratum * 0)):
-        with pytest.raises(InputError, match="cannot be told"):
+        with pytest.raises(InputError, match="cannot be estimated"):
             latent_accuracy(given_calls, own, confidence=0.95)
     rows, fit = latent_accuracy(np.column_stack([calls, calls[:, :1]]), stratum * 0, confidence=0.95)
     assert rows.shape == (3, 6)

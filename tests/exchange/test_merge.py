@@ -148,8 +148,8 @@ def test_what_one_office_has_no_sample_of_is_no_total():
     found = merge([first, changed(second, surveys=kept)])
     assert set(found.hectares["period"]) == {"2023"}
     assert found.change.empty
-    assert any(text == f"2024 is left out: no sample of {second.office}" for text in found.told)
-    assert any("2023 to 2024 is left out" in text for text in found.told)
+    assert any(text == f"2024 is left out: no sample of {second.office}" for text in found.left_out)
+    assert any("2023 to 2024 is left out" in text for text in found.left_out)
 
 
 def test_one_boundary_under_two_names_is_refused():
@@ -218,4 +218,4 @@ def test_a_definition_of_another_crosswalk_is_left_out_and_told():
     first, second = two_offices()
     found = merge([first, changed(second, crosswalk="5" * 64)])
     assert set(found.hectares["definition"]) == {OWN}
-    assert any("joint" in text and "different crosswalks" in text for text in found.told)
+    assert any("joint" in text and "different crosswalks" in text for text in found.left_out)

@@ -138,7 +138,7 @@ def _merged_text(merged: Merged, signed: Sequence[SignedBundle]) -> str:
         lines.append(f"  {row['period']} {row['id']}, {row['definition']}: {figure}")
     regions = sorted(set(merged.seam["region_id"]))
     lines += [f"  mapped by two offices: {', '.join(regions)}; see seam.csv"] if regions else []
-    return "\n".join([*lines, *(f"  left out: {text}" for text in merged.told)])
+    return "\n".join([*lines, *(f"  left out: {text}" for text in merged.left_out)])
 
 
 def _ha(value: float) -> str:

@@ -43,7 +43,7 @@ def make(
     cells = ", ".join(f"{' '.join(cell)} {n}" for cell, n in made.counts.items())
     print_content(f"ring test {made.ring} in {out}: {sum(made.counts.values())} images ({cells})")
     if sum(made.counts.values()) < chips:
-        print(f"warning: {chips} images were asked for", file=sys.stderr)  # noqa: T201
+        print(f"warning: {chips} images were asked for", file=sys.stderr)  # noqa: T201 - the command's own output
     if made.skipped:
         print_content(f"{made.skipped} places were passed over: a pixel around them was never clear")
     print_content(f"{out / 'key.json'} has the places: it stays here; hand out the folders of the teams")

@@ -58,7 +58,7 @@ def latent_accuracy(
     parameters, cells = len(strata) + 2 * n_teams, len(strata) * (2**n_teams - 1)
     if n_teams < 2 or cells < parameters:
         raise InputError(
-            "the accuracy of the teams cannot be told", "two teams and two strata, or three teams",
+            "the accuracy of the teams cannot be estimated", "two teams and two strata, or three teams",
             f"{n_teams} team(s), {len(strata)} strata", "draw images in strata, or at visited places",
         )  # fmt: skip
     counts = np.zeros((len(strata), 2**n_teams))

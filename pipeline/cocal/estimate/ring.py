@@ -161,7 +161,7 @@ def ring_result(
 
     Raises
     ------
-    InputError : fewer than two images were labelled by all, or the accuracy cannot be told from them.
+    InputError : fewer than two images were labelled by all, or the accuracy cannot be estimated from them.
     """
     whole = (labels != "").all(axis=1)
     own, at = labels[whole], places[whole]

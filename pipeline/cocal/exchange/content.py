@@ -231,8 +231,9 @@ def survey_content(survey: Survey, definitions: tuple[str, ...]) -> SurveyConten
         *(cells[k] for k in KEYS), cells[answers].itertuples(index=False), cells["points"], strict=True
     )
     known = None if ground is None else tuple(
-        (*map(str, row[:3]), hectares_text(row[3]))
-        for row in ground[[*KEYS, "area_ha"]].itertuples(index=False) if row[3] > 0
+        (str(stratum), str(place), str(seen), hectares_text(ha))
+        for stratum, place, seen, ha in zip(*(ground[name] for name in (*KEYS, "area_ha")), strict=True)
+        if ha > 0
     )  # fmt: skip
     return SurveyContent(
         periods=survey.periods,
@@ -241,7 +242,7 @@ def survey_content(survey: Survey, definitions: tuple[str, ...]) -> SurveyConten
         collapse=survey.collapse,
         strata=tuple(_stratum(row) for row in survey.strata.to_dict("records")),
         cells=tuple((str(a), str(b), str(c), tuple(map(str, d)), int(n)) for a, b, c, d, n in rows),
-        ground=known,  # type: ignore[arg-type]
+        ground=known,
     )
 
 

@@ -55,17 +55,17 @@ def merged_tables(
         "country": dict(country),
         "total": dict.fromkeys(country, _TOTAL),
     }
-    stocks, changes, told = [], [], []
+    stocks, changes, left_out = [], [], []
     for periods in kinds:
         own = [survey for side in sides for survey in side.surveys if survey.periods == periods]
         without = [side.office for side in sides if periods not in {s.periods for s in side.surveys}]
         if without:  # the rest alone is no total
-            told.append(f"{' to '.join(periods)} is left out: no sample of {', '.join(without)}")
+            left_out.append(f"{' to '.join(periods)} is left out: no sample of {', '.join(without)}")
             continue
         survey = pooled(own)
         few = few_points(survey)
         if few:
-            told.append(
+            left_out.append(
                 f"{' to '.join(periods)}: fewer than {MIN_POINTS} points in strata {', '.join(few[:5])}"
             )
             continue
@@ -79,7 +79,7 @@ def merged_tables(
                     table.assign(from_period=periods[0], to_period=periods[1], definition=definition)
                 )
     mapped = _mapped(sides, country)
-    return _hectares(stocks, mapped, terms), _changes(changes), tuple(told)
+    return _hectares(stocks, mapped, terms), _changes(changes), tuple(left_out)
 
 
 def _stock_rows(

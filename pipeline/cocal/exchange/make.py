@@ -158,8 +158,9 @@ def _precision(source: Source, found: Protected) -> tuple[tuple[str, str, str], 
     for before in source.surveys:
         if len(before.periods) == 1 and not few_points(before):
             errors = (_total_error(before, own), _total_error(after[before.periods], merged))
-            rows.append((before.periods[0], *map(hectares_text, np.round(errors, 3))))
-    return tuple(rows)  # type: ignore[arg-type]
+            own_text, after_text = map(hectares_text, np.round(errors, 3))
+            rows.append((before.periods[0], own_text, after_text))
+    return tuple(rows)
 
 
 def _total_error(survey: Survey, terms: Terms) -> float:

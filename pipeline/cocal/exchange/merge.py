@@ -27,13 +27,13 @@ class Merged:
     - `change`: level, id, from_period, to_period, definition, quantity, n, `FIGURES`
     - `seam`: region_id, period, office, mapped_ha, estimated_ha, ci_low_ha, ci_high_ha, counted: ground that
       two offices mapped, with the figures of each
-    - `told`: what the bundles do not share, and so is not here
+    - `left_out`: what the bundles do not share, and so is not here
     """
 
     hectares: pd.DataFrame
     change: pd.DataFrame
     seam: pd.DataFrame
-    told: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
@@ -52,7 +52,7 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
     bundles = sorted(bundles, key=lambda bundle: bundle.office)
     _check_alike(bundles)
     _check_counted_once(bundles)
-    definitions, told = _common_definitions(bundles)
+    definitions, left_out = _common_definitions(bundles)
     names, more = _common_periods(bundles)
     reduced = any(bundle.rule.classes == "target" for bundle in bundles)
     place_of, country = _common_places(bundles)
@@ -72,8 +72,8 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
     seam = seam.assign(counted=seam["office"] == counted)
     hectares, change, few = merged_tables(sides, definitions, country, terms, whole=seam.empty)
     if reduced and any(bundle.rule.classes == "all" for bundle in bundles):
-        told = (*told, "classes other than the target are one class: a bundle has them so")
-    return Merged(hectares, change, seam, (*told, *more, *few))
+        left_out = (*left_out, "classes other than the target are one class: a bundle has them so")
+    return Merged(hectares, change, seam, (*left_out, *more, *few))
 
 
 def _check_alike(bundles: Sequence[Bundle]) -> None:

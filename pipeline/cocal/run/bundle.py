@@ -237,7 +237,7 @@ def write_merged(signed: Sequence[SignedBundle], out: Path, counted: str | None)
         ],
         "simulated": signed[0].bundle.simulated,
         "scheme": signed[0].bundle.scheme.model_dump(mode="json"),
-        "left_out": list(found.told),
+        "left_out": list(found.left_out),
     }
     write_json(out / "merged.json", facts)
     return found

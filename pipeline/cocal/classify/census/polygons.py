@@ -17,6 +17,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 
+from cocal.classify.census.ground import Drawn, Shapes
 from cocal.classify.census.settings import MapLayer, MapSettings, ObservedLayer
 from cocal.contracts import Period
 from cocal.errors import InputError
@@ -34,8 +35,6 @@ from cocal.regions.polygons import (
     without,
 )
 
-Shapes = NDArray[np.object_]
-
 CHUNK = 100_000
 """Rows of a file that are read at a time, for memory."""
 
@@ -45,40 +44,7 @@ NO_PERIOD, NO_DAY = -1, -2
 _SHIFTED_M = 1.0
 """From here on another datum is named: WGS 84, SIRGAS 2000 and the like agree within a metre."""
 
-_NOISE = 1e-4
-"""Overlap of less of the smaller polygon is that of common edges: it counts once, and is not told."""
-
 _GEOD = Geod(ellps="WGS84")
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Polygons by row: valid, in degrees, none without area.
-
-    `code`: of the class; `period`: position of the period; `layer`: position of the layer; `row` of its
-    file, from 1; `hectares` as drawn.
-    """
-
-    shapes: Shapes
-    code: NDArray[np.uint8]
-    period: NDArray[np.int64]
-    layer: NDArray[np.int64]
-    row: NDArray[np.int64]
-    hectares: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.shapes)
-
-    def of(self, rows: NDArray[Any]) -> Drawn:
-        """The polygons of those positions."""
-        return Drawn(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-    def with_shapes(self, shapes: Shapes, changed: NDArray[np.bool_]) -> Drawn:
-        """Other shapes, with their hectares; those without area are left out."""
-        hectares = self.hectares.copy()
-        hectares[changed] = hectares_of(shapes[changed])
-        new = Drawn(shapes, self.code, self.period, self.layer, self.row, hectares)
-        return new.of(np.flatnonzero(hectares > 0))
 
 
 @dataclass
@@ -305,7 +271,7 @@ def _valid_degrees(frame: gpd.GeoDataFrame, account: _Account, problems: list[st
         found[i] = valid_polygon(found[i])
     account["census_polygons_repaired"].add(rows[broken].tolist(), before, hectares_of(found[broken]))
     if shift_m >= _SHIFTED_M:
-        own: Any = project(shapes, crs.to_wkt(), crs.geodetic_crs.to_wkt())  # type: ignore[arg-type]
+        own: Any = project(shapes, crs.to_wkt(), crs.geodetic_crs.to_wkt())
         account.datum = {"datum": crs.geodetic_crs.name, "shift_m": shift_m}
         account["census_datum"].add(rows.tolist(), hectares_of(own), hectares_of(found))
     return found
@@ -327,75 +293,6 @@ def datum_shift(crs: CRS, shapes: Shapes) -> float:
     there = Transformer.from_crs(crs, 4326, always_xy=True, allow_ballpark=False)
     placed = there.transform(x, y, errcheck=True)
     return float(_GEOD.inv(*own, *placed)[2])
-
-
-def exclusive(drawn: Drawn, settings: MapSettings) -> tuple[Drawn, pd.DataFrame]:
-    """(the polygons less what earlier ones of their period hold, the overlaps).
-
-    With `country`, layers of several countries do not compete: each counts on its own country's ground. The
-    hectares that later polygons lose are recorded. The overlaps: file, row, earlier_file, earlier_row,
-    overlap_ha of each pair.
-    """
-    group = groups_of(settings)[drawn.layer] + len(settings.layers) * drawn.period
-    later, earlier = crossings(drawn.shapes, group)
-    common = hectares_of(shapely.intersection(drawn.shapes[later], drawn.shapes[earlier]))
-    there = common > 0
-    later, earlier, common = later[there], earlier[there], common[there]
-    files = np.array([layer.path.name for layer in settings.layers], dtype=object)
-    told = common > _NOISE * np.minimum(drawn.hectares[later], drawn.hectares[earlier])
-    losing, holding = later[told], earlier[told]
-    overlaps = pd.DataFrame(
-        {
-            "file": files[drawn.layer[losing]], "row": drawn.row[losing],
-            "earlier_file": files[drawn.layer[holding]], "earlier_row": drawn.row[holding],
-            "overlap_ha": common[told],
-        }
-    )  # fmt: skip
-    changed = np.zeros(len(drawn), dtype=bool)
-    changed[later] = True
-    found = drawn.with_shapes(without(drawn.shapes, later, earlier), changed)
-    before, after = float(drawn.hectares.sum()), float(found.hectares.sum())
-    if told.any():
-        names = [f"{files[drawn.layer[i]]}: {drawn.row[i]}" for i in np.unique(losing)]
-        record(
-            "census_overlap", n=len(names), before_ha=before, after_ha=after,
-            share=(before - after) / before, which=first(names),
-        )  # fmt: skip
-    return found, overlaps
-
-
-def groups_of(settings: MapSettings) -> NDArray[np.int64]:
-    """(layers,) number of the country that each layer states, by name; 0 for all where none does."""
-    names = [layer.country or "" for layer in settings.layers]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
-
-
-def countries_of(settings: MapSettings) -> tuple[str, ...]:
-    """Country of each group of layers, "" where layers state none: see `groups_of`."""
-    groups = groups_of(settings).tolist()
-    names = {group: layer.country or "" for group, layer in zip(groups, settings.layers, strict=True)}
-    return tuple(names[i] for i in range(len(names)))
-
-
-def common_parts(first_of: Drawn, second: Drawn, group: NDArray[np.int64]) -> tuple[Shapes, Any, Any]:
-    """(common ground, position in the first, in the second) of every pair of polygons of one group.
-
-    `group`: by position of the layer, see `groups_of`.
-    """
-    one, other = shapely.STRtree(second.shapes).query(first_of.shapes, predicate="intersects")
-    same = group[first_of.layer[one]] == group[second.layer[other]]
-    one, other = one[same], other[same]
-    shapes = shapely.intersection(first_of.shapes[one], second.shapes[other])
-    there = shapely.area(shapes) > 0
-    return polygonal(shapes[there]), one[there], other[there]
-
-
-def polygonal(shapes: Shapes) -> Shapes:
-    """The same without the points and lines that an intersection leaves."""
-    shapes = shapes.copy()
-    for i in np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (3, 6))):
-        shapes[i] = valid_polygon(shapes[i])
-    return shapes
 
 
 def read_observed(layers: Sequence[ObservedLayer], period: Period) -> Shapes:

@@ -90,7 +90,7 @@ def stated_definitions(settings: DefinitionSettings | None, scheme: ClassScheme)
 
 
 def with_definitions(task: HectaresTask, records: gpd.GeoDataFrame, matched: pd.DataFrame) -> pd.DataFrame:
-    """`matched` with `recorded_class` and, per definition, `counts_<id>`; null where it cannot be told.
+    """`matched` with `recorded_class` and, per definition, `counts_<id>`; null if an attribute is missing.
 
     Under a main definition `reference_class` is the class by this definition.
 

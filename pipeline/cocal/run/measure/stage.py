@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cocal.classify.census.polygons import countries_of
+from cocal.classify.census.ground import countries_of
 from cocal.content import File, Place, stated
 from cocal.errors import InputError
 from cocal.estimate import (

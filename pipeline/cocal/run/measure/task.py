@@ -53,11 +53,11 @@ class Definitions:
         return {text: name for text, name in self.crosswalk.official.items() if name in self.use}
 
     def unknown(self, matched: pd.DataFrame, definition: str) -> pd.Series[bool]:
-        """Labelled records of which it cannot be told whether they count."""
+        """Labelled records that lack an attribute which decides whether they count."""
         return matched[f"counts_{definition}"].isna() & matched["recorded_class"].notna()
 
     def labels(self, matched: pd.DataFrame, definition: str, *, unknown: bool = False) -> pd.Series[Any]:
-        """Reference classes under a definition; records of which it cannot be told count where `unknown`."""
+        """Reference classes under a definition; those without a deciding attribute count if `unknown`."""
         counts = matched[f"counts_{definition}"].astype("boolean").fillna(unknown).astype(bool)
         return self.crosswalk.labels(matched["recorded_class"], counts, definition)
 

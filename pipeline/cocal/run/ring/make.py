@@ -83,7 +83,7 @@ def make_ring(run: FinishedRun, out: Path, options: RingOptions) -> RingMade:
         "seed": options.seed, "teams": list(options.teams), "visited": options.visited,
     }  # fmt: skip
     ring = address([facts, chosen.astype(str).to_numpy().tolist()])[:8]
-    rows: list[dict[str, Any]] = chosen.drop(columns="rank").to_dict("records")  # type: ignore[assignment]
+    rows: list[dict[Any, Any]] = chosen.drop(columns="rank").to_dict("records")
     for team in options.teams:
         names = chip_names(ring, team, len(rows))
         for row, chip, pixels in zip(rows, names, pictures, strict=True):
@@ -120,16 +120,16 @@ def _whole(
     """The places whose picture is whole, in a random order, with their pictures; how many were not whole."""
     left = dict(wanted(places, options.chips))
     kept, pictures, skipped = [], [], 0
-    for row in places.itertuples():
-        cell = str(row.stratum), str(row.country)
+    for index, row in zip(places.index, places.to_dict("records"), strict=True):
+        cell = str(row["stratum"]), str(row["country"])
         if not left[cell]:
             continue
-        turn = int(_again(np.array([row.rank], dtype=np.uint64), 1)[0] % np.uint64(8))
-        pixels = picture(view, int(row.epsg), float(row.x), float(row.y), turn=turn)  # type: ignore[arg-type]
+        turn = int(_again(np.array([row["rank"]], dtype=np.uint64), 1)[0] % np.uint64(8))
+        pixels = picture(view, int(row["epsg"]), float(row["x"]), float(row["y"]), turn=turn)
         if pixels is None:
             skipped += 1
             continue
-        kept.append(row.Index)
+        kept.append(index)
         pictures.append(pixels)
         left[cell] -= 1
     if sum(left.values()) == options.chips or len(kept) < 2:

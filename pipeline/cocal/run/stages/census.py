@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from cocal.classify.census.polygons import countries_of
+from cocal.classify.census.ground import countries_of
 from cocal.classify.census.settings import MapSettings
 from cocal.content import File, Ref, stated
 from cocal.errors import InputError

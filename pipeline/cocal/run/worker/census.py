@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from cocal.classify.census.coverage import FULL, coverage
 from cocal.classify.census.cut import Cutter
-from cocal.classify.census.polygons import (
+from cocal.classify.census.ground import (
     Drawn,
     Shapes,
     common_parts,
     exclusive,
     groups_of,
     polygonal,
-    read_observed,
-    read_polygons,
 )
+from cocal.classify.census.polygons import read_observed, read_polygons
 from cocal.classify.census.settings import MapSettings
 from cocal.classify.census.shares import Shares, classes_of_pixels
 from cocal.classify.census_map import write_census_tile
