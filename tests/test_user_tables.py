@@ -393,3 +393,11 @@ def test_a_spreadsheet_of_thousands_is_refused_and_coordinates_are_no_areas(tmp_
     path = tmp_path / "records.csv"
     path.write_text("lon,lat\n69.125,14.250\n")
     assert read_csv_table(path, ())["lon"].tolist() == [69.125]
+
+
+def test_an_integer_beyond_64_bits_is_a_float(tmp_path: Path) -> None:
+    path = tmp_path / "official.csv"
+    path.write_text(f"region_id,coca_ha,parcels\na,40,{2**70}\nb,{'9' * 400},3\n", encoding="utf-8")
+    table = read_csv_table(path, ("region_id",))
+    assert table["coca_ha"].tolist() == [40.0, np.inf]
+    assert table["parcels"].tolist() == [float(2**70), 3.0]

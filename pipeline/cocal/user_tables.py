@@ -113,7 +113,8 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
     Parameters
     ----------
     path : the file; a first line `sep=;` states another separator than the comma; it is no row.
-    text : the columns that stay text (`007` is not 7); None = all. The others become numbers where they are.
+    text : the columns that stay text (`007` is not 7); None = all. The others become numbers where they are;
+        integers beyond 64 bits become floats, infinite beyond theirs.
     words : only an empty cell is missing; False: also NA, NaN, null and the like.
 
     Raises
@@ -153,6 +154,9 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
     for name in areas if text is not None else ():
         with suppress(ValueError, TypeError):
             table[name] = pd.to_numeric(table[name])
+    for name in table.columns[table.dtypes == object]:
+        if table[name].map(lambda cell: isinstance(cell, int)).any():
+            table[name] = table[name].map(lambda cell: float(str(cell)) if isinstance(cell, int) else cell)
     return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
 
 

@@ -82,3 +82,10 @@ def test_a_folder_without_a_run_and_a_table_that_is_not_there_are_named(tmp_path
         cocal.open_run(tmp_path)
     with pytest.raises(InputError, match="comparison"):
         cocal.open_run(finished.root).table("../records")
+
+
+def test_a_damaged_manifest_hides_no_table(finished):
+    mark = finished.root / "manifests" / "states.json"
+    mark.write_bytes(mark.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"states\.json"):
+        _ = cocal.FinishedRun(finished.root).tables

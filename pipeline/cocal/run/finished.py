@@ -20,7 +20,7 @@ from cocal.errors import InputError
 from cocal.features import FeatureSettings
 from cocal.grid import Tile, Window
 from cocal.run.tables import read_own_csv, read_own_parquet
-from cocal.store import LocalStore, Manifest, listing, proven
+from cocal.store import MANIFESTS, LocalStore, Manifest, listing, proven
 
 RUN_AGAIN = "run `cocal run` with the configuration again: it makes only what is missing"
 _SHOWN = (
@@ -79,7 +79,19 @@ class FinishedRun:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The names of the tables, for `table`."""
+        """The names of the tables, for `table`.
+
+        Raises
+        ------
+        InputError
+            A manifest is damaged: what it lists would be missing here.
+        """
+        marks = sorted((self.folder / MANIFESTS).glob("*.json"))
+        if damaged := [mark.name for mark in marks if Manifest.read(mark) is None]:
+            raise InputError(
+                f"manifests of the run in {self.folder} are altered", "as committed", ", ".join(damaged),
+                RUN_AGAIN,
+            )  # fmt: skip
         return tuple(sorted(path.stem for path in self.folder.glob("*.csv") if listing(path)))
 
     def table(self, name: str) -> pd.DataFrame:
