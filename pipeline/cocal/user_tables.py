@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_object_dtype
 import pyogrio
+from pandas.api.types import is_object_dtype
 from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
@@ -155,7 +155,7 @@ def read_csv_table(path: Path, text: Collection[str] | None = None, *, words: bo
     for name in areas if text is not None else ():
         with suppress(ValueError, TypeError):
             table[name] = pd.to_numeric(table[name])
-    for name in table:
+    for name in table.columns:
         if is_object_dtype(table[name]) and table[name].map(lambda cell: isinstance(cell, int)).any():
             table[name] = table[name].map(lambda cell: float(str(cell)) if isinstance(cell, int) else cell)
     return table.set_axis(rows) if len(rows) == len(table) else table.set_axis(range(2, len(table) + 2))
