@@ -11,8 +11,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cocal.classify.census.coverage import FULL, STEPS, coverage, ring_edges
+from cocal.classify.census.coverage import coverage
 from cocal.classify.census.cut import Cutter
+from cocal.classify.census.edges import FULL, STEPS, ring_edges
 from cocal.classify.census.ground import exclusive
 from cocal.classify.census.polygons import NO_DAY, NO_PERIOD, read_polygons
 from cocal.classify.census.settings import MapSettings

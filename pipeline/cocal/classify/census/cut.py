@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cocal.classify.census.coverage import STEPS, ring_edges
+from cocal.classify.census.edges import STEPS, ring_edges
 from cocal.grid import Window, transformer, zone_box
 
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.census.coverage import FULL
+from cocal.classify.census.edges import FULL
 from cocal.contracts import NO_DATA
 
 Ints = NDArray[np.int64]

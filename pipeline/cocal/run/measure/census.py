@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cocal.classify.census.coverage import FULL
+from cocal.classify.census.edges import FULL
 from cocal.classify.census.shares import Shares, common_ground, parts_of
 from cocal.content import Ref
 from cocal.contracts import NO_DATA, SHARES_NPZ, Period

@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cocal.classify.census.coverage import FULL, coverage
 from cocal.classify.census.cut import Cutter
+from cocal.classify.census.edges import FULL
 from cocal.classify.census.ground import (
     Drawn,
     Shapes,
@@ -226,6 +226,8 @@ def covered_by_key(
 
     `mask`: group of layers -> ground on which it counts; a group that is not named counts everywhere.
     """
+    from cocal.classify.census.coverage import coverage  # loads numba: 0.4 s that a finished run does without
+
     found: dict[int, Ints] = {}
     for plane in planes:
         if (plane.kind, plane.number) == (kind, number):
