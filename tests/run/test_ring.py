@@ -15,8 +15,9 @@ from tests.support.small_world import SmallWorld
 from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.grid import Window
+from cocal.run.images import COMBINATIONS, png
 from cocal.run.ring.draw import place_ranks
-from cocal.run.ring.images import COMBINATIONS, picture, png, view_of
+from cocal.run.ring.images import picture, view_of
 from cocal.run.ring.make import chip_names
 
 OPTIONS = ("--chips", "16", "--side", "9", "--parts", "1")
@@ -142,7 +143,7 @@ def test_the_middle_of_a_picture_is_the_pixel_however_it_is_turned(finished: Sma
     scenes = list_scenes(finished.archive)
     days = sorted(s.day for s in scenes)
     view = view_of(scenes, Period("p", days[0], days[-1]), 1, 9)
-    assert view.combinations == (COMBINATIONS[1],)
+    assert view.combinations == (COMBINATIONS["false"],)
     window = finished.window
     x, y = float(window.x[30]), float(window.y[40])
     shown = [picture(view, window.epsg, x, y, turn=turn) for turn in range(8)]

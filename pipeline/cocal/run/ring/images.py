@@ -6,7 +6,6 @@ colours, so that pictures differ by their pixels only. Every file has the same n
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,18 +19,9 @@ from cocal.contracts import Period
 from cocal.errors import InputError
 from cocal.features import FeatureSettings, bands_needed, composite, halo_px
 from cocal.grid import Window
+from cocal.run.images import COMBINATIONS, MASK, Shown, common_bands, marked
 
-COMBINATIONS = (("red", "green", "blue"), ("nir", "swir16", "red"), ("nir", "red", "green"))
-"""Bands shown as red, green and blue: as the eye sees, and two where vegetation is red. The first two that
-the archive has are shown."""
-BRIGHTEST = {"blue": 0.18, "green": 0.18, "red": 0.18, "nir": 0.5, "swir16": 0.4}
-"""Reflectance that is shown as full brightness; 0 as none. The same for every picture."""
-_GAP_PX, _MARK_PX = 2, 3
-_MASK = {
-    "clear": ["dark", "vegetation", "bare", "water", "unclassified"],
-    "dilate": ["cloud_shadow", "cloud_medium", "cloud_high", "cirrus"],
-    "dilate_px": 2,
-}
+_GAP_PX = 2
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class View:
         bands = sorted({band for bands in self.combinations for band in bands})
         return FeatureSettings.model_validate(
             {
-                "mask": _MASK, "windows": "season", "composite": "median",
+                "mask": MASK, "windows": "season", "composite": "median",
                 "features": [f"{band}.median" for band in bands], "fill": {"*": "none"},
             }
         )  # fmt: skip
@@ -70,12 +60,13 @@ def view_of(scenes: Sequence[Scene], period: Period, parts: int, side_px: int) -
         The archive has no scenes of the period, or not the bands for a picture.
     """
     own = tuple(s for s in scenes if period.start <= s.day <= period.end)
-    bands = set.intersection(*({*s.bands} for s in own)) if own else set()
-    shown = tuple(c for c in COMBINATIONS if {*c, "scl"} <= bands)[:2]
+    bands = common_bands(own)
+    known = COMBINATIONS.values()
+    shown = tuple(c for c in known if {*c, "scl"} <= bands)[:2]
     if not shown:
         raise InputError(
             f"no pictures of {period.name} can be made", "scenes with the bands " + " or ".join(
-                ", ".join(c) for c in COMBINATIONS) + ", and scl",
+                ", ".join(c) for c in known) + ", and scl",
             f"{len(own)} scenes; bands of all of them: {', '.join(sorted(bands)) or 'none'}",
             "import these bands, or choose a period with images",
         )  # fmt: skip
@@ -103,25 +94,16 @@ def picture(view: View, epsg: int, x: float, y: float, *, turn: int) -> NDArray[
             return None
         bands = composite(read_scenes(scenes, outer, bands_needed(settings), around), settings).bands
         for row, names in zip(rows, view.combinations, strict=True):
-            panel = np.stack([bands[name][cut, cut] / BRIGHTEST[name] for name in names], axis=-1)
-            if np.isnan(panel).any():
+            shown = {name: bands[name][cut, cut] for name in names}
+            if any(np.isnan(band).any() for band in shown.values()):
                 return None
-            row.append(_marked(_turned(np.round(255 * np.clip(panel, 0, 1)).astype(np.uint8), turn)))
+            row.append(marked(_turned(Shown("-".join(names), names).colours(shown), turn)))
     return _joined([_joined(row, axis=1) for row in rows], axis=0)
 
 
 def _turned(panel: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
     turned = np.rot90(panel, turn % 4)
     return turned[:, ::-1] if turn >= 4 else turned
-
-
-def _marked(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The panel with a frame around the pixel in the middle."""
-    found, middle = panel.copy(), panel.shape[0] // 2
-    low, high = middle - _MARK_PX, middle + _MARK_PX
-    for edge in (low, high):
-        found[edge, low : high + 1] = found[low : high + 1, edge] = (255, 255, 0)
-    return found
 
 
 def _joined(parts: Sequence[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
@@ -133,12 +115,3 @@ def _joined(parts: Sequence[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
     for part in parts[1:]:
         found += [gap, part]
     return np.concatenate(found, axis=axis)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of the pixels and nothing else, not compressed: pictures of one shape have one size."""
-    from PIL import Image  # of the extra `report`
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=0)
-    return buffer.getvalue()

@@ -19,8 +19,9 @@ from cocal.checksums import sha256_bytes
 from cocal.errors import InputError, UsageError
 from cocal.hashing import splitmix64
 from cocal.run.finished import FinishedRun
+from cocal.run.images import png
 from cocal.run.ring.draw import CELL, drawn_places, visited_places, wanted
-from cocal.run.ring.images import View, picture, png, view_of
+from cocal.run.ring.images import View, picture, view_of
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import address, write_csv, write_json
 
