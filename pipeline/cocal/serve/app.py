@@ -11,8 +11,7 @@ import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
-from functools import cached_property
+from datetime import date
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,24 +24,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cocal.assets import asset
-from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, PROBABILITY_TIF, Period
+from cocal.contracts import Period
 from cocal.errors import CocalError, UsageError
-from cocal.run.tables import read_own_csv
+from cocal.run.images import shown_of
+from cocal.serve.data import RunData
 from cocal.serve.guard import TokenCheck, client_of, guarded
-from cocal.serve.palettes import Layer, class_layer, density_layer, looks_layer, picture, probability_layer
+from cocal.serve.images import LEAST_MEDIAN_ZOOM, LEAST_ZOOM, MEDIAN, ImageTiles, Picture
+from cocal.serve.kept import Kept, answered
 from cocal.serve.pixel import find_pixel, pixel_facts
-from cocal.serve.rasters import (
-    LEAST_ZOOM,
-    MOST_ZOOM,
-    MapRasters,
-    Square,
-    SquareRaster,
-    relief,
-)
+from cocal.serve.rasters import Square, relief
 from cocal.serve.runs import ShownRun
-from cocal.serve.tables import RunTables
 
-RASTERS = {"class": CLASS_TIF, "probability": PROBABILITY_TIF, "looks": N_CLEAR_TIF}
 TYPES = {
     "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -51,77 +43,12 @@ TYPES = {
 _AT_ONCE, _FOR_ONE = 8, 6
 """Requests computed at once, in all and of one client: a browser keeps six connections to a host."""
 
+_KEPT_BYTES = 64 << 20
+"""Memory for tiles and strips: some thousand of them."""
+
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
-
-
-class RunData:
-    """The tables, layers and rasters of one run, each read when it is first used."""
-
-    def __init__(self, run: ShownRun) -> None:
-        self.run = run
-        self.periods = {p.name: p for p in run.periods}
-
-    @cached_property
-    def tables(self) -> RunTables:
-        return RunTables(self.run)
-
-    @cached_property
-    def outlines(self) -> bytes:
-        """The regions as GeoJSON."""
-        return bytes(JSONResponse(self.tables.outlines()).body)
-
-    @cached_property
-    def layers(self) -> dict[str, Layer]:
-        """The layers that may be shown, by id."""
-        run = self.run
-        layers = [class_layer(run.scheme)] if run.restricted else []
-        layers += [probability_layer(), looks_layer()] if run.restricted and run.by_model else []
-        layers += [density_layer(restricted=run.restricted)] if run.has_density else []
-        return {layer.id: layer for layer in layers}
-
-    @cached_property
-    def rasters(self) -> dict[str, MapRasters]:
-        return {period: MapRasters(maps) for period, maps in self.run.maps.items()}
-
-    @cached_property
-    def squares(self) -> dict[str, SquareRaster]:
-        table = read_own_csv(self.run.tables / "density.csv")
-        return {str(period): SquareRaster(rows) for period, rows in table.groupby("period")}
-
-    def tile(self, period: str, layer: str, square: Square) -> bytes:
-        """A PNG of one layer."""
-        if layer == "density":
-            codes = self.squares[period].codes(square)
-        else:
-            codes = self.rasters[period].codes(RASTERS[layer], square)
-        return picture(codes, self.layers[layer])
-
-    def facts(self) -> dict[str, Any]:
-        """The description of the run that the page loads first."""
-        run, failed = self.run, self.run.measured.failed
-        return {
-            "name": run.name,
-            "simulated": run.simulated,
-            "target": run.scheme.target,
-            "classes": [
-                {"key": c.key, "colour": c.colour, "es": c.name_es, "en": c.name_en}
-                for c in run.scheme.classes
-            ],
-            "periods": [
-                {"name": p.name, "start": str(p.start), "end": str(p.end), "failed": failed(p.name)}
-                for p in run.periods
-            ],
-            "layers": [{"id": v.id, "legend": [asdict(s) for s in v.legend]} for v in self.layers.values()],
-            "bounds": [float(v) for v in run.regions.area.bounds],
-            "zooms": [LEAST_ZOOM, MOST_ZOOM],
-            "relief": run.config.dem is not None,
-            "records": run.has_records,
-            "estimates": self.tables.has_estimates,
-            "pixels": run.restricted,
-            "sources": [source.path.name for source in run.config.regions.sources],
-        }
 
 
 class Turns:
@@ -150,6 +77,7 @@ class Handlers:
     def __init__(self, runs: Sequence[ShownRun], restricted: bool) -> None:
         self.runs = {run.name: RunData(run) for run in runs}
         self.restricted = restricted
+        self.kept: Kept[bytes] = Kept(_KEPT_BYTES)
         folder = asset("serve/assets")
         files = (path for path in folder.rglob("*") if path.suffix[1:] in TYPES)
         self.files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -195,7 +123,29 @@ class Handlers:
     def tile(self, request: Request) -> Response:
         data, period, layer = self._run(request), self._period(request), request.path_params["layer"]
         _known(data.layers.get(layer), "layer")
-        return Response(data.tile(period.name, layer, _square(request)), media_type="image/png")
+        square = _square(request)
+        place = data.address(period.name, layer, square)
+        if place is None:
+            return Response(data.tile(period.name, layer, square), media_type="image/png")
+        return answered(request, self.kept, place, lambda: data.tile(period.name, layer, square), "image/png")
+
+    def image(self, request: Request) -> Response:
+        images, asked, square = self._images(request), self._picture(request), _square(request)
+        if square.z < (LEAST_MEDIAN_ZOOM if asked.day is None else LEAST_ZOOM):
+            raise HTTPException(404, "no such tile")
+        scenes = images.near(square.outline, asked)
+        key = images.address(scenes, asked, square)
+        return answered(request, self.kept, key, lambda: images.tile(scenes, asked, square), "image/webp")
+
+    def strip(self, request: Request) -> Response:
+        data, images, asked = self._run(request), self._images(request), self._picture(request)
+        place = _degrees(request, "lng", 180.0), _degrees(request, "lat", 80.0)
+        pixel = _known(find_pixel(data.run, asked.period.name, *place), "pixel").window
+        scenes = images.around(pixel, asked)
+        key = images.address(scenes, asked, [pixel.epsg, pixel.left, pixel.top])
+        return answered(
+            request, self.kept, key, lambda: images.strip(scenes, asked, pixel), "application/json"
+        )
 
     def relief(self, request: Request) -> Response:
         dem = _known(self._run(request).run.config.dem, "relief")
@@ -212,6 +162,22 @@ class Handlers:
     def _period(self, request: Request) -> Period:
         found: Period = _known(self._run(request).periods.get(request.path_params["period"]), "period")
         return found
+
+    def _images(self, request: Request) -> ImageTiles:
+        found: ImageTiles = _known(self._run(request).images, "image")
+        return found
+
+    def _picture(self, request: Request) -> Picture:
+        """What of the images is asked for: of a day of the period, or (`median`, a strip) of all its days."""
+        period, when = self._period(request), request.path_params.get("when", MEDIAN)
+        try:
+            day = None if when == MEDIAN else date.fromisoformat(when)
+            shown = shown_of(request.path_params["shown"], self._images(request).images.bands)
+        except (ValueError, UsageError) as err:
+            raise HTTPException(404, "no such image") from err
+        if day and not period.start <= day <= period.end:
+            raise HTTPException(404, "no such image")
+        return Picture(period, day, shown)
 
 
 def make_app(
@@ -242,6 +208,8 @@ def make_app(
         Route(f"{data}/points", turn(handlers.points)),
         Route(f"{data}/pixel", turn(handlers.pixel)),
         Route(f"/relief/{{run}}/{square}", turn(handlers.relief)),
+        Route("/images/{run}/{period}/{when}/{shown}/{z}/{x}/{y}.webp", turn(handlers.image)),
+        Route("/strips/{run}/{period}/{shown}", turn(handlers.strip)),
         Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", turn(handlers.tile)),
     ]
     if check:

@@ -54,7 +54,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
-    "Cache-Control": "no-store",
 }
 
 
@@ -138,7 +137,8 @@ def check_access(access: Access) -> None:
 
 
 def guarded(app: ASGIApp, check: TokenCheck | None, hosts: Sequence[str]) -> ASGIApp:
-    """`app` behind the checks of form, token and Host, with HEADERS on every response.
+    """`app` behind the checks of form, token and Host, with HEADERS on every response, and `no-store` on
+    those that do not say how they may be kept.
 
     A response goes out in pieces, so that a client that does not read holds one piece in memory.
     """
@@ -147,7 +147,9 @@ def guarded(app: ASGIApp, check: TokenCheck | None, hosts: Sequence[str]) -> ASG
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-store")
+                headers.update(HEADERS)
             for piece in _pieces(message):
                 await send(piece)
 

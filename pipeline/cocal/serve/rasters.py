@@ -102,12 +102,16 @@ class MapRasters:
         maps of two zones meet, each shows the pixels that it owns.
         """
         out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
-        near = np.sort(self._tree.query(square.outline, predicate="intersects"))
         with rasterio.Env(**_GDAL):
-            for number in near.tolist():
-                found = _read(proven(self.folders[number] / name), name, square)
+            for folder in self.near(square):
+                found = _read(proven(folder / name), name, square)
                 np.copyto(out, found, where=found != NOTHING)
         return out
+
+    def near(self, square: Square) -> list[Path]:
+        """The folders of the maps that touch `square`."""
+        found = np.sort(self._tree.query(square.outline, predicate="intersects"))
+        return [self.folders[number] for number in found.tolist()]
 
 
 def warped(path: Path, square: Square, resampling: Literal["nearest", "bilinear"]) -> ImageData:

@@ -5,11 +5,20 @@ chips      the dates of a place as small pictures, each with its share of cloud;
 encoding   pictures as bytes, and the frame around the pixel that is judged
 """
 
-from cocal.run.images.chips import MASK, Chips, RunImages, chip, chips, median_bands, run_images
+from cocal.run.images.chips import (
+    MASK,
+    Chips,
+    RunImages,
+    as_reflectance,
+    chip,
+    chips,
+    median_bands,
+    run_images,
+)
 from cocal.run.images.colours import BRIGHTEST, COMBINATIONS, MISSING, Shown, common_bands, shown_of
 from cocal.run.images.encoding import marked, png, webp
 
 __all__ = [
-    "BRIGHTEST", "COMBINATIONS", "MASK", "MISSING", "Chips", "RunImages", "Shown", "chip", "chips",
-    "common_bands", "marked", "median_bands", "png", "run_images", "shown_of", "webp",
+    "BRIGHTEST", "COMBINATIONS", "MASK", "MISSING", "Chips", "RunImages", "Shown", "as_reflectance",
+    "chip", "chips", "common_bands", "marked", "median_bands", "png", "run_images", "shown_of", "webp",
 ]  # fmt: skip
