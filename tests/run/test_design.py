@@ -15,6 +15,7 @@ import pyogrio
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from tests.support.exports import EXPORTS, campaign
 from tests.support.small_world import make_world, window_of, write_regions
 
 from cocal.checksums import read_back
@@ -37,6 +38,7 @@ from cocal.fieldwork.design import (
     thresholds,
 )
 from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
+from cocal.notes.account import first
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
 from cocal.run.stages.design import write_strata_raster
@@ -367,6 +369,61 @@ def _check_calibrated(world, folder):
     )
     sums = found.groupby("region_id")[["mapped_ha", "estimated_ha"]].sum().astype(float)
     assert (sums["mapped_ha"] - sums["estimated_ha"]).abs().max() < 0.01
+
+
+def test_an_export_of_a_campaign_as_it_goes_gives_preliminary_hectares_that_name_what_is_wrong(
+    world, tmp_path
+):
+    """A tenth not reached, a twentieth far, one point twice, a reserve out of order, a quarter still out.
+
+    The same answers, typed into the sample's own table by hand, give the same hectares.
+    """
+    run(read_config(world.config), last="design")
+    other = world.copied(tmp_path / "w")
+    folder = other.root / "design"
+    sample = pd.read_csv(folder / "sample.csv")
+    answers, wrong = campaign(sample, out=4)
+    export = EXPORTS["odk"](other.folder, answers, folder)
+    content = {"path": export.name, "sample": "runs/small/design/sample.csv", "far_m": 30.0,
+               "strata": "runs/small/design/strata.csv"}  # fmt: skip
+    other.edit(lambda c: c.update(records=content))
+    result = run(read_config(other.config), last="measure")
+    notes = {n["code"]: n["values"] for n in json.loads((other.root / "run.json").read_text())["left_out"]}
+    for code, points in wrong.items():
+        assert notes[code]["which"] == list(first(points)), code
+        assert notes[code]["n"] == len(points)
+    found = result.areas.query("`class` == 'coca'")
+    assert found["notes"].str.contains("preliminary: ").all()
+    drawn = sample.set_index("point_id")
+    told = {a["point_id"]: a for a in answers if a["point_id"] not in wrong["records_asked_far"]}
+    rows = [
+        drawn.loc[point].to_dict()
+        | {"point_id": point}
+        | {k: a.get(k) for k in ("class", "visited", "why_not")}
+        for point, a in told.items()
+    ]
+    table = pd.DataFrame(rows).assign(observed_on="2024-06-25")
+    table.to_csv(other.folder / "typed.csv", index=False)
+    names = [*("class", "lon", "lat", "observed_on", "stratum", "inclusion_probability", "visited", "role"),
+             "why_not", "region_id"]  # fmt: skip
+    typed = {"path": "typed.csv", "strata": content["strata"], "design": "probability",
+             "matching": {"support": "pixel", "positional_error": "ignore"},
+             "columns": {"record_id": "point_id", **{name: name for name in names}}}  # fmt: skip
+    other.edit(lambda c: c.update(records=typed))
+    again = run(read_config(other.config), last="measure").areas.query("`class` == 'coca'")
+    for name in ("estimated_ha", "ci_low_ha", "ci_high_ha"):
+        assert (found[name] == again[name]).all()
+        assert found[name].notna().all()
+    far_away = drawn.loc[[a["point_id"] for a in answers], "region_id"].eq("PE-2")
+    EXPORTS["odk"](other.folder, [a for a, gone in zip(answers, far_away, strict=True) if not gone], folder)
+    other.edit(lambda c: c.update(records=content))
+    early = run(read_config(other.config), last="measure")
+    notes = {n["code"]: n["values"] for n in json.loads((other.root / "run.json").read_text())["left_out"]}
+    assert notes["estimate_awaits_points"]["strata"] == [
+        "coca in PE-2", "near in PE-2", "rest in PE-2"
+    ], "a crew that has not set out yet leaves no estimate, and no refusal"  # fmt: skip
+    assert early.areas["estimated_ha"].isna().all()
+    assert early.areas["mapped_ha"].notna().all()
 
 
 def test_shares_come_from_the_validation_of_the_runs_own_model(world, tmp_path):

@@ -5,6 +5,7 @@
     columns    rows -> the columns of records/1, every problem listed by row
     records    the above in one call: file -> records/1; the table of the design's strata
     matching   records + regions + map -> one row per record, with its status, from the pixels of its ground
+    returned   what came back of a drawn sample, joined with its points
     response   counts of visited and missed points; agreement of two observers
     design/    the sample to be drawn, and the files for crews
     checks/    the faults of a file of records, and a copy with accepted fixes

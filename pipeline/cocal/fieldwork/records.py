@@ -17,9 +17,10 @@ from cocal.contracts import RECORD_COLUMNS, RECORDS, check_table
 from cocal.crosswalk import TEXTS
 from cocal.errors import InputError
 from cocal.fieldwork.columns import Columns, listed
-from cocal.fieldwork.settings import RecordSettings
+from cocal.fieldwork.settings import READ, RecordSettings
 from cocal.fieldwork.tables import read_rows
 from cocal.grid import transformer
+from cocal.notes import Note
 from cocal.scheme import ClassScheme
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,11 @@ UNREAD = ("visited", "role", "split")
 def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFrame:
     """Read field records as records/1, EPSG:4326, one row per row of the file in its order.
 
-    `attrs` holds contract, design, the scheme's sha256 and the columns of `UNREAD` that the file has and
-    `columns` does not name. `cover` is in per cent, `observed_on` a day.
-    `inclusion_probability` is NaN for purposive records. Nothing is dropped or corrected.
+    With `sample` the rows are those of `read_returned`, one per point.
+
+    `attrs` holds contract, design, the scheme's sha256, `unread`: the columns of `UNREAD` that the file has
+    and `columns` does not name, and `asked`: notes on what is asked about. `cover` is in per
+    cent, `observed_on` a day. `inclusion_probability` is NaN for purposive records. Nothing is corrected.
 
     Raises
     ------
@@ -49,15 +52,24 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
         labels without a class, positions that are not on the Earth, probabilities outside (0, 1], points
         of a probability sample without stratum. No message holds a position.
     """
-    rows = read_rows(settings.path, settings.layer)
+    problems: list[str] = []
+    asked: list[Note] = []
+    if settings.sample is None:
+        rows = read_rows(settings.path, settings.layer)
+    else:
+        from cocal.fieldwork.returned import read_returned  # scipy, which other records do without
+
+        returned = read_returned(settings, scheme)
+        rows, problems, asked = returned.rows, returned.problems, returned.asked
+        settings = settings.model_copy(update={"columns": READ, "class_names": None, "crs": None})
     _check_columns(rows, settings, scheme)
-    read = Columns(rows)
+    read = Columns(rows, problems)
     names = settings.columns
     visited = read.flags(names.visited)
     table = {
-        "record_id": read.ids(names.record_id),
+        "record_id": read.ids(str(names.record_id)),
         "observed_on": read.dates(names.observed_on),
-        "class": read.classes(names.class_, settings.class_names, scheme.keys, visited),
+        "class": read.classes(str(names.class_), settings.class_names, scheme.keys, visited),
         "cover": read.numbers(names.cover, 0, 100),
         "positional_accuracy_m": read.numbers(names.positional_accuracy_m, 0, _LARGEST_ERROR_M),
         "source": read.text(names.source),
@@ -87,7 +99,7 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
     records = records.set_geometry("geometry").reset_index(drop=True)
     unread = sorted(set(UNREAD) & {str(name).lower() for name in rows.columns} - _named(settings))
     records.attrs = {"contract": RECORDS, "design": settings.design, "class_scheme": scheme.sha256}
-    records.attrs["unread"] = unread
+    records.attrs |= {"unread": unread, "asked": asked}
     log.info("records: %d rows, %d visited, %s", len(records), int(visited.sum()), settings.design)
     check_table(records, RECORDS)
     return records

@@ -15,6 +15,10 @@ from cocal.fieldwork.matching import NOT_VISITED, STATUSES
 
 RESERVE = "reserve"
 
+NOT_RETURNED, FAR, CONTRADICTORY = "not_returned", "asked_far", "asked_contradictory"
+WAITING = (NOT_RETURNED, FAR, CONTRADICTORY)
+"""`why_not` of points of a drawn sample whose answer is waited for."""
+
 
 def response_table(matched: pd.DataFrame) -> pd.DataFrame:
     """Return per stratum the points tried, reserve points among them, not visited and its share, each status.

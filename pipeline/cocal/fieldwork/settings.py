@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,8 +21,8 @@ class RecordColumns(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
     )
 
-    record_id: str
-    class_: Annotated[str, Field(alias="class", description="label, see `class_names`")]
+    record_id: str | None = None
+    class_: Annotated[str | None, Field(alias="class", description="label, see `class_names`")] = None
     lon: str | None = None
     lat: str | None = None
     x: str | None = None
@@ -109,11 +109,33 @@ class MatchSettings(Settings):
         return self
 
 
+_DRAWN_PIXEL = {"support": "pixel", "positional_error": "ignore"}
+READ = RecordColumns.model_validate(
+    {name: name for name in ("record_id", "class", "lon", "lat", "observed_on", "cover", "source", "stratum",
+     "positional_accuracy_m", "inclusion_probability", "visited", "sample_id", "region_id", "role", "age",
+     "second_class", "why_not", "state", "shade", "mixture")}
+)  # fmt: skip
+"""The columns of what came back, joined with the sample."""
+
+FROM_SAMPLE = ("stratum", "region_id", "inclusion_probability", "role", "split")
+"""Columns that a drawn sample has, and what comes back need not."""
+
+
 class RecordSettings(Settings):
     """A file of field records and the design that its points come from."""
 
     path: Path
     layer: Annotated[str | None, Field(description="needed when the file has several layers")] = None
+    sample: Annotated[
+        Path | None,
+        Field(description="the points that were drawn, `sample.csv` of a design: what came back is joined"),
+    ] = None
+    far_m: Annotated[
+        float | None, Field(gt=0, description="a position farther from the drawn point is asked about")
+    ] = None
+    confirmed: Annotated[
+        tuple[str, ...], Field(description="points whose record counts although its position is far")
+    ] = ()
     columns: RecordColumns
     class_names: Annotated[
         dict[str, str] | None, Field(description="label -> class key; left out: labels are class keys")
@@ -137,11 +159,25 @@ class RecordSettings(Settings):
         Field(description="raster of the strata, one or more; its values are the column `code` of `strata`"),
     ] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_sample(cls, given: Any) -> Any:
+        """What a drawn sample settles need not be stated: its points stand for one pixel each."""
+        if isinstance(given, dict) and given.get("sample") is not None:
+            return {"columns": {}, "design": "probability", "matching": _DRAWN_PIXEL} | given
+        return given
+
     @model_validator(mode="after")
     def _consistent(self) -> RecordSettings:
         if (self.columns.x is None) != (self.crs is None):
             raise ValueError("`crs` goes with columns `x` and `y`, and they need it")
-        if self.design == "probability":
+        if self.sample is not None:
+            self._check_sample()
+        elif self.columns.record_id is None or self.columns.class_ is None:
+            raise ValueError("`columns` names `record_id` and `class`; with `sample` they are found by name")
+        elif self.far_m is not None or self.confirmed:
+            raise ValueError("`far_m` and `confirmed` go with `sample`")
+        elif self.design == "probability":
             needed = ("stratum", "inclusion_probability")
             missing = [n for n in needed if getattr(self.columns, n) is None]
             if missing:
@@ -154,6 +190,18 @@ class RecordSettings(Settings):
         if self.strata_rasters and self.strata is None:
             raise ValueError("`strata_raster` goes with `strata`, which names its values in a column `code`")
         return self
+
+    def _check_sample(self) -> None:
+        stated = [name for name in FROM_SAMPLE if getattr(self.columns, name) is not None]
+        if stated:
+            raise ValueError(f"columns: {', '.join(stated)} come from `sample`; leave them out")
+        if self.design != "probability" or self.matching != MatchSettings.model_validate(_DRAWN_PIXEL):
+            raise ValueError(
+                "with `sample` the design is `probability` and a point stands for its pixel; leave `design` "
+                "and `matching` out"
+            )
+        if self.confirmed and self.far_m is None:
+            raise ValueError("`confirmed` goes with `far_m`")
 
     @property
     def strata_rasters(self) -> tuple[Path, ...]:

@@ -110,6 +110,7 @@ def named_files(config: RunConfig, stages: Collection[str]) -> dict[str, Path]:
         found |= {f"design.strata ({path.name})": path for path in files}
     if "measure" in stages and config.records:
         found |= {"records.path": config.records.path, "records.strata": config.records.strata}
+        found["records.sample"] = config.records.sample
         rasters = config.records.strata_rasters
         found |= {f"records.strata_raster ({path.name})": path for path in rasters}
     if "measure" in stages and config.definitions:

@@ -18,8 +18,8 @@ from cocal.fieldwork.checks.text import fold
 from cocal.settings import Settings, read_yaml
 
 _NAMES = {
-    "record_id": "_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid fid id "
-    "_id",
+    "record_id": "_uuid ec5_uuid instanceid meta/instanceid key record_id id_registro globalid uuid objectid "
+    "fid id _id",
     "observed_on": "observed_on fecha_visita fecha visit_date report_datetime date today start "
     "_submission_time",
     "class": "class clase cobertura cultivo uso land_use_category land_cover label etiqueta",
@@ -29,14 +29,28 @@ _NAMES = {
     "plot_area_ha": "plot_area_ha area_ha superficie_ha",
     "accuracy": "gps_accuracy_m positional_accuracy_m accuracy_m precision_m accuracy precision hacc",
     "cover": "cover cover_percent cover_pct cobertura_porcentaje cobertura_pct porcentaje",
-    "source": "source fuente campaign campana",
+    "source": "source fuente campaign campana method metodo",
+    "point_id": "point_id punto_id id_punto punto point",
+    "visited": "visited visitado llego reached",
+    "why_not": "why_not motivo reason",
+    "second_class": "second_class segunda_clase",
+    "state": "state estado",
+    "shade": "shade sombra",
+    "mixture": "mixture mezcla",
+    "age": "age edad",
+    "review": "reviewstate _validation_status",
     "x": "lon lng long longitude longitud location_x xcoordinate x easting este utm_x coord_x",
     "y": "lat latitude latitud location_y ycoordinate y northing norte utm_y coord_y",
 }  # fmt: skip
 """Names of each column, the first that a file has is taken; compared folded, without groups."""
 
 _GEOPOINT = re.compile(r"(.*?)[_-](latitude|longitude|altitude|precision|accuracy)", re.IGNORECASE)
-_GEOPOINT_PARTS = {"latitude": "y", "longitude": "x", "precision": "accuracy", "accuracy": "accuracy"}
+_GEOPOINT_FIRST = re.compile(r"(lat|long|acc|accuracy)_(\d+_.*)", re.IGNORECASE)
+_GEOPOINT_PARTS = {"latitude": "y", "longitude": "x", "precision": "accuracy", "accuracy": "accuracy",
+                   "lat": "y", "long": "x", "acc": "accuracy"}  # fmt: skip
+_CUT = 12
+"""Letters that a name which Epicollect has cut keeps at least."""
+
 _POINT_TEXT = re.compile(r"[+-]?\d+(\.\d+)?\s+[+-]?\d+(\.\d+)?(\s+[+-]?\d+(\.\d+)?){0,2}")
 
 
@@ -97,14 +111,16 @@ def read_mapping(path: Path | None) -> RecordMapping:
     return found
 
 
-def find_layout(source: Source, mapping: RecordMapping) -> Layout:
-    """Return which column holds what; InputError if no position can be found, or more than one."""
+def find_layout(source: Source, mapping: RecordMapping, *, placed: bool = True) -> Layout:
+    """Return which column holds what; InputError if a position is needed (`placed`) and not found, or more
+    than one is.
+    """
     names = [str(c) for c in source.rows.columns]
     stated = {k: v for k, v in mapping.columns.items() if k != "point"}
     absent = sorted(set(mapping.columns.values()) - set(names))
     if absent:
         raise _refusal(source, f"the columns that the mapping names: {', '.join(map(repr, absent))}")
-    columns = {what: _first(names, known.split()) for what, known in _NAMES.items()}
+    columns = {what: _first(names, [*_questions(what), *known.split()]) for what, known in _NAMES.items()}
     found = {what: name for what, name in columns.items() if name is not None}
     point: str | None = None
     if source.shapes is None:
@@ -115,7 +131,7 @@ def find_layout(source: Source, mapping: RecordMapping) -> Layout:
     found |= stated
     if "x" in stated and "point" not in mapping.columns:
         point = None
-    if source.shapes is None and point is None and not {"x", "y"} <= set(found):
+    if placed and source.shapes is None and point is None and not {"x", "y"} <= set(found):
         raise _refusal(source, "a position: lon and lat, x and y, or a geopoint; name them in --mapping")
     return Layout(found, point, _crs(source, mapping, found), _format(source, names, point or found.get("x")))
 
@@ -136,6 +152,9 @@ def _first(names: list[str], known: list[str]) -> str | None:
     """Return the first known name that a column has, in full or without groups ('/' in Kobo, '-' in ODK)."""
     ways: list[Callable[[str], str]] = [str.lower, _bare, lambda n: n.split("-")[-1].lower()]
     for wanted in known:
+        numbered = [name for name in names if _is_numbered(name, wanted)]
+        if numbered:
+            return numbered[0]
         for way in ways:
             for name in names:
                 if fold(way(name)) == fold(wanted) and way(name).startswith("_") == wanted.startswith("_"):
@@ -143,14 +162,30 @@ def _first(names: list[str], known: list[str]) -> str | None:
     return None
 
 
+def _questions(what: str) -> tuple[str, ...]:
+    """The questions of cocal's form and sheet, which are the names of columns where labels are exported."""
+    from cocal.fieldwork.design.texts import FIELDS  # not above: the design draws samples with scipy
+
+    return tuple(FIELDS.get({"source": "method"}.get(what, what), {}).values())
+
+
+def _is_numbered(name: str, wanted: str) -> bool:
+    """True if Epicollect calls a question so: its number, its first 20 letters without accented ones."""
+    if re.match(r"\d+_", name) is None:
+        return False
+    own, full = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name.split("_", 1)[1], wanted))
+    return own == full or (len(own) >= _CUT and full.startswith(own))
+
+
 def _geopoint(source: Source, mapping: RecordMapping) -> tuple[dict[str, str], str | None]:
     """Return (columns x, y, accuracy of a geopoint that the export split, the column that holds it whole)."""
     names = [str(c) for c in source.rows.columns]
     split: dict[str, dict[str, str]] = {}
     for name in names:
-        part = _GEOPOINT.fullmatch(name)
-        if part and part.group(1).strip("_") and part.group(2).lower() in _GEOPOINT_PARTS:
-            split.setdefault(part.group(1), {})[_GEOPOINT_PARTS[part.group(2).lower()]] = name
+        part, first = _GEOPOINT.fullmatch(name), _GEOPOINT_FIRST.fullmatch(name)
+        question, kind = part.groups() if part else first.groups()[::-1] if first else ("", "")
+        if question.strip("_") and kind.lower() in _GEOPOINT_PARTS:
+            split.setdefault(question, {})[_GEOPOINT_PARTS[kind.lower()]] = name
     whole = [n for n in split if {"x", "y"} <= set(split[n])]
     points = [mapping.columns["point"]] if "point" in mapping.columns else _points(source, names)
     if len(whole) > 1 or len(points) > 1:
@@ -187,6 +222,8 @@ def _format(source: Source, names: list[str], position: str | None) -> str:
     if source.kind != "text":
         return source.kind
     bare = {_bare(n) for n in names}
+    if "ec5_uuid" in bare:
+        return "Epicollect CSV"
     if bare & {"location_x", "actively_saved_on", "actively_saved", "location_srs"}:
         return "Collect Earth CSV"
     if bare & {"_uuid", "_submission_time", "instanceid", "meta-instanceid", "_validation_status"}:

@@ -8,11 +8,14 @@ import pandas as pd
 
 from cocal.contracts import Period
 from cocal.fieldwork import NOT_VISITED, RecordSettings, read_strata
-from cocal.fieldwork.response import RESERVE
+from cocal.fieldwork.response import RESERVE, WAITING
 from cocal.grid import RESOLUTION_M, pixel_zones, transformer
 from cocal.notes import Note
 from cocal.notes.account import first, part, record
 from cocal.run.measure.strata_cells import codes_of
+
+_LEAST = 2
+"""Points of a stratum that a variance needs."""
 
 
 def outstanding(records: RecordSettings, matched: pd.DataFrame, strata: pd.DataFrame) -> pd.DataFrame:
@@ -27,8 +30,9 @@ def outstanding(records: RecordSettings, matched: pd.DataFrame, strata: pd.DataF
     matched : the period's records, as from `match_period`.
     strata : as from `read_strata`.
     """
-    main = matched[matched["role"] != RESERVE] if records.columns.role else matched
-    open_ = (main["status"] == NOT_VISITED) & main["why_not"].isna() & (records.columns.why_not is not None)
+    joined = records.sample is not None
+    main = matched[matched["role"] != RESERVE] if joined or records.columns.role else matched
+    open_ = _waiting(main) & (joined or records.columns.why_not is not None)
     own = strata.assign(region_id=strata["region_id"].fillna(""))
     keys = ["stratum", "region_id"]
     crossed = bool((own["region_id"] != "").any())
@@ -52,6 +56,22 @@ def outstanding(records: RecordSettings, matched: pd.DataFrame, strata: pd.DataF
     return own[keys].assign(planned=planned.astype(int), missing=missing.astype(int))
 
 
+def _waiting(matched: pd.DataFrame) -> pd.Series[bool]:
+    """Points not visited of which no reason is stated: their answer is waited for."""
+    return (matched["status"] == NOT_VISITED) & (matched["why_not"].isna() | matched["why_not"].isin(WAITING))
+
+
+def unanswered(frame: pd.DataFrame, strata: pd.DataFrame) -> list[str]:
+    """Names of strata with fewer than the two answered points without which nothing can be estimated.
+
+    Parameters
+    ----------
+    frame, strata : as `estimate_areas` takes them.
+    """
+    n = strata["stratum"].map(frame["stratum"].value_counts()).fillna(0)
+    return sorted(set(strata.loc[n < _LEAST, "stratum"]))
+
+
 def preliminary(missing: pd.DataFrame, matched: pd.DataFrame) -> Note | None:
     """The warning that names what has not come back; None where all has.
 
@@ -66,7 +86,7 @@ def preliminary(missing: pd.DataFrame, matched: pd.DataFrame) -> Note | None:
         f"{name}: {lost} / {of}"
         for name, lost, of in zip(names, rows["missing"], rows["planned"], strict=True)
     ]
-    waiting = matched[(matched["status"] == NOT_VISITED) & matched["why_not"].isna()]
+    waiting = matched[_waiting(matched)]
     regions = [f"{name}: {n}" for name, n in waiting["region_id"].dropna().value_counts(sort=False).items()]
     return Note(
         "preliminary_missing", n=total, of=planned, share=total / planned,

@@ -56,14 +56,16 @@ def split_by_period(
 ) -> tuple[list[gpd.GeoDataFrame], gpd.GeoDataFrame]:
     """The records observed within each period, and those in none.
 
-    A point that was not visited and has no date belongs to the only period, if there is only one.
+    A point that was not visited and has no date belongs to the only period or, in a drawn sample, to the
+    only one with records, if there is only one.
     """
     day = pd.to_datetime(records["observed_on"])
     undated = day.isna() & ~records["visited"].astype(bool)
-    inside = [
-        day.between(pd.Timestamp(p.start), pd.Timestamp(p.end)) | (undated & (len(task.periods) == 1))
-        for p in task.periods
-    ]
+    inside = [day.between(pd.Timestamp(p.start), pd.Timestamp(p.end)) for p in task.periods]
+    joined = task.records is not None and task.records.sample is not None
+    own = [i for i, dated in enumerate(inside) if len(inside) == 1 or (joined and dated.any())]
+    if len(own) == 1:
+        inside[own[0]] |= undated
     return [records[i] for i in inside], records[~np.logical_or.reduce(inside)]
 
 
@@ -177,6 +179,7 @@ class Sample:
                 f"{uncertain} such points",
                 "use `stratified`, or `matching: {positional_error: ignore}`",
             )
+        self.joined = records.sample is not None
         missing = outstanding(records, matched, strata)
         self.preliminary = preliminary(missing, matched)
         self.stated = self.preliminary is not None and as_planned(strata, matched)

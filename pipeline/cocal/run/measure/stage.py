@@ -23,7 +23,7 @@ from cocal.estimate import (
 from cocal.estimate.settings import ComparisonSettings
 from cocal.fieldwork import agreement, read_records, recorded_hectares, response_table
 from cocal.notes import note_rows
-from cocal.notes.account import part, record
+from cocal.notes.account import first, part, record
 from cocal.rasters import check_codes, open_codes
 from cocal.run.measure.applicability import applicability_table, with_applicability
 from cocal.run.measure.census import record_left_out
@@ -60,7 +60,7 @@ from cocal.run.measure.domains import (
 from cocal.run.measure.exchange import write_exchange
 from cocal.run.measure.last import with_last
 from cocal.run.measure.legal import check_zones, kinds_of, legal_accounts, legal_zone
-from cocal.run.measure.returns import record_other_strata
+from cocal.run.measure.returns import record_other_strata, unanswered
 from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
 from cocal.run.measure.strata_cells import RASTER
 from cocal.run.measure.task import HectaresTask, Rows
@@ -242,14 +242,30 @@ def check_places(run: Run) -> None:
 def samples_of(
     task: HectaresTask, counts: Mapping[str, Ints], matched: Mapping[str, pd.DataFrame]
 ) -> dict[str, Sample]:
-    """Period name -> its sample. Periods without a visited point are left out; empty without `estimate:`."""
+    """Period name -> its sample; empty without `estimate:`.
+
+    Periods without a visited point are left out, and those of whose sample too little has come back yet.
+    """
     found = {}
     for i, period in enumerate(task.periods):
         rows = matched.get(period.name)
         if rows is not None and task.estimate and len(frame_of(rows)):
             cells = counts.get("strata")
-            found[period.name] = Sample(task, rows, None if cells is None else cells[cells[:, 0] == i])
+            sample = Sample(task, rows, None if cells is None else cells[cells[:, 0] == i])
+            if not _awaits_points(sample, period.name):
+                found[period.name] = sample
     return found
+
+
+def _awaits_points(sample: Sample, period: str) -> bool:
+    """True if strata of a drawn sample wait for the points without which there is no estimate: recorded."""
+    if sample.preliminary is None or not sample.joined or sample.settings.collapse:
+        return False
+    frame, strata, _ = sample.prepared(sample.each_region)
+    late = unanswered(frame, strata)
+    if late:
+        record("estimate_awaits_points", period=period, n=len(late), strata=first(late))
+    return bool(late)
 
 
 def hectares_tables(
@@ -363,6 +379,8 @@ def matched_records(task: HectaresTask) -> dict[str, pd.DataFrame]:
     records = read_records(task.records, task.scheme)
     if records.attrs["unread"]:
         record("record_columns_unread", columns=records.attrs["unread"])
+    for note in records.attrs["asked"]:
+        record(note.code, **note.values)
     inside, rest = split_by_period(task, records)
     for period, own in zip(task.periods, inside, strict=True):
         record_other_strata(task.records, own, period)
