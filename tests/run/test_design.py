@@ -15,6 +15,8 @@ import pyogrio
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from tests.oracles import collect_earth
+from tests.support.command import in_process
 from tests.support.exports import EXPORTS, campaign
 from tests.support.small_world import make_world, window_of, write_regions
 
@@ -551,3 +553,38 @@ def test_the_raster_of_the_strata_has_every_block_also_between_tiles_far_apart(t
         found = source.read(1)
     assert found.shape == (96, 1056)
     assert found.sum() == 2 * 96 * 96
+
+
+def test_points_labelled_in_collect_earth_online_give_hectares_without_a_hand_edit(world, tmp_path):
+    """Two users who never differ but at one point; a third reader settles it. The upload and the download are
+    those of the other program's own rules."""
+    run(read_config(world.config), last="design")
+    other = world.copied(tmp_path / "w")
+    made = in_process("readings", "export", other.config, tmp_path / "ceo", "--for", "collect-earth-online")
+    assert made.returncode == 0, made.stderr
+    plots = collect_earth.uploaded((tmp_path / "ceo" / "plots.csv").read_text(encoding="utf-8"), "plot")
+    sample = pd.read_csv(other.root / "design" / "sample.csv").set_index("point_id")
+    assert {p["point_id"] for p in plots} == {*sample.index[sample["role"] == "main"]}
+    day = {"Fecha de la imagen": "2024-02-10"}
+    said = {
+        (p["visible_id"], f"{name}@x.org"): {"Clase": sample.at[p["point_id"], "map_class"], **day}
+        for p in plots for name in ("ana", "eva")
+    }  # fmt: skip
+    first = plots[0]["visible_id"]
+    differ = {(first, "ana@x.org"): {"Clase": "coca", **day}, (first, "eva@x.org"): {"Clase": "water", **day}}
+    third = {(first, "luz@x.org"): {"Clase": "coca", **day}}
+    questions, back = ["Clase", "Fecha de la imagen"], tmp_path / "ceo.csv"
+    for more, code, out in ((differ, 1, "open.csv"), (differ | third, 0, "settled.csv")):
+        back.write_text(collect_earth.sample_data(plots, said | more, questions), encoding="utf-8")
+        ended = in_process("readings", "import", other.config, back, "--out", other.folder / out)
+        assert ended.returncode == code, ended.stderr
+        assert (plots[0]["point_id"] in ended.stdout) == (code == 1)
+    content = {"path": "settled.csv", "sample": "runs/small/design/sample.csv",
+               "strata": "runs/small/design/strata.csv"}  # fmt: skip
+    other.edit(lambda c: c.update(records=content))
+    found = run(read_config(other.config), last="measure").areas.query("`class` == 'coca'")
+    assert found["estimated_ha"].notna().all()
+    assert not found["notes"].str.contains("preliminary").any()
+    records = pd.read_csv(other.root / "records.csv")
+    assert len(records) == len(plots)
+    assert records["reference_class"].notna().all()

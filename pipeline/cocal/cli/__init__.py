@@ -18,6 +18,7 @@ import typer
 
 from cocal.cli.bundle import bundle_app
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
+from cocal.cli.readings import readings_app
 from cocal.cli.ring import ring_app
 from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
@@ -52,6 +53,7 @@ for _command in (download, warm, plan, simulate, serve, estimate, edition):
     app.command()(_command)
 app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")
+app.add_typer(readings_app, name="readings")
 app.add_typer(model_app, name="models")
 app.add_typer(ring_app, name="ring")
 app.add_typer(bundle_app, name="bundle")

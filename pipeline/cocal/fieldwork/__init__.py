@@ -8,6 +8,7 @@
     returned   what came back of a drawn sample, joined with its points
     response   counts of visited and missed points; agreement of two observers
     design/    the sample to be drawn, and the files for crews
+    labelling/ points labelled on images with other tools: files for them, answers back
     checks/    the faults of a file of records, and a copy with accepted fixes
 
 Records' coordinates are sensitive: messages and logs name rows and record ids, never a position.

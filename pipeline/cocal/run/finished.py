@@ -160,6 +160,18 @@ class FinishedRun:
         return manifest
 
     @cached_property
+    def sample(self) -> pd.DataFrame:
+        """The points that `cocal design` drew: `point_id`, role, place and design of each. Restricted.
+
+        Raises
+        ------
+        InputError
+            No sample was drawn, or its files are missing or altered.
+        """
+        self.committed("design")
+        return read_own_csv(self.folder / "design" / "sample.csv")
+
+    @cached_property
     def measured(self) -> Measured:
         """The inputs of the committed hectares."""
         inputs = self._manifest("measure").inputs

@@ -83,7 +83,7 @@ def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, s
         }
     )  # fmt: skip
     mark = {"SIMULATED": "yes"} if simulated else None
-    with _fixed_date():
+    with fixed_date():
         pyogrio.write_dataframe(
             _geometry(table, sample), path, driver="GPKG", layer=LAYER, layer_metadata=mark
         )
@@ -95,7 +95,7 @@ def _geometry(table: pd.DataFrame, sample: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 @contextmanager
-def _fixed_date() -> Iterator[None]:
+def fixed_date() -> Iterator[None]:
     """Within, GeoPackages have one date of change, so that equal content gives equal bytes."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
