@@ -53,8 +53,12 @@ def view(page: Page) -> dict[str, str]:
 
 
 def picture(page: Page) -> NDArray[np.uint8]:
-    """(y, x, RGB) of the stage as it is on the screen."""
-    return np.asarray(Image.open(io.BytesIO(page.locator("#stage").screenshot())).convert("RGB"))
+    """(y, x, RGB) of the stage as it is on the screen, without the legend that lies on it."""
+    legend = page.locator("#legend")
+    legend.evaluate("e => { e.style.visibility = 'hidden'; }")
+    shot = page.locator("#stage").screenshot()
+    legend.evaluate("e => { e.style.visibility = ''; }")
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
 
 
 def share_of(page: Page, colour: str) -> float:

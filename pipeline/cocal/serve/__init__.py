@@ -4,7 +4,8 @@ runs       finished runs, checked                         tables   hectares, out
 rasters    map tiles: classes, probability, clear dates,  pixel    the year of a pixel beside its class
            squares of the density grid, relief            palettes colours and legends of the layers
 images     images of a date, the median, the dates        data     what is shown of one run
-app        routes and handlers                            guard    Host, token, security headers
+places     degrees and UTM, lengths and areas             counting hectares of a drawn polygon
+app        routes and handlers; tools: of no run          guard    Host, token, security headers
 server     the port, the log                              connections  how many, how long each may wait
 kept       what the server and the browser keep
 assets/    the page: ES modules, and MapLibre GL JS

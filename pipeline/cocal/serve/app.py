@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
@@ -27,18 +26,21 @@ from cocal.assets import asset
 from cocal.contracts import Period
 from cocal.errors import CocalError, UsageError
 from cocal.run.images import shown_of
+from cocal.serve.counting import MOST_HA, count_polygon
 from cocal.serve.data import RunData
 from cocal.serve.guard import TokenCheck, client_of, guarded
 from cocal.serve.images import LEAST_MEDIAN_ZOOM, LEAST_ZOOM, MEDIAN, ImageTiles, Picture
 from cocal.serve.kept import Kept, answered
 from cocal.serve.pixel import find_pixel, pixel_facts
+from cocal.serve.places import MOST_CORNERS
 from cocal.serve.rasters import Square, relief
 from cocal.serve.runs import ShownRun
+from cocal.serve.tools import asked_polygon, degrees, find_place, measure
 
 TYPES = {
     "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
-    "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
+    "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml", "csv": "text/csv; charset=utf-8",
 }  # fmt: skip
 _AT_ONCE, _FOR_ONE = 8, 6
 """Requests computed at once, in all and of one client: a browser keeps six connections to a host."""
@@ -93,7 +95,8 @@ class Handlers:
 
     def description(self, _: Request) -> Response:
         facts = [run.facts() for run in self.runs.values()]
-        return JSONResponse({"restricted": self.restricted, "runs": facts})
+        limits = {"corners": MOST_CORNERS, "count_ha": MOST_HA}
+        return JSONResponse({"restricted": self.restricted, "limits": limits, "runs": facts})
 
     def regions(self, request: Request) -> Response:
         return Response(self._run(request).outlines, media_type="application/json")
@@ -116,9 +119,22 @@ class Handlers:
         data, period = self._run(request), self._period(request)
         if not data.run.restricted:
             raise HTTPException(404, "no pixels here")
-        longitude, latitude = _degrees(request, "lng", 180.0), _degrees(request, "lat", 80.0)
+        longitude, latitude = degrees(request, "lng", 180.0), degrees(request, "lat", 80.0)
         found = _known(find_pixel(data.run, period.name, longitude, latitude), "pixel")
         return JSONResponse(pixel_facts(data.run, period, found))
+
+    def count(self, request: Request) -> Response:
+        """Hectares by class of a drawn polygon."""
+        data, period = self._run(request), self._period(request)
+        if not data.run.restricted:
+            raise HTTPException(404, "no pixels here")
+        return JSONResponse(count_polygon(data.run, period.name, asked_polygon(request, MOST_HA)))
+
+    def table(self, request: Request) -> Response:
+        """The rows of one region and period of hectares.csv."""
+        wanted = request.query_params.get("id", "")
+        text = _known(self._run(request).tables.csv(self._period(request).name, wanted), "region")
+        return Response(text, media_type=TYPES["csv"], headers={"Content-Disposition": "attachment"})
 
     def tile(self, request: Request) -> Response:
         data, period, layer = self._run(request), self._period(request), request.path_params["layer"]
@@ -139,7 +155,7 @@ class Handlers:
 
     def strip(self, request: Request) -> Response:
         data, images, asked = self._run(request), self._images(request), self._picture(request)
-        place = _degrees(request, "lng", 180.0), _degrees(request, "lat", 80.0)
+        place = degrees(request, "lng", 180.0), degrees(request, "lat", 80.0)
         pixel = _known(find_pixel(data.run, asked.period.name, *place), "pixel").window
         scenes = images.around(pixel, asked)
         key = images.address(scenes, asked, [pixel.epsg, pixel.left, pixel.top])
@@ -202,9 +218,13 @@ def make_app(
         Route("/login", handlers.login),
         Route("/assets/{name:path}", handlers.asset),
         Route("/data/house", turn(handlers.description)),
+        Route("/data/place", turn(find_place)),
+        Route("/data/measure", turn(measure)),
         Route("/data/{run}/regions", turn(handlers.regions)),
         Route(f"{data}/figures", turn(handlers.figures)),
         Route(f"{data}/region", turn(handlers.region)),
+        Route(f"{data}/table.csv", turn(handlers.table)),
+        Route(f"{data}/count", turn(handlers.count)),
         Route(f"{data}/points", turn(handlers.points)),
         Route(f"{data}/pixel", turn(handlers.pixel)),
         Route(f"/relief/{{run}}/{square}", turn(handlers.relief)),
@@ -229,16 +249,6 @@ def _square(request: Request) -> Square:
     parts = [request.path_params[key] for key in "zxy"]
     square = Square(*map(int, parts)) if all(_NUMBER.fullmatch(p) for p in parts) else None
     return _known(square if square and square.exists else None, "tile")  # type: ignore[no-any-return]
-
-
-def _degrees(request: Request, name: str, most: float) -> float:
-    try:
-        value = float(request.query_params[name])
-    except (KeyError, ValueError) as err:
-        raise HTTPException(400, f"{name}: a number of degrees") from err
-    if not math.isfinite(value) or abs(value) > most:
-        raise HTTPException(400, f"{name}: -{most:g} to {most:g} degrees")
-    return value
 
 
 def _refuse(_: Request, err: Exception) -> Response:

@@ -34,8 +34,10 @@ from cocal.store import proven
 
 TILE_PX = 256
 NOTHING = 255
-LEAST_ZOOM, MOST_ZOOM = 7, 15
-"""Below, one tile would read hundreds of maps; above, the browser enlarges pixels of 10 m."""
+LEAST_ZOOM, MOST_ZOOM = 7, 19
+"""Below, one tile would read hundreds of maps. At the most a tile's pixel is one of the screen at the page's
+largest zoom (18 in tiles of 512 px): edges of the map's pixels are drawn where they lie.
+"""
 
 MOST_LOOKS = 60
 

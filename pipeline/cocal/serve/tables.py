@@ -15,8 +15,9 @@ from cocal.fieldwork import read_records
 from cocal.notes import Note
 from cocal.report.texts import Wording
 from cocal.run.history import figure_states
-from cocal.run.tables import given_sha256, read_own_csv, with_notes
+from cocal.run.tables import given_sha256, read_own_csv, read_texts, with_notes
 from cocal.serve.runs import ShownRun
+from cocal.store import inert, proven
 
 FIGURES = (
     "mapped_ha", "estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha", "observed_fraction",
@@ -103,6 +104,12 @@ class RunTables:
             "compared": self._comparisons(period, region_id),
             "state": self._state(period, region_id),
         }
+
+    def csv(self, period: str, region_id: str) -> str | None:
+        """The rows of one region and period of hectares.csv, every cell as it stands there; None without."""
+        rows = read_texts(proven(self.run.tables / "hectares.csv"))
+        rows = rows[(rows["period"] == period) & (rows["region_id"] == region_id)]
+        return None if rows.empty else str(inert(rows).to_csv(index=False, lineterminator="\n"))
 
     def _state(self, period: str, region_id: str) -> dict[str, Any]:
         """The state of a region's figure, in both languages, by which office and on which day."""

@@ -17,6 +17,13 @@ async function ask(url) {
   return answer.json();
 }
 
+/** URL of the rows of one region in hectares.csv. */
+export function tableAddress(run, period, id) {
+  const url = new URL(address("data", run, period, "table.csv"));
+  url.searchParams.set("id", id);
+  return url.href;
+}
+
 /** JSON, asked for once; null where there is nothing of that name. */
 export function get(parts, query = {}) {
   const url = new URL(address("data", ...parts));

@@ -3,10 +3,12 @@
 import { get } from "./api.js";
 import { connect, showControls, showLegend } from "./controls.js";
 import { find, replace } from "./dom.js";
-import { Maps } from "./maps.js";
+import { Maps, placeOf } from "./maps.js";
 import { paintRegions } from "./paint.js";
 import { showList, showPoint, showRegion } from "./panel.js";
 import { showPixel } from "./pixel.js";
+import { picture, save } from "./picture.js";
+import { Tools } from "./tools.js";
 import { format, parse, settled } from "./view.js";
 import { label, own, publish, speak, t } from "./words.js";
 
@@ -20,7 +22,9 @@ let view = settled(parse(window.location.hash, { ...USUAL, lang }), house);
 let facts = null;
 const choice = {};
 
+const tools = new Tools(maps, { view: () => view, run: () => runOf(view.run), change, draw, attempt }, house.limits);
 connect(house, change);
+find("tool-picture").addEventListener("click", () => attempt(keepPicture));
 window.addEventListener("hashchange", () => {
   if (window.location.hash === format(view)) return;
   view = settled(parse(window.location.hash, { ...USUAL, lang: view.lang }), house);
@@ -34,10 +38,23 @@ await maps.still();
 document.documentElement.dataset.ready = "1";
 
 function change(part) {
-  if ("run" in part || "period" in part) facts = null;
+  const other = "run" in part || "period" in part;
+  if (other) facts = null;
   view = settled({ ...view, ...part }, house);
   if (part.compare) view.swipe = 50;
   draw();
+  if (other || "lang" in part) tools.measure();
+}
+
+/** The view as a PNG. */
+async function keepPicture() {
+  const run = runOf(view.run), [lng, lat] = maps.middle();
+  const layer = t(`layer.${view.layer}`, { target: targetOf(run) });
+  const sides = view.compare ? `${view.run} · ${view.period} | ${view.with} · ${view.at}` : `${view.run} · ${view.period}`;
+  const marks = [house.runs.some((r) => r.simulated) ? t("simulated") : "", t(house.restricted ? "restricted" : "public")];
+  const heading = [`${t("title")}: ${layer}`, sides, ...marks, t("middle", { place: `${lat}, ${lng}` })];
+  const canvas = await picture(maps, { heading, swipe: view.compare ? view.swipe : null, zoom: maps.zoom(), latitude: lat });
+  await save(canvas, `cocal-${view.run}-${view.period}.png`);
 }
 
 function moved(camera) {
@@ -51,6 +68,10 @@ function remember() {
 
 function runOf(name) {
   return house.runs.find((r) => r.name === name);
+}
+
+function targetOf(run) {
+  return own(run.classes.find((c) => c.key === run.target)).toLowerCase();
 }
 
 /** Draw all of it; a newer view overtakes an older one that still waits for the server. */
@@ -87,11 +108,10 @@ function sourcesOf(run) {
 /** One side of the stage: what to draw, and how its regions are painted. */
 async function side(now, name, period) {
   const run = runOf(name), figures = await get([name, period, "figures"]);
-  const target = own(run.classes.find((c) => c.key === run.target)).toLowerCase();
-  const painted = ["hectares", "width"].includes(now.layer) ? paintRegions(now.layer, figures, target) : null;
+  const painted = ["hectares", "width"].includes(now.layer) ? paintRegions(now.layer, figures, targetOf(run)) : null;
   const layer = run.layers.some((l) => l.id === now.layer) ? now.layer : "none";
   const ring = facts?.outline ?? null;
-  const style = { run, period, layer, relief: now.relief, points: now.points, region: now.region, ring, colours: painted?.colours };
+  const style = { run, period, layer, relief: now.relief, points: now.points, region: now.region, ring, drawn: tools.drawn(), colours: painted?.colours };
   return { style, painted, figures };
 }
 
@@ -128,6 +148,11 @@ async function showYear(now, run) {
 }
 
 function clicked(event, map, right) {
+  if (tools.kind) {
+    tools.add(placeOf(event.lngLat));
+    return;
+  }
+  tools.showPlace(placeOf(event.lngLat));
   const at = (layer) => (map.getLayer(layer) ? map.queryRenderedFeatures(event.point, { layers: [layer] })[0] : undefined);
   const run = runOf(right ? view.with : view.run);
   const part = { region: at("regions")?.properties.id ?? "", pixel: null };

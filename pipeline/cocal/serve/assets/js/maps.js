@@ -86,6 +86,31 @@ export class Maps {
     this.left?.jumpTo({ zoom: camera[0], center: [camera[2], camera[1]] });
   }
 
+  /** Longitude and latitude of the middle. */
+  middle() {
+    return placeOf(this.left.getCenter());
+  }
+
+  zoom() {
+    return this.left.getZoom();
+  }
+
+  zoomsOnDoubleClick(does) {
+    for (const map of [this.left, this.right]) map?.doubleClickZoom[does ? "enable" : "disable"]();
+  }
+
+  /** Copies of what the maps show, in their own pixels; the right one only where it is shown. */
+  async grab() {
+    const shown = [this.left, find("map-b").hidden ? null : this.right].filter(Boolean);
+    return Promise.all(shown.map(async (map) => {
+      while (!map.loaded()) await map.once("idle");
+      return new Promise((done) => {
+        map.once("render", () => done(copyOf(map.getCanvas()))); // the canvas is empty once this task has ended
+        map.triggerRepaint();
+      });
+    }));
+  }
+
   fit([west, south, east, north]) {
     this.left?.fitBounds([[west, south], [east, north]], { padding: 40, animate: false });
   }
@@ -101,5 +126,16 @@ const cameraOf = (map) => {
   const { lng, lat } = map.getCenter();
   return [round(map.getZoom(), 2), round(lat, 6), round(lng, 6)];
 };
+
+/** Longitude and latitude with the digits that a place needs: 0.1 m. */
+export const placeOf = (at) => [at.wrap().lng, at.lat].map((v) => round(v, 6));
+
+function copyOf(canvas) {
+  const copy = document.createElement("canvas");
+  copy.width = canvas.width;
+  copy.height = canvas.height;
+  copy.getContext("2d").drawImage(canvas, 0, 0);
+  return copy;
+}
 
 const round = (value, digits) => Number(value.toFixed(digits));

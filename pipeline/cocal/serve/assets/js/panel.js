@@ -1,5 +1,6 @@
 // Figures beside the map: the chosen region's table, a field point, the list of all regions.
 
+import { tableAddress } from "./api.js";
 import { el, replace } from "./dom.js";
 import { told } from "./paint.js";
 import { hectares, own, percent, span, t } from "./words.js";
@@ -33,6 +34,7 @@ export function showRegion(node, region, place, run, period, onClose) {
     method(main),
     ...beside(main),
     el("p", { class: "small" }, t("state", { state: [own(region.state.state), region.state.by, region.state.on].filter(Boolean).join(", ") })),
+    el("p", {}, el("a", { href: tableAddress(run.name, period, place.id), download: `${run.name}-${period}-${place.id}.csv` }, t("as_csv"))),
     region.compared.map((c) => el("p", {}, official(c))),
   );
 }

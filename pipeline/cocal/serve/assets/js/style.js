@@ -11,7 +11,8 @@ export function mapStyle(side) {
   const { run, period, layer } = side;
   const sources = {
     regions: { type: "geojson", data: address("data", run.name, "regions") },
-    pixel: { type: "geojson", data: side.ring ? polygon(side.ring) : EMPTY },
+    pixel: { type: "geojson", data: side.ring ? polygon(side.ring) : EMPTY, tolerance: 0 },
+    drawn: { type: "geojson", data: side.drawn ?? EMPTY, tolerance: 0 },
   };
   const layers = [{ id: "background", type: "background", paint: { "background-color": "#f4f4f0" } }];
   if (side.relief && run.relief) {
@@ -26,6 +27,7 @@ export function mapStyle(side) {
   }
   layers.push(...regionLayers(side));
   if (side.points && run.records) layers.push(...pointLayers(sources, side));
+  layers.push(...DRAWN);
   return { version: 8, sources, layers };
 }
 
@@ -58,6 +60,13 @@ function pointLayers(sources, { run, period }) {
     },
   }];
 }
+
+const DRAWN = [
+  { id: "drawn-halo", type: "line", source: "drawn", paint: { "line-color": "#ffffff", "line-width": 5 } },
+  { id: "drawn", type: "line", source: "drawn", paint: { "line-color": "#b1007f", "line-width": 2.5 } },
+  { id: "corners", type: "circle", source: "drawn", filter: ["==", ["geometry-type"], "Point"],
+    paint: { "circle-radius": 4, "circle-color": "#b1007f", "circle-stroke-color": "#ffffff", "circle-stroke-width": 1.5 } },
+];
 
 export const POINT_COLOURS = { agrees: "#0072b2", differs: "#cc3311", not_compared: "#777777" };
 

@@ -1,6 +1,9 @@
 // The page's words in both languages, and numbers as people read them.
 
+import { TOOL_WORDS } from "./words_tools.js";
+
 const WORDS = {
+  ...TOOL_WORDS,
   title: ["Mapa de coca por región", "Map of coca by region"],
   language: ["Idioma", "Language"],
   simulated: [
