@@ -40,7 +40,8 @@ DAMAGED = "damaged"
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
 _STARTS = "=+-@\t\r'"
 _FORMULA = re.compile(r"[=+\-@\t\r']")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?(( [+-]?\d+(\.\d*)?){3})?")
+"""A number, or the four by which ODK states a position."""
 
 
 def canonical_json(value: Any) -> str:
@@ -111,7 +112,7 @@ def inert(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def inert_text(text: str) -> str:
-    """`text`, with a ' before it where it begins like a formula and is no number.
+    """`text`, with a ' before it where it begins like a formula and is no number or position.
 
     The characters are those of OWASP, "CSV Injection": = + - @ tab, carriage return; and ' itself.
     """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -15,6 +17,7 @@ from tests.support.exports import EXPORTS, Answer
 from cocal.errors import InputError
 from cocal.fieldwork import RecordSettings, read_records
 from cocal.fieldwork.design import write_geopackage
+from cocal.fieldwork.design.texts import COLUMNS
 from cocal.fieldwork.returned import distances_m
 from cocal.scheme import ClassScheme
 
@@ -117,6 +120,32 @@ def test_a_visit_is_far_beyond_the_stated_distance_and_counts_once_confirmed(tmp
     answers = [answer(sample, "P0001", "coca", metres)]
     assert returned(tmp_path, answers).loc["P0001", "visited"] == (not far)
     assert returned(tmp_path, answers, confirmed=["P0001"]).loc["P0001", "class"] == "coca"
+
+
+def test_a_point_that_was_moved_in_the_layer_is_far_too(tmp_path) -> None:
+    """Where the receiver's fields are empty, the geometry is what was measured."""
+    sample = write_sample(tmp_path)
+    path = EXPORTS["qfield"](tmp_path, [answer(sample, "P0001", lat="", lon="")], tmp_path)
+    layer = gpd.read_file(path, layer="points")
+    layer.loc[layer["point_id"] == "P0001", "geometry"] = shapely.Point(-69.0, -14.0 + 40 * METRE)
+    layer.to_file(path, layer="points", driver="GPKG")
+    settings = RecordSettings(path=path, sample=tmp_path / "sample.csv", far_m=30.0)
+    assert asked(read_records(settings, SCHEME))["records_asked_far"] == ["P0001"]
+
+
+def test_a_sheet_that_is_typed_in_under_its_own_heads_is_read(tmp_path) -> None:
+    write_sample(tmp_path)
+    path = tmp_path / "sheet.csv"
+    rows = {"es": "P0001;sí;;25/06/2024;-14,0;-69,0;5;Coca;60;En producción;No, a pleno sol",
+            "en": "P0001;yes;;25/06/2024;-14.0;-69.0;5;Coca;60;In production;No"}  # fmt: skip
+    for language, row in rows.items():
+        heads = [both[language] for both in COLUMNS.values()][: len(row.split(";"))]
+        path.write_text(";".join(heads) + "\n" + row + "\n", encoding="utf-8")
+        settings = RecordSettings(path=path, sample=tmp_path / "sample.csv", far_m=30.0)
+        found = read_records(settings, SCHEME).set_index("sample_id").loc["P0001"]
+        names = ["class", "cover", "state", "shade", "positional_accuracy_m"]
+        assert found[names].tolist() == ["coca", 60.0, "productive", "open", 5.0]
+        assert found["observed_on"] == pd.Timestamp("2024-06-25")
 
 
 def test_who_looked_from_across_stood_elsewhere(tmp_path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pyogrio
-import shapely
 
 from cocal.fieldwork.design.texts import CHOICES, FIELDS
 
@@ -114,8 +113,8 @@ def qfield(folder: Path, answers: Sequence[Answer], design: Path) -> Path:
         answer = own.pop(row["point_id"], None)
         for name in () if answer is None else set(layer.columns) & set(answer) - {"point_id"}:
             layer.loc[i, name] = answer[name] or None
-        if answer and answer.get("lon"):
-            layer.loc[i, "geometry"] = shapely.Point(float(answer["lon"]), float(answer["lat"]))
+        for name, key in (("gps_lon", "lon"), ("gps_lat", "lat"), ("positional_accuracy_m", "accuracy")):
+            layer.loc[i, name] = (answer or {}).get(key) or None
     added = [answer for answer in answers if answers.index(answer) != _last(answers, answer["point_id"])]
     for answer in added:  # a copy of the feature, as a crew makes one in the app
         twin = layer[layer["point_id"] == answer["point_id"]].copy()
@@ -123,7 +122,8 @@ def qfield(folder: Path, answers: Sequence[Answer], design: Path) -> Path:
             twin[name] = answer[name] or None
         layer = gpd.GeoDataFrame(pd.concat([layer, twin]), crs=layer.crs)
     path.unlink()
-    layer = layer.assign(**{n: layer[n].astype(float) for n in ("cover", "age", "positional_accuracy_m")})
+    numbers = ("cover", "age", "positional_accuracy_m", "gps_lon", "gps_lat")
+    layer = layer.assign(**{name: layer[name].astype(float) for name in numbers})
     pyogrio.write_dataframe(layer, path, layer="points", driver="GPKG")
     return path
 

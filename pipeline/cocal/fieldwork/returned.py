@@ -44,11 +44,13 @@ _LABELLED = {"why_not": "why_not", "state": "state", "shade": "shade", "mixture"
 
 _REJECTED = {fold(word) for word in ("rejected", "not approved", "validation_status_not_approved",
                                      "no aprobado", "rechazado")}  # fmt: skip
+_GPS = ("gps_lon", "gps_lat")
 _FROM_AFAR = ("across", "air", "image")
 """Ways of observing in which the position is that of the observer."""
 
 _GEOD = Geod(ellps="WGS84")
-_Flags = NDArray[np.bool_]
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 @dataclass
@@ -144,13 +146,23 @@ def _answers(source: Source, layout: Layout, settings: RecordSettings, scheme: C
         labels.setdefault(key, set()).add(label)
     for what in ("class", "second_class"):
         table[what] = table[what].map(_keys_of(labels))
-    x, y = cells["x"].to_numpy(float), cells["y"].to_numpy(float)
-    table["x"], table["y"] = transformer(layout.crs.to_wkt(), 4326).transform(x, y)
+    table["x"], table["y"] = _measured(cells, raw, layout)
     if layout.column("visited") is None:
         table["visited"] = np.select([table["class"] != "", table["why_not"] != ""], ["yes", "no"], "")
     if layout.column("why_not") is None:
         table["why_not"] = table["why_not"].mask(table["visited"] == "no", NOT_STATED)
     return table[(table["visited"] != "") | (table["class"] != "")]
+
+
+def _measured(cells: pd.DataFrame, raw: pd.DataFrame, layout: Layout) -> tuple[Floats, Floats]:
+    """Longitude and latitude as measured; of a layer of points its GPS fields before its geometry."""
+    x, y = (cells[axis].to_numpy(float) for axis in ("x", "y"))
+    x, y = transformer(layout.crs.to_wkt(), 4326).transform(x, y)
+    if set(_GPS) <= set(raw.columns):
+        own = [np.array([parse_number(cell)[0] for cell in raw[name]]) for name in _GPS]
+        there = np.isfinite(own[0]) & np.isfinite(own[1])
+        x, y = np.where(there, own[0], x), np.where(there, own[1], y)
+    return x, y
 
 
 def _keys_of(labels: dict[str, set[str]]) -> Callable[[str], str]:
@@ -201,7 +213,7 @@ def _once(answers: pd.DataFrame, found: Returned) -> pd.DataFrame:
     return _questioned(kept, rows.to_numpy(), CONTRADICTORY)
 
 
-def _questioned(answers: pd.DataFrame, rows: _Flags, why: str) -> pd.DataFrame:
+def _questioned(answers: pd.DataFrame, rows: Flags, why: str) -> pd.DataFrame:
     """With these rows as points whose answer is waited for."""
     waiting = answers.copy()
     waiting.loc[rows, ["visited", "why_not"]] = ["no", why]
@@ -233,9 +245,7 @@ def _near(
     return _questioned(answers, far, FAR)
 
 
-def distances_m(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def distances_m(lon: Floats, lat: Floats, x: Floats, y: Floats) -> Floats:
     """Geodesic distances, m; infinite where (x, y) is not on the Earth in degrees."""
     there = (np.abs(x) <= 180) & (np.abs(y) <= 90)
     found = np.full(len(x), np.inf)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-import geopandas as gpd
-import numpy as np
 import openpyxl
 import pandas as pd
 import pyogrio
@@ -12,7 +10,8 @@ from pyxform.xls2xform import convert
 
 from cocal.fieldwork import RecordSettings, read_records
 from cocal.fieldwork.design import write_form, write_geopackage, write_gpx, write_point_list, write_sheet
-from cocal.fieldwork.design.texts import CHOICES, FIELDS, HINTS, SHEET, VISIT
+from cocal.fieldwork.design.texts import CHOICES, COLUMNS, FIELDS, HINTS, SHEET, VISIT
+from cocal.store import write_csv
 
 TITLE = {"es": "Verificación", "en": "Verification"}
 NAMES = {"PE-1": "Sandia & <b>Inambari</b>", "BO-1": "Ñuqa"}
@@ -36,34 +35,24 @@ def test_a_name_that_looks_like_a_formula_is_text_in_the_workbook_and_in_the_lis
     assert pd.read_csv(tmp_path / "points.csv")["region_id"].tolist() == [f"'{hostile}"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".gpkg"])
-def test_ids_that_begin_like_a_formula_come_back_with_the_records_as_they_went_out(tmp_path, scheme, suffix):
+def test_ids_that_begin_like_a_formula_come_back_with_the_records_as_they_went_out(tmp_path, scheme):
     ids = ["=1+1", "+PE", "-BO", "@x", "'y", "PE-1"]
-    sample = pd.DataFrame(
-        {"point_id": [f"P{n}" for n in range(6)], "role": "main", "stratum": ids, "region_id": ids}
-    )
-    sample = sample.assign(inclusion_probability=0.5, lat=-12.0, lon=-72.0)
-    write_point_list(tmp_path / "points.csv", sample)
-    # what an export of the form holds: each cell of points.csv as it stands there
-    sent = pd.read_csv(tmp_path / "points.csv", dtype=str).assign(seen="coca")
-    assert all(cell[0] == "'" for cell in sent["region_id"][:5])
-    path = tmp_path / f"records{suffix}"
-    if suffix == ".csv":
-        sent.to_csv(path, index=False)
-    else:
-        gpd.GeoDataFrame(sent, geometry=gpd.points_from_xy([-72.0] * 6, [-12.0] * 6), crs=4326).to_file(path)
-    columns = {"record_id": "name", "class": "seen", "stratum": "stratum", "region_id": "region_id",
-               "inclusion_probability": "inclusion_probability"}  # fmt: skip
-    settings = RecordSettings(
-        path=path, design="probability", matching={"support": "pixel", "positional_error": "ignore"},
-        columns=columns | ({"lon": "lon", "lat": "lat"} if suffix == ".csv" else {}),
+    drawn = pd.DataFrame(
+        {"point_id": [f"P{n}" for n in range(6)], "role": "main", "order": range(6), "stratum": ids,
+         "region_id": ids, "inclusion_probability": 0.5, "lat": -12.0, "lon": -72.0}
     )  # fmt: skip
+    write_csv(tmp_path / "sample.csv", drawn)
+    write_point_list(tmp_path / "points.csv", drawn)
+    sent = pd.read_csv(tmp_path / "points.csv", dtype=str)
+    assert all(cell[0] == "'" for cell in sent["region_id"][:5])
+    pd.DataFrame({"point_id": sent["name"], "class": "coca"}).to_csv(tmp_path / "visits.csv", index=False)
+    settings = RecordSettings(path=tmp_path / "visits.csv", sample=tmp_path / "sample.csv")
     records = read_records(settings, scheme)
     assert records["region_id"].tolist() == records["stratum"].tolist() == ids
 
 
 def test_every_text_stands_in_both_languages():
-    words = [*FIELDS.values(), *HINTS.values(), *SHEET.values(), *VISIT.values()]
+    words = [*FIELDS.values(), *COLUMNS.values(), *HINTS.values(), *SHEET.values(), *VISIT.values()]
     words += [w for choices in CHOICES.values() for w in choices.values()]
     assert all(set(w) == {"es", "en"} and all(w.values()) for w in words)
 
@@ -91,17 +80,24 @@ def test_the_official_converter_takes_the_form(form):
     binds = {b.get("nodeset").rsplit("/", 1)[1]: b for b in xform.iterfind(".//x:bind", space)}
     assert binds["position"].get("type") == "geopoint"
     assert "visited" in binds["class"].get("relevant")
-    shown = [e.get("ref") or "" for e in xform.find("h:body", space).iter()]
-    assert not any("stratum" in ref or "inclusion_probability" in ref for ref in shown)
-    assert "stratum" in binds["stratum"].get("calculate")
+    body = {e.get("ref"): e for e in xform.find("h:body", space).iter()}
+    assert body["/data/point_id"].get("appearance") == "map"
+    assert "stratum" not in convert(xlsform=form).xform
+    assert "instance('points')" in binds["distance_m"].get("calculate")
 
 
-def test_the_list_of_points_holds_what_the_form_looks_up(tmp_path, sample):
+def test_odk_validate_takes_the_form_and_pyxform_has_nothing_to_say(form):
+    """ODK's own validator, a Java program that pyxform brings along."""
+    assert convert(xlsform=form, validate=True).warnings == []
+
+
+def test_the_list_of_points_places_them_as_odk_writes_a_position_and_tells_no_stratum(tmp_path, sample):
     write_point_list(tmp_path / "points.csv", sample)
     table = pd.read_csv(tmp_path / "points.csv")
     assert table["name"].tolist() == sample["point_id"].tolist()
-    assert table["stratum"].tolist() == sample["stratum"].tolist()
-    assert table["inclusion_probability"].tolist() == sample["inclusion_probability"].tolist()
+    assert table["geometry"].tolist()[0] == "-14.0000000 -69.1000000 0 0", "no ' before it: a map reads it"
+    assert not {"stratum", "inclusion_probability", "map_class"} & set(table.columns)
+    assert "elsewhere" not in (tmp_path / "points.csv").read_text()
 
 
 def test_a_receiver_reads_the_waypoints_and_learns_no_stratum(tmp_path, sample):
@@ -116,7 +112,7 @@ def test_a_receiver_reads_the_waypoints_and_learns_no_stratum(tmp_path, sample):
     assert "SIMULATED" in text
 
 
-def test_the_geopackage_has_fields_to_fill_in_and_a_style_that_hides_the_design(tmp_path, sample, scheme):
+def test_the_geopackage_has_fields_to_fill_in_and_a_style_but_no_design(tmp_path, sample, scheme):
     write_geopackage(tmp_path / "s.gpkg", sample, scheme, simulated=False)
     points = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="points")
     assert points["point_id"].tolist() == sample["point_id"].tolist()
@@ -125,8 +121,10 @@ def test_the_geopackage_has_fields_to_fill_in_and_a_style_that_hides_the_design(
     style = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="layer_styles").iloc[0]
     assert (style["f_table_name"], bool(style["useAsDefault"])) == ("points", True)
     tree = ET.fromstring(style["styleQML"].split("\n", 1)[1])
-    widgets = {f.get("name"): f.find("editWidget").get("type") for f in tree.iter("field")}
-    assert widgets["stratum"] == widgets["inclusion_probability"] == "Hidden"
+    assert not {"stratum", "inclusion_probability", "map_class"} & set(points.columns)
+    defaults = {d.get("field"): d for d in tree.iter("default")}
+    assert defaults["gps_lon"].get("expression") == 'coalesce("gps_lon", x(@gnss_coordinate))'
+    assert set(defaults) <= set(points.columns)
     values = [o.get("value") for o in tree.find(".//field[@name='class']").iter("Option") if o.get("value")]
     assert values == ["coca", "forest"]
 
@@ -135,26 +133,6 @@ def test_equal_samples_give_equal_geopackages(tmp_path, sample, scheme):
     for name in ("a.gpkg", "b.gpkg"):
         write_geopackage(tmp_path / name, sample, scheme, simulated=True)
     assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
-
-
-def test_a_geopackage_that_was_filled_in_is_read_as_records(tmp_path, sample, scheme):
-    write_geopackage(tmp_path / "s.gpkg", sample, scheme, simulated=False)
-    points = pyogrio.read_dataframe(tmp_path / "s.gpkg", layer="points")
-    points["visited"] = ["yes", "yes", "no", "no"]
-    points["class"] = ["coca", "forest", None, None]
-    points["observed_on"] = pd.Timestamp("2024-07-01")
-    pyogrio.write_dataframe(points, tmp_path / "back.gpkg", layer="points")
-    columns = {name: name for name in ("class", "visited", "observed_on", "stratum", "inclusion_probability")}
-    settings = RecordSettings(
-        path=tmp_path / "back.gpkg", layer="points", columns={"record_id": "point_id", **columns},
-        design="probability", matching={"support": "pixel", "positional_error": "ignore"},
-    )  # fmt: skip
-    records = read_records(settings, scheme)
-    assert records["stratum"].tolist() == sample["stratum"].tolist()
-    assert records["inclusion_probability"].to_numpy() == pytest.approx(
-        sample["inclusion_probability"].to_numpy()
-    )
-    assert np.flatnonzero(records["visited"]).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
@@ -169,5 +147,6 @@ def test_the_sheet_lists_every_point_once_and_escapes_names(tmp_path, sample, sc
     assert SHEET["restricted"][language] in text
     assert "-14.010000, -69.050000" in text
     assert "19S  494605  8451235" in text
+    assert all(both[language] in text for both in COLUMNS.values()), "the columns of the form"
     assert "elsewhere" not in text
     assert "http" not in text.replace("http-equiv", "")

@@ -163,10 +163,11 @@ def _first(names: list[str], known: list[str]) -> str | None:
 
 
 def _questions(what: str) -> tuple[str, ...]:
-    """The questions of cocal's form and sheet, which are the names of columns where labels are exported."""
-    from cocal.fieldwork.design.texts import FIELDS  # not above: the design draws samples with scipy
+    """What cocal's form and sheet ask: names of columns where labels are exported, or a sheet typed in."""
+    from cocal.fieldwork.design.texts import COLUMNS, FIELDS  # not above: the design has scipy
 
-    return tuple(FIELDS.get({"source": "method"}.get(what, what), {}).values())
+    key = {"source": "method", "x": "lon", "y": "lat"}.get(what, what)
+    return (*FIELDS.get(key, {}).values(), *COLUMNS.get(key, {}).values())
 
 
 def _is_numbered(name: str, wanted: str) -> bool:

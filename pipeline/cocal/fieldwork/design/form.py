@@ -1,8 +1,7 @@
 """The form for ODK and Kobo (XLSForm), and the list of points that goes with it.
 
-The form shows the point's number only. Stratum and inclusion probability are looked up in `points.csv`,
-which is uploaded with the form, and are hidden fields of each record, so that `cocal` reads an export of the
-form as it is.
+A point is chosen on a map or by its number, from `points.csv`, which is uploaded with the form. Neither form
+nor list has the stratum: `records: sample:` joins it to what comes back.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from cocal.scheme import ClassScheme
 from cocal.store import write_csv
 
 POINTS = "points.csv"
-_LOOKED_UP = ("stratum", "inclusion_probability", "region_id")
+_DRAWN = f"instance('{Path(POINTS).stem}')/root/item[name = ${{point_id}}]/geometry"
+_DISTANCE = f"round(distance(concat({_DRAWN}, ';', ${{position}})), 0)"
 _REACHED, _LOST = "${visited}='yes'", "${visited}='no'"
 
 Row = dict[str, str]
@@ -35,7 +35,7 @@ def write_form(path: Path, scheme: ClassScheme, *, title: Both, form_id: str, ve
     book = Workbook()
     book.remove(book.worksheets[0])
     labels, hints = list(_in_languages("label", {})), list(_in_languages("hint", {}))
-    rules = ["required", "relevant", "constraint", "default", "calculation"]
+    rules = ["appearance", "parameters", "required", "relevant", "constraint", "default", "calculation"]
     _sheet(book, "survey", ["type", "name", *labels, *hints, *rules], survey_rows(scheme))
     _sheet(book, "choices", ["list_name", "name", *labels], choice_rows(scheme))
     settings = {"form_title": " / ".join(title.values()), "form_id": form_id, "version": version}
@@ -45,10 +45,12 @@ def write_form(path: Path, scheme: ClassScheme, *, title: Both, form_id: str, ve
 
 
 def write_point_list(path: Path, sample: pd.DataFrame) -> None:
-    """Write points.csv, the form's media file: name, label and the values looked up. Restricted."""
-    table = pd.DataFrame({"name": sample["point_id"], "label": sample["point_id"]})
-    columns = ["role", *_LOOKED_UP, "lat", "lon"]
-    write_csv(path, pd.concat([table, sample[columns]], axis=1))
+    """Write points.csv, the form's media file: name, label, role, region, and geometry as ODK writes it (lat
+    lon altitude accuracy). Restricted.
+    """
+    places = [f"{lat:.7f} {lon:.7f} 0 0" for lat, lon in zip(sample["lat"], sample["lon"], strict=True)]
+    table = pd.DataFrame({"name": sample["point_id"], "label": sample["point_id"], "geometry": places})
+    write_csv(path, pd.concat([table, sample[["role", "region_id"]]], axis=1))
 
 
 def survey_rows(scheme: ClassScheme) -> list[Row]:
@@ -59,12 +61,14 @@ def survey_rows(scheme: ClassScheme) -> list[Row]:
         percent += f" and (${{class}}!='{scheme.target}' or .>={scheme.minimum_cover:g})"
     return [
         {"type": "start", "name": "start"}, {"type": "end", "name": "end"},
-        _question(f"select_one_from_file {POINTS}", "point_id", required=True),
-        *(_calculate(name) for name in _LOOKED_UP),
+        _question(f"select_one_from_file {POINTS}", "point_id", required=True, appearance="map"),
         _question("select_one yes_no", "visited", required=True),
         _question("select_one why_not", "why_not", required=True, relevant=_LOST),
         _question("date", "observed_on", required=True, default="today()"),
         _question("geopoint", "position", required=True, relevant=_REACHED),
+        {"type": "calculate", "name": "distance_m",
+         "calculation": f"if(${{position}} = '' or ${{point_id}} = '', '', {_DISTANCE})"},
+        _question("note", "distance_note", relevant="${distance_m} != ''"),
         _question("select_one class", "class", required=True, relevant=_REACHED),
         _question("integer", "cover", required=True, relevant=_REACHED, constraint=percent),
         _question("select_one state", "state", required=is_target, relevant=_REACHED),
@@ -75,7 +79,7 @@ def survey_rows(scheme: ClassScheme) -> list[Row]:
         _question("text", "observer", required=True),
         _question("text", "second_observer", relevant=_REACHED),
         _question("select_one class", "second_class", relevant=f"{_REACHED} and ${{second_observer}}!=''"),
-        _question("image", "photo", relevant=_REACHED),
+        _question("image", "photo", relevant=_REACHED, parameters="max-pixels=1600"),
         _question("text", "notes"),
     ]  # fmt: skip
 
@@ -94,11 +98,6 @@ def choice_rows(scheme: ClassScheme) -> list[Row]:
 def _in_languages(part: str, words: Both) -> Row:
     """Return the columns of a label or hint, one for each language."""
     return {f"{part}::{language} ({code})": words.get(code, "") for code, language in LANGUAGES.items()}
-
-
-def _calculate(name: str) -> Row:
-    lookup = f"pulldata('{Path(POINTS).stem}', '{name}', 'name', ${{point_id}})"
-    return {"type": "calculate", "name": name, "calculation": lookup}
 
 
 def _question(kind: str, name: str, *, required: bool | str = False, **rules: str) -> Row:

@@ -1,7 +1,7 @@
 """The sample as files: GeoPackage for QField, GPX for receivers.
 
 A crew never sees the stratum or the map's class: an observer who has seen that class tends to confirm it.
-The GeoPackage holds the stratum in fields that its own style hides in QField and QGIS.
+No file of theirs has them; `records: sample:` joins them to what comes back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ SAMPLE_COLUMNS = (
     "epsg", "x", "y",
 )  # fmt: skip
 LAYER = "points"
-_HIDDEN = ("stratum", "inclusion_probability")
+_MEASURED = {
+    "gps_lon": "x(@gnss_coordinate)",
+    "gps_lat": "y(@gnss_coordinate)",
+    "positional_accuracy_m": "@gnss_horizontal_accuracy",
+}
+"""Fields that QField fills in from the receiver (its docs, expression variables), in degrees and metres."""
+
 _WRITTEN = (
     "class", "second_class", "method", "why_not", "state", "shade", "mixture", "observer",
     "second_observer", "notes",
@@ -68,12 +74,12 @@ def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, s
     table = sample[["point_id", "role", "region_id"]].assign(
         visited=pd.Series(None, index=sample.index, dtype="string"),
         observed_on=pd.Series(pd.NaT, index=sample.index, dtype="datetime64[ms]"),
+        gps_lon=np.nan,
+        gps_lat=np.nan,
         positional_accuracy_m=np.nan,
         cover=np.nan,
         age=np.nan,
         **empty,
-        stratum=sample["stratum"],
-        inclusion_probability=sample["inclusion_probability"],
     )
     style = pd.DataFrame(
         {
@@ -106,7 +112,7 @@ def fixed_date() -> Iterator[None]:
 
 
 def layer_style(scheme: ClassScheme) -> str:
-    """Return the QGIS style (QML) of the layer: labels, lists of choices, the design's fields hidden."""
+    """Return the QGIS style (QML) of the layer: labels and lists of choices."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
     lists |= {name: CHOICES[name] for name in ("why_not", "state", "shade", "mixture", "method")}
@@ -118,8 +124,11 @@ def layer_style(scheme: ClassScheme) -> str:
         for key, words in choices.items():
             entry = ET.SubElement(entries, "Option", type="Map")
             ET.SubElement(entry, "Option", type="QString", name=" / ".join(words.values()), value=key)
-    for name in _HIDDEN:
-        _widget(fields, name, "Hidden")
+    defaults = ET.SubElement(root, "defaults")
+    for name, value in _MEASURED.items():  # once, at the point: not again when the form is opened elsewhere
+        ET.SubElement(
+            defaults, "default", field=name, expression=f'coalesce("{name}", {value})', applyOnUpdate="1"
+        )
     for index, (name, words) in enumerate(FIELDS.items()):
         ET.SubElement(aliases, "alias", field=name, index=str(index), name=" / ".join(words.values()))
     text: str = ET.tostring(root, encoding="unicode")

@@ -9,8 +9,11 @@ import pandas as pd
 
 from cocal.assets import asset
 from cocal.fieldwork.design.draw import MAIN
-from cocal.fieldwork.design.texts import SHEET
+from cocal.fieldwork.design.texts import CHOICES, COLUMNS, SHEET
 from cocal.scheme import ClassScheme
+
+_LISTS = ("why_not", "state", "shade", "mixture", "method")
+"""Questions whose choices stand above the table."""
 
 
 def write_sheet(
@@ -36,10 +39,14 @@ def write_sheet(
         lstrip_blocks=True,
     )
     words = {key: both[language] for key, both in SHEET.items()}
+    heads = {key: both[language] for key, both in COLUMNS.items() if key != "point_id"}
+    lists = {heads[key]: [both[language] for both in CHOICES[key].values()] for key in _LISTS}
     text = environment.get_template("sheet.html.j2").render(
         language=language,
         words=words,
         simulated=simulated,
+        heads=list(heads.values()),
+        lists=lists,
         classes=[c.name_es if language == "es" else c.name_en for c in scheme.classes],
         parts=[_part(sample, region, name) for region, name in regions.items()],
     )

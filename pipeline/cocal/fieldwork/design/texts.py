@@ -19,6 +19,9 @@ LANGUAGES: Both = _TEXTS["languages"]
 FIELDS: dict[str, Both] = _TEXTS["fields"]
 """Questions of the form, in their order."""
 
+COLUMNS: dict[str, Both] = _TEXTS["columns"]
+"""Heads of the printed sheet, which are names of columns where it is typed in."""
+
 HINTS: dict[str, Both] = _TEXTS["hints"]
 CHOICES: dict[str, dict[str, Both]] = _TEXTS["choices"]
 SHEET: dict[str, Both] = _TEXTS["sheet"]
