@@ -90,7 +90,7 @@ def test_the_median_has_no_cloud_and_is_of_the_period(restricted):
 
 
 def test_a_strip_names_each_date_its_cloud_and_its_picture(restricted, shown):
-    answer = restricted.ask(f"/strips/small/all/false?{PLACE}")
+    answer = restricted.ask(f"/data/small/all/strip/false?{PLACE}")
     strip = answer.json()
     days = sorted({str(s.day) for s in list_scenes(shown.archive)})
     assert [d["day"] for d in strip["days"]] == days
@@ -100,7 +100,7 @@ def test_a_strip_names_each_date_its_cloud_and_its_picture(restricted, shown):
     assert image.size == (strip["side"] * len(days), strip["side"])
     frame = np.asarray(image)[32 - 3, 32 - 3 : 32 + 4]
     assert (frame == (255, 255, 0)).all()
-    assert [d["day"] for d in restricted.ask(f"/strips/small/january/NDVI?{PLACE}").json()["days"]] == [
+    assert [d["day"] for d in restricted.ask(f"/data/small/january/strip/NDVI?{PLACE}").json()["days"]] == [
         "2024-01-20"
     ]
 
@@ -111,14 +111,14 @@ def test_what_there_is_no_image_of_is_not_found(restricted, public):
         path_of(square, shown="true"), path_of(square, shown="red-nir"), path_of(square, shown="../red"),
         path_of(square, "2024-03-01", period="january"), path_of(square, "yesterday"), path_of(square, "%00"),
         path_of(square_at(11)), path_of(square_at(12), "median"), path_of(square_at(20)),
-        path_of(square, period="none"), f"/strips/small/all/true?{PLACE}",
-        "/strips/small/all/false?lng=0&lat=0",
+        path_of(square, period="none"), f"/data/small/all/strip/true?{PLACE}",
+        "/data/small/all/strip/false?lng=0&lat=0",
     ]  # fmt: skip
     assert [restricted.ask(path).status for path in wrong] == [404] * len(wrong)
-    assert restricted.ask("/strips/small/all/false?lng=x&lat=0").status == 400
+    assert restricted.ask("/data/small/all/strip/false?lng=x&lat=0").status == 400
     empty = pixels_of(restricted.ask(path_of(square._replace(y=square.y + 40))))
     assert not empty[..., 3].any()
-    for path in (path_of(square), f"/strips/small/all/false?{PLACE}"):
+    for path in (path_of(square), f"/data/small/all/strip/false?{PLACE}"):
         assert public.ask(path).status == 404
     assert public.ask("/data/house").json()["runs"][0]["images"] is None
     facts = restricted.ask("/data/house").json()["runs"][0]["images"]
@@ -130,7 +130,7 @@ def test_what_there_is_no_image_of_is_not_found(restricted, public):
 def test_the_browser_keeps_what_has_its_address_and_nothing_else(restricted):
     square = square_at(14)
     tile = f"/tiles/small/all/class/{square.z}/{square.x}/{square.y}.png"
-    paths = (path_of(square), path_of(square, "median"), f"/strips/small/all/false?{PLACE}", tile)
+    paths = (path_of(square), path_of(square, "median"), f"/data/small/all/strip/false?{PLACE}", tile)
     tags = []
     for path in paths:
         first = restricted.ask(path)

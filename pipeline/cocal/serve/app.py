@@ -229,7 +229,7 @@ def make_app(
         Route(f"{data}/pixel", turn(handlers.pixel)),
         Route(f"/relief/{{run}}/{square}", turn(handlers.relief)),
         Route("/images/{run}/{period}/{when}/{shown}/{z}/{x}/{y}.webp", turn(handlers.image)),
-        Route("/strips/{run}/{period}/{shown}", turn(handlers.strip)),
+        Route(f"{data}/strip/{{shown}}", turn(handlers.strip)),
         Route(f"/tiles/{{run}}/{{period}}/{{layer}}/{square}", turn(handlers.tile)),
     ]
     if check:

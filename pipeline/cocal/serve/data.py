@@ -112,7 +112,7 @@ class RunData:
             "records": run.has_records,
             "estimates": self.tables.has_estimates,
             "pixels": run.restricted,
-            "images": self.images and self.images.facts(),
+            "images": self.images and self.images.facts(run.periods),
             "sources": [source.path.name for source in run.config.regions.sources],
         }
 

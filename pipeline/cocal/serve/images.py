@@ -68,16 +68,19 @@ class ImageTiles:
     def _made_by(self) -> str:
         return code_of(ImageTiles.tile, ImageTiles.strip)
 
-    def facts(self) -> dict[str, Any]:
-        """What can be shown: bands, combinations and indices of these, each with its legend."""
+    def facts(self, periods: Sequence[Period]) -> dict[str, Any]:
+        """What can be shown: bands, combinations and indices of these with their legends, dates by period."""
         bands, found = self.images.bands, []
         wanted = COMBINATIONS | {name: index.bands for name, index in INDICES.items()}
         for name, needed in wanted.items():
             if {*needed} <= bands:
                 shown = Shown(name, needed, name if name in INDICES else None)
                 found.append({"id": name, "bands": needed, "legend": shown.legend})
+        days = sorted({s.day for s in self.images.scenes})
+        dates = {p.name: [str(d) for d in days if p.start <= d <= p.end] for p in periods}
         ordered = [b for b in BANDS if b in bands]
-        return {"pictures": found, "bands": ordered, "zooms": [LEAST_ZOOM, LEAST_MEDIAN_ZOOM]}
+        zooms = [LEAST_ZOOM, LEAST_MEDIAN_ZOOM]
+        return {"pictures": found, "bands": ordered, "dates": dates, "zooms": zooms}
 
     def near(self, outline: shapely.Geometry, picture: Picture) -> list[Scene]:
         """The scenes of a picture that touch an outline (degrees)."""

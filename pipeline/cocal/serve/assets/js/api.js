@@ -24,6 +24,11 @@ export function tableAddress(run, period, id) {
   return url.href;
 }
 
+/** JSON, asked for each time; null where there is nothing of that name. */
+export function fresh(parts, query) {
+  return ask(`${address(...parts)}?${new URLSearchParams(query)}`);
+}
+
 /** JSON, asked for once; null where there is nothing of that name. */
 export function get(parts, query = {}) {
   const url = new URL(address("data", ...parts));

@@ -3,6 +3,7 @@
 import { el, find, replace, swatch } from "./dom.js";
 import { POINT_COLOURS } from "./style.js";
 import { NO_FIGURE } from "./paint.js";
+import { dateOf, imageLegend, nameOf, rightLayer } from "./images.js";
 import { choices } from "./view.js";
 import { own, t } from "./words.js";
 
@@ -30,6 +31,7 @@ export function showControls(view, house, change) {
   showPeriod("period", run, view.period);
   showPeriod("period-b", other, view.at);
   showLayers(choices(run), view.layer, target.toLowerCase(), change);
+  showRightLayers(choices(other), view, target.toLowerCase(), change);
   find("relief-row").hidden = !run.relief;
   find("points-row").hidden = !run.records;
   for (const id of ["relief", "points", "compare"]) find(id).checked = view[id];
@@ -54,26 +56,34 @@ function showLayers(ids, chosen, target, change) {
   if (focused) box.querySelector(`input[value="${focused}"]`)?.focus();
 }
 
+function showRightLayers(ids, view, target, change) {
+  const select = find("layer-b"), option = (value, text) => el("option", { value, selected: value === view.layer_b }, text);
+  replace(select, option("", t("same")), ids.map((id) => option(id, t(`layer.${id}`, { target }))));
+  select.onchange = () => change({ layer_b: select.value });
+}
+
 function showSwipe(view) {
   for (const id of ["swipe", "divider", "sides"]) find(id).hidden = !view.compare;
   find("swipe").value = String(view.swipe);
   find("divider").style.left = `${view.swipe}%`;
   find("map-b").style.clipPath = `inset(0 0 0 ${view.swipe}%)`;
   const many = view.run !== view.with;
-  find("side-a").textContent = many ? `${view.run} · ${view.period}` : view.period;
-  find("side-b").textContent = many ? `${view.with} · ${view.at}` : view.at;
+  find("side-a").textContent = (many ? `${view.run} · ${view.period}` : view.period) + dateOf(view.layer, view.when);
+  find("side-b").textContent = (many ? `${view.with} · ${view.at}` : view.at) + dateOf(rightLayer(view), view.when_b);
 }
 
 /** What the colours mean. */
 export function showLegend(view, run, painted) {
-  const layer = run.layers.find((l) => l.id === view.layer);
+  const sides = view.compare ? [...new Set([view.layer, rightLayer(view)])] : [view.layer];
+  const layers = run.layers.filter((l) => sides.includes(l.id));
   const target = own(run.classes.find((c) => c.key === run.target)).toLowerCase();
   const list = (title, lines) => [el("h2", {}, title), el("ul", {}, lines.map((l) => el("li", {}, swatch(l.colour), ` ${l.text}`)))];
-  const ground = layer?.legend.map((s) => ({ colour: s.colour, text: own(s) })) ?? [];
-  if (layer && layer.id !== "density") ground.push({ colour: NO_FIGURE, text: t("not_observed") });
+  const ground = (layer) => [...layer.legend.map((s) => ({ colour: s.colour, text: own(s) })),
+    ...(layer.id === "density" ? [] : [{ colour: NO_FIGURE, text: t("not_observed") }])];
   replace(
     find("legend"),
-    layer ? list(t(`layer.${layer.id}`, { target }), ground) : [],
+    sides.includes("image") && view.shown ? list(nameOf(view.shown), imageLegend(run, view.shown)) : [],
+    layers.map((layer) => list(t(`layer.${layer.id}`, { target }), ground(layer))).flat(),
     painted ? list(painted.title, painted.legend) : [],
     view.points && run.records
       ? list(t("points"), Object.entries(POINT_COLOURS).map(([k, colour]) => ({ colour, text: t(k) }))) : [],

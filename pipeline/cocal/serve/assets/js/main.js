@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { connect, showControls, showLegend } from "./controls.js";
 import { find, replace } from "./dom.js";
+import { dateOf, leastZoom, rightLayer, showImages, showStrip } from "./images.js";
 import { Maps, placeOf } from "./maps.js";
 import { paintRegions } from "./paint.js";
 import { showList, showPoint, showRegion } from "./panel.js";
@@ -13,7 +14,7 @@ import { format, parse, settled } from "./view.js";
 import { label, own, publish, speak, t } from "./words.js";
 
 const PIXEL_ZOOM = 11;
-const USUAL = { relief: true, points: false, compare: false, swipe: 50, camera: null, pixel: null, region: "" };
+const USUAL = { relief: true, points: false, compare: false, layer_b: "", swipe: 50, camera: null, pixel: null, region: "" };
 
 const house = await get(["house"]);
 const lang = navigator.language.startsWith("en") ? "en" : "es";
@@ -49,8 +50,10 @@ function change(part) {
 /** The view as a PNG. */
 async function keepPicture() {
   const run = runOf(view.run), [lng, lat] = maps.middle();
-  const layer = t(`layer.${view.layer}`, { target: targetOf(run) });
-  const sides = view.compare ? `${view.run} · ${view.period} | ${view.with} · ${view.at}` : `${view.run} · ${view.period}`;
+  const right = view.compare ? rightLayer(view) : view.layer;
+  const layer = [...new Set([view.layer, right])].map((id) => t(`layer.${id}`, { target: targetOf(run) })).join(" | ");
+  const left = `${view.run} · ${view.period}${dateOf(view.layer, view.when)}`;
+  const sides = view.compare ? `${left} | ${view.with} · ${view.at}${dateOf(right, view.when_b)}` : left;
   const marks = [house.runs.some((r) => r.simulated) ? t("simulated") : "", t(house.restricted ? "restricted" : "public")];
   const heading = [`${t("title")}: ${layer}`, sides, ...marks, t("middle", { place: `${lat}, ${lng}` })];
   const canvas = await picture(maps, { heading, swipe: view.compare ? view.swipe : null, zoom: maps.zoom(), latitude: lat });
@@ -60,6 +63,16 @@ async function keepPicture() {
 function moved(camera) {
   view.camera = camera; // in place: a view that still waits for the server stays the one to be drawn
   remember();
+  showDates(view);
+}
+
+/** The dates of the chosen pixel, or of the middle of the map. */
+function showDates(now) {
+  const [zoom, lat, lng] = now.camera ?? maps.camera();
+  showStrip(now, runOf(now.run), now.pixel ?? [lng, lat], change);
+  const least = Math.max(now.layer === "image" ? leastZoom(runOf(now.run), now.when) : 0,
+    now.compare && rightLayer(now) === "image" ? leastZoom(runOf(now.with), now.when_b) : 0);
+  find("images-far").hidden = zoom >= least;
 }
 
 function remember() {
@@ -89,11 +102,14 @@ async function draw() {
   find("failed").hidden = failed === 0;
   find("failed").textContent = t("failed", { n: failed });
   showControls(now, house, change);
+  showImages(now, run, runOf(now.with), change);
   await attempt(async () => {
-    const sides = [await side(now, now.run, now.period), now.compare ? await side(now, now.with, now.at) : null];
+    const right = { ...now, layer: rightLayer(now), when: now.when_b };
+    const sides = [await side(now, now.run, now.period), now.compare ? await side(right, now.with, now.at) : null];
     if (now !== view) return;
     maps.draw(sides[0].style, sides[1]?.style ?? null, now.camera);
     maps.label();
+    showDates(now);
     showLegend(now, run, sides[0].painted);
     await showFigures(now, run, sides[0].figures);
   });
@@ -109,9 +125,9 @@ function sourcesOf(run) {
 async function side(now, name, period) {
   const run = runOf(name), figures = await get([name, period, "figures"]);
   const painted = ["hectares", "width"].includes(now.layer) ? paintRegions(now.layer, figures, targetOf(run)) : null;
-  const layer = run.layers.some((l) => l.id === now.layer) ? now.layer : "none";
-  const ring = facts?.outline ?? null;
-  const style = { run, period, layer, relief: now.relief, points: now.points, region: now.region, ring, drawn: tools.drawn(), colours: painted?.colours };
+  const layer = now.layer === "image" || run.layers.some((l) => l.id === now.layer) ? now.layer : "none";
+  const { shown, when, relief, points, region } = now, ring = facts?.outline ?? null;
+  const style = { run, period, layer, shown, when, relief, points, region, ring, drawn: tools.drawn(), colours: painted?.colours };
   return { style, painted, figures };
 }
 

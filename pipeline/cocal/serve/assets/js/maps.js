@@ -82,6 +82,10 @@ export class Maps {
     this.following = false;
   }
 
+  camera() {
+    return cameraOf(this.left);
+  }
+
   look(camera) {
     this.left?.jumpTo({ zoom: camera[0], center: [camera[2], camera[1]] });
   }

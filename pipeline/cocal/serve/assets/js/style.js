@@ -1,12 +1,14 @@
 // A view as a MapLibre style: the map is drawn anew from it, MapLibre applies the difference.
 
 import { address, tiles } from "./api.js";
+import { imageSource } from "./images.js";
 import { NO_FIGURE } from "./paint.js";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
 const INK = "#1b1b1b";
+const GROUND = { id: "ground", type: "raster", source: "ground", paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } };
 
-/** The style of one side. `side`: {run, period, layer, relief, points, region, ring, colours}. */
+/** The style of one side. `side`: {run, period, layer, shown, when, relief, points, region, ring, colours}. */
 export function mapStyle(side) {
   const { run, period, layer } = side;
   const sources = {
@@ -19,11 +21,14 @@ export function mapStyle(side) {
     sources.relief = { type: "raster-dem", tiles: [tiles("relief", run.name)], tileSize: 256, encoding: "terrarium", maxzoom: 13, bounds: run.bounds };
     layers.push({ id: "relief", type: "hillshade", source: "relief", paint: { "hillshade-exaggeration": 0.35 } });
   }
-  if (layer !== "none") {
+  if (layer === "image") {
+    sources.ground = imageSource(run, period, side);
+    layers.push(GROUND);
+  } else if (layer !== "none") {
     const [least, most] = run.zooms;
     layers.push({ id: "unseen", type: "fill", source: "regions", minzoom: least, paint: { "fill-color": NO_FIGURE } });
     sources.ground = { type: "raster", tiles: [tiles("tiles", run.name, period, layer)], tileSize: 256, minzoom: least, maxzoom: most, bounds: run.bounds };
-    layers.push({ id: "ground", type: "raster", source: "ground", paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } });
+    layers.push(GROUND);
   }
   layers.push(...regionLayers(side));
   if (side.points && run.records) layers.push(...pointLayers(sources, side));

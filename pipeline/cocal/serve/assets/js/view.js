@@ -1,6 +1,8 @@
 // What is looked at, as one plain object; the part of the address after # says it, and restores it.
 
-const TEXT = ["lang", "run", "period", "layer", "with", "at", "region"];
+import { settledImage } from "./images.js";
+
+const TEXT = ["lang", "run", "period", "layer", "shown", "when", "with", "at", "layer_b", "when_b", "region"];
 const FLAGS = ["compare", "relief", "points"];
 
 /** The view that an address asks for; what it does not say, or says wrongly, is as in `usual`. */
@@ -21,7 +23,7 @@ export function format(view) {
   for (const name of TEXT) if (view[name]) said.set(name, view[name]);
   for (const name of FLAGS) said.set(name, view[name] ? "1" : "0");
   if (view.compare) said.set("swipe", String(view.swipe));
-  else for (const name of ["with", "at"]) said.delete(name);
+  else for (const name of ["with", "at", "layer_b", "when_b"]) said.delete(name);
   if (view.camera) said.set("map", view.camera.join(","));
   if (view.pixel) said.set("pixel", view.pixel.join(","));
   return `#${said}`;
@@ -33,21 +35,25 @@ function numbers(text, count) {
 }
 
 /** What a run can be coloured by: its rasters, its regions, nothing. */
-export const choices = (run) => [...run.layers.map((l) => l.id), "hectares", ...(run.estimates ? ["width"] : []), "none"];
+export const choices = (run) => [...run.layers.map((l) => l.id), ...(run.images ? ["image"] : []), "hectares", ...(run.estimates ? ["width"] : []), "none"];
 
 /** `view` with runs, periods and layers that exist. */
 export function settled(view, house) {
   const run = house.runs.find((r) => r.name === view.run) ?? house.runs[0];
   const other = house.runs.find((r) => r.name === view.with) ?? house.runs[house.runs.length > 1 ? 1 : 0];
   const named = (of, name, usual) => (of.periods.find((p) => p.name === name) ?? of.periods.at(usual)).name;
-  const layers = choices(run);
+  const layers = choices(run), period = named(run, view.period, -1), at = named(other, view.at, other === run ? 0 : -1);
+  const image = settledImage(run, period, view.shown, view.when);
   return {
     ...view,
     lang: view.lang === "en" ? "en" : "es",
     run: run.name,
-    period: named(run, view.period, -1),
+    period,
     with: other.name,
-    at: named(other, view.at, other === run ? 0 : -1),
+    at,
+    ...image,
+    layer_b: choices(other).includes(view.layer_b) ? view.layer_b : "",
+    when_b: settledImage(other, at, image.shown, view.when_b).when,
     layer: layers.includes(view.layer) ? view.layer : layers[0],
   };
 }
