@@ -20,9 +20,9 @@ from starlette.routing import Route
 from tests.support.offering import Server, offered, served
 
 from cocal.serve import Access, connections, make_server, serve_runs
-from cocal.serve.app import Turns
 from cocal.serve.guard import client_of
 from cocal.serve.server import MapServer
+from cocal.serve.turns import Turns
 
 TOKEN = "correct-horse-battery-staple"
 HOST = b"Host: 127.0.0.1\r\n"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cocal.serve import Access, make_app, make_server, open_run
+from cocal.serve.imagery import Imagery
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,14 @@ class Server:
 
 
 @contextmanager
-def offered(*paths: Path, restricted: bool, token: str | None = None, local: bool = True) -> Iterator[Server]:
+def offered(
+    *paths: Path, restricted: bool, token: str | None = None, local: bool = True, imagery: str | None = None
+) -> Iterator[Server]:
     """The runs on a free port, as `cocal serve` offers them, in a thread."""
+    own = imagery and Imagery(imagery)
     runs = [open_run(path, restricted=restricted) for path in paths]
-    app = make_app(runs, restricted=restricted, token=token, hosts=Access().hosts if local else ("*",))
+    hosts = Access().hosts if local else ("*",)
+    app = make_app(runs, restricted=restricted, token=token, hosts=hosts, imagery=own or None)
     server = make_server(app)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -90,6 +90,10 @@ def serve(
     proxy: Annotated[
         list[str] | None, typer.Option(help="address of a proxy with TLS; may be repeated")
     ] = None,
+    imagery: Annotated[
+        str | None,
+        typer.Option(help="own image for cards: GeoTIFF, or address of tiles, https://.../{z}/{x}/{y}.png"),
+    ] = None,
 ) -> None:
     """Show finished runs on a map in the browser. If COCAL_SERVE_TOKEN is set, requests need that token."""
     import os
@@ -105,7 +109,7 @@ def serve(
 
     token = os.environ.get("COCAL_SERVE_TOKEN") or None
     access = Access(host, token, tuple(name or ()), tuple(proxy or ()))
-    serve_runs(runs, restricted=restricted, port=port, access=access, announce=announce)
+    serve_runs(runs, restricted=restricted, port=port, access=access, announce=announce, imagery=imagery)
 
 
 def verify_files(

@@ -7,7 +7,8 @@ images     images of a date, the median, the dates        data     what is shown
 places     degrees and UTM, lengths and areas             counting hectares of a drawn polygon
 app        routes and handlers; tools: of no run          guard    Host, token, security headers
 server     the port, the log                              connections  how many, how long each may wait
-kept       what the server and the browser keep
+kept       what the server and the browser keep           card     height, maps and record of a place
+imagery    the user's own image around a pixel              turns    requests computed at once
 assets/    the page: ES modules, and MapLibre GL JS
 """
 

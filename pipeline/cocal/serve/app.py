@@ -6,16 +6,13 @@ as are runs, periods, layers and regions; everything else is a number.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
-from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,26 +22,27 @@ from starlette.types import ASGIApp
 from cocal.assets import asset
 from cocal.contracts import Period
 from cocal.errors import CocalError, UsageError
-from cocal.run.images import shown_of
+from cocal.grid import Window
+from cocal.run.images import shown_of, webp
+from cocal.serve.card import height_and_slope, maps_say
 from cocal.serve.counting import MOST_HA, count_polygon
 from cocal.serve.data import RunData
-from cocal.serve.guard import TokenCheck, client_of, guarded
+from cocal.serve.guard import TokenCheck, guarded
+from cocal.serve.imagery import Imagery, NoImageryError
 from cocal.serve.images import LEAST_MEDIAN_ZOOM, LEAST_ZOOM, MEDIAN, ImageTiles, Picture
 from cocal.serve.kept import Kept, answered
-from cocal.serve.pixel import find_pixel, pixel_facts
+from cocal.serve.pixel import MappedPixel, find_pixel, pixel_facts
 from cocal.serve.places import MOST_CORNERS
 from cocal.serve.rasters import Square, relief
 from cocal.serve.runs import ShownRun
 from cocal.serve.tools import asked_polygon, degrees, find_place, measure
+from cocal.serve.turns import Turns
 
 TYPES = {
     "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "mjs": "text/javascript; charset=utf-8", "svg": "image/svg+xml", "csv": "text/csv; charset=utf-8",
 }  # fmt: skip
-_AT_ONCE, _FOR_ONE = 8, 6
-"""Requests computed at once, in all and of one client: a browser keeps six connections to a host."""
-
 _KEPT_BYTES = 64 << 20
 """Memory for tiles and strips: some thousand of them."""
 
@@ -53,32 +51,13 @@ log = logging.getLogger(__name__)
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
-class Turns:
-    """Handlers that compute, in threads: `_AT_ONCE` in all, `_FOR_ONE` of one client, so that a client that
-    asks for many tiles does not keep others waiting.
-    """
-
-    def __init__(self) -> None:
-        self._all = asyncio.Semaphore(_AT_ONCE)
-        self._own: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-
-    def of(self, handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """`handler` for a route; it begins when it is the client's turn."""
-
-        async def answer(request: Request) -> Response:
-            client = client_of(request.client.host) if request.client else ""
-            async with self._own.setdefault(client, asyncio.Semaphore(_FOR_ONE)), self._all:
-                return await run_in_threadpool(handler, request)
-
-        return answer
-
-
 class Handlers:
     """The request handlers of all routes."""
 
-    def __init__(self, runs: Sequence[ShownRun], restricted: bool) -> None:
+    def __init__(self, runs: Sequence[ShownRun], restricted: bool, imagery: Imagery | None) -> None:
         self.runs = {run.name: RunData(run) for run in runs}
         self.restricted = restricted
+        self.imagery = imagery if restricted else None
         self.kept: Kept[bytes] = Kept(_KEPT_BYTES)
         folder = asset("serve/assets")
         files = (path for path in folder.rglob("*") if path.suffix[1:] in TYPES)
@@ -163,6 +142,30 @@ class Handlers:
             request, self.kept, key, lambda: images.strip(scenes, asked, pixel), "application/json"
         )
 
+    def card(self, request: Request) -> Response:
+        data, pixel = self._run(request), self._pixel(request)
+        place = degrees(request, "lng", 180.0), degrees(request, "lat", 80.0)
+        maps = maps_say((run.run for run in self.runs.values()), *place)
+        facts = height_and_slope(data.run, pixel) | {"maps": maps, "imagery": self.imagery is not None}
+        return JSONResponse(facts)
+
+    def own_image(self, request: Request) -> Response:
+        imagery: Imagery = _known(self.imagery, "image")
+        pixel = self._pixel(request)
+        try:
+            return answered(
+                request, self.kept, imagery.address(pixel), lambda: webp(imagery.around(pixel)), "image/webp"
+            )
+        except NoImageryError as err:
+            raise HTTPException(404, "no image there") from err
+
+    def record(self, request: Request) -> Response:
+        data = self._run(request)
+        if not data.run.has_records:
+            raise HTTPException(404, "no field points here")
+        wanted = request.query_params.get("id", "")
+        return JSONResponse(_known(data.tables.record(self._period(request).name, wanted), "record"))
+
     def relief(self, request: Request) -> Response:
         dem = _known(self._run(request).run.config.dem, "relief")
         return Response(relief(dem, _square(request)), media_type="image/png")
@@ -178,6 +181,15 @@ class Handlers:
     def _period(self, request: Request) -> Period:
         found: Period = _known(self._run(request).periods.get(request.path_params["period"]), "period")
         return found
+
+    def _pixel(self, request: Request) -> Window:
+        """The mapped pixel of a place, for the restricted profile."""
+        data = self._run(request)
+        if not data.run.restricted:
+            raise HTTPException(404, "no pixels here")
+        place = degrees(request, "lng", 180.0), degrees(request, "lat", 80.0)
+        found: MappedPixel = _known(find_pixel(data.run, self._period(request).name, *place), "pixel")
+        return found.window
 
     def _images(self, request: Request) -> ImageTiles:
         found: ImageTiles = _known(self._run(request).images, "image")
@@ -197,9 +209,16 @@ class Handlers:
 
 
 def make_app(
-    runs: Sequence[ShownRun], *, restricted: bool, token: str | None, hosts: Sequence[str] = ("*",)
+    runs: Sequence[ShownRun],
+    *,
+    restricted: bool,
+    token: str | None,
+    hosts: Sequence[str] = ("*",),
+    imagery: Imagery | None = None,
 ) -> ASGIApp:
     """The map as an ASGI application; a request must name one of `hosts` and, if given, hold the token.
+
+    `imagery` is the user's own image, for the restricted profile.
 
     Raises
     ------
@@ -209,7 +228,7 @@ def make_app(
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("two runs have the same name", "different names", ", ".join(names), "rename one")
-    handlers, turn = Handlers(runs, restricted), Turns().of
+    handlers, turn = Handlers(runs, restricted, imagery), Turns().of
     check = None if token is None else TokenCheck(token)
     data = "/data/{run}/{period}"
     square = "{z}/{x}/{y}.png"
@@ -227,6 +246,9 @@ def make_app(
         Route(f"{data}/count", turn(handlers.count)),
         Route(f"{data}/points", turn(handlers.points)),
         Route(f"{data}/pixel", turn(handlers.pixel)),
+        Route(f"{data}/card", turn(handlers.card)),
+        Route(f"{data}/own.webp", turn(handlers.own_image)),
+        Route(f"{data}/record", turn(handlers.record)),
         Route(f"/relief/{{run}}/{square}", turn(handlers.relief)),
         Route("/images/{run}/{period}/{when}/{shown}/{z}/{x}/{y}.webp", turn(handlers.image)),
         Route(f"{data}/strip/{{shown}}", turn(handlers.strip)),

@@ -66,7 +66,7 @@ def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) ->
 
 def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
     """Class of the pixel on the map; where a model made it, probability, clear dates and `pixel_year` too."""
-    code = _value(pixel, CLASS_TIF, "uint8")
+    code = pixel_value(pixel, CLASS_TIF, "uint8")
     ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))
     facts: dict[str, Any] = {
         "class": next((c.key for c in run.scheme.classes if c.code == code), None),
@@ -74,17 +74,17 @@ def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, 
     }
     if not run.by_model:
         return facts
-    probability = _value(pixel, PROBABILITY_TIF, "uint16")
+    probability = pixel_value(pixel, PROBABILITY_TIF, "uint16")
     return facts | {
         "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
-        "looks": _value(pixel, N_CLEAR_TIF, "uint16"),
+        "looks": pixel_value(pixel, N_CLEAR_TIF, "uint16"),
         "reach_m": REACH_PX * pixel.window.resolution,
         **pixel_year(run, period, pixel),
     }
 
 
-def _value(pixel: MappedPixel, name: str, dtype: str) -> int:
-    """The pixel's value on a raster of its map."""
+def pixel_value(pixel: MappedPixel, name: str, dtype: str) -> int:
+    """The value of a pixel on a raster of its map."""
     raster = read_raster(proven(pixel.folder / name), pixel.window, pixel.window.resolution, dtype)
     return int(raster[0, 0])
 

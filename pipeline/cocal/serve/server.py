@@ -20,6 +20,7 @@ from cocal.errors import UsageError
 from cocal.serve.app import make_app
 from cocal.serve.connections import CLIENTS, TOO_MANY, LimitedConnection, Limits, most_connections
 from cocal.serve.guard import Access, check_access, client_of
+from cocal.serve.imagery import Imagery
 from cocal.serve.runs import open_run
 
 log = logging.getLogger(__name__)
@@ -161,6 +162,7 @@ def serve_runs(
     port: int,
     access: Access,
     announce: Callable[[str], None],
+    imagery: str | None = None,
 ) -> None:
     """Serve the map of finished runs until the process is stopped.
 
@@ -176,15 +178,21 @@ def serve_runs(
         Address to listen on, and who may ask by which names.
     announce
         Called with the URL when the map is served.
+    imagery
+        The user's own image: a GeoTIFF, or an address of tiles; for the restricted profile.
 
     Raises
     ------
     UsageError
-        A run cannot be shown, the port is taken, or other machines can reach the map and there is no token.
+        A run cannot be shown, the port is taken, or other machines can reach the map and there is no token;
+        `imagery` is no image, or the profile is public.
     """
     check_access(access)
+    if imagery is not None and not restricted:
+        raise UsageError("--imagery", "the restricted profile", "the public one", "add --restricted")
+    own = None if imagery is None else Imagery(imagery)
     runs = [open_run(path, restricted=restricted) for path in paths]
-    app = make_app(runs, restricted=restricted, token=access.token, hosts=access.hosts)
+    app = make_app(runs, restricted=restricted, token=access.token, hosts=access.hosts, imagery=own)
     with _listen(access.host, port) as listener:
         shown = f"[{access.host}]" if ":" in access.host else access.host
         address = f"http://{shown}:{listener.getsockname()[1]}/"

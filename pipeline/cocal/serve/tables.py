@@ -16,6 +16,7 @@ from cocal.notes import Note
 from cocal.report.texts import Wording
 from cocal.run.history import figure_states
 from cocal.run.tables import given_sha256, read_own_csv, read_texts, with_notes
+from cocal.serve.card import record_facts
 from cocal.serve.runs import ShownRun
 from cocal.store import inert, proven
 
@@ -46,6 +47,7 @@ class RunTables:
         self._compared = with_notes(read_own_csv(path), "comparison", run.tables) if path.exists() else None
         states = figure_states(run.root).to_dict("records")
         self._states = {(row["period"], row["level"], row["place"]): row for row in states}
+        self._read: pd.DataFrame | None = None
         self._voices = {"es": Wording("es", run.scheme), "en": Wording("en", run.scheme)}
 
     def both(self, namespace: str, text: Any) -> dict[str, str]:
@@ -148,20 +150,9 @@ class RunTables:
         UsageError
             The file of records is not the one that the run read.
         """
-        records = self.run.config.records
-        if records is None or not self.run.restricted:
-            raise UsageError("field points are not shown here", "the restricted profile", "another")
-        if given_sha256(records.path, "records.path") != self.run.measured.records_sha256:
-            raise UsageError(
-                "the field records changed since the run", "the file that the run read",
-                str(records.path.name),
-                "run it again",
-            )  # fmt: skip
-        places = read_records(records, self.run.scheme).set_index("record_id")
-        matched = self._of(read_own_csv(self.run.root / "records.csv"), period)
         features = []
-        for row in matched.to_dict("records"):
-            place = places.loc[row["record_id"]]
+        for row in self._matched(period).to_dict("records"):
+            place = self._records.loc[row["record_id"]]
             point = place.geometry.representative_point()
             features.append(
                 {
@@ -177,3 +168,37 @@ class RunTables:
                 }
             )
         return {"type": "FeatureCollection", "features": features}
+
+    def record(self, period: str, record_id: str) -> dict[str, str] | None:
+        """What the record of a point states, for the restricted profile; None where the period has none.
+
+        Raises
+        ------
+        UsageError
+            As `points`.
+        """
+        matched = self._matched(period)
+        if record_id not in set(matched["record_id"]):
+            return None
+        row = self._records.loc[record_id].to_dict() | {"record_id": record_id}
+        return record_facts(row)
+
+    def _matched(self, period: str) -> pd.DataFrame:
+        rows = self._of(read_own_csv(self.run.root / "records.csv"), period)
+        return rows.assign(record_id=rows["record_id"].astype(str))
+
+    @property
+    def _records(self) -> pd.DataFrame:
+        """The file of records, by id, unchanged since the run."""
+        records = self.run.config.records
+        if records is None or not self.run.restricted:
+            raise UsageError("field points are not shown here", "the restricted profile", "another")
+        if given_sha256(records.path, "records.path") != self.run.measured.records_sha256:
+            raise UsageError(
+                "the field records changed since the run", "the file that the run read",
+                str(records.path.name),
+                "run it again",
+            )  # fmt: skip
+        if self._read is None:
+            self._read = pd.DataFrame(read_records(records, self.run.scheme).set_index("record_id"))
+        return self._read
