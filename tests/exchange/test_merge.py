@@ -189,6 +189,8 @@ def test_ground_mapped_by_two_designs_is_refused_and_counts_once_where_an_office
     with pytest.raises(InputError, match="same ground") as caught:
         merge(bundles)
     assert f"{REGIONS[3]}: BO, PE\n" in str(caught.value)
+    with pytest.raises(InputError, match="made none of these bundles"):
+        merge(bundles[:1], counted="BO")
     found = merge(bundles, counted="BO")
     assert set(found.seam["region_id"]) == {REGIONS[3]}
     assert set(found.seam.loc[found.seam["counted"], "office"]) == {"BO"}

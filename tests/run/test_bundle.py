@@ -13,6 +13,7 @@ from tests.support.adding_up import adding_up_world
 from cocal.errors import InputError
 from cocal.exchange.signing import make_keys, read_bundle, write_bundle
 from cocal.run import bundle
+from cocal.run.results.files import EARLIER, MADE_FROM, retire_bundle
 
 FIGURES = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
 
@@ -119,3 +120,22 @@ def test_an_earlier_bundle_that_cannot_be_read_says_what_to_do(made):
     with pytest.raises(InputError, match="only if no bundle of this run has left"):
         bundle.make(world.root, "PE", 1, keys[0])
     path.write_bytes(before)
+
+
+def test_a_bundle_of_other_counts_is_set_aside_and_what_it_joined_stays_joined(made):
+    world, path, keys = made
+    bundle.make(world.root, "PE", 1, keys[0])
+    retire_bundle(world.root)
+    assert path.exists()
+    own = read_bundle(path).bundle
+    regions = {name: digest for place in own.places[:2] for name, digest in place.regions.items()}
+    (world.root / MADE_FROM).write_text("of other counts")
+    retire_bundle(world.root)
+    assert not path.exists()
+    joined = own.places[0].model_copy(update={"id": "PE joined", "regions": regions})
+    earlier = own.model_copy(update={"places": (joined, *own.places[2:]), "mapped": (), "surveys": ()})
+    write_bundle(world.root / EARLIER, earlier, keys[0])
+    assert bundle.joined_so_far(world.root).items() >= dict.fromkeys(regions, "PE joined").items()
+    bundle.make(world.root, "PE", 1, keys[0])
+    assert path.exists()
+    assert not (world.root / EARLIER).exists()

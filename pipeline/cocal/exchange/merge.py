@@ -52,6 +52,12 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
     bundles = sorted(bundles, key=lambda bundle: bundle.office)
     _check_alike(bundles)
     _check_counted_once(bundles)
+    offices = [bundle.office for bundle in bundles]
+    if counted is not None and counted not in offices:
+        raise InputError(
+            "--counted names an office that made none of these bundles", ", ".join(offices), repr(counted),
+            "write its name as `cocal bundle show` does",
+        )  # fmt: skip
     definitions, left_out = _common_definitions(bundles)
     names, more = _common_periods(bundles)
     reduced = any(bundle.rule.classes == "target" for bundle in bundles)
@@ -61,10 +67,10 @@ def merge(bundles: Sequence[Bundle], *, counted: str | None = None) -> Merged:
     if reduced:
         terms = replace(terms, classes=(terms.target, OTHER))
     seam = _seam(sides, terms)
-    if len(seam) and counted not in {side.office for side in sides}:
+    if len(seam) and counted is None:
         raise InputError(
             "two offices mapped the same ground: its hectares would count twice",
-            "the office whose figures count there, of " + ", ".join(sorted({s.office for s in sides})),
+            "the office whose figures count there, of " + ", ".join(offices),
             "; ".join(f"{r}: {', '.join(own['office'].unique())}" for r, own in seam.groupby("region_id")),
             "name it with --counted; both figures are in the seam table",
         )

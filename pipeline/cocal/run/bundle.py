@@ -29,20 +29,19 @@ from cocal.exchange.signing import SignedBundle, check_signatures, read_bundle, 
 from cocal.run.finished import FinishedRun, open_run
 from cocal.run.history import figure_states
 from cocal.run.measure.exchange import EXCHANGE
+from cocal.run.results.files import BUNDLE, EARLIER, MADE_FROM
 from cocal.run.tables import read_own_csv
-from cocal.store import Manifest, canonical_json, proven, write_csv, write_json
+from cocal.store import Manifest, atomic_path, canonical_json, proven, write_csv, write_json
 from cocal.user_tables import clean_text
 
 MOST_LETTERS = 200
 """Of the name of an office, as in docs/bundle.schema.json."""
 
-BUNDLE = Path("files") / "bundle.json"
-
 
 def make(folder: Path, office: str, least: int, private: Path) -> Path:
     """Write and sign the bundle of the finished run in `folder`, as `BUNDLE` of it; its path.
 
-    Places that an earlier bundle of the run joined stay joined.
+    Places that an earlier bundle of the run joined stay joined, that of results before these included.
 
     Raises
     ------
@@ -54,17 +53,32 @@ def make(folder: Path, office: str, least: int, private: Path) -> Path:
             "--office is no name", f"1 to {MOST_LETTERS} letters", repr(office), "name the office, such as PE"
         )
     path = folder / BUNDLE
+    bundle = make_bundle(source_of(folder, least), words, least, joined_so_far(folder))
+    path.parent.mkdir(exist_ok=True)
+    counts = sha256_bytes(proven(folder / EXCHANGE).read_bytes())
+    write_bundle(path, bundle, private)
+    with atomic_path(folder / MADE_FROM) as temporary:
+        temporary.write_text(counts, encoding="utf-8")
+    (folder / EARLIER).unlink(missing_ok=True)
+    return path
+
+
+def joined_so_far(folder: Path) -> dict[str, str]:
+    """Region -> place of the bundle in a run's folder, or of the one that was set aside; empty without.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    """
+    path = next((own for own in (folder / BUNDLE, folder / EARLIER) if own.exists()), None)
     try:
-        before = joined_before([read_bundle(path).bundle]) if path.exists() else {}
+        return {} if path is None else joined_before([read_bundle(path).bundle])
     except InputError as err:
         raise InputError(
             f"the earlier bundle of the run, {path}, cannot be read", "what it joined, which stays joined",
             err.found, "restore a copy; delete it only if no bundle of this run has left the office",
         ) from err  # fmt: skip
-    bundle = make_bundle(source_of(folder, least), words, least, before)
-    path.parent.mkdir(exist_ok=True)
-    write_bundle(path, bundle, private)
-    return path
 
 
 def source_of(folder: Path, least: int) -> Source:
