@@ -23,8 +23,8 @@ from cocal.estimate.density import CELL_COLUMNS, density_table
 from cocal.grid import project
 from cocal.notes import note_column
 from cocal.run import SerialExecutor, _do
+from cocal.run.measure.hectares import hectares_tables, write_measured
 from cocal.run.measure.legal import legal_accounts
-from cocal.run.measure.stage import _write_tables, hectares_tables
 from cocal.run.measure.task import HectaresTask
 from cocal.run.observers import Summary, observed_by
 from cocal.run.recipes import make
@@ -202,7 +202,7 @@ def _measured(
         for own, period in zip(cells, _PERIODS, strict=True)
     ]
     tables["density"] = pd.concat(squares, ignore_index=True)
-    _write_tables(folder, tables, {})
+    write_measured(folder, tables, {})
     (folder / "estimates.json").write_text("{}\n", encoding="utf-8")
     return tables["density"].astype({"mapped_ha": float})
 

@@ -1,7 +1,9 @@
 """The measure stage: maps and records -> hectares.
 
 counts     exact areas of all maps, one pass per tile: a unit that is kept      strata_cells  by stratum
-stage      the tables of a run from counts and records          task      what they are made from
+stage      its batches               task     what the tables are made from
+hectares   the tables of a run, from counts and records
+frame_area whether the strata of a sample are the ground of the regions
 sampling   records beside the map -> a sample of the frame -> estimates by domain
 domains    countries and groups as domains; what could change an estimate
 change     between two periods        legal     by zone of any kind    applicability  where the model applies
