@@ -13,7 +13,7 @@ import time
 import traceback
 
 SUBJECTS = (
-    "house", "proof", "job", "estimation", "regional", "census", "simulation", "download", "speed", "models",
+    "house", "proof", "job", "estimation", "regional", "census", "ground", "simulation", "download", "speed", "models",
     "pages",
 )  # fmt: skip
 
