@@ -13,8 +13,8 @@ import time
 import traceback
 
 SUBJECTS = (
-    "house", "proof", "job", "estimation", "regional", "census", "ground", "simulation", "download", "speed", "models",
-    "pages",
+    "house", "proof", "job", "estimation", "regional", "census", "ground", "simulation", "download", "speed",
+    "models", "pages",
 )  # fmt: skip
 
 
