@@ -65,6 +65,8 @@ def test_a_record_is_shown_as_it_was_read_and_only_to_the_restricted_profile(res
     rows = pd.read_csv(shown.folder / "records.csv")
     first = rows.iloc[0]
     found = restricted.ask(f"/data/small/all/record?id={first['record_id']}").json()
+    assert found["place"] == pytest.approx([first["lon"], first["lat"]], abs=1e-6)
+    found = found["record"]
     assert found["record_id"] == first["record_id"]
     assert found["class"] == first["class"]
     assert found["stratum"] == first["stratum"]

@@ -169,8 +169,9 @@ class RunTables:
             )
         return {"type": "FeatureCollection", "features": features}
 
-    def record(self, period: str, record_id: str) -> dict[str, str] | None:
-        """What the record of a point states, for the restricted profile; None where the period has none.
+    def record(self, period: str, record_id: str) -> dict[str, Any] | None:
+        """What the record of a point states, and its `place`, for the restricted profile; None where the
+        period has none.
 
         Raises
         ------
@@ -181,7 +182,8 @@ class RunTables:
         if record_id not in set(matched["record_id"]):
             return None
         row = self._records.loc[record_id].to_dict() | {"record_id": record_id}
-        return record_facts(row)
+        point = row["geometry"].representative_point()
+        return {"record": record_facts(row), "place": [round(v, 6) for v in (point.x, point.y)]}
 
     def _matched(self, period: str) -> pd.DataFrame:
         rows = self._of(read_own_csv(self.run.root / "records.csv"), period)

@@ -109,7 +109,7 @@ function drawStrip(view, run, change) {
   const known = strip?.days ?? [], scroll = box.scrollLeft;
   const days = known.some((d) => d.day === view.when) || view.when === MEDIAN ? known : [{ day: view.when, cloud: null, seen: 0 }, ...known];
   const date = ({ day, cloud, seen }, i) => choice(view, change, day, [
-    picture(strip && known.length === days.length ? i : i - 1, seen),
+    chip(strip, seen > 0 ? (known.length === days.length ? i : i - 1) : -1),
     day,
     el("span", { class: "small" }, cloud === null ? t("cloud_unknown") : t("cloud", { p: percent(cloud, 0) })),
   ]);
@@ -132,12 +132,12 @@ function choice(view, change, value, content) {
   return el("label", { class: "date" }, image, el("span", {}, radio, ` ${name}`), more);
 }
 
-/** One of the pictures that stand side by side in the strip's image. */
-function picture(i, seen) {
+/** One of the pictures that stand side by side in the image of a strip; none where `i` is negative. */
+export function chip(dates, i) {
   const node = el("span", { class: "chip", "aria-hidden": "true" });
-  if (strip && i >= 0 && seen > 0) {
-    node.style.backgroundImage = `url(${strip.image})`;
-    node.style.backgroundPosition = `${-i * strip.side}px 0`;
+  if (dates && i >= 0) {
+    node.style.backgroundImage = `url(${dates.image})`;
+    node.style.backgroundPosition = `${-i * dates.side}px 0`;
   }
   return node;
 }

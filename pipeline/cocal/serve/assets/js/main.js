@@ -1,12 +1,13 @@
 // The page: one view, drawn from top to bottom whenever it changes.
 
 import { get } from "./api.js";
+import { openRecord, showCard } from "./card.js";
 import { connect, showControls, showLegend } from "./controls.js";
 import { find, replace } from "./dom.js";
 import { dateOf, leastZoom, rightLayer, showImages, showStrip } from "./images.js";
 import { Maps, placeOf } from "./maps.js";
 import { paintRegions } from "./paint.js";
-import { showList, showPoint, showRegion } from "./panel.js";
+import { showList, showRegion } from "./panel.js";
 import { showPixel } from "./pixel.js";
 import { picture, save } from "./picture.js";
 import { Tools } from "./tools.js";
@@ -146,7 +147,7 @@ async function showFigures(now, run, figures) {
 
 /** The chosen pixel of the view, asked for once. */
 async function showYear(now, run) {
-  find("pixel").hidden = !(now.pixel && run.pixels);
+  for (const id of ["pixel", "card"]) if (!now.pixel || !run.pixels) find(id).hidden = true;
   if (!now.pixel || !run.pixels) return;
   if (!facts) {
     say(t("waiting"));
@@ -161,6 +162,7 @@ async function showYear(now, run) {
     return;
   }
   showPixel(find("pixel"), facts, run, choice, () => { facts = null; change({ pixel: null }); });
+  await showCard(find("card"), run, now.period, now.pixel);
 }
 
 function clicked(event, map, right) {
@@ -174,15 +176,11 @@ function clicked(event, map, right) {
   const part = { region: at("regions")?.properties.id ?? "", pixel: null };
   const point = at("points");
   find("point").hidden = !point;
-  if (point) {
-    const place = point.properties;
-    const status = typeof place.status === "string" ? JSON.parse(place.status) : place.status;
-    showPoint(find("point"), { ...place, status: own(status) }, run, () => { find("point").hidden = true; });
-  }
   facts = null;
   delete choice.beside;
   say("");
-  if (run.pixels && !right && map.getZoom() >= PIXEL_ZOOM) part.pixel = [event.lngLat.lng, event.lngLat.lat].map((v) => Number(v.toFixed(6)));
+  if (point) attempt(() => openRecord(find("point"), point.properties, run, right ? view.at : view.period, right ? null : (pixel) => change({ pixel })));
+  else if (run.pixels && !right && map.getZoom() >= PIXEL_ZOOM) part.pixel = [event.lngLat.lng, event.lngLat.lat].map((v) => Number(v.toFixed(6)));
   else if (run.pixels && !right) say(t("zoom_in"));
   change(part);
   find("panel").scrollTop = 0;

@@ -1,9 +1,10 @@
 // The page's words in both languages, and numbers as people read them.
 
+import { CARD_WORDS } from "./words_card.js";
 import { TOOL_WORDS } from "./words_tools.js";
 
 const WORDS = {
-  ...TOOL_WORDS,
+  ...CARD_WORDS, ...TOOL_WORDS,
   title: ["Mapa de coca por región", "Map of coca by region"],
   language: ["Idioma", "Language"],
   simulated: [
