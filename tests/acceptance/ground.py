@@ -1,9 +1,9 @@
-"""Look at the ground: images, interpretation of points, the field loop."""
+"""Images, points read on images, the field loop, the field kit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import ground_interpret
+from tests.acceptance import ground_kit
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*ground_interpret.REQUIREMENTS,)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (*ground_kit.REQUIREMENTS,)

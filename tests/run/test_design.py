@@ -7,13 +7,17 @@ import shutil
 import zlib
 from dataclasses import fields, replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import geopandas as gpd
+import gpxpy
 import numpy as np
 import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
 import rasterio
+import shapely
 from numpy.typing import NDArray
 from tests.oracles import collect_earth
 from tests.support.command import in_process
@@ -25,6 +29,7 @@ from cocal.config import read_config
 from cocal.content import Ref, stated
 from cocal.errors import ConfigError, InputError, UsageError
 from cocal.estimate import Strata, estimate_areas, estimate_files, expected_interval
+from cocal.fieldwork import RecordSettings, read_records
 from cocal.fieldwork.design import (
     Cells,
     DesignSettings,
@@ -43,6 +48,7 @@ from cocal.grid import Tile, Window, owned_by_zone, tiles, transformer
 from cocal.notes.account import first
 from cocal.regions import RegionSettings, RegionSource, read_regions
 from cocal.run import run
+from cocal.run.images import BRIGHTEST
 from cocal.run.stages.design import write_strata_raster
 from cocal.run.worker.design_tiles import (
     CountedTile,
@@ -53,6 +59,7 @@ from cocal.run.worker.design_tiles import (
     tile_cells,
 )
 from cocal.run.worker.mosaic import Source, maps_in_reach
+from cocal.scheme import read_scheme
 from cocal.store import LocalStore, address
 
 CODES = {"coca": 1, "forest": 2, "unobserved": 0}
@@ -588,3 +595,118 @@ def test_points_labelled_in_collect_earth_online_give_hectares_without_a_hand_ed
     records = pd.read_csv(other.root / "records.csv")
     assert len(records) == len(plots)
     assert records["reference_class"].notna().all()
+
+
+@pytest.fixture(scope="module")
+def kit(world, tmp_path_factory):
+    """What `cocal kit` writes of the small land: three crews, seven points a day, a road along its south."""
+    run(read_config(world.config), last="design", config_path=world.config)
+    folder = tmp_path_factory.mktemp("kit")
+    _, south, _, _ = read_regions(read_config(world.config).regions).area.bounds
+    road = shapely.LineString([(-72.01, south), (-71.99, south)])
+    gpd.GeoDataFrame(geometry=[road], crs=4326).to_file(folder / "roads.geojson")
+    options = ["--crews", "3", "--per-day", "7", "--show", "false", "--side", "210"]
+    done = in_process("kit", world.root, folder / "kit", *options, "--roads", folder / "roads.geojson")
+    assert done.returncode == 0, done.stderr
+    again = in_process("kit", world.root, folder / "kit")
+    assert again.returncode == 2
+    assert "a new folder" in again.stderr
+    assert sorted(p.name for p in folder.iterdir()) == ["kit", "roads.geojson"]
+    return folder / "kit", done
+
+
+def test_a_kit_holds_the_days_of_crews_their_waypoints_roads_and_squares_and_tells_no_stratum(kit, world):
+    folder, done = kit
+    sample = pd.read_csv(world.root / "design" / "sample.csv").set_index("point_id")
+    days = pd.read_csv(folder / "days.csv")
+    main = sample.index[sample["role"] == "main"]
+    assert sorted(days["point_id"]) == sorted(main)
+    assert f"{len(main)} points and {len(sample) - len(main)} in reserve, 3 crews" in done.stdout
+    for crew, own in days.groupby("crew"):
+        with (folder / f"crew-{crew}.gpx").open(encoding="utf-8") as file:
+            points = gpxpy.parse(file).waypoints
+        assert [p.name for p in points] == own["point_id"].tolist()
+        assert np.allclose([(p.longitude, p.latitude) for p in points], own[["lon", "lat"]], atol=1e-6)
+        assert all(f"day {d}, stop {s}" in p.description and "SIMULATED" in p.description
+                   for p, d, s in zip(points, own["crew_day"], own["stop"], strict=True))  # fmt: skip
+    _, south, _, _ = read_regions(read_config(world.config).regions).area.bounds
+    north_of = days["lat"].to_numpy() - south
+    assert np.abs(days["road_m"] - north_of * 110_600).max() < 10
+    squares = pyogrio.read_dataframe(folder / "squares.gpkg").set_index("point_id")
+    for epsg, own in squares.groupby(sample["epsg"]):
+        corners = own.to_crs(epsg).bounds.to_numpy()
+        assert np.abs(corners - np.round(corners / 10) * 10).max() < 1e-3
+        assert np.allclose(corners[:, 2:] - corners[:, :2], 10, atol=1e-3)
+        assert np.allclose(corners[:, :2] + 5, sample.loc[own.index, ["x", "y"]], atol=1e-3)
+    told = pyogrio.read_dataframe(folder / "sample.gpkg", layer="points")
+    assert set(told) >= {"crew", "crew_day", "stop", "road_m", "visited", "class"}
+    secret = [b"stratum", b"inclusion", b"map_class"]
+    assert not [(p.name, w) for p in folder.iterdir() for w in secret if w in p.read_bytes()]
+
+
+def test_the_pictures_of_a_kit_have_the_reflectance_of_the_ground_around_each_point_and_nothing_else(
+    kit, world
+):
+    """One date, so that its median is the date itself, but for clouds."""
+    folder, _ = kit
+    sample = pd.read_csv(world.root / "design" / "sample.csv")
+    own = sample[sample["epsg"] == 32718]
+    with rasterio.open(world.source("20240105")) as file, rasterio.open(folder / "image-32718.tif") as image:
+        assert image.tags()["SIMULATED"] == "yes"
+        bands = dict(zip(file.descriptions, file.read().astype(float), strict=True))
+        shape = image.shape
+        here = Window(32718, round(image.bounds.left), round(image.bounds.top), *shape[::-1])
+        pixels = image.read()
+        rows, columns = world.window.locate(*np.meshgrid(here.x, here.y))[:2]
+    cloudy = np.isin(bands["scl"][rows, columns], 9)
+    for channel, name in enumerate(("nir", "swir16", "red")):
+        expected = np.clip(255 * bands[name][rows, columns] / 10_000 / BRIGHTEST[name], 0, 255)
+        shown = (pixels[3] == 255) & (rows >= 0)
+        assert np.abs(pixels[channel] - expected)[shown].max() <= 0.51
+        assert not cloudy[shown].any()
+    near = np.zeros(shape, dtype=bool)
+    for x, y in zip(own["x"], own["y"], strict=True):
+        near |= (np.abs(here.x - x) < 106)[None, :] & (np.abs(here.y - y) < 106)[:, None]
+    assert not pixels[3][~near].any()
+    assert (pixels[3][near & ~cloudy & (rows >= 0)] == 255).mean() > 0.7
+
+
+def test_a_project_names_the_kits_files_by_relative_path_and_has_the_form(kit):
+    folder, _ = kit
+    project = ET.parse(folder / "kit.qgs").getroot()
+    assert "SIMULATED" in project.findtext("title")
+    layers = {layer.findtext("id").removeprefix("cocal_kit_"): layer for layer in project.iter("maplayer")}
+    assert list(layers) == ["points", "squares", "roads", "image-32718", "image-32719"]
+    for name, layer in layers.items():
+        path, _, what = layer.findtext("datasource").partition("|layername=")
+        assert path.startswith("./"), name
+        if what:
+            told = pyogrio.read_info(folder / path, layer=what)
+            assert told["features"] > 0
+    fields = pyogrio.read_info(folder / "sample.gpkg", layer="points")["fields"]
+    points = layers["points"]
+    asked = {f.get("name") for f in points.iterfind("fieldConfiguration/field")}
+    asked |= {f.get("field") for f in points.iterfind("defaults/default")}
+    asked |= {f.get("name") for f in points.iterfind("editable/field")} - {"leg_m"}
+    assert asked <= {*fields}
+    assert project.find(".//Absolute").text == "false"
+
+
+def test_a_kit_that_was_filled_in_comes_back_as_records_of_the_sample(kit, world, tmp_path):
+    sample = pd.read_csv(world.root / "design" / "sample.csv")
+    answers, _ = campaign(sample)
+    path = EXPORTS["qfield"](tmp_path, answers, kit[0])
+    settings = RecordSettings(path=path, sample=world.root / "design" / "sample.csv", far_m=30.0)
+    records = read_records(settings, read_scheme(world.folder / "scheme.yaml"))
+    main = sample.loc[sample["role"] == "main", "point_id"]
+    assert {*main} <= {*records["sample_id"]}
+    assert records["visited"].sum() > 0.7 * len(main)
+
+
+def test_a_kit_of_a_run_without_a_design_or_of_bands_it_lacks_is_refused(world, tmp_path):
+    run(read_config(world.config), last="design", config_path=world.config)
+    done = in_process("kit", world.root, tmp_path / "kit")
+    assert done.returncode == 2
+    assert "blue" in done.stderr
+    assert in_process("kit", tmp_path, tmp_path / "kit").returncode == 2
+    assert list(tmp_path.iterdir()) == []

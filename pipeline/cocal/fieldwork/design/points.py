@@ -6,7 +6,7 @@ No file of theirs has them; `records: sample:` joins them to what comes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -52,14 +52,17 @@ def number_points(table: pd.DataFrame) -> pd.DataFrame:
     return ordered.assign(point_id=ids)[list(SAMPLE_COLUMNS)].reset_index(drop=True)
 
 
-def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
-    """Write waypoints named by `point_id`, without the stratum."""
+def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool, words: Sequence[str] = ()) -> None:
+    """Write waypoints named by `point_id`, without the stratum. `words` may say more of each of them."""
     mark = "SIMULATED. " if simulated else ""
     points = _geometry(
         pd.DataFrame(
             {
                 "name": sample["point_id"],
-                "desc": [mark + " / ".join(VISIT[role].values()) for role in sample["role"]],
+                "desc": [
+                    mark + "; ".join([" / ".join(VISIT[role].values()), *more])
+                    for role, *more in zip(sample["role"], *([words] if words else []), strict=True)
+                ],
                 "type": sample["role"],
             }
         ),
@@ -69,9 +72,13 @@ def write_gpx(path: Path, sample: pd.DataFrame, *, simulated: bool) -> None:
 
 
 def write_geopackage(path: Path, sample: pd.DataFrame, scheme: ClassScheme, *, simulated: bool) -> None:
-    """Write a layer of points with fields to fill in, and a style with lists of choices in two languages."""
+    """Write a layer of points with fields to fill in, and a style with lists of choices in two languages.
+
+    Columns of the sample that are none of `SAMPLE_COLUMNS` are in it too.
+    """
+    shown = [name for name in sample if name not in SAMPLE_COLUMNS]
     empty = {name: pd.Series(None, index=sample.index, dtype="string") for name in _WRITTEN}
-    table = sample[["point_id", "role", "region_id"]].assign(
+    table = sample[["point_id", "role", "region_id", *shown]].assign(
         visited=pd.Series(None, index=sample.index, dtype="string"),
         observed_on=pd.Series(pd.NaT, index=sample.index, dtype="datetime64[ms]"),
         gps_lon=np.nan,
@@ -113,26 +120,32 @@ def fixed_date() -> Iterator[None]:
 
 def layer_style(scheme: ClassScheme) -> str:
     """Return the QGIS style (QML) of the layer: labels and lists of choices."""
+    root = ET.Element("qgis", version="3.28.0", styleCategories="Fields|Forms")
+    root.extend(form_elements(scheme))
+    text: str = ET.tostring(root, encoding="unicode")
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + text
+
+
+def form_elements(scheme: ClassScheme) -> list[ET.Element]:
+    """Return the form of the layer as QGIS states it in styles and in projects."""
     classes = {c.key: {"es": c.name_es, "en": c.name_en} for c in scheme.classes}
     lists = {"class": classes, "second_class": classes, "visited": CHOICES["yes_no"]}
     lists |= {name: CHOICES[name] for name in ("why_not", "state", "shade", "mixture", "method")}
-    root = ET.Element("qgis", version="3.28.0", styleCategories="Fields|Forms")
-    fields, aliases = ET.SubElement(root, "fieldConfiguration"), ET.SubElement(root, "aliases")
+    fields, aliases = ET.Element("fieldConfiguration"), ET.Element("aliases")
     for name, choices in lists.items():
         options = _widget(fields, name, "ValueMap")
         entries = ET.SubElement(options, "Option", type="List", name="map")
         for key, words in choices.items():
             entry = ET.SubElement(entries, "Option", type="Map")
             ET.SubElement(entry, "Option", type="QString", name=" / ".join(words.values()), value=key)
-    defaults = ET.SubElement(root, "defaults")
+    defaults = ET.Element("defaults")
     for name, value in _MEASURED.items():  # once, at the point: not again when the form is opened elsewhere
         ET.SubElement(
             defaults, "default", field=name, expression=f'coalesce("{name}", {value})', applyOnUpdate="1"
         )
     for index, (name, words) in enumerate(FIELDS.items()):
         ET.SubElement(aliases, "alias", field=name, index=str(index), name=" / ".join(words.values()))
-    text: str = ET.tostring(root, encoding="unicode")
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + text
+    return [fields, defaults, aliases]
 
 
 def _widget(fields: ET.Element, name: str, kind: str) -> ET.Element:
