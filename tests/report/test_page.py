@@ -203,6 +203,22 @@ def test_the_warnings_of_the_estimate_stand_on_the_page_in_both_languages(page):
     assert "2023: stratum 'forest': about 12% of the planned points gave no answer" in page.text("en")
 
 
+def test_of_an_offices_own_map_the_page_has_the_polygons_and_no_satellite(made_up):
+    drawn = {"2023": {"coca": {"polygons": 1, "hectares": 0.36}},
+             "2024": {"coca": {"polygons": 3, "hectares": 1234.56}}}  # fmt: skip
+    census = {"id": "office", "source": "drawn by eye", "licence": "none", "drawn": drawn, "overlaps": 2}
+    own = made_up(2, map_overview=None, model_card={"census": census})
+    outline = _Outline(render(own))
+    for language, words in (
+        ("es", ("mapa de una oficina", "2024 Coca 3 1.234,6", "se solapan: 2")),
+        ("en", ("an office's own map", "2024 Coca 3 1,234.6", "overlap: 2")),
+    ):
+        for said in words:
+            assert said in outline.text(language)
+        for word in ("satel", "sentinel", "nubes", "cloud"):
+            assert word not in outline.text(language).lower()
+
+
 def test_a_simulated_run_says_so_in_both_languages_and_in_print_and_a_real_one_does_not(html, made_up):
     real = render(made_up(2, simulated=False, map_overview=None))
     for words in ("SIMULADO: paisaje inventado", "SIMULATED: an invented landscape", "SIMULADO · SIMULATED"):

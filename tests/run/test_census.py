@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import yaml
 from rasterio.transform import from_origin
 from tests.support.office_land import DRAWN, EPSG, PERIODS, X, Y, box, write_land
 
 from cocal.config import read_config
-from cocal.errors import InputError
+from cocal.errors import DamagedError, InputError, UsageError
 from cocal.run import RunSummary, run
 
 
@@ -132,3 +133,48 @@ def test_a_map_that_does_not_fit_the_run_is_refused(tmp_path: Path) -> None:
     config = write_land(tmp_path, [row for row in DRAWN if row[2] < "2024"])
     with pytest.raises(InputError, match="no polygon of the period '2024'"):
         measured(config)
+
+
+def with_design(config: Path, **more: Any) -> Any:
+    """The configuration with a design of points on the map of 2024."""
+    content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    content["design"] = {
+        "period": "2024", "unobserved": "left_out", "by_region": False, "size": {"points": 40},
+        "strata": [{"stratum": "coca", "classes": ["coca"]}, {"stratum": "elsewhere"}],
+        "allocation": "equal", "floor": 0.001, "minimum": 2, "draw": "random", "reserve": 0.2, "seed": 1,
+        "expected": {"source": "stated", "share": {"coca": 0.8, "elsewhere": 0.01}},
+        "interval": "gamma", "confidence": 0.9,
+    } | more  # fmt: skip
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return read_config(config)
+
+
+def test_a_sample_is_drawn_on_an_offices_own_map(tmp_path: Path) -> None:
+    done = run(with_design(write_land(tmp_path)), last="design")
+    sample = pd.read_csv(done.folder / "design" / "sample.csv")
+    assert sample.groupby(["stratum", "role"]).size().to_dict() == {
+        ("coca", "main"): 20, ("coca", "reserve"): 4, ("elsewhere", "main"): 20, ("elsewhere", "reserve"): 4,
+    }  # fmt: skip
+    assert set(sample["map_class"][sample["stratum"] == "coca"]) == {"coca"}
+    drawn = shapely.union_all([shape for shape, kind, seen in DRAWN if kind == "C" and seen[:4] == "2024"])
+    pixels = shapely.buffer(shapely.points(sample["x"], sample["y"]), 5, cap_style="square")
+    covered = shapely.area(shapely.intersection(pixels, drawn))
+    assert (covered[sample["stratum"] == "coca"] >= 100 / 3).all()  # the largest of three classes
+    assert (covered[sample["stratum"] == "elsewhere"] <= 50).all()
+
+
+def test_strata_of_a_probability_are_refused_where_the_map_has_none(tmp_path: Path) -> None:
+    rules = [{"stratum": "high", "probability": {"at_least": 0.5}}, {"stratum": "low"}]
+    config = with_design(write_land(tmp_path), strata=rules, expected={"source": "probability"})
+    with pytest.raises(UsageError, match="an office's own map has no probability") as refused:
+        run(config, last="design")
+    assert "(high), `expected: source: probability`" in refused.value.found
+
+
+def test_what_is_damaged_again_once_it_was_made_anew_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file that no map has no run can make another: it began again without end."""
+    monkeypatch.setattr("cocal.run.stages.design.has_probability", lambda *_: True)
+    with pytest.raises(DamagedError, match=r"probability\.tif is not as it was"):
+        run(with_design(write_land(tmp_path)), last="design")

@@ -62,6 +62,10 @@ def test_an_altered_history_stops_the_run_by_its_row(finished: SmallWorld, done:
     path.write_text(re.sub("Oficina", "Otra", path.read_text(), count=1))
     with pytest.raises(InputError, match=r"row 1 .edition 1, region .* was altered"):
         done(finished)
+    said = in_process("verify", str(finished.root))
+    assert said.returncode == 1
+    assert "row 1 (edition 1, region" in said.stdout
+    assert "restore the file from a copy" in said.stdout
 
 
 def test_periods_and_places_are_chosen_by_name(finished: SmallWorld) -> None:

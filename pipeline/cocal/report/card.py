@@ -17,7 +17,8 @@ _CARD = "card."
 def model(content: ReportContent, t: Wording) -> list[Block]:
     """The model's card, and its scores beside those of null models; or what the office's own map is."""
     if "census" in content.model_card:
-        return [Text(t("census_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
+        pairs = Items("pairs", tuple(_facts(content.model_card, t)))
+        return [Text(t("census_text")), pairs, *_drawn(content.model_card["census"], t)]
     scores = _scores(content.model_card, t)
     columns = [
         Column(t("model"), itemgetter(0), "text"),
@@ -29,6 +30,23 @@ def model(content: ReportContent, t: Wording) -> list[Block]:
     table = sheet("model", t("model_caption"), columns, scores, look="scrolls short")
     found: list[Block] = [Text(t("model_text")), Items("pairs", tuple(_facts(content.model_card, t)))]
     return [*found, table, Text(t("model_note"), "note")] if scores else found
+
+
+def _drawn(census: Mapping[str, Any], t: Wording) -> list[Block]:
+    """The polygons of an office's own map by period and class; nothing of a raster, and on a public page."""
+    rows = [
+        (period, t.class_name(key), own["polygons"], own["hectares"])
+        for period, classes in census.get("drawn", {}).items()
+        for key, own in classes.items()
+    ]
+    columns = [
+        Column(t("period"), itemgetter(0), "text"),
+        Column(t("class"), itemgetter(1), "text"),
+        Column(t("polygons"), lambda row: t.number(row[2])),
+        Column(t("drawn_ha"), lambda row: t.ha(row[3], 1)),
+    ]
+    table = sheet("census", t("drawn_caption"), columns, rows, look="scrolls short")
+    return [table, Text(t("drawn_note", n=t.number(census["overlaps"])), "note")] if rows else []
 
 
 def _facts(card: Mapping[str, Any], t: Wording) -> list[tuple[str, str]]:

@@ -159,13 +159,19 @@ def _folders(maps: Mapping[tuple[str, Tile], Ref], store: LocalStore) -> dict[st
 def _stages(names: Sequence[str], state: Run) -> None:
     """Do the stages in turn; from the first again whenever a unit is damaged that they read.
 
-    It is set aside, so that it is imported, fetched or made anew, or listed where it cannot be.
+    It is set aside, so that it is imported, fetched or made anew, or listed where it cannot be. What is
+    damaged in the same way again, once it was made anew, ends the run.
     """
+    known: set[tuple[str, str, str]] = set()
     while True:
         try:
             for name in names:
                 _do(name, state)
         except DamagedError as err:
+            damage = (str(err.mark), err.what, err.found)
+            if damage in known:
+                raise
+            known.add(damage)
             set_aside(err, state.store, state.observe)
             log.warning("the run begins again, with what is whole")
         else:

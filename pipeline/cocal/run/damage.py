@@ -9,6 +9,7 @@ from typing import Any
 
 from cocal.errors import InputError
 from cocal.run.finished import FinishedRun
+from cocal.run.history import HISTORY, read_history
 from cocal.store import DAMAGED, MANIFEST, MANIFESTS, STAGING, Manifest
 
 
@@ -29,7 +30,8 @@ class Checked:
 
 
 def check_units(folder: Path) -> Iterator[Checked]:
-    """Every unit below `folder`, an archive, a run or both; then maps of its hectares that are gone.
+    """Every unit below `folder`, an archive, a run or both; then maps of its hectares that are gone, and what
+    offices stated of figures.
 
     Raises
     ------
@@ -54,6 +56,18 @@ def check_units(folder: Path) -> Iterator[Checked]:
     for mark in _counted(folder):
         if not mark.exists():
             yield Checked(mark, 0, 0, {mark.name: "no such file"}, _remedy(mark, {}))
+    for path in sorted(p for p in folder.rglob(HISTORY) if (p.parent / "run.json").is_file()):
+        yield _checked_history(path)
+
+
+def _checked_history(path: Path) -> Checked:
+    """The editions of a run: no unit, but each row has the checksum of itself and of what precedes."""
+    faults = {}
+    try:
+        read_history(path)
+    except InputError as err:
+        faults[path.name] = str(err).partition("\n")[0]
+    return Checked(path, 1, path.stat().st_size, faults, "restore the file from a copy")
 
 
 def _counted(folder: Path) -> list[Path]:

@@ -90,6 +90,13 @@ class RunData:
             codes = self.rasters[period].codes(RASTERS[layer], square)
         return picture(codes, self.layers[layer])
 
+    def _own_map(self) -> dict[str, str] | None:
+        """What the map is where an office gave it; None where a model made it of images."""
+        own = self.run.config.classify.map
+        if self.run.by_model or own is None:
+            return None
+        return {"id": own.id, "source": own.source, "licence": own.licence}
+
     def facts(self) -> dict[str, Any]:
         """The description of the run that the page loads first."""
         run, failed = self.run, self.run.measured.failed
@@ -113,6 +120,7 @@ class RunData:
             "estimates": self.tables.has_estimates,
             "pixels": run.restricted,
             "images": self.images and self.images.facts(run.periods),
+            "own_map": self._own_map(),
             "sources": [source.path.name for source in run.config.regions.sources],
         }
 

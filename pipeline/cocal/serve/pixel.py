@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cocal.archive import Scene, read_raster, read_scene, read_scenes, scene_store, scenes_within
+from cocal.classify.census.shares import Shares
 from cocal.contracts import (
     CLASS_TIF,
     N_CLEAR_TIF,
@@ -24,6 +25,7 @@ from cocal.contracts import (
     PROBABILITY_NO_DATA,
     PROBABILITY_SCALE,
     PROBABILITY_TIF,
+    SHARES_NPZ,
     Period,
 )
 from cocal.errors import SceneReadError
@@ -65,7 +67,10 @@ def find_pixel(run: ShownRun, period: str, longitude: float, latitude: float) ->
 
 
 def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, Any]:
-    """Class of the pixel on the map; where a model made it, probability, clear dates and `pixel_year` too."""
+    """Class of the pixel on the map.
+
+    Of an office's own map `shares` too; where a model made it probability, clear dates and `pixel_year`.
+    """
     code = pixel_value(pixel, CLASS_TIF, "uint8")
     ring = shapely.get_coordinates(project(shapely.box(*pixel.window.bounds), pixel.window.epsg, 4326))
     facts: dict[str, Any] = {
@@ -73,7 +78,7 @@ def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, 
         "outline": ring.tolist(),
     }
     if not run.by_model:
-        return facts
+        return facts | {"shares": pixel_shares(run, pixel)}
     probability = pixel_value(pixel, PROBABILITY_TIF, "uint16")
     return facts | {
         "probability": None if probability == PROBABILITY_NO_DATA else probability * PROBABILITY_SCALE,
@@ -81,6 +86,19 @@ def pixel_facts(run: ShownRun, period: Period, pixel: MappedPixel) -> dict[str, 
         "reach_m": REACH_PX * pixel.window.resolution,
         **pixel_year(run, period, pixel),
     }
+
+
+def pixel_shares(run: ShownRun, pixel: MappedPixel) -> dict[str, float] | None:
+    """Class -> its part of a mixed pixel of an office's own map; None where the pixel is of one class."""
+    shares, whole = Shares.read(proven(pixel.folder / SHARES_NPZ)), pixel.tile.window
+    row, column, _ = whole.locate(pixel.window.x, pixel.window.y)
+    here = shares.pixel == row[0] * whole.width + column[0]
+    units, keys = shares.units[here], {c.code: c.key for c in run.scheme.classes}
+    parts = {
+        keys[code]: int(u) / int(units.sum())
+        for code, u in zip(shares.code[here].tolist(), units, strict=True)
+    }
+    return parts or None
 
 
 def pixel_value(pixel: MappedPixel, name: str, dtype: str) -> int:

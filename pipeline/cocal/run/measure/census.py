@@ -6,9 +6,7 @@ of the sample are: an estimate needs the ground of the very variable that its po
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +21,13 @@ from cocal.notes.account import record
 from cocal.regions import Regions
 from cocal.run.worker.census import (
     AGAIN,
-    CARD,
     MAP,
     PAIR,
     Plane,
     covered_by_key,
     ground_of_groups,
     pair_of,
+    read_card,
     read_planes,
 )
 from cocal.run.worker.mosaic import Maps
@@ -144,7 +142,7 @@ def record_left_out(census: Ref, periods: Sequence[Period], drawn: Ints) -> None
 
     `drawn`: as from `drawn_ground`, over all tiles.
     """
-    card: dict[str, Any] = json.loads(census.file(CARD).read_text(encoding="utf-8"))
+    card = read_card(census)
     for period, (inside, seen) in zip(periods, (drawn / 10**10).tolist(), strict=True):
         whole = sum(own["hectares"] for own in card["periods"][period.name].values())
         outside, unseen = (((a - b) / whole if whole else 0.0) for a, b in ((whole, inside), (inside, seen)))

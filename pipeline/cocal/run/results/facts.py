@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from cocal.classify.card import CARD
 from cocal.config import RunConfig
@@ -17,6 +18,7 @@ from cocal.grid import Tile
 from cocal.regions import Regions
 from cocal.run.state import BESIDE, Run
 from cocal.run.tables import NOTE_TABLES
+from cocal.run.worker.census import read_card
 from cocal.scheme import ClassScheme
 
 TABLES = (
@@ -58,7 +60,7 @@ class RunFacts:
 
     `definitions` of the target in both languages are shown, and the Spanish ones are no part of the scheme's
     identity: stated here, they count, and so does what the `card` shows besides the model. Of an office's own
-    map there are neither, and `own_map` is its id, source and licence. `map_names`: the
+    map there are neither, and `own_map` is as from `own_map`. `map_names`: the
     map's, and that of the one beside it. `platforms`
     and `days` are those of its scenes; a run is `simulated` if any scene, or the office's map, is.
     """
@@ -72,7 +74,7 @@ class RunFacts:
     maps: tuple[PeriodMaps, ...]
     model: Ref | None
     card: File | None
-    own_map: Mapping[str, str]
+    own_map: Mapping[str, Any]
     map_names: tuple[str, ...]
     platforms: tuple[str, ...]
     days: tuple[date, ...]
@@ -121,13 +123,7 @@ def run_facts(run: Run) -> RunFacts:
         maps=tuple(PeriodMaps(period, run.maps_of(period.name)) for period in run.periods),
         model=None if model is None else run.model,
         card=None if model is None else File.of(model / CARD),
-        own_map={}
-        if own is None or model is not None
-        else {
-            "id": own.id,
-            "source": own.source,
-            "licence": own.licence,
-        },
+        own_map={} if model is not None else own_map(run),
         map_names=map_names(config, None if run.model is None else run.require_model()),
         platforms=tuple(sorted({str(s.properties.get("platform", "?")) for s in run.scenes})),
         days=tuple(sorted(s.day for s in run.scenes)),
@@ -135,6 +131,20 @@ def run_facts(run: Run) -> RunFacts:
         estimate=config.estimate,
         files={name: File.of(root / name) for name in names if (root / name).exists()},
     )
+
+
+def own_map(run: Run) -> dict[str, Any]:
+    """An office's own map: id, source, licence; of polygons `drawn`, their number and hectares by period and
+    class, and how many pairs overlap.
+    """
+    own = run.config.classify.map
+    if own is None:
+        return {}
+    named = {"id": own.id, "source": own.source, "licence": own.licence}
+    if run.census is None:
+        return named
+    card = read_card(run.census)
+    return named | {"drawn": card["periods"], "overlaps": card["overlaps"]}
 
 
 def map_names(config: RunConfig, model: Path | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ The page has these figures.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -162,6 +163,7 @@ def _public_content(
         groups=None if groups is None else as_areas(groups, target),
         comparison=None if compared is None else compared.reindex(columns=list(COMPARISON_COLUMNS)),
         official=None if compared is None else content.official,
+        model_card=_without_sums(content.model_card),
         legal=None if legal is None else legal.rename(columns={"shown_ha": "mapped_ha"}),
         map_overview=public_overview(run, squares),
         records_summary=None if records is None else replace(records, by_stratum={}),
@@ -185,6 +187,13 @@ def _public_content(
         profile="public",
         geography="regions" if estimated else "squares",
     )
+
+
+def _without_sums(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The card without what it states of all polygons: those of regions that are not shown are among them."""
+    if "census" not in card:
+        return card
+    return {"census": {key: card["census"][key] for key in ("id", "source", "licence")}}
 
 
 def as_areas(table: pd.DataFrame, target: str) -> pd.DataFrame:

@@ -94,6 +94,7 @@ def design(run: Run) -> Stage:
         class_codes(settings.conditions, run.base.scheme),
         Source.of(run.config.regions, run.base.regions),
         elevation_of(run, settings),
+        has_probability(run, settings),
     )
     (cells,) = yield Batch(
         "strata", (Recipe("strata/{address}", maps, write_cells, tile_cells, _tiles),), on_failure="stop"
@@ -109,6 +110,27 @@ def design(run: Run) -> Stage:
     yield Batch(
         "design", (Recipe(":design", task, write_design, draw_tile, _drawn, "client"),), on_failure="stop"
     )
+
+
+def has_probability(run: Run, settings: DesignSettings) -> bool:
+    """True if a model made the maps that are stratified.
+
+    Raises
+    ------
+    UsageError
+        They are an office's own, and the strata or the expected shares need a probability.
+    """
+    if run.config.has_model and run.config.classify.lead != "map":
+        return True
+    asking = [f"a condition on the probability ({r.stratum})" for r in settings.rules if r.probability]
+    if settings.expected.source != "stated":
+        asking.append(f"`expected: source: {settings.expected.source}`")
+    if asking:
+        raise UsageError(
+            "design: an office's own map has no probability", "strata of its classes, and stated shares",
+            ", ".join(asking), "leave the conditions out, and state `expected: source: stated` with shares",
+        )  # fmt: skip
+    return False
 
 
 def elevation_of(run: Run, settings: DesignSettings) -> File | None:

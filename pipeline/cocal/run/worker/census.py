@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -206,6 +207,12 @@ def _card(task: CensusTask, drawn: Drawn, overlaps: Any) -> dict[str, Any]:
         "files": [{"file": file.path.name, "sha256": file.sha256} for file in task.settings.files],
         "overlaps": len(overlaps), "periods": sums,
     }  # fmt: skip
+
+
+def read_card(ref: Ref) -> dict[str, Any]:
+    """What `write_census` stated of the map."""
+    card: dict[str, Any] = json.loads(ref.file(CARD).read_text(encoding="utf-8"))
+    return card
 
 
 def read_planes(ref: Ref, tile: Tile) -> list[Plane]:

@@ -49,13 +49,17 @@ _EDGES = [round(edge / PROBABILITY_SCALE) for edge in PROBABILITY_EDGES]
 
 @dataclass(frozen=True)
 class DesignMaps:
-    """What the strata are made of: the maps of the period, the rules, the regions, elevations if needed."""
+    """What the strata are made of: the maps of the period, the rules, the regions, elevations if needed.
+
+    `probability`: the maps have one; an office's own have none, and every pixel is as if not observed there.
+    """
 
     maps: Maps
     rules: Stated[DesignSettings]
     codes: Mapping[str, int]
     regions: Source
     dem: File | None = None
+    probability: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,13 @@ def tile_candidates(
     return DrawnPart(found, piece.tile.window, zlib.compress(codes.astype(np.uint8).tobytes(), 1))
 
 
+def _probability(piece: DesignTile, task: DesignMaps, window: Window) -> NDArray[np.uint16]:
+    if not task.probability:
+        return np.full(window.shape, PROBABILITY_NO_DATA, dtype=np.uint16)
+    found: NDArray[np.uint16] = mosaic(piece.near, window, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA)
+    return found
+
+
 def _ground(piece: DesignTile, task: DesignMaps) -> _Ground:
     settings, window = task.rules.settings, piece.tile.window
     rules = settings.conditions
@@ -181,7 +192,7 @@ def _ground(piece: DesignTile, task: DesignMaps) -> _Ground:
         window.resolution,
         halo,
         mosaic(piece.near, outer, CLASS_TIF, "uint8", NO_DATA),
-        mosaic(piece.near, outer, PROBABILITY_TIF, "uint16", PROBABILITY_NO_DATA),
+        _probability(piece, task, outer),
         {path: read_class_raster(path, outer) for path in rasters_needed(rules)},
         {zones: zone_mask(zones, outer) for zones in zones_needed(rules)},
         read_dem(task.dem.path, outer) if task.dem and needs_elevation(rules) else None,

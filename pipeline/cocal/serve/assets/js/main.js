@@ -118,8 +118,9 @@ async function draw() {
 
 function sourcesOf(run) {
   const years = run.periods.flatMap((p) => [p.start, p.end]).map((day) => day.slice(0, 4)).sort();
-  const imagery = t(run.simulated ? "invented" : "imagery", { years: [...new Set([years[0], years.at(-1)])].join("–") });
-  return `${imagery} ${t("sources", { files: run.sources.join(", ") })}`;
+  const own = run.own_map;
+  const imagery = own ? t(run.simulated ? "office_invented" : "office", own) : t(run.simulated ? "invented" : "imagery", { years: [...new Set([years[0], years.at(-1)])].join("–") });
+  return `${imagery} ${t("sources", { files: run.sources.join(", "), relief: run.relief ? t("sources_relief") : "" })}`;
 }
 
 /** One side of the stage: what to draw, and how its regions are painted. */

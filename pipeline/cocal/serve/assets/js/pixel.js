@@ -19,6 +19,7 @@ export function showPixel(node, facts, run, choice, onClose) {
     el("h2", {}, t("pixel"), el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: onClose }, "×")),
     el("ul", {},
       el("li", {}, t("says", { class: called })),
+      facts.shares && el("li", {}, t("shares", { shares: sharesOf(facts.shares, names) })),
       facts.indices && el("li", {}, t("probability", { target, p: percent(facts.probability, 0) })),
       facts.indices && el("li", {}, t("looks", { n: facts.looks }))),
     choice.index && el("div", { class: "row" },
@@ -27,6 +28,8 @@ export function showPixel(node, facts, run, choice, onClose) {
     choice.index && year(facts, run, choice, names),
   );
 }
+
+const sharesOf = (shares, names) => Object.entries(shares).map(([key, share]) => `${names[key]} ${percent(share, 0)}`).join(", ");
 
 function chooser(key, options, chosen, onChange) {
   const select = el("select", { id: `pixel-${key}`, onchange: (e) => onChange(e.target.value) },

@@ -62,11 +62,12 @@ const WORDS = {
   differs: ["Campo y mapa difieren", "Field and map differ"],
   not_compared: ["Punto sin cotejo", "Point not compared"],
   imagery: ["Imágenes: contiene datos modificados de Copernicus Sentinel {years}.", "Images: contains modified Copernicus Sentinel data {years}."],
+  office: ["Mapa de una oficina: {id}, {source} ({licence}).", "An office's own map: {id}, {source} ({licence})."],
+  office_invented: ["Mapa SIMULADO de una oficina: {id}, {source} ({licence}).", "SIMULATED map of an office: {id}, {source} ({licence})."],
   invented: ["Imágenes: SIMULADAS, {years}.", "Images: SIMULATED, {years}."],
-  sources: [
-    "Límites: {files}. Fondo: sin mapa base; relieve del modelo de elevación de la corrida. MapLibre GL JS (BSD-3).",
-    "Boundaries: {files}. Background: no base map; relief from the run's elevation model. MapLibre GL JS (BSD-3).",
-  ],
+  sources: ["Límites: {files}. Sin mapa base{relief}. MapLibre GL JS (BSD-3).", "Boundaries: {files}. No base map{relief}. MapLibre GL JS (BSD-3)."],
+  sources_relief: ["; relieve del modelo de elevación de la corrida", "; relief from the run's elevation model"],
+  shares: ["Partes de clases en este píxel: {shares}", "Parts of classes in this pixel: {shares}"],
   details: ["Cifras", "Figures"],
   state: ["Estado de la cifra: {state}", "State of the figure: {state}"],
   failed: [
