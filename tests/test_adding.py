@@ -33,7 +33,8 @@ class Copy:
 
     def __init__(self, folder: Path, what: str) -> None:
         self.folder, self.named = folder, named(what)
-        skipped = shutil.ignore_patterns("__pycache__", "vendor")
+        # compiled modules go along: the times and sizes of the copied files still fit them
+        skipped = shutil.ignore_patterns("vendor", "*.pyc.*")
         shutil.copytree(PACKAGE, folder / "pipeline" / "cocal", ignore=skipped)
         shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("images"))
 

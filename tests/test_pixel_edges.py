@@ -24,7 +24,7 @@ from cocal.contracts import CLASS_TIF, RECORD_COLUMNS
 from cocal.fieldwork import MatchSettings, match
 from cocal.grid import Tile, Window, owned_by_zone, pixel_zones, transformer
 from cocal.regions import Regions, owners, owners_at
-from cocal.run.measure.sampling import lookup_of
+from cocal.run.measure.matching import lookup_of
 from cocal.run.results.overview import picture_values, values_at
 from cocal.run.stages.train import earlier_codes
 from cocal.run.worker.mosaic import mosaic

@@ -130,7 +130,13 @@ LONG_PAUSES = {
 }
 
 
-@pytest.mark.parametrize("name", LONG_PAUSES)
+SAME_WAY = ("429, a fraction of seconds", "503, milliseconds", "503, a date")
+"""Each of them a status and a form of header that the others have."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SAME_WAY)) for n in LONG_PAUSES]
+)
 def test_a_long_pause_is_one_for_all_tile_dates_and_says_when_to_come_back(
     name, hub, hub_config, tmp_path, download
 ):

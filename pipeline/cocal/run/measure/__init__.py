@@ -4,6 +4,7 @@ counts     exact areas of all maps, one pass per tile: a unit that is kept      
 stage      its batches               task     what the tables are made from
 hectares   the tables of a run, from counts and records
 frame_area whether the strata of a sample are the ground of the regions
+matching   the records of each period beside its maps
 sampling   records beside the map -> a sample of the frame -> estimates by domain
 domains    countries and groups as domains; what could change an estimate
 change     between two periods        legal     by zone of any kind    applicability  where the model applies

@@ -42,8 +42,9 @@ from cocal.run.measure.exchange import write_exchange
 from cocal.run.measure.frame_area import check_strata
 from cocal.run.measure.last import with_last
 from cocal.run.measure.legal import legal_accounts, legal_zone
+from cocal.run.measure.matching import match_period, split_by_period
 from cocal.run.measure.returns import record_other_strata, unanswered
-from cocal.run.measure.sampling import Sample, frame_of, match_period, seen, split_by_period
+from cocal.run.measure.sampling import Sample, frame_of, seen
 from cocal.run.measure.task import HectaresTask
 from cocal.run.tables import write_own_csv
 
