@@ -75,6 +75,16 @@ class RunData:
             return None
         return ImageTiles(found, Kept(_BLOCKS_BYTES)) if found.scenes else None
 
+    def prepare(self) -> None:
+        """Do once, before requests come in threads, what is costly or must not be done by two at once: numba
+        fails where two threads import it at the same time.
+        """
+        if self.images is not None:
+            from cocal.archive import unpack
+            from cocal.features import kernels
+
+            log.debug("loaded %s, %s", unpack.__name__, kernels.__name__)
+
     def address(self, period: str, layer: str, square: Square) -> str | None:
         """The SHA-256 of all that a tile of a map depends on; None where it is not known."""
         if layer not in RASTERS:
