@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.acceptance import ground_kit
+from tests.acceptance import ground_images, ground_kit
 
-REQUIREMENTS: tuple[Callable[[], str], ...] = (*ground_kit.REQUIREMENTS,)
+REQUIREMENTS: tuple[Callable[[], str], ...] = (
+    *ground_images.REQUIREMENTS,
+    *ground_kit.REQUIREMENTS,
+)  # fmt: skip

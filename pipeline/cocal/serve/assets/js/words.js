@@ -39,8 +39,8 @@ const WORDS = {
   cloud: ["{p} nubes", "{p} cloud"],
   cloud_unknown: ["sin dato", "no data"],
   strip_about: [
-    "{m} m alrededor del centro del mapa o del píxel elegido; nubes según la máscara de la corrida",
-    "{m} m around the middle of the map or the chosen pixel; cloud by the run's mask",
+    "{m} m en torno al centro o al píxel elegido; nubes según la máscara",
+    "{m} m around the middle or the chosen pixel; cloud by the mask",
   ],
   strip_none: ["En el centro del mapa no hay imágenes.", "There are no images in the middle of the map."],
   images_far: ["Acérquese para ver imágenes.", "Zoom in to see images."],
