@@ -80,10 +80,8 @@ class RunData:
         fails where two threads import it at the same time.
         """
         if self.images is not None:
-            from cocal.archive import unpack
-            from cocal.features import kernels
-
-            log.debug("loaded %s, %s", unpack.__name__, kernels.__name__)
+            import cocal.archive.unpack
+            import cocal.features.kernels  # noqa: F401
 
     def address(self, period: str, layer: str, square: Square) -> str | None:
         """The SHA-256 of all that a tile of a map depends on; None where it is not known."""
@@ -137,4 +135,4 @@ class RunData:
 
 @cache
 def _tile_code() -> str:
-    return code_of(RunData.tile)
+    return code_of(MapRasters, picture, class_layer, probability_layer, looks_layer)
