@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 from functools import cache, cached_property
+from importlib import import_module
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -80,8 +81,8 @@ class RunData:
         fails where two threads import it at the same time.
         """
         if self.images is not None:
-            import cocal.archive.unpack
-            import cocal.features.kernels  # noqa: F401
+            for name in ("cocal.archive.unpack", "cocal.features.kernels"):
+                import_module(name)
 
     def address(self, period: str, layer: str, square: Square) -> str | None:
         """The SHA-256 of all that a tile of a map depends on; None where it is not known."""
