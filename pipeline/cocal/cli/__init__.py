@@ -19,7 +19,7 @@ import typer
 from cocal.cli.bundle import bundle_app
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
 from cocal.cli.kit import kit
-from cocal.cli.readings import readings_app
+from cocal.cli.readings import interpret, readings_app
 from cocal.cli.ring import ring_app
 from cocal.cli.runs import download, plan, stage_command, train, warm
 from cocal.errors import CocalError
@@ -50,7 +50,7 @@ for _stage, _summary in STAGES.items():
     app.command(_stage)(stage_command(_stage, _summary))
 for _name in ("run", "report"):
     app.command(_name)(stage_command("report", WHOLE))
-for _command in (download, warm, plan, simulate, serve, estimate, edition, kit):
+for _command in (download, warm, plan, simulate, serve, interpret, kit, estimate, edition):
     app.command()(_command)
 app.command("verify")(verify_files)
 app.add_typer(record_app, name="records")

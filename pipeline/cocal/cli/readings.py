@@ -1,25 +1,107 @@
-"""`cocal readings ...`: points of a sample that are labelled with other tools."""
+"""`cocal interpret`, and `cocal readings ...`: points of a sample read on images."""
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cocal.cli.console import log_to_stderr, print_content
 from cocal.errors import UsageError
 
-readings_app = typer.Typer(
-    help="Points labelled on images with other tools: files for them, their answers back.",
-    no_args_is_help=True,
-)
+if TYPE_CHECKING:
+    from cocal.run.readings import Campaign
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="run with a design: its folder, or configuration")]
+readings_app = typer.Typer(help="Points read on images: kits, answers, results, other tools.", no_args_is_help=True)
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run with a sample")]
+Reader = Annotated[str, typer.Option(help="the code of who reads, no name")]
+Third = Annotated[bool, typer.Option("--third", help="settles the points on which the two readers differ")]
+PeriodName = Annotated[str | None, typer.Option(help="default: the last one")]
 
 
 Tool = StrEnum("Tool", {"COLLECT_EARTH": "collect-earth-online", "ACATAMA": "acatama"})
+
+
+def interpret(
+    run: Run,
+    reader: Reader,
+    third: Third = False,
+    period: PeriodName = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one")] = 8766,
+) -> None:
+    """Answer the points of a run's sample on images, in the browser, blind for place, stratum and map."""
+    from cocal.serve.readings import serve_readings
+
+    campaign = _joined(run, reader, third, period)
+
+    def announce(address: str) -> None:
+        """On a line of its own, flushed: other programs wait for it."""
+        print(f"points: {address} (stop it with Ctrl+C)", flush=True)  # noqa: T201 - the command's own output
+
+    serve_readings(campaign, reader, port=port, announce=announce)
+
+
+@readings_app.command()
+def kit(
+    run: Run,
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    reader: Reader,
+    third: Third = False,
+    period: PeriodName = None,
+) -> None:
+    """Write a folder in which a reader answers the points without a server, on any machine."""
+    from cocal.run.readings import write_kit
+
+    log_to_stderr(False)
+    count = write_kit(_joined(run, reader, third, period), reader, out)
+    print_content(
+        f"{count} points in {out}: open index.html, answer, save the file, then `cocal readings add`"
+    )
+
+
+@readings_app.command()
+def add(
+    run: Run, files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="what kits saved")]
+) -> None:
+    """Add the answers of kits to those of their readers."""
+    from cocal.run.readings import add_answers
+
+    for path in files:
+        reader, new = add_answers(_campaign(run), path)
+        print_content(f"{path}: {new} new answers of {reader}")
+
+
+@readings_app.command()
+def status(run: Run) -> None:
+    """How far the readers are, and how often they agree."""
+    from cocal.run.readings import progress
+
+    found = progress(_campaign(run))
+    for reader, (done, of) in found["readers"].items():
+        print_content(f"{reader}: {done} of {of} points answered")
+    print_content("points: " + ", ".join(f"{how} {n}" for how, n in found["points"].items()))
+    if found["agreement"] is not None:
+        print_content(f"the readers agree on {found['agreement']:.1%} of the points that both answered")
+
+
+@readings_app.command()
+def write(
+    run: Run, out: Annotated[Path, typer.Argument(help="file of records to write, such as readings.csv")]
+) -> None:
+    """Write agreed and settled answers for `records: {path, sample}`, and all answers beside them."""
+    from cocal.run.readings import write_results
+
+    campaign = _campaign(run)
+    counts = write_results(campaign, out)
+    print_content(f"{out}: " + ", ".join(f"{how} {n}" for how, n in counts.items()))
+    if len(campaign.readers) == 1:
+        print("warning: one reader alone; nothing tells how often the answers are wrong", file=sys.stderr)  # noqa: T201 - the command's own output
+    if open_ := counts.get("in dispute", 0) + counts.get("waiting", 0):
+        print(f"warning: {open_} points have no answer that counts: awaited, not left out", file=sys.stderr)  # noqa: T201
 
 
 @readings_app.command("export")
@@ -71,3 +153,18 @@ def _pair(text: str) -> tuple[str, str]:
     if not (sign and label and key):
         raise UsageError("--class", "LABEL=KEY, such as 'Almácigo=coca'", repr(text), "write it so")
     return label, key
+
+
+def _campaign(run: Path, period: str | None = None) -> Campaign:
+    from cocal.extras import require
+    from cocal.run.finished import open_run
+    from cocal.run.readings import open_campaign
+
+    require("serve", "reading points on images")
+    return open_campaign(open_run(run), period)
+
+
+def _joined(run: Path, reader: str, third: bool, period: str | None) -> Campaign:
+    from cocal.run.readings.campaign import checked_reader, join_campaign
+
+    return join_campaign(_campaign(run, period), checked_reader(reader), third=third)

@@ -258,7 +258,7 @@ def make_app(
     ]
     if check:
         routes.append(Route("/login", check.log_in, methods=["POST"]))
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, CocalError: _fail})
+    app = Starlette(routes=routes, exception_handlers=FAILURES)
     app.router.redirect_slashes = False
     return guarded(app, check, hosts)
 
@@ -285,3 +285,7 @@ def _fail(_: Request, err: Exception) -> Response:
     assert isinstance(err, CocalError)
     log.error("%s", err)
     return JSONResponse({"error": type(err).__name__}, 500)
+
+
+FAILURES = {HTTPException: _refuse, CocalError: _fail}
+"""How a request ends that cannot be answered."""

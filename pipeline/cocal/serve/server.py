@@ -193,6 +193,17 @@ def serve_runs(
     own = None if imagery is None else Imagery(imagery)
     runs = [open_run(path, restricted=restricted) for path in paths]
     app = make_app(runs, restricted=restricted, token=access.token, hosts=access.hosts, imagery=own)
+    serve_app(app, port=port, access=access, announce=announce)
+
+
+def serve_app(app: ASGIApp, *, port: int, access: Access, announce: Callable[[str], None]) -> None:
+    """Serve an application that is `guarded` until the process is stopped; parameters as of `serve_runs`.
+
+    Raises
+    ------
+    UsageError
+        The port is taken.
+    """
     with _listen(access.host, port) as listener:
         shown = f"[{access.host}]" if ":" in access.host else access.host
         address = f"http://{shown}:{listener.getsockname()[1]}/"

@@ -8,10 +8,12 @@ encoding   pictures as bytes, and the frame around the pixel that is judged
 from cocal.run.images.chips import (
     MASK,
     Chips,
+    Looks,
     RunImages,
     as_reflectance,
     chip,
     chips,
+    looks,
     median_bands,
     run_images,
 )
@@ -19,6 +21,7 @@ from cocal.run.images.colours import BRIGHTEST, COMBINATIONS, MISSING, Shown, co
 from cocal.run.images.encoding import marked, png, webp
 
 __all__ = [
-    "BRIGHTEST", "COMBINATIONS", "MASK", "MISSING", "Chips", "RunImages", "Shown", "as_reflectance",
-    "chip", "chips", "common_bands", "marked", "median_bands", "png", "run_images", "shown_of", "webp",
+    "BRIGHTEST", "COMBINATIONS", "MASK", "MISSING", "Chips", "Looks", "RunImages", "Shown", "as_reflectance",
+    "chip", "chips", "common_bands", "looks", "marked", "median_bands", "png", "run_images", "shown_of",
+    "webp",
 ]  # fmt: skip

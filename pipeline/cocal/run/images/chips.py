@@ -70,11 +70,21 @@ class Chips:
     seen: NDArray[np.float64]
 
 
-def chips(scenes: Sequence[Scene], window: Window, shown: Shown, mask: MaskSettings | None) -> Chips:
-    """Pictures of `window` on every day of those `scenes` that touch it, and how much cloud each has.
+@dataclass(frozen=True)
+class Looks:
+    """The dates of a place. `bands`: name -> (day, y, x) reflectance, NaN = no data; `clear` (day, y, x): by
+    the mask, None where it cannot be told; `cloud` and `seen`: as those of `Chips`.
+    """
 
-    Scenes of one day are one picture. Without a mask, or without a scene class in the archive, the share of
-    cloud is not known (NaN).
+    days: tuple[date, ...]
+    bands: Mapping[str, NDArray[np.float32]]
+    clear: NDArray[np.bool_] | None
+    cloud: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+
+def looks(scenes: Sequence[Scene], window: Window, bands: Sequence[str], mask: MaskSettings | None) -> Looks:
+    """What was seen of `window` on every day of those `scenes` that touch it; scenes of one day are one.
 
     Raises
     ------
@@ -83,22 +93,37 @@ def chips(scenes: Sequence[Scene], window: Window, shown: Shown, mask: MaskSetti
     SceneReadError
         A file is missing or truncated.
     """
-    scenes = _touching(scenes, window)
+    scenes, names = _touching(scenes, window), [*dict.fromkeys(bands)]
     if not scenes:
-        return Chips((), np.empty((0, *window.shape, 3), dtype=np.uint8), np.empty(0), np.empty(0))
+        none = np.empty((0, *window.shape), dtype=np.float32)
+        return Looks((), dict.fromkeys(names, none), None, np.empty(0), np.empty(0))
     quality = _quality(scenes, mask)
     outer = window.expanded(mask.dilate_px if quality and mask else 0)
-    cube = read_scenes(scenes, outer, [*dict.fromkeys(shown.bands), *quality], window)
+    cube = read_scenes(scenes, outer, [*names, *quality], window)
     rows, columns = outer.slices_of(window)
-    bands = {name: cube[name].values[:, rows, columns] for name in shown.bands}
+    found = {name: cube[name].values[:, rows, columns] for name in names}
     days = tuple(date.fromisoformat(str(day)[:10]) for day in cube["time"].values)
-    has_data = ~np.logical_or.reduce([values == NO_DATA for values in bands.values()])
-    cloud = np.full(len(days), np.nan)
+    has_data = ~np.logical_or.reduce([values == NO_DATA for values in found.values()])
+    clear, cloud = None, np.full(len(days), np.nan)
     if quality and mask:
         clear = clear_mask(cube["scl"].values, mask, _offered(cube))[:, rows, columns]
         known = cube["scl"].values[:, rows, columns] != SCL_CLASSES.index("nodata")
         cloud = cloud_share(clear, known & has_data)
-    return Chips(days, shown.colours(as_reflectance(bands)), cloud, has_data.mean(axis=(1, 2)))
+    return Looks(days, as_reflectance(found), clear, cloud, has_data.mean(axis=(1, 2)))
+
+
+def chips(scenes: Sequence[Scene], window: Window, shown: Shown, mask: MaskSettings | None) -> Chips:
+    """Pictures of `window` on the days of `looks`, and how much cloud each has.
+
+    Without a mask, or without a scene class in the archive, the share of cloud is not known (NaN).
+
+    Raises
+    ------
+    InputError, SceneReadError
+        As `looks`.
+    """
+    found = looks(scenes, window, shown.bands, mask)
+    return Chips(found.days, shown.colours(found.bands), found.cloud, found.seen)
 
 
 def chip(scenes: Sequence[Scene], window: Window, shown: Shown) -> NDArray[np.uint8]:
