@@ -8,7 +8,8 @@ function picture(src) {
 }
 
 function cut(image, day, label) {
-  const canvas = el("canvas", { width: sheet.side, height: sheet.side, role: "img", "aria-label": label });
+  const said = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+  const canvas = el("canvas", { width: sheet.side, height: sheet.side, ...said });
   canvas.getContext("2d").drawImage(image, day * sheet.side, 0, sheet.side, sheet.side, 0, 0, sheet.side, sheet.side);
   return canvas;
 }
@@ -23,7 +24,7 @@ function showSheet(w) {
   find("caption").textContent = day ? about(day) : w.no_days;
   const [first] = Object.values(sheet.images);
   find("days").replaceChildren(...sheet.days.map((d, i) => el("li", {}, el("button",
-    { type: "button", "aria-pressed": String(i === state.day), onclick: () => look(i) }, cut(first, i, ""), about(d)))));
+    { type: "button", "aria-pressed": String(i === state.day), onclick: () => look(i) }, cut(first, i, ""), d.day, el("br", {}), words().cloud(percent(d.cloud))))));
   find("days").children[state.day]?.scrollIntoView({ block: "nearest", inline: "nearest" });
   find("cloudy").textContent = sheet.left_out ? w.left_out(sheet.left_out) : "";
   find("curve").replaceChildren(curve());
@@ -46,6 +47,7 @@ function curve() {
     part("text", { x: 4, y: y(v) + 4 }, v.toFixed(1));
   }
   part("text", { x: 36, y: 106 }, `${sheet.index || ""} ${sheet.days[0]?.day ?? ""}`);
+  part("text", { x: 776, y: 106, "text-anchor": "end" }, sheet.days.at(-1)?.day ?? "");
   sheet.days.forEach((d, i) => {
     if (d.value !== null) part("circle", { cx: x(times[i]), cy: y(d.value), r: i === state.day ? 6 : 3, fill: i === state.day ? "#0b4fd0" : "#1b1b1b" });
   });
