@@ -20,7 +20,7 @@ readings_app = typer.Typer(help="Points read on images: kits, answers, results, 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run with a sample")]
 Reader = Annotated[str, typer.Option(help="the code of who reads, no name")]
 Third = Annotated[bool, typer.Option("--third", help="settles the points on which the two readers differ")]
-PeriodName = Annotated[str | None, typer.Option(help="default: the last one")]
+PeriodName = Annotated[str | None, typer.Option(help="default: that of the design")]
 
 
 Tool = StrEnum("Tool", {"COLLECT_EARTH": "collect-earth-online", "ACATAMA": "acatama"})
