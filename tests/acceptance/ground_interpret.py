@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -21,10 +23,11 @@ from cocal.run import run
 from cocal.run.finished import open_run
 from cocal.run.readings import open_campaign
 from cocal.run.readings.answers import AnswerFile
-from tests.acceptance.demo_run import demo_copy
+from tests.acceptance.house import PACKAGE, demo
 from tests.support.browser import chromium
 
 POINTS, KILLS, OF_KIT = 50, 10, 600
+COCAL = (sys.executable, "-c", "from cocal.cli import main; main()")
 _DESIGN = {
     "unobserved": "left_out", "by_region": False, "allocation": "equal", "minimum": 10, "draw": "random",
     "strata": [
@@ -36,11 +39,24 @@ _DESIGN = {
 }  # fmt: skip
 
 
+@cache
+def _demo() -> Path:
+    return demo(PACKAGE.parent)[0]
+
+
+def _copied(home: Path) -> Path:
+    """The configuration of a copy of the demo's run; its land is shared, and only read."""
+    for name in ("configs", "runs"):
+        shutil.copytree(_demo() / name, home / name)
+    (home / "work").symlink_to(_demo() / "work")
+    return home / "configs" / "demo.yaml"
+
+
 @contextmanager
 def _drawn(points: int) -> Iterator[Path]:
     """The configuration of a copy of the demo with a sample of `points`."""
     with tempfile.TemporaryDirectory() as home:
-        config = demo_copy(Path(home))
+        config = _copied(Path(home))
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
         content["design"] = {**_DESIGN, "size": {"points": points}}
         config.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -52,10 +68,7 @@ class _Server:
     """`cocal interpret` on one port, killed and begun again."""
 
     def __init__(self, root: Path, reader: str, *options: str) -> None:
-        self.command = [
-            sys.executable, "-c", "from cocal.cli import main; main()", "interpret", str(root), "--reader",
-            reader, *options,
-        ]  # fmt: skip
+        self.command = [*COCAL, "interpret", str(root), "--reader", reader, *options]
         self.port = 0
         self.begin()
 
@@ -74,7 +87,7 @@ class _Server:
 
 
 def _read(page: Page, server: _Server, says: dict[str, str], kills: int, seen: list[bytes]) -> int:
-    """Answer every point by keyboard; the server is killed `kills` times meanwhile. How many were answered."""
+    """Answer every point by keyboard, the server killed `kills` times meanwhile; how many were answered."""
     page.on("response", lambda r: seen.append(r.body()) if r.status == 200 else None)
     page.goto(f"http://127.0.0.1:{server.port}/")
     page.wait_for_selector("#classes button")
@@ -96,7 +109,7 @@ def _read(page: Page, server: _Server, says: dict[str, str], kills: int, seen: l
 
 
 def fifty_points_read_blind_by_two_and_a_third_give_hectares() -> str:
-    """By keyboard in Chromium; ten SIGKILLs lose nothing; no body of a response tells stratum, map or place."""
+    """By keyboard in Chromium; ten SIGKILLs lose nothing; no response tells stratum, map or place."""
     with _drawn(POINTS) as config, chromium() as browser:
         root = read_config(config).root
         campaign = open_campaign(open_run(root))
@@ -119,8 +132,7 @@ def fifty_points_read_blind_by_two_and_a_third_give_hectares() -> str:
         told = [word for word in words if any(word.encode() in body for body in seen)]
         assert not told, told
         out = config.parent / "readings.csv"
-        cocal = [sys.executable, "-c", "from cocal.cli import main; main()"]
-        subprocess.run([*cocal, "readings", "write", str(root), str(out)], check=True, capture_output=True)
+        subprocess.run([*COCAL, "readings", "write", str(root), str(out)], check=True, capture_output=True)
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
         content["records"] = {
             "path": str(out), "sample": str(root / "design" / "sample.csv"), "design": "probability",
@@ -129,7 +141,7 @@ def fifty_points_read_blind_by_two_and_a_third_give_hectares() -> str:
             "matching": {"support": "pixel", "positional_error": "ignore"},
         }  # fmt: skip
         config.write_text(yaml.safe_dump(content), encoding="utf-8")
-        ended = subprocess.run([*cocal, "run", str(config)], capture_output=True, text=True, check=False)
+        ended = subprocess.run([*COCAL, "run", str(config)], capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr[-2000:]
         total = pd.read_csv(root / "hectares.csv").query("`class` == 'coca'")["estimated_ha"].sum()
         assert total > 0
@@ -140,11 +152,8 @@ def a_kit_of_600_points_is_small_and_quick() -> str:
     with _drawn(OF_KIT) as config:
         root, out = read_config(config).root, config.parent / "kit"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-c", "from cocal.cli import main; main()", "readings", "kit", str(root), str(out),
-             "--reader", "a"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        kit = [*COCAL, "readings", "kit", str(root), str(out), "--reader", "a"]
+        subprocess.run(kit, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

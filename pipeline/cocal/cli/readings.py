@@ -15,7 +15,9 @@ from cocal.errors import UsageError
 if TYPE_CHECKING:
     from cocal.run.readings import Campaign
 
-readings_app = typer.Typer(help="Points read on images: kits, answers, results, other tools.", no_args_is_help=True)
+readings_app = typer.Typer(
+    help="Points read on images: kits, answers, results, other tools.", no_args_is_help=True
+)
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run with a sample")]
 Reader = Annotated[str, typer.Option(help="the code of who reads, no name")]

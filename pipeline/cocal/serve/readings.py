@@ -24,10 +24,11 @@ from cocal.errors import InputError
 from cocal.run.images import webp
 from cocal.run.readings import Answer, Campaign, SheetMaker
 from cocal.run.readings.kit import check_answers, page_facts
-from cocal.serve.app import FAILURES, TYPES, Turns
+from cocal.serve.app import FAILURES, TYPES
 from cocal.serve.guard import Access, guarded
 from cocal.serve.kept import Kept
 from cocal.serve.server import serve_app
+from cocal.serve.turns import Turns
 
 _MOST_BODY = 64 * 1024
 _KEPT_BYTES = 64 << 20

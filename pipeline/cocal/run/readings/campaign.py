@@ -166,7 +166,8 @@ def open_campaign(run: FinishedRun, period: str | None = None) -> Campaign:
 
 def _period(run: FinishedRun, name: str | None) -> Period:
     """The period of that name; without one that of the design, or the last."""
-    name = name or (run.config.design and run.config.design.period)
+    if name is None and run.config.design is not None:
+        name = run.config.design.period
     periods = {p.name: p for p in run.measured.periods}
     if name is not None and name not in periods:
         raise UsageError("--period", ", ".join(periods), name, "choose one of these")
