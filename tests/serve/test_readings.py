@@ -108,9 +108,13 @@ def test_a_third_settles_what_two_differ_on_and_the_records_hold_no_place(world:
     rows = pd.read_csv(out, keep_default_na=False).set_index("point_id")
     points = [campaign.points[i].point_id for i in items]
     assert set(rows.index) == {*points} - {points[1], points[3]}
-    assert rows.loc[points[0], ["class", "observer", "observed_on"]].tolist() == ["forest", "c", "2024-05-01"]
-    assert rows.loc[points[2], ["visited", "why_not", "class"]].tolist() == ["no", "unclear", ""]
-    assert rows.loc[points[4], ["class", "observer", "method"]].tolist() == ["coca", "a+b", "image"]
+    assert rows.loc[points[0], ["class", "observer", "observed_on"]].tolist() == [
+        "forest",
+        "a b c",
+        "2024-06-01",
+    ]
+    assert rows.loc[points[2], ["visited", "why_not", "class"]].tolist() == ["no", "cannot_tell", ""]
+    assert rows.loc[points[4], ["class", "observer", "method"]].tolist() == ["coca", "a b", "image"]
     assert not {"lon", "lat", "stratum", "map_class"} & set(rows.columns)
     every = pd.read_csv(out.with_name(f"readings.{ANSWERED}"))
     assert every.groupby("role").size().to_dict() == {"reader 1": n, "reader 2": n - 1, "third": 1}
