@@ -10,7 +10,7 @@ import shapely
 from tests.support.services.granules import darken
 from tests.support.services.hub import HubStandIn
 from tests.support.services.loopback import Trouble
-from tests.support.services.small import hub_source, make_land, write_config
+from tests.support.services.small import hub_source, write_config
 from tests.support.services.stac import stac_api
 
 from cocal.archive import list_scenes
@@ -144,11 +144,13 @@ def test_a_screen_without_data_does_not_pass_for_clouds(hub, hub_config, downloa
     assert hub.count("process") == 2
 
 
-def test_a_swath_edge_in_the_land_is_fetched_from_both_sources(credentials, tmp_path, download, new_process):
+def test_a_swath_edge_in_the_land_is_fetched_from_both_sources(
+    credentials, tmp_path, download, new_process, land
+):
     """The western third of two products lies outside the swath, as their footprints state."""
     from tests.support.services.stac import FilesStandIn
 
-    land = make_land(tmp_path / "land")
+    land = land.copied(tmp_path / "land")
     for made in land.granules[:2]:
         darken(made, slice(0, 72), slice(0, 24), 0)
     with (
@@ -165,7 +167,7 @@ def test_a_swath_edge_in_the_land_is_fetched_from_both_sources(credentials, tmp_
 def test_a_raster_without_the_data_that_its_item_states_is_listed(credentials, tmp_path, download, land):
     from tests.support.services.stac import FilesStandIn
 
-    own = make_land(tmp_path / "land")
+    own = land.copied(tmp_path / "land")
     items = [g.item("{}") for g in own.granules]
     assert items[0]["geometry"] == land.granules[0].item("{}")["geometry"]
     with FilesStandIn(own.folder / "granules") as files, stac_api(own.granules, tmp_path, files.url) as url:

@@ -5,7 +5,8 @@ source.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ class SmallLand:
     folder: Path
     scenes: tuple[Scene, ...]
     granules: tuple[RawGranule, ...]
+
+    def copied(self, folder: Path) -> SmallLand:
+        """The same land with granules of its own, below `folder`."""
+        shutil.copytree(self.folder / "granules", folder / "granules")
+        shutil.copy(self.folder / "region.geojson", folder)
+        own = tuple(replace(granule, folder=folder / "granules") for granule in self.granules)
+        return SmallLand(folder, self.scenes, own)
 
 
 def make_land(folder: Path, size_px: int = 144) -> SmallLand:
