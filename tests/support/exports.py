@@ -21,7 +21,8 @@ QUESTIONS = ["point_id", "visited", "why_not", "observed_on", "position", "class
              "notes"]  # fmt: skip
 _LISTS = {"visited": "yes_no", "why_not": "why_not", "state": "state", "shade": "shade", "mixture": "mixture",
           "method": "method"}  # fmt: skip
-_CLASSES = {"coca": "Coca", "forest": "Bosque"}
+_CLASSES = {"coca": "Coca", "forest": "Bosque", "regrowth": "Bosque secundario", "pasture": "Pasto",
+            "other_crops": "Otros cultivos", "bare": "Suelo desnudo", "water": "Agua"}  # fmt: skip
 
 
 def _label(name: str, key: str) -> str:
