@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from cocal.classify.census.coverage import coverage
 from cocal.classify.census.cut import Cutter
+from cocal.classify.census.days import NO_DAY, NO_PERIOD
 from cocal.classify.census.edges import FULL, STEPS, ring_edges
 from cocal.classify.census.ground import exclusive
-from cocal.classify.census.polygons import NO_DAY, NO_PERIOD, read_polygons
+from cocal.classify.census.polygons import read_polygons
 from cocal.classify.census.settings import MapSettings
 from cocal.classify.census.shares import Shares, classes_of_pixels, common_ground, parts_of
 from cocal.contracts import Period
@@ -233,6 +234,14 @@ def test_a_polygon_as_large_as_a_country_keeps_its_ground(west: float) -> None:
         ([(square(0, 0), "C", "2024-01-01")], {}, ["no polygon of the period '2023'"]),
         ([(shapely.Point(X, Y), "C", "2024-01-01")], {}, ["not polygons but Point"]),
         ([(square(0, 0), "C", "2024-01-01")], {"date_column": "day"}, ["no column 'day'"]),
+        *(
+            (
+                [(square(0, 0), "C", "2024-01-01"), (square(20, 0), "C", day)],
+                {},
+                [f"'{day}'; row 2", "'seen' that are not written YYYY-MM-DD"],
+            )
+            for day in ("05/06/2024", "5.6.24", "2024/06/05", "05-jun-2024", "20240605", "2024-06-31")
+        ),
     ],
 )
 def test_what_would_give_wrong_hectares_is_refused(

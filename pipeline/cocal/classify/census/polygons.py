@@ -9,14 +9,13 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pyogrio
 import shapely
-from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 
+from cocal.classify.census.days import NO_DAY, NO_PERIOD, periods_of, words_of
 from cocal.classify.census.ground import Drawn, Shapes
 from cocal.classify.census.settings import MapLayer, MapSettings, ObservedLayer
 from cocal.contracts import Period
@@ -37,9 +36,6 @@ from cocal.regions.polygons import (
 
 CHUNK = 100_000
 """Rows of a file that are read at a time, for memory."""
-
-NO_PERIOD, NO_DAY = -1, -2
-"""Values in the place of a period: another one, or none; what is stated is no period and no day."""
 
 _SHIFTED_M = 1.0
 """From here on another datum is named: WGS 84, SIRGAS 2000 and the like agree within a metre."""
@@ -176,12 +172,12 @@ def _read_part(
         return None
     keys = _keys(frame, layer, problems)
     shapes = _valid_degrees(frame, account, problems)
+    period = periods_of(frame, layer, periods, problems)
     if problems or keys is None:
         return None
     hectares = hectares_of(shapes)
     account.polygons += len(frame)
     account.hectares += float(hectares.sum())
-    period = _periods(frame, layer, periods)
     flat = hectares == 0
     account["census_without_area"].add(frame.index[flat].tolist(), 0.0)
     for value, code in ((NO_PERIOD, "census_in_no_period"), (NO_DAY, "census_without_day")):
@@ -213,7 +209,7 @@ def _keys(frame: gpd.GeoDataFrame, layer: MapLayer, problems: list[str]) -> list
     """The class key of each row."""
     if layer.class_key is not None:
         return [layer.class_key] * len(frame)
-    labels = _words(frame[layer.class_column])
+    labels = words_of(frame[layer.class_column])
     keys = labels.map(layer.classes)
     if (lost := keys.isna()).any():
         rows = frame.index[lost.to_numpy()]
@@ -223,30 +219,6 @@ def _keys(frame: gpd.GeoDataFrame, layer: MapLayer, problems: list[str]) -> list
         )
         return None
     return list(keys)
-
-
-def _words(values: pd.Series[Any]) -> pd.Series[str]:
-    """Values as text; null becomes "", and a whole number stored as a float loses its '.0'."""
-    whole = [isinstance(v, float) and v.is_integer() for v in values]
-    texts = ["" if pd.isna(v) else str(int(v)) if w else str(v) for v, w in zip(values, whole, strict=True)]
-    return pd.Series(texts, index=values.index, dtype=object)
-
-
-def _periods(frame: gpd.GeoDataFrame, layer: MapLayer, periods: Sequence[Period]) -> NDArray[np.int64]:
-    """(n,) position of the period, `NO_PERIOD` or `NO_DAY`."""
-    names = {p.name: i for i, p in enumerate(periods)}
-    if layer.period is not None:
-        return np.full(len(frame), names[layer.period], dtype=np.int64)
-    if layer.period_column is not None:
-        words = _words(frame[layer.period_column])
-        named = words.map(names).fillna(NO_PERIOD).to_numpy(np.int64)
-        return np.asarray(np.where(words == "", NO_DAY, named), dtype=np.int64)
-    days = pd.to_datetime(_words(frame[layer.date_column]).str[:10], format="%Y-%m-%d", errors="coerce")
-    found: NDArray[np.int64] = np.where(days.isna(), NO_DAY, NO_PERIOD).astype(np.int64)
-    for i, period in reversed(list(enumerate(periods))):
-        inside = (days >= pd.Timestamp(period.start)) & (days <= pd.Timestamp(period.end))
-        found[inside.to_numpy()] = i
-    return found
 
 
 def _valid_degrees(frame: gpd.GeoDataFrame, account: _Account, problems: list[str]) -> Shapes:
