@@ -709,4 +709,7 @@ def test_a_kit_of_a_run_without_a_design_or_of_bands_it_lacks_is_refused(world, 
     assert done.returncode == 2
     assert "blue" in done.stderr
     assert in_process("kit", tmp_path, tmp_path / "kit").returncode == 2
+    done = in_process("kit", world.root, world.root / "public" / "kit", "--show", "false")
+    assert "outside that of the run" in done.stderr
+    assert not (world.root / "public").exists()
     assert list(tmp_path.iterdir()) == []

@@ -81,7 +81,7 @@ def make_kit(run: FinishedRun, out: Path, options: KitOptions) -> KitMade:
     InputError
         The run has no design, the roads cannot be read, or there are no images of the period.
     """
-    _check(options, out)
+    _check(options, out, run.folder)
     simulated = bool(run.committed("design").inputs["task"]["simulated"])
     sample = read_own_csv(run.folder / "design" / SAMPLE)[list(_SEEN)]
     scheme = read_scheme(run.config.scheme)
@@ -113,8 +113,10 @@ def make_kit(run: FinishedRun, out: Path, options: KitOptions) -> KitMade:
     )  # fmt: skip
 
 
-def _check(options: KitOptions, out: Path) -> None:
+def _check(options: KitOptions, out: Path, run: Path) -> None:
     problems = []
+    if out.resolve().is_relative_to(run.resolve()):
+        problems.append("a folder outside that of the run, parts of which are published")
     if not RESOLUTION_M <= options.side_m <= 10_000:
         problems.append("pictures of 10 to 10,000 m")
     if out.exists():
