@@ -18,7 +18,7 @@ import typer
 
 from cocal.cli.bundle import bundle_app
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
-from cocal.cli.kit import kit
+from cocal.cli.field_kit import kit
 from cocal.cli.readings import interpret, readings_app
 from cocal.cli.ring import ring_app
 from cocal.cli.runs import download, plan, stage_command, train, warm
