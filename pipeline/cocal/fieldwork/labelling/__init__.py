@@ -16,12 +16,13 @@ from cocal.fieldwork.labelling.answers import (
     CANNOT_TELL,
     DISAGREE,
     READING_COLUMNS,
+    as_answers,
     read_answers,
     settle,
 )
 from cocal.fieldwork.labelling.matching import Labels, numbered, plot_numbers, sample_mark
 
 __all__ = [
-    "ANSWER_COLUMNS", "CANNOT_TELL", "DISAGREE", "READING_COLUMNS", "Labels", "acatama", "collect_earth",
-    "numbered", "plot_numbers", "read_answers", "sample_mark", "settle",
+    "ANSWER_COLUMNS", "CANNOT_TELL", "DISAGREE", "READING_COLUMNS", "Labels", "acatama", "as_answers",
+    "collect_earth", "numbered", "plot_numbers", "read_answers", "sample_mark", "settle",
 ]  # fmt: skip
