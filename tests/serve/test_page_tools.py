@@ -156,8 +156,11 @@ def chosen_pixel(shown) -> dict:
     raise AssertionError("no such pixel")
 
 
-def check_square(plain, marked, zoom, place) -> None:
-    """Colours and edges within one pixel of the screen of where they belong, in 3 x 3 pixels of the map."""
+def check_square(plain, marked, zoom, place) -> int:
+    """Colours and edges within one pixel of the screen of where they belong, in 3 x 3 pixels of the map.
+
+    Returns how many points of the screen were compared.
+    """
     height, width = plain.shape[:2]
     latitude, longitude = place["middle"]
     side = 512 * 2**zoom
@@ -185,6 +188,7 @@ def check_square(plain, marked, zoom, place) -> None:
     assert distance[blue].max() < 2.5  # half of the line's 3 px, and one
     line = near & (distance < 0.5)
     assert (np.abs(marked[line].astype(int) - BLUE).sum(axis=-1) < 60).all(), zoom
+    return int(sure.sum())
 
 
 def test_tools_fit_on_a_telephone(browser, public):

@@ -24,6 +24,9 @@ from cocal.store import proven
 MOST_HA = 100_000.0
 """1,000 km2: about 10 million pixels, some seconds."""
 
+_EDGE_DEGREES = 0.001
+"""Sides are cut to about 110 m before they are projected: straight to 0.1 mm."""
+
 
 def count_polygon(run: ShownRun, period: str, polygon: BaseGeometry) -> dict[str, Any]:
     """Hectares of each class of the map of a period inside a polygon in degrees.
@@ -53,7 +56,7 @@ def count_polygon(run: ShownRun, period: str, polygon: BaseGeometry) -> dict[str
 
 def _inside(polygon: BaseGeometry, window: Window) -> NDArray[np.bool_]:
     """(y, x) True where the pixel's centre lies in the polygon, and the window's zone owns the pixel."""
-    shape = project(polygon, 4326, window.epsg)
+    shape = project(polygon, 4326, window.epsg, densify=_EDGE_DEGREES)
     found = rasterize([(shape, 1)], out_shape=window.shape, transform=window.transform, dtype="uint8")
     return np.asarray(found > 0) & owned_by_zone(window)
 
