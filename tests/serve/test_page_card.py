@@ -82,10 +82,3 @@ def test_on_a_phone_in_spanish_a_click_on_a_field_point_opens_its_record_and_its
         keep(page, "map-record-phone")
         page.click("#lang-en")
         page.wait_for_function("document.querySelector('#card h2').textContent === 'Card of the place'")
-
-
-def test_the_public_page_has_no_card(browser, public):
-    with open_map(browser, at(public.url, 14, *MIDDLE)) as page:
-        click_middle(page)
-        page.wait_for_timeout(300)
-        assert not page.is_visible("#card")
