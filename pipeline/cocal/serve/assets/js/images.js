@@ -21,8 +21,12 @@ export function imageSource(run, period, { shown, when }) {
   };
 }
 
-/** The zoom of the map from which a side has images. */
-export const leastZoom = (run, when) => run.images.zooms[when === MEDIAN ? 1 : 0] - 1;
+/** The zoom of the map from which the sides that show images have them. */
+export function leastZoom(view, run, other) {
+  const least = (of, when) => of.images.zooms[when === MEDIAN ? 1 : 0] - 1;
+  return Math.max(view.layer === "image" ? least(run, view.when) : 0,
+    view.compare && rightLayer(view) === "image" ? least(other, view.when_b) : 0);
+}
 
 const isListed = (run, shown) => run.images.pictures.some((p) => p.id === shown);
 

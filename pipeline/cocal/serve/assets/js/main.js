@@ -71,9 +71,7 @@ function moved(camera) {
 function showDates(now) {
   const [zoom, lat, lng] = now.camera ?? maps.camera();
   showStrip(now, runOf(now.run), now.pixel ?? [lng, lat], change);
-  const least = Math.max(now.layer === "image" ? leastZoom(runOf(now.run), now.when) : 0,
-    now.compare && rightLayer(now) === "image" ? leastZoom(runOf(now.with), now.when_b) : 0);
-  find("images-far").hidden = zoom >= least;
+  find("images-far").hidden = zoom >= leastZoom(now, runOf(now.run), runOf(now.with));
 }
 
 function remember() {

@@ -44,6 +44,7 @@ export function settled(view, house) {
   const named = (of, name, usual) => (of.periods.find((p) => p.name === name) ?? of.periods.at(usual)).name;
   const layers = choices(run), period = named(run, view.period, -1), at = named(other, view.at, other === run ? 0 : -1);
   const image = settledImage(run, period, view.shown, view.when);
+  image.shown ||= settledImage(other, at, view.shown, "").shown; // of a run without images beside one with them
   return {
     ...view,
     lang: view.lang === "en" ? "en" : "es",
