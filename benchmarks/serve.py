@@ -216,7 +216,8 @@ def main() -> int:
         write_map(Path(folder))
         land = finished_land(Path(folder) / "land")
         write_images(land.archive)
-        command = [sys.executable, __file__, "--offer", str(land.root), str(Path(folder) / "maps")]
+        offered = ["--offer", str(land.root), str(Path(folder) / "maps")]
+        command = [sys.executable, "-m", "benchmarks.serve", *offered]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stdout is not None

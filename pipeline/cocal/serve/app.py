@@ -56,8 +56,6 @@ class Handlers:
 
     def __init__(self, runs: Sequence[ShownRun], restricted: bool, imagery: Imagery | None) -> None:
         self.runs = {run.name: RunData(run) for run in runs}
-        for data in self.runs.values():
-            data.prepare()
         self.restricted = restricted
         self.imagery = imagery if restricted else None
         self.kept: Kept[bytes] = Kept(_KEPT_BYTES)

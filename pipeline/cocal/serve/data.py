@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 from functools import cache, cached_property
-from importlib import import_module
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -75,14 +74,6 @@ class RunData:
             log.warning("no images: %s", err)
             return None
         return ImageTiles(found, Kept(_BLOCKS_BYTES)) if found.scenes else None
-
-    def prepare(self) -> None:
-        """Do once, before requests come in threads, what is costly or must not be done by two at once: numba
-        fails where two threads import it at the same time.
-        """
-        if self.images is not None:
-            for name in ("cocal.archive.unpack", "cocal.features.kernels"):
-                import_module(name)
 
     def address(self, period: str, layer: str, square: Square) -> str | None:
         """The SHA-256 of all that a tile of a map depends on; None where it is not known."""
