@@ -17,7 +17,7 @@ from cocal.config import read_config
 from cocal.run import run
 from cocal.serve import open_run
 from cocal.serve.counting import count_polygon
-from tests.serve.test_page_tools import MIDDLE, check_square, chosen_pixel, square_at
+from tests.serve.test_page_tools import MIDDLE, check_saved_picture, check_square, chosen_pixel, square_at
 from tests.serve.test_tools import pixels_inside
 from tests.support.browser import PHONE, WIDE, keep, violations
 from tests.support.map_page import at, open_map, webgl_chromium
@@ -113,6 +113,12 @@ def check(page: Page, size: tuple[int, int]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
+def The_view_is_saved_with_legend_scale_north_and_sources() -> str:
+    with offered(land().root, restricted=True) as server, webgl_chromium() as browser:
+        same = check_saved_picture(browser, server.url)
+    return f"{same} points of coca as on the screen; a bar of 200 m to 1.5 points; words, legend, north"
+
+
 def An_offices_own_map_is_never_called_a_satellites_and_a_sample_is_drawn_on_it() -> str:
     """The restricted and the public page of a census run; `cocal design` on it."""
     folder = Path(_kept().name) / "office"
@@ -144,5 +150,6 @@ REQUIREMENTS = (
     The_square_of_a_pixel_lies_on_the_pixel_at_every_zoom,
     The_hectares_of_a_drawn_polygon_are_those_of_its_pixels_one_by_one,
     Tools_hold_A_and_AA_wide_and_on_a_phone_in_both_languages,
+    The_view_is_saved_with_legend_scale_north_and_sources,
     An_offices_own_map_is_never_called_a_satellites_and_a_sample_is_drawn_on_it,
 )

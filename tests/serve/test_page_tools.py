@@ -10,7 +10,7 @@ import rasterio
 from PIL import Image
 from playwright.sync_api import Page
 from pyproj import Transformer
-from tests.support.browser import PHONE, keep, violations
+from tests.support.browser import keep, violations
 from tests.support.map_page import at, click_middle, open_map, picture, view, wait_for_colour, webgl_chromium
 from tests.support.shown_land import HOSTILE
 
@@ -92,8 +92,12 @@ def test_a_region_and_coordinates_are_found_and_coordinates_are_copied(browser, 
         assert violations(page) == []
 
 
-def test_the_view_is_saved_with_legend_scale_north_and_sources(browser, restricted):
-    with open_map(browser, at(restricted.url, 15, *MIDDLE, lang="en")) as page:
+def check_saved_picture(browser, url) -> int:
+    """The view, its legend, scale, north and words in the PNG; returns how many points of coca are the same.
+
+    Called by the acceptance of the ground.
+    """
+    with open_map(browser, at(url, 15, *MIDDLE, lang="en")) as page:
         wait_for_colour(page, COCA)
         shown = (picture(page) == bytes_of(COCA)).all(axis=-1)
         with page.expect_download() as offered:
@@ -112,6 +116,7 @@ def test_the_view_is_saved_with_legend_scale_north_and_sources(browser, restrict
     metres = EQUATOR_M * np.cos(np.radians(MIDDLE[0])) / (512 * 2**15)
     assert abs(bar.max() * metres - 200) < 1.5 * metres
     assert (north == 27).all(axis=-1).sum() > 80  # half of 14 x 17 px
+    return int((orange[top:foot] & shown).sum())
 
 
 def bytes_of(colour: str) -> list[int]:
@@ -189,17 +194,3 @@ def check_square(plain, marked, zoom, place) -> int:
     line = near & (distance < 0.5)
     assert (np.abs(marked[line].astype(int) - BLUE).sum(axis=-1) < 60).all(), zoom
     return int(sure.sum())
-
-
-def test_tools_fit_on_a_telephone(browser, public):
-    with open_map(browser, f"{public.url}#lang=en", size=PHONE) as page:
-        page.tap("#tool-area")
-        page.wait_for_function("() => document.querySelector('#stage').getBoundingClientRect().top >= 0")
-        box = page.locator("#map-a").bounding_box()
-        for dx, dy in ((0, 0), (60, 0), (0, 60)):
-            page.touchscreen.tap(box["x"] + 150 + dx, box["y"] + 150 + dy)
-            page.wait_for_timeout(400)
-        page.wait_for_function("() => document.querySelector('#measured').innerText.includes('Perimeter')")
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
-        assert violations(page) == []
-        keep(page, "map-tools-phone")
