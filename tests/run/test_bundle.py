@@ -13,7 +13,7 @@ from tests.support.adding_up import adding_up_world
 from cocal.errors import InputError
 from cocal.exchange.signing import make_keys, read_bundle, write_bundle
 from cocal.run import bundle
-from cocal.run.results.files import EARLIER, MADE_FROM, retire_bundle
+from cocal.run.measure.exchange import EARLIER, MADE_FROM, retire_bundle
 
 FIGURES = ("estimated_ha", "standard_error_ha", "ci_low_ha", "ci_high_ha")
 

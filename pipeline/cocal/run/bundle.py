@@ -28,8 +28,7 @@ from cocal.exchange.merge import Merged, merge
 from cocal.exchange.signing import SignedBundle, check_signatures, read_bundle, write_bundle
 from cocal.run.finished import FinishedRun, open_run
 from cocal.run.history import figure_states
-from cocal.run.measure.exchange import EXCHANGE
-from cocal.run.results.files import BUNDLE, EARLIER, MADE_FROM
+from cocal.run.measure.exchange import BUNDLE, EARLIER, EXCHANGE, MADE_FROM
 from cocal.run.tables import read_own_csv
 from cocal.store import Manifest, atomic_path, canonical_json, proven, write_csv, write_json
 from cocal.user_tables import clean_text

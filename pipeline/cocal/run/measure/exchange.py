@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from cocal.checksums import sha256_bytes
 from cocal.contracts import ELSEWHERE, UNOBSERVED, Period
 from cocal.estimate.settings import CALIBRATED
 from cocal.exchange.content import hectares_text, survey_content
@@ -32,6 +34,11 @@ from cocal.run.measure.task import HectaresTask
 from cocal.store import address
 
 EXCHANGE = "exchange.json"
+BUNDLE, EARLIER = Path("files", "bundle.json"), Path("files", "bundle.earlier.json")
+"""The run's bundle; and the one before it, of results that are no longer there, kept for what it joined."""
+MADE_FROM = Path("files", "bundle.sha256")
+"""Checksum of the counts that `BUNDLE` was made from; it stays in the office, as it would confirm a guess."""
+log = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 
@@ -194,3 +201,14 @@ def _plots(counts: Mapping[str, Ints], periods: Sequence[Period]) -> dict[str, A
 def _out(sample: Sample) -> int:
     """Points of the design that have not come back."""
     return 0 if sample.preliminary is None else int(str(sample.preliminary.values["n"]))
+
+
+def retire_bundle(root: Path) -> None:
+    """Move `BUNDLE` to `EARLIER` where it was not made from the counts that the run's folder holds now."""
+    made_from, counts = root / MADE_FROM, root / EXCHANGE
+    if not (root / BUNDLE).exists():
+        return
+    stated = made_from.read_text(encoding="utf-8") if made_from.exists() else ""
+    if not counts.exists() or stated != sha256_bytes(counts.read_bytes()):
+        (root / BUNDLE).replace(root / EARLIER)
+        log.warning("%s was made from other results, and is now %s: make it again", BUNDLE, EARLIER.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from cocal.checksums import sha256_bytes
 from cocal.contracts import UNOBSERVED
 from cocal.grid import project
 from cocal.report.geopackage import Graduated, write_geopackage
 from cocal.report.workbook import write_workbook
-from cocal.run.measure.exchange import EXCHANGE
+from cocal.run.measure.exchange import retire_bundle
 from cocal.run.recipes import Batch, Recipe, Stage
 from cocal.run.results.facts import TABLES, RunFacts, run_facts
 from cocal.run.results.pictures import read_squares
@@ -26,11 +24,6 @@ from cocal.run.tables import read_own_csv
 from cocal.store import atomic_path
 
 FOLDER = "files"
-BUNDLE, EARLIER = Path(FOLDER, "bundle.json"), Path(FOLDER, "bundle.earlier.json")
-"""The run's bundle; and the one before it, of results that are no longer there, kept for what it joined."""
-MADE_FROM = Path(FOLDER, "bundle.sha256")
-"""Checksum of the counts that `BUNDLE` was made from; it stays in the office, as it would confirm a guess."""
-log = logging.getLogger(__name__)
 _STEPS = (0.0, 1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 1e9)
 _COLOURS = ("#f3efe6", "#fee8c8", "#fdd49e", "#fdbb84", "#fc8d59", "#d7301f", "#7f0000")
 _DENSITY = Graduated(
@@ -67,17 +60,6 @@ def files_stage(run: Run) -> Stage:
     recipe = Recipe(":files", run_facts(run), write_files, where="client")
     yield Batch("files", (recipe,), on_failure="stop")
     retire_bundle(run.store.root)
-
-
-def retire_bundle(root: Path) -> None:
-    """Move `BUNDLE` to `EARLIER` where it was not made from the counts that the run's folder holds now."""
-    made_from, counts = root / MADE_FROM, root / EXCHANGE
-    if not (root / BUNDLE).exists():
-        return
-    stated = made_from.read_text(encoding="utf-8") if made_from.exists() else ""
-    if not counts.exists() or stated != sha256_bytes(counts.read_bytes()):
-        (root / BUNDLE).replace(root / EARLIER)
-        log.warning("%s was made from other results, and is now %s: make it again", BUNDLE, EARLIER.name)
 
 
 def write_files(folder: Path, _: list[Any], run: RunFacts) -> None:
