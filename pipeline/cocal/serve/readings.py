@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from threading import Lock
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -29,10 +30,18 @@ from cocal.serve.guard import Access, guarded
 from cocal.serve.kept import Kept
 from cocal.serve.server import serve_app
 from cocal.serve.turns import Turns
+from cocal.settings import Settings
 
-_MOST_BODY = 64 * 1024
+_MOST_BODY = 8 * 1024
 _KEPT_BYTES = 64 << 20
-_ANSWERS = TypeAdapter(list[Answer])
+
+
+class Sent(Settings):
+    """What the page sends: an answer, and whose it is."""
+
+    campaign: str
+    reader: str
+    answer: Answer
 
 
 class ReadingHandlers:
@@ -41,6 +50,7 @@ class ReadingHandlers:
     def __init__(self, campaign: Campaign, reader: str) -> None:
         self.campaign, self.reader = campaign, reader
         self.maker, self.kept = SheetMaker(campaign), Kept[bytes](_KEPT_BYTES)
+        self._writing = Lock()
         self.items = frozenset(campaign.items(reader))
         folder = asset("run/readings/assets")
         self.files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix[1:] in TYPES}
@@ -72,7 +82,7 @@ class ReadingHandlers:
         return json.dumps({**sheet.facts, "pictures": pictures}).encode()
 
     async def take(self, request: Request) -> Response:
-        """Keep answers; those that are known already are passed over."""
+        """Keep an answer; one that is known already is passed over."""
         if request.headers.get("content-type", "") != "application/json":
             raise HTTPException(415, "application/json is wanted")
         body = b""
@@ -84,15 +94,18 @@ class ReadingHandlers:
 
     def _take(self, body: bytes) -> Response:
         try:
-            answers = _ANSWERS.validate_json(body)
-            check_answers(self.campaign, answers)
+            sent = Sent.model_validate_json(body)
+            if (sent.campaign, sent.reader) != (self.campaign.id, self.reader):
+                return JSONResponse({"error": "the answers of another reader are taken here"}, 409)
+            check_answers(self.campaign, [sent.answer])
         except (ValidationError, InputError) as err:
             told = err.errors()[0]["msg"] if isinstance(err, ValidationError) else str(err).splitlines()[0]
             return JSONResponse({"error": told}, 400)
-        file = self.campaign.answers(self.reader)
-        known = {answer.uid for answer in file.read()}
-        file.add(answer for answer in answers if answer.uid not in known)
-        return JSONResponse({"kept": len(answers)})
+        with self._writing:
+            file = self.campaign.answers(self.reader)
+            if sent.answer.uid not in {answer.uid for answer in file.read()}:
+                file.add([sent.answer])
+        return JSONResponse({"kept": sent.answer.uid})
 
     def _file(self, name: str) -> Response:
         content = self.files.get(name)

@@ -15,7 +15,7 @@ from cocal.run.readings.answers import Answer
 from cocal.run.readings.campaign import Campaign
 from cocal.run.readings.sheets import SheetMaker
 
-PAGE, SCRIPTS = "index.html", ("words.js", "draw.js", "page.js")
+PAGE, SCRIPTS = "index.html", ("words.js", "draw.js", "keep.js", "page.js")
 _QUALITY = 80
 """Of a picture in a kit, lossy WebP: a fifth of the bytes of a lossless one."""
 

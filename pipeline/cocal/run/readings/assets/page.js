@@ -5,7 +5,6 @@
 const CERTAINTY = ["sure", "likely", "unsure"], TALLY = { minutes: 5 * 60e3, least: 3 };
 const find = (id) => document.getElementById(id);
 const inline = find("kit") && JSON.parse(find("kit").textContent);
-const state = { language: "es", at: 0, day: 0, certainty: "sure", answers: {}, pending: [], times: [], lost: false, refused: "" };
 let campaign, sheet, sheets = {};
 
 function el(tag, attributes, ...children) {
@@ -20,88 +19,101 @@ function el(tag, attributes, ...children) {
 const words = () => WORDS[state.language];
 const named = (key) => (key === "cannot_tell" ? words().cannot_tell : campaign.classes.find((c) => c.key === key)[state.language]);
 const item = () => campaign.items[state.at];
-const standing = (name) => (state.answers[name] || []).at(-1);
-const store = () => `cocal ${campaign.campaign} ${campaign.reader}`;
+const stands = () => { const given = standing(item()); return given && (given.label || given.kind); };
 
-// What has not reached the server yet, or in a folder all of it, outlives the page.
-function remember() {
-  try {
-    localStorage.setItem(store(), JSON.stringify(state.pending));
-    return true;
-  } catch {
-    return false;
-  }
+// Only a point whose pictures are on the screen is answered.
+const ready = () => Boolean(sheet) && sheet.name === item();
+
+function facts(kind) {
+  const note = find("note").value.trim(), day = sheet.days[state.day]?.day;
+  if (kind === "cannot_tell") return { item: item(), kind, day, note };
+  return { item: item(), kind: "class", label: kind, certainty: state.certainty, day, note };
 }
 
-function take(answer) {
-  const own = (state.answers[answer.item] ||= []);
-  if (answer.kind === "undo") own.pop();
-  else own.push(answer);
-}
-
-let sending = false;
-async function send() {
-  if (inline || sending) return;
-  sending = true;
-  while (state.pending.length) {
-    try {
-      const body = JSON.stringify(state.pending.slice(0, 50)), count = Math.min(50, state.pending.length);
-      const response = await fetch("data/answers", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-      if (response.status >= 500) throw new Error(String(response.status));
-      state.refused = response.ok ? "" : (await response.json()).error;
-      state.lost = false;
-      state.pending.splice(0, count);
-      remember();
-    } catch {
-      state.lost = true;
-      showKept();
-      await new Promise((wake) => setTimeout(wake, 1000));
-    }
-  }
-  sending = false;
-  showKept();
-}
-
-function add(kind, label = null) {
-  const day = sheet && sheet.days.length ? sheet.days[state.day].day : null;
-  if (kind === "class" && day === null) return;
-  const answer = { item: item(), uid: crypto.randomUUID ? crypto.randomUUID() : uid(), kind, at: new Date().toISOString() };
-  if (kind !== "undo") Object.assign(answer, { certainty: kind === "class" ? state.certainty : undefined, day: day ?? undefined, note: find("note").value.trim() });
-  if (label) answer.label = label;
-  state.pending.push(answer);
-  take(answer);
-  remember();
-  send();
-  if (kind === "undo") return show();
+function choose(key) {
+  if (!ready() || (key !== "cannot_tell" && !sheet.days.length)) return;
+  record(facts(key));
   state.times.push(Date.now());
   const open = campaign.items.findIndex((name, i) => i > state.at && !standing(name));
   go(open >= 0 ? open : campaign.items.findIndex((name) => !standing(name)));
 }
-const uid = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
-const load = (name) => (sheets[name] ||= inline ? Promise.resolve(inline.sheets[name])
-  : fetch(`data/items/${name}`).then((r) => (r.ok ? r.json() : Promise.reject(new Error(r.status)))));
+// What is changed of an answer that stands is an answer too.
+function amend() {
+  if (ready() && stands() && find("note").value.trim() !== standing(item()).note) repeat();
+}
+function repeat() {
+  const { uid, at, ...given } = standing(item()), rated = given.kind === "class" ? { certainty: state.certainty } : {};
+  record({ ...given, ...rated, note: find("note").value.trim() });
+  show();
+}
+function rate(key) {
+  state.certainty = key;
+  if (ready() && standing(item())?.kind === "class") repeat();
+  else show();
+}
+
+// Takes the last answer back, of whichever point, and shows that point.
+function undo() {
+  const last = state.order.at(-1);
+  if (!last) return;
+  record({ item: last, kind: "undo" });
+  state.times.pop();
+  go(campaign.items.indexOf(last));
+}
+
+async function asked(path) {
+  const response = await fetch(path);
+  if (response.ok) return response.json();
+  throw Object.assign(new Error(), { refused: `${response.status} ${(await response.json().catch(() => ({}))).error ?? ""}` });
+}
+function load(name) {
+  sheets[name] ||= inline ? Promise.resolve(inline.sheets[name]) : asked(`data/items/${name}`);
+  sheets[name].catch(() => delete sheets[name]);
+  return sheets[name];
+}
+async function opened(name) {
+  const found = await load(name);
+  const pictures = Object.entries(found.pictures).map(async ([id, src]) => [id, await picture(src)]);
+  return { ...found, name, images: Object.fromEntries(await Promise.all(pictures)) };
+}
 
 async function go(at) {
   if (at < 0 || at >= campaign.items.length) return show();
+  if (document.activeElement === find("note")) find("note").blur();
   state.at = at;
   const name = item();
-  const found = await load(name);
-  const pictures = Object.entries(found.pictures).map(async ([id, src]) => [id, await picture(src)]);
-  const images = Object.fromEntries(await Promise.all(pictures));
-  if (name !== item()) return;
-  sheet = { ...found, images };
-  const given = standing(name), clear = found.days.map((d) => (d.cloud ?? 0) < 0.2).lastIndexOf(true);
-  state.day = given && given.day ? Math.max(0, found.days.findIndex((d) => d.day === given.day)) : Math.max(0, clear);
+  find("look").setAttribute("aria-busy", String(!ready()));
+  try {
+    const found = await opened(name);
+    if (name !== item()) return;
+    sheet = found;
+  } catch (err) {
+    if (name !== item()) return;
+    if (err.refused) return void (find("caption").textContent = words().unread(err.refused));
+    state.trouble ||= { lost: true };
+    showKept();
+    await pause(1000);
+    return name === item() ? go(at) : undefined;
+  }
+  if (state.trouble?.lost && !state.pending.length) state.trouble = null;
+  const given = standing(name), clear = sheet.days.map((d) => (d.cloud ?? 0) < 0.2).lastIndexOf(true);
+  state.day = given && given.day ? Math.max(0, sheet.days.findIndex((d) => d.day === given.day)) : Math.max(0, clear);
   state.certainty = (given && given.certainty) || "sure";
   find("note").value = (given && given.note) || "";
+  find("look").setAttribute("aria-busy", "false");
   show();
+  keepFew();
   const following = campaign.items[at + 1];
-  if (following) load(following).catch(() => delete sheets[following]);
+  if (following) load(following).catch(() => {});
+}
+function keepFew() {
+  const near = new Set(campaign.items.slice(Math.max(0, state.at - 2), state.at + 3));
+  for (const name of Object.keys(sheets)) if (!near.has(name)) delete sheets[name];
 }
 
 function show() {
-  const w = words();
+  const w = words(), focused = document.activeElement?.id;
   document.documentElement.lang = state.language;
   document.title = w.title;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = w[node.dataset.t];
@@ -116,47 +128,33 @@ function show() {
   const done = campaign.items.filter(standing).length, recent = state.times.filter((t) => t > Date.now() - TALLY.minutes);
   const pace = recent.length < TALLY.least ? 0 : Math.max(1, Math.round((recent.at(-1) - recent[0]) / 1000 / (recent.length - 1)));
   find("progress").textContent = w.progress(done, campaign.items.length, pace, Math.ceil((campaign.items.length - done) * pace / 60));
-  if (sheet) showSheet(w);
+  if (ready()) showSheet(w);
   showAnswer(w);
+  if (focused && document.activeElement?.id !== focused) find(focused)?.focus();
 }
 
 function showAnswer(w) {
-  const given = standing(item()), stands = given && (given.kind === "class" ? given.label : "cannot_tell");
-  find("given").textContent = stands ? w.given(named(stands)) : w.none;
+  const given = stands();
+  find("given").textContent = given ? w.given(named(given)) : w.none;
   const choices = [...campaign.classes, { key: "cannot_tell", colour: "#767676" }];
   find("classes").replaceChildren(...choices.map(({ key, colour }, i) => {
     const digit = key === "cannot_tell" ? "0" : i < 9 ? String(i + 1) : "";
-    const button = el("button", { type: "button", "aria-pressed": String(stands === key), onclick: () => choose(key) },
+    const button = el("button", { type: "button", id: `class-${key}`, "aria-pressed": String(given === key), onclick: (e) => e.detail > 1 || choose(key) },
       el("kbd", {}, digit), ` ${named(key)}`);
     button.style.borderLeftColor = colour;
     return button;
   }));
   find("certainty").replaceChildren(...CERTAINTY.map((key, i) => el("label", {},
-    el("input", { type: "radio", name: "certainty", checked: key === state.certainty, onchange: () => rate(key) }), ` ${w[key]} `, el("kbd", {}, "QWE"[i]))));
+    el("input", { type: "radio", id: `rate-${key}`, name: "certainty", checked: key === state.certainty, onchange: () => rate(key) }), ` ${w[key]} `, el("kbd", {}, "QWE"[i]))));
 }
 
-function showKept() {
-  const w = words(), node = find("kept"), bad = state.lost || state.refused || (inline && !state.stored);
-  node.textContent = state.refused ? w.refused(state.refused) : state.lost && state.pending.length ? w.lost(state.pending.length)
-    : inline ? (state.stored ? w.local : w.alone) : w.kept;
-  node.classList.toggle("lost", Boolean(bad));
-}
-
-const choose = (key) => (key === "cannot_tell" ? add("cannot_tell") : add("class", key));
-const rate = (key) => { state.certainty = key; show(); };
-const look = (day) => { if (sheet && sheet.days[day]) { state.day = day; show(); } };
-
-function save() {
-  const head = JSON.stringify({ "cocal-readings": 1, campaign: campaign.campaign, reader: campaign.reader });
-  const text = [head, ...state.pending.map((answer) => JSON.stringify(answer)), ""].join("\n");
-  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `answers-${campaign.reader}.jsonl` });
-  link.click();
-}
+const look = (day) => { if (ready() && sheet.days[day]) { state.day = day; show(); } };
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !item()) return;
   if (event.target.id === "note") return void (["Enter", "Escape"].includes(event.key) && event.target.blur());
   const key = event.key.toLowerCase(), digit = "123456789".indexOf(key), rated = "qwe".indexOf(key);
+  if (event.repeat && !key.startsWith("arrow")) return; // a key held down answers one point
   if (key.length === 1 && digit >= 0 && campaign.classes[digit]) choose(campaign.classes[digit].key);
   else if (key === "0") choose("cannot_tell");
   else if (key.length === 1 && rated >= 0) rate(CERTAINTY[rated]);
@@ -164,28 +162,24 @@ function press(event) {
   else if (key === "arrowright") look(state.day + 1);
   else if (key === "arrowup") go(state.at - 1);
   else if (key === "arrowdown") go(state.at + 1);
-  else if (key === "u") add("undo");
+  else if (key === "u") undo();
   else if (key === "c") find("note").focus();
   else return;
   event.preventDefault();
 }
 
 async function begin() {
-  campaign = inline || (await (await fetch("data/campaign")).json());
+  campaign = inline || (await asked("data/campaign"));
+  const known = new Set((campaign.answers || []).map((answer) => answer.uid));
   for (const answer of campaign.answers || []) take(answer);
-  try {
-    const known = new Set((campaign.answers || []).map((a) => a.uid));
-    state.pending = JSON.parse(localStorage.getItem(store()) || "[]").filter((a) => !known.has(a.uid));
-  } catch {
-    state.pending = [];
-  }
+  for (const answer of remembered()) known.has(answer.uid) ? inline || forget(answer) : state.pending.push(answer);
   state.pending.forEach(take);
-  state.stored = remember();
   for (const code of ["es", "en"]) find(code).addEventListener("click", () => { state.language = code; show(); });
   find("back").addEventListener("click", () => go(state.at - 1));
   find("next").addEventListener("click", () => go(state.at + 1));
-  find("undo").addEventListener("click", () => add("undo"));
+  find("undo").addEventListener("click", (event) => event.detail > 1 || undo());
   find("save").addEventListener("click", save);
+  find("note").addEventListener("change", amend);
   document.addEventListener("keydown", press);
   if (!campaign.items.length) return show();
   await go(Math.max(0, campaign.items.findIndex((name) => !standing(name))));
