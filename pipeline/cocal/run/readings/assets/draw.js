@@ -7,10 +7,20 @@ function picture(src) {
   return image.decode().then(() => image);
 }
 
-function cut(image, day, label) {
-  const said = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
-  const canvas = el("canvas", { width: sheet.side, height: sheet.side, ...said });
-  canvas.getContext("2d").drawImage(image, day * sheet.side, 0, sheet.side, sheet.side, 0, 0, sheet.side, sheet.side);
+// A picture of one day. The large ones have a thin square exactly around the pixel that is judged, which a frame
+// some pixels away makes easy to find.
+function cut(image, day, label, scale = 1) {
+  const side = sheet.side * scale, said = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+  const canvas = el("canvas", { width: side, height: side, ...said });
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = false;
+  pen.drawImage(image, day * sheet.side, 0, sheet.side, sheet.side, 0, 0, side, side);
+  if (scale === 1) return canvas;
+  const at = Math.floor(sheet.side / 2) * scale;
+  for (const [colour, out] of [["#000", 1.5], ["#fff", 0.5]]) {
+    pen.strokeStyle = colour;
+    pen.strokeRect(at - out, at - out, scale + 2 * out, scale + 2 * out);
+  }
   return canvas;
 }
 
@@ -20,7 +30,7 @@ const about = (day) => `${day.day} · ${words().cloud(percent(day.cloud))}`;
 function showSheet(w) {
   const day = sheet.days[state.day];
   find("large").replaceChildren(...(day ? Object.entries(sheet.images).map(([id, image]) =>
-    el("figure", {}, cut(image, state.day, `${w[id]}, ${about(day)}`), el("figcaption", {}, w[id]))) : []));
+    el("figure", {}, cut(image, state.day, `${w[id]}, ${about(day)}`, 6), el("figcaption", {}, w[id]))) : []));
   find("caption").textContent = day ? about(day) : w.no_days;
   const [first] = Object.values(sheet.images);
   find("days").replaceChildren(...sheet.days.map((d, i) => el("li", {}, el("button",

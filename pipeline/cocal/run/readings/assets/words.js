@@ -4,7 +4,7 @@
 const WORDS = {
   es: {
     title: "Puntos en imágenes", simulated: "SIMULADO: imágenes y puntos inventados", images: "Imágenes", dates: "Fechas",
-    answer: "Respuesta", language: "Idioma", question: "¿Qué hay en el píxel enmarcado?", certainty: "Certeza",
+    answer: "Respuesta", language: "Idioma", question: "¿Qué hay en el cuadro pequeño del centro, un píxel de 10 m?", certainty: "Certeza",
     sure: "seguro", likely: "probable", unsure: "dudoso", note: "Comentario", cannot_tell: "No se puede decir",
     back: "Anterior", next: "Siguiente", undo: "Deshacer", save: "Guardar respuestas en un archivo",
     true: "Color natural", false: "Falso color: infrarrojo cercano, onda corta, rojo", infrared: "Falso color: infrarrojo, rojo, verde",
@@ -20,7 +20,7 @@ const WORDS = {
   },
   en: {
     title: "Points on images", simulated: "SIMULATED: invented images and points", images: "Images", dates: "Dates",
-    answer: "Answer", language: "Language", question: "What is in the framed pixel?", certainty: "Certainty",
+    answer: "Answer", language: "Language", question: "What is in the small square at the centre, one pixel of 10 m?", certainty: "Certainty",
     sure: "sure", likely: "likely", unsure: "unsure", note: "Comment", cannot_tell: "Cannot tell",
     back: "Previous", next: "Next", undo: "Undo", save: "Save the answers as a file",
     true: "True colour", false: "False colour: near infrared, short wave, red", infrared: "False colour: infrared, red, green",
