@@ -17,7 +17,7 @@ from cocal.run.readings.sheets import SheetMaker
 
 PAGE, SCRIPTS = "index.html", ("words.js", "draw.js", "keep.js", "page.js")
 _QUALITY = 95
-"""Of a picture in a kit, lossy WebP: a quarter of the bytes of a lossless one, the pixel that is judged within
+"""Of a picture in a kit, lossy WebP: a quarter of the bytes of a lossless one, the judged pixel within
 12 of 255.
 """
 
