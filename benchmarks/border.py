@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.hardness import DEMO, regions_of
 from cocal.archive import band_profile, list_scenes
 from cocal.code import installed
+from cocal.content import File
 from cocal.contracts import Period
 from cocal.features import FeatureSettings
 from cocal.grid import Window
@@ -124,7 +125,7 @@ class Land:
             ):
                 target.write(self.settings.terrain.elevation_grid(around.x, around.y).astype(np.float32), 1)
         year = Period(str(self.year), date(self.year, 1, 1), date(self.year, 12, 31))
-        return FeatureTask(year, tuple(list_scenes(self.folder / "archive")), demo_features(), dem)
+        return FeatureTask(year, tuple(list_scenes(self.folder / "archive")), demo_features(), File.of(dem))
 
     def features(self, wanted: FeatureSettings) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         """(names, (pixel, feature)) of all pixels of the land, row by row."""

@@ -11,6 +11,7 @@ from tests.acceptance import (
     ground_interpret,
     ground_kit,
     ground_mapwork,
+    ground_unsure,
 )
 
 REQUIREMENTS: tuple[Callable[[], str], ...] = (
@@ -20,4 +21,5 @@ REQUIREMENTS: tuple[Callable[[], str], ...] = (
     *ground_interpret.REQUIREMENTS,
     *ground_kit.REQUIREMENTS,
     *ground_mapwork.REQUIREMENTS,
+    *ground_unsure.REQUIREMENTS,
 )

@@ -148,3 +148,37 @@ def test_a_model_that_does_not_tell_where_it_applies_is_refused_where_that_is_as
             Model(card, model.artefact),
             rules=MapRules(min_clear=1, missing="unobserved", applicability=True),
         )
+
+
+def test_the_margin_is_that_of_the_two_likeliest_classes(
+    model: Model, features: xr.Dataset, tmp_path: Path
+) -> None:
+    """Beside the estimator's own probabilities, sorted."""
+    rules = MapRules(min_clear=1, missing="unobserved", margin=True)
+    plain, told = (
+        classify(features, model, rules=replace(rules, margin=False)),
+        classify(features, model, rules=rules),
+    )
+    xr.testing.assert_identical(told.drop_vars("margin"), plain)
+    values = features["features"].sel(feature=list(model.card.features)).values
+    unseen = told["crop_class"].values == 0
+    assert ((told["margin"].values == UNKNOWN) == unseen).all()
+    second, first = np.sort(model.classifier.predict_proba(values[:, ~unseen].T), axis=1)[:, -2:].T
+    assert (np.abs(told["margin"].values[~unseen] / 100 - (first - second)) <= 0.005 + 1e-9).all()
+    assert len(set(told["margin"].values[~unseen].tolist())) > 5
+
+
+def test_a_prior_counts_in_the_margin(model: Model, features: xr.Dataset) -> None:
+    """With a prior near 0 the margin is that of the other classes, by their shares of the rest."""
+    rules = MapRules(min_clear=1, missing="unobserved", margin=True)
+    even = np.full(features["n_clear"].shape, 1e-9)
+    found = classify(features, model, rules=rules, prior=even)
+    before = classify(features, model, rules=rules)
+    lost = (before["crop_class"].values == model.target_code) & (before["probability"].values < 0.99)
+    assert lost.any()
+    assert (found["crop_class"].values[lost] != model.target_code).all()  # the margin is of the other two now
+    values = features["features"].sel(feature=list(model.card.features)).values[:, lost]
+    answer = model.classifier.predict_proba(values.T)
+    rest = np.delete(answer, list(model.classifier.classes_).index(model.target_code), axis=1)
+    second, first = np.sort(rest / rest.sum(axis=1, keepdims=True), axis=1)[:, -2:].T
+    assert (np.abs(found["margin"].values[lost] / 100 - (first - second)) <= 0.005 + 1e-6).all()

@@ -18,6 +18,8 @@ from cocal.notes import Note
 from cocal.regions import owned, read_regions
 from cocal.run.measure.applicability import with_applicability
 from cocal.run.worker.prior import prior_of
+from cocal.serve.data import RunData
+from cocal.serve.runs import open_run
 
 UNSEEN = "bare"
 
@@ -117,3 +119,20 @@ def test_an_earlier_map_moves_the_class_where_it_speaks_and_is_part_of_the_addre
     done(west, last="measure")
     after = {p.parent.name for p in west.root.glob("maps/*/*/*/class.tif")} - before
     assert len(after) == len(before)
+
+
+def test_the_map_page_paints_where_the_model_does_not_apply(world):
+    data = RunData(open_run(world.config, restricted=True))
+    layer = data.layers["applicability"]
+    (period,) = data.periods
+    painted = set()
+    for path in sorted(world.root.glob("maps/*/*/*/dissimilarity.tif")):
+        with rasterio.open(path) as unlike:
+            values = unlike.read(1)
+        painted |= {tuple(layer.colours[v]) for v in np.unique(values[values > 100]) if v != 255}
+        assert (layer.colours[255] == 0).all()
+    assert painted == {(0x8C, 0x2D, 0x04, 255)}
+    assert tuple(layer.colours[100]) == (0xFE, 0xC4, 0x4F, 255)  # exactly at the threshold it applies
+    assert tuple(layer.colours[80]) == (0xE5, 0xF5, 0xE0, 255)
+    assert "margin" not in data.layers
+    assert period in data.rasters

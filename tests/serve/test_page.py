@@ -12,6 +12,14 @@ COCA = "#d95f02"
 MIDDLE = (-12.5005, -72.0015)
 """Latitude, longitude of ground that the first region owns."""
 
+PAINTED = """async () => {
+  const { paintRegions } = await import('./assets/js/paint.js');
+  const figure = (estimated_ha, ci_low_ha, ci_high_ha) => ({ estimated_ha, ci_low_ha, ci_high_ha });
+  const figures = { unsure: figure(0, 0, 82), none: figure(0, 0, 0), narrow: figure(10, 9, 11),
+    wide: figure(10, 0, 20), few: figure(null, null, null) };
+  return paintRegions('width', figures, 'coca').colours;
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -130,6 +138,10 @@ def test_regions_are_coloured_by_hectares_and_by_the_width_of_the_interval(brows
         page.wait_for_function("document.querySelector('#legend').innerText.includes('Ancho del intervalo')")
         assert "≥ 200" in page.locator("#legend").inner_text()
         keep(page, "map-width")
+        painted = page.evaluate(PAINTED)
+        assert painted["unsure"] == painted["wide"] == "#54278f"  # 0 ha [0 to 82] is the least certain of all
+        assert painted["none"] == painted["narrow"] == "#f2f0f7"  # 0 ha [0 to 0], 10 ha [9 to 11]
+        assert painted["few"] == "#d9d9d9"
 
 
 def test_a_hostile_name_is_only_ever_text(browser, restricted):

@@ -22,6 +22,7 @@ def two_periods(config: dict[str, Any]) -> None:
     ]
     config["train"]["period"] = "all"
     config["density"] = {"cell_m": 200, "min_plots": 2, "plot_ha": 0.02}
+    config["classify"]["margin"] = True
     config["publish"] = "squares"
 
 

@@ -24,7 +24,7 @@ STRIP_PIXELS = 8_192
 
 MISSING: dict[str, np.generic] = {
     "crop_class": np.uint8(NO_DATA), "probability": np.float32(np.nan),
-    "dissimilarity": np.uint8(UNKNOWN), "alternative": np.uint8(NO_DATA),
+    "dissimilarity": np.uint8(UNKNOWN), "margin": np.uint8(UNKNOWN), "alternative": np.uint8(NO_DATA),
 }  # fmt: skip
 """The layers of a class map: the value, and by it the type, of a pixel that is not observed."""
 
@@ -46,6 +46,8 @@ class MapRules:
     applicability : bool
         Add the layer `dissimilarity`: how unlike the model's training samples each pixel is (see
         `applicability`).
+    margin : bool
+        Add the layer `margin`: the probability of the likeliest class less that of the second, in hundredths.
     alternative : bool
         Add the layer `alternative`: the likeliest class besides the target.
     """
@@ -54,12 +56,15 @@ class MapRules:
     missing: Missing
     threshold: float | None = None
     applicability: bool = False
+    margin: bool = False
     alternative: bool = False
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the map's layers, in the order of `MISSING`."""
-        extra = {"dissimilarity": self.applicability, "alternative": self.alternative}
+        extra = {
+            "dissimilarity": self.applicability, "margin": self.margin, "alternative": self.alternative,
+        }  # fmt: skip
         return tuple(name for name in MISSING if extra.get(name, True))
 
 
@@ -87,7 +92,7 @@ def classify(
     Returns
     -------
     Dataset, classmap/1: crop_class uint8 (0 = not observed); probability float32 of the target class, NaN
-    where not observed; dissimilarity and alternative uint8 if `rules` ask for them.
+    where not observed; dissimilarity, margin and alternative uint8 if `rules` ask for them.
 
     Raises
     ------
@@ -168,6 +173,10 @@ def _described(
             "100 = threshold of the area of applicability",
             "units": "0.01",
         },
+        "margin": {
+            "long_name": "probability of the likeliest class less that of the second",
+            "units": "0.01",
+        },
         "alternative": {"long_name": "class besides the target", "units": "1"},
     }
     for name, layer in layers.items():
@@ -237,6 +246,8 @@ def _map_pixels(
             layers["probability"][strip][observed] = probability
             if rules.applicability and model.applicability is not None:
                 layers["dissimilarity"][strip][observed] = model.applicability.steps(chosen.T)
+            if rules.margin:
+                layers["margin"][strip][observed] = _margin(answer, target, probability)
             if rules.alternative:
                 layers["alternative"][strip][observed] = classes[_likeliest_other(answer, target)]
     return tuple(layer.reshape(n_clear.shape) for layer in layers.values())
@@ -271,6 +282,18 @@ def _likeliest_other(answer: NDArray[np.float64], target: int) -> NDArray[np.int
     rest = answer.copy()
     rest[:, target] = -1.0
     return np.asarray(rest.argmax(axis=1))
+
+
+def _margin(answer: NDArray[np.float64], target: int, probability: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(row) hundredths between the two likeliest classes of (row, class) probabilities.
+
+    `probability` is that of the target on the map; the others keep their shares of the rest.
+    """
+    rest = np.maximum(1 - answer[:, target], np.finfo(float).tiny)
+    now = answer * ((1 - probability) / rest)[:, None]
+    now[:, target] = probability
+    second, first = np.partition(now, -2, axis=1)[:, -2:].T
+    return np.asarray(np.rint(100 * (first - second)).astype(np.uint8))
 
 
 def _classifiable(

@@ -5,6 +5,8 @@
 <folder>/probability.tif    uint16, 10000 = 1, 65535 = not observed
 <folder>/n_clear.tif        uint16 clear dates
 <folder>/dissimilarity.tif  uint8, 100 = threshold of the area of applicability, 255 = not observed; if made
+<folder>/margin.tif         uint8, 100 x (probability of the likeliest class less the second's), 255 = not
+                            observed; if made
 <folder>/alternative.tif    uint8, likeliest class besides the target; in drafts of a map with a minimum unit
 <folder>/<item id>.json     STAC item, relative links only
 """
@@ -33,6 +35,7 @@ from cocal.contracts import (
     ALTERNATIVE_TIF,
     CLASS_TIF,
     DISSIMILARITY_TIF,
+    MARGIN_TIF,
     N_CLEAR_TIF,
     NO_DATA,
     PROBABILITY_NO_DATA,
@@ -121,6 +124,9 @@ def write_class_map(
         steps = classmap["dissimilarity"].values
         content = {"content": "dissimilarity from the training samples; above 100 the model does not apply"}
         write_cog(folder / DISSIMILARITY_TIF, steps, window, tags | content, nodata=UNKNOWN)
+    if "margin" in classmap:
+        content = {"content": "probability of the likeliest class less that of the second x 100"}
+        write_cog(folder / MARGIN_TIF, classmap["margin"].values, window, tags | content, nodata=UNKNOWN)
     if "alternative" in classmap:
         other, content = classmap["alternative"].values, {"content": "likeliest class besides the target"}
         write_cog(folder / ALTERNATIVE_TIF, other, window, tags | content, colours=colours)
@@ -305,6 +311,10 @@ def _map_item(classmap: xr.Dataset, scheme: ClassScheme, item_id: str, period: P
         title = "dissimilarity from the training samples, 100 = threshold"
         stored = {"data_type": "uint8", "nodata": UNKNOWN}
         add("dissimilarity", DISSIMILARITY_TIF, title, "metadata", stored)
+    if "margin" in classmap:
+        stored = {"data_type": "uint8", "nodata": UNKNOWN, "scale": 0.01, "offset": 0.0}
+        title = "probability of the likeliest class less that of the second"
+        add("margin", MARGIN_TIF, title, "metadata", stored)
     found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return found
 

@@ -183,6 +183,7 @@ class ClassifySettings(Settings):
     threshold: Share | None = Field(None, description="probability of the target; left out: likeliest class")
     minimum_unit: MinimumUnitSettings | None = Field(None, description="left out: every patch is kept")
     applicability: bool = Field(default=False, description="also write where the model does not apply")
+    margin: bool = Field(default=False, description="also write the margin between the two likeliest classes")
 
     @property
     def model_keys(self) -> list[str]:

@@ -21,7 +21,7 @@ from cocal.cli.commands import edition, estimate, model_app, record_app, serve, 
 from cocal.cli.field_kit import kit
 from cocal.cli.readings import interpret, readings_app
 from cocal.cli.ring import ring_app
-from cocal.cli.runs import download, plan, stage_command, train, warm
+from cocal.cli.runs import download, label_next, plan, stage_command, train, warm
 from cocal.errors import CocalError
 
 __all__ = ["app", "main"]
@@ -53,6 +53,7 @@ for _name in ("run", "report"):
 for _command in (download, warm, plan, simulate, serve, interpret, kit, estimate, edition):
     app.command()(_command)
 app.command("verify")(verify_files)
+app.command("label-next")(label_next)
 app.add_typer(record_app, name="records")
 app.add_typer(readings_app, name="readings")
 app.add_typer(model_app, name="models")

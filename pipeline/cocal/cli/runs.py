@@ -112,6 +112,23 @@ def plan(config: Config) -> None:
     print_content(plan_table(plan_run(read_config(config))))
 
 
+def label_next(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="finished run: its folder, or configuration")],
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="new GeoPackage; restricted")],
+    points: Annotated[int, typer.Option(min=1, max=100_000, help="places to label")] = 100,
+    apart: Annotated[
+        int, typer.Option(min=10, max=100_000, help="m; one place per square of this side")
+    ] = 60,
+    period: Annotated[str | None, typer.Option(help="default: the last one")] = None,
+) -> None:
+    """Choose the places whose labels help the run's model most. They are no sample and give no area."""
+    from cocal.run.doubtful import label_next as write
+
+    log_to_stderr(False)
+    found = write(run, out, points=points, apart_m=apart, period=period)
+    print_content(f"restricted, with positions: {out}: {found} places to label, for training only")
+
+
 def _run(
     config: Path, last: str, serial: bool, scheduler: str | None, workers: int | None, verbose: bool,
     memory: str | None = None,

@@ -102,6 +102,13 @@ class Handlers:
         found = _known(find_pixel(data.run, period.name, longitude, latitude), "pixel")
         return JSONResponse(pixel_facts(data.run, period, found))
 
+    def doubtful(self, request: Request) -> Response:
+        """Places where the map is least sure of the target."""
+        data, period = self._run(request), self._period(request)
+        if not data.run.restricted:
+            raise HTTPException(404, "no pixels here")
+        return JSONResponse(data.doubtful(period.name))
+
     def count(self, request: Request) -> Response:
         """Hectares by class of a drawn polygon."""
         data, period = self._run(request), self._period(request)
@@ -244,6 +251,7 @@ def make_app(
         Route(f"{data}/region", turn(handlers.region)),
         Route(f"{data}/table.csv", turn(handlers.table)),
         Route(f"{data}/count", turn(handlers.count)),
+        Route(f"{data}/doubtful", turn(handlers.doubtful)),
         Route(f"{data}/points", turn(handlers.points)),
         Route(f"{data}/pixel", turn(handlers.pixel)),
         Route(f"{data}/card", turn(handlers.card)),

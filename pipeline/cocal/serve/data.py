@@ -10,19 +10,35 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from cocal.code import code_of
-from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, PROBABILITY_TIF
+from cocal.contracts import CLASS_TIF, DISSIMILARITY_TIF, MARGIN_TIF, N_CLEAR_TIF, PROBABILITY_TIF
 from cocal.errors import CocalError
+from cocal.run.doubtful import doubtful_places
 from cocal.run.images import run_images
 from cocal.run.tables import read_own_csv
 from cocal.serve.images import ImageTiles
 from cocal.serve.kept import Kept
-from cocal.serve.palettes import Layer, class_layer, density_layer, looks_layer, picture, probability_layer
+from cocal.serve.palettes import (
+    Layer,
+    applicability_layer,
+    class_layer,
+    density_layer,
+    looks_layer,
+    margin_layer,
+    picture,
+    probability_layer,
+)
 from cocal.serve.rasters import LEAST_ZOOM, MOST_ZOOM, MapRasters, Square, SquareRaster
 from cocal.serve.runs import ShownRun
 from cocal.serve.tables import RunTables
 from cocal.store import address
 
-RASTERS = {"class": CLASS_TIF, "probability": PROBABILITY_TIF, "looks": N_CLEAR_TIF}
+RASTERS = {
+    "class": CLASS_TIF, "probability": PROBABILITY_TIF, "looks": N_CLEAR_TIF, "margin": MARGIN_TIF,
+    "applicability": DISSIMILARITY_TIF,
+}  # fmt: skip
+MOST_DOUBTFUL, APART_M = 100, 500
+"""Doubtful places that are shown one after the other, and the side of the squares of which each is in one."""
+
 _BLOCKS_BYTES = 128 << 20
 """Memory for medians of a run: some 140 blocks of three bands."""
 
@@ -51,6 +67,7 @@ class RunData:
         run = self.run
         layers = [class_layer(run.scheme)] if run.restricted else []
         layers += [probability_layer(), looks_layer()] if run.restricted and run.by_model else []
+        layers += [v for v in (margin_layer(), applicability_layer()) if run.has_raster(RASTERS[v.id])]
         layers += [density_layer(restricted=run.restricted)] if run.has_density else []
         return {layer.id: layer for layer in layers}
 
@@ -74,6 +91,15 @@ class RunData:
             log.warning("no images: %s", err)
             return None
         return ImageTiles(found, Kept(_BLOCKS_BYTES)) if found.scenes else None
+
+    @cache  # noqa: B019 - runs are few and live as long as the server
+    def doubtful(self, period: str) -> list[dict[str, float]]:
+        """The places where the map of a period is least sure of the target, least sure first."""
+        if not self.run.by_model:
+            return []
+        places = doubtful_places(self.run.maps[period], self.run.regions, MOST_DOUBTFUL, APART_M)
+        rows = places.round({"lon": 6, "lat": 6, "probability": 4}).to_dict("records")
+        return [{"lng": r["lon"], "lat": r["lat"], "probability": r["probability"]} for r in rows]
 
     def address(self, period: str, layer: str, square: Square) -> str | None:
         """The SHA-256 of all that a tile of a map depends on; None where it is not known."""
@@ -119,6 +145,7 @@ class RunData:
             "records": run.has_records,
             "estimates": self.tables.has_estimates,
             "pixels": run.restricted,
+            "doubtful": run.restricted and run.by_model,
             "images": self.images and self.images.facts(run.periods),
             "own_map": self._own_map(),
             "sources": [source.path.name for source in run.config.regions.sources],

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cocal.classify.applicability import STEPS
 from cocal.run.results.pictures import square_shades
 from cocal.scheme import ClassScheme
 from cocal.serve.rasters import MOST_LOOKS, NOTHING, Codes
 
 _PER_CENT = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
 """Blues of ColorBrewer (Brewer 2003): one hue, light to dark, safe for colour-blind eyes."""
+
+_UNSURE = ("#fff5eb", "#fdd0a2", "#fd8d3c", "#d94801", "#7f2704")
+"""Oranges of ColorBrewer."""
+
+_APPLIES, NEARLY = ("#e5f5e0", "#fec44f", "#8c2d04"), 80
+"""Colours of where a model applies, nearly not, not; the steps to which it is the first."""
 
 _COUNT = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 """Viridis."""
@@ -56,6 +64,25 @@ def looks_layer() -> Layer:
     return Layer("looks", _ramp(_COUNT, MOST_LOOKS), _marks(_COUNT, ends, "", ""))
 
 
+def margin_layer() -> Layer:
+    """The margin between the two likeliest classes, per cent: dark where it is small."""
+    ends, shades = (0, 10, 25, 50, 100), _UNSURE[::-1]
+    table = _ramp(shades, 100, ends)
+    return Layer("margin", table, _marks(shades, ends, "\N{NO-BREAK SPACE}%", "%"))
+
+
+def applicability_layer() -> Layer:
+    """Where the model applies, where nearly not (from 80 of 100 steps), and where not."""
+    steps = {step: _APPLIES[0] if step <= NEARLY else _APPLIES[1] for step in range(STEPS + 1)}
+    table = _colours(steps | dict.fromkeys(range(STEPS + 1, NOTHING), _APPLIES[2]))
+    words = [
+        ("El modelo es aplicable", "The model applies"),
+        ("Aplicable, cerca del límite", "Applies, near the limit"),
+        ("No aplicable: distinto de lo que entrenó", "Does not apply: unlike what trained it"),
+    ]
+    return Layer("applicability", table, tuple(Shade(c, *w) for c, w in zip(_APPLIES, words, strict=True)))
+
+
 def density_layer(*, restricted: bool) -> Layer:
     """The hectares per square, in the shades of the page: of all squares, or of those in public/."""
     shades = square_shades(restricted=restricted)
@@ -84,9 +111,10 @@ def _colours(by_code: dict[int, str]) -> NDArray[np.uint8]:
     return table
 
 
-def _ramp(anchors: tuple[str, ...], most: int) -> NDArray[np.uint8]:
+def _ramp(anchors: tuple[str, ...], most: int, at: Sequence[float] | None = None) -> NDArray[np.uint8]:
+    """Colours of the codes 0 to `most`; those of `anchors` stand at `at`, left out: evenly."""
     table = np.zeros((256, 4), dtype=np.uint8)
-    at = np.linspace(0, most, len(anchors))
+    at = np.linspace(0, most, len(anchors)).tolist() if at is None else at
     for band in range(3):
         table[: most + 1, band] = np.rint(
             np.interp(np.arange(most + 1), at, [_rgb(a)[band] for a in anchors])

@@ -25,7 +25,7 @@ from rio_tiler.models import ImageData
 from rio_tiler.reader import part
 from shapely.geometry.base import BaseGeometry
 
-from cocal.contracts import CLASS_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
+from cocal.contracts import CLASS_TIF, N_CLEAR_TIF, NO_DATA, PROBABILITY_SCALE, PROBABILITY_TIF
 from cocal.errors import SceneReadError
 from cocal.grid import Tile, Window, transformer, utm_zones, windows_bounds
 from cocal.rasters import GDAL_ERRORS, check_layout
@@ -100,8 +100,8 @@ class MapRasters:
     def codes(self, name: str, square: Square) -> Codes:
         """(y, x) codes of one raster on `square`, by nearest neighbour.
 
-        `CLASS_TIF`: the class. `PROBABILITY_TIF`: per cent. `N_CLEAR_TIF`: clear dates, at most 60. Where the
-        maps of two zones meet, each shows the pixels that it owns.
+        `CLASS_TIF`: the class. `PROBABILITY_TIF`: per cent. `N_CLEAR_TIF`: clear dates, at most 60. Others:
+        their own steps. Where the maps of two zones meet, each shows the pixels that it owns.
         """
         out = np.full((TILE_PX, TILE_PX), NOTHING, dtype=np.uint8)
         with rasterio.Env(**_GDAL):
@@ -136,7 +136,8 @@ def _read(path: Path, name: str, square: Square) -> Codes:
         return np.where(there & (values != NO_DATA), values, NOTHING).astype(np.uint8)
     if name == PROBABILITY_TIF:
         return np.where(there, np.rint(values * (100 * PROBABILITY_SCALE)), NOTHING).astype(np.uint8)
-    return np.where(there, np.minimum(values, MOST_LOOKS), NOTHING).astype(np.uint8)
+    most = MOST_LOOKS if name == N_CLEAR_TIF else NOTHING
+    return np.where(there, np.minimum(values, most), NOTHING).astype(np.uint8)
 
 
 class SquareRaster:

@@ -51,6 +51,11 @@ class ShownRun:
         """True if the maps shown are a model's, with probability, clear dates and scenes."""
         return self.config.has_model and self.config.classify.lead != "map"
 
+    def has_raster(self, name: str) -> bool:
+        """True if every map shown has a raster of this name."""
+        folders = [folder for maps in self.maps.values() for folder in maps.values()]
+        return bool(folders) and all((folder / name).exists() for folder in folders)
+
     @property
     def has_density(self) -> bool:
         return (self.tables / "density.csv").exists()

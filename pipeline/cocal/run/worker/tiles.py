@@ -119,6 +119,7 @@ def block_map(block: Window, task: MapTask) -> xr.Dataset:
         missing=missing,
         threshold=settings.threshold,
         applicability=settings.applicability,
+        margin=settings.margin,
         alternative=task.draft,
     )
     dataset = classify_strips(

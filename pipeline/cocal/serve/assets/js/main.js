@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { openRecord, showCard } from "./card.js";
 import { connect, showControls, showLegend } from "./controls.js";
 import { find, replace } from "./dom.js";
+import { connectDoubt, showDoubt } from "./doubt.js";
 import { dateOf, leastZoom, rightLayer, showImages, showStrip } from "./images.js";
 import { Maps, placeOf } from "./maps.js";
 import { paintRegions } from "./paint.js";
@@ -26,6 +27,7 @@ const choice = {};
 
 const tools = new Tools(maps, { view: () => view, run: () => runOf(view.run), change, draw, attempt }, house.limits);
 connect(house, change);
+connectDoubt(() => view, (camera, pixel) => { maps.look(camera); change({ pixel }); }, attempt);
 find("tool-picture").addEventListener("click", () => attempt(keepPicture));
 window.addEventListener("hashchange", () => {
   if (window.location.hash === format(view)) return;
@@ -41,7 +43,7 @@ document.documentElement.dataset.ready = "1";
 
 function change(part) {
   const other = "run" in part || "period" in part;
-  if (other) facts = null;
+  if (other || "pixel" in part) facts = null;
   view = settled({ ...view, ...part }, house);
   if (part.compare) view.swipe = 50;
   draw();
@@ -101,6 +103,7 @@ async function draw() {
   find("failed").hidden = failed === 0;
   find("failed").textContent = t("failed", { n: failed });
   showControls(now, house, change);
+  showDoubt(now, run, targetOf(run));
   showImages(now, run, runOf(now.with), change);
   await attempt(async () => {
     const right = { ...now, layer: rightLayer(now), when: now.when_b };

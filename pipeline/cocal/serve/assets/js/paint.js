@@ -9,7 +9,11 @@ export const NO_FIGURE = "#d9d9d9";
 /** "estimated" where the period has estimates, else "mapped": the two are never mixed in one picture. */
 export const told = (figures) => (Object.values(figures).some((f) => f.estimated_ha !== null) ? "estimated" : "mapped");
 
-const width = (f) => (f.ci_high_ha === null || !f.estimated_ha ? null : (f.ci_high_ha - f.ci_low_ha) / f.estimated_ha);
+/** Width of the interval over the estimate: 0 ha [0 to 82] is the least certain of all, 0 ha [0 to 0] certain. */
+export function relativeWidth({ estimated_ha, ci_low_ha, ci_high_ha }) {
+  if (estimated_ha === null || ci_low_ha === null || ci_high_ha === null) return null;
+  return ci_high_ha === ci_low_ha ? 0 : (ci_high_ha - ci_low_ha) / Math.max(estimated_ha, 0);
+}
 
 /** {colours: region id -> colour, legend: [{colour, text}], title} of the way to paint that `layer` names. */
 export function paintRegions(layer, figures, target) {
@@ -20,7 +24,7 @@ export function paintRegions(layer, figures, target) {
     return shaded(values, quantiles(values), HECTARES, (v) => number(v, v < 10 ? 1 : 0), t("hectares_legend", { what, target }));
   }
   const text = (v) => number(100 * v) + "\u00a0%";
-  return shaded(each(figures, width), [0.25, 0.5, 1, 2], WIDTH, text, t("width_legend", { target }));
+  return shaded(each(figures, relativeWidth), [0.25, 0.5, 1, 2], WIDTH, text, t("width_legend", { target }));
 }
 
 const each = (figures, of) => Object.fromEntries(Object.entries(figures).map(([id, f]) => [id, of(f)]));
