@@ -110,6 +110,7 @@ class MapServer(uvicorn.Server):
                 loop.remove_reader(listener.fileno())
                 loop.call_later(_RETRY_S, self._listen, listener)
                 break
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body wait for no ACK
             own = kept.setdefault(client_of(address[0]), deque())
             own.append(accepted)
             if len(own) > most // CLIENTS and address[0] not in self.config.forwarded_allow_ips:
