@@ -57,4 +57,4 @@ def test_the_interactive_map_shows_classes_and_squares_and_a_pixel_s_class(whole
     pixel = find_pixel(shown, "2024", longitude, latitude)
     facts = pixel_facts(shown, shown.periods[-1], pixel)
     assert facts["class"] == "coca"
-    assert set(facts) == {"class", "outline"}
+    assert set(facts) == {"class", "outline", "shares"}

@@ -43,8 +43,8 @@ def test_what_a_unit_executes_lies_in_its_closure(tmp_path: Path, tracer: Tracer
     ("change", "last"),
     [
         (tracing.boosting, "classify"),
-        (tracing.perceptron, "classify"),
-        (tracing.distilled, "train"),
+        pytest.param(tracing.perceptron, "classify", marks=pytest.mark.slow),
+        pytest.param(tracing.distilled, "train", marks=pytest.mark.slow),
         (tracing.designed, "design"),
     ],
 )

@@ -21,6 +21,7 @@ def strip_of(page):
     return page.locator("#dates .date").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_images_are_chosen_by_keyboard_by_date_and_beside_the_classes(browser, restricted):
     with open_map(browser, at(restricted.url, 14, *MIDDLE, lang="en", at="all")) as page:
         page.focus("input[name=layer]:checked")

@@ -36,6 +36,7 @@ def step(page: Page, key: str) -> None:
     page.wait_for_timeout(500)
 
 
+@pytest.mark.slow
 def test_a_polygon_is_drawn_by_keyboard_and_its_hectares_are_called_a_count(browser, restricted):
     with open_map(browser, at(restricted.url, 15, *MIDDLE)) as page:
         page.click("#tool-area")
