@@ -562,6 +562,7 @@ def test_the_raster_of_the_strata_has_every_block_also_between_tiles_far_apart(t
     assert found.sum() == 2 * 96 * 96
 
 
+@pytest.mark.slow
 def test_points_labelled_in_collect_earth_online_give_hectares_without_a_hand_edit(world, tmp_path):
     """Two users who never differ but at one point; a third reader settles it. The upload and the download are
     those of the other program's own rules."""

@@ -42,7 +42,7 @@ def test_what_a_unit_executes_lies_in_its_closure(tmp_path: Path, tracer: Tracer
 @pytest.mark.parametrize(
     ("change", "last"),
     [
-        (tracing.boosting, "classify"),
+        pytest.param(tracing.boosting, "classify", marks=pytest.mark.slow),
         pytest.param(tracing.perceptron, "classify", marks=pytest.mark.slow),
         pytest.param(tracing.distilled, "train", marks=pytest.mark.slow),
         (tracing.designed, "design"),
@@ -56,6 +56,7 @@ def test_what_another_model_or_a_design_executes_lies_in_its_closure(
     check_traced(tracer, finished, last)
 
 
+@pytest.mark.slow
 def test_what_the_page_and_the_files_execute_lies_in_their_closures(
     finished: SmallWorld, tracer: Tracer, monkeypatch: pytest.MonkeyPatch
 ):

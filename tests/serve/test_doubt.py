@@ -72,6 +72,7 @@ def test_the_next_places_are_points_for_training_and_state_no_probability(shown,
         label_next(shown.root, tmp_path / "other.gpkg", points=12, apart_m=100, period="1999")
 
 
+@pytest.mark.slow
 def test_the_next_doubtful_place_is_reached_by_keyboard_and_said_in_both_languages(restricted):
     places = restricted.ask("/data/small/all/doubtful").json()
     with webgl_chromium() as browser, open_map(browser, f"{restricted.url}#layer=margin&lang=en") as page:

@@ -109,6 +109,7 @@ def test_the_period_slider_changes_map_and_figures(browser, restricted):
         assert "Mapeada" in page.locator("#list").inner_text()  # no record lies in january
 
 
+@pytest.mark.slow
 def test_the_divider_shows_two_periods_side_by_side_and_moves(browser, restricted):
     with open_map(browser, restricted.url) as page:
         with page.expect_response(lambda r: "/tiles/small/january/class/" in r.url):

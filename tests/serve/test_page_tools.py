@@ -65,6 +65,7 @@ def test_a_polygon_is_drawn_by_keyboard_and_its_hectares_are_called_a_count(brow
         page.wait_for_selector("#measured", state="hidden")
 
 
+@pytest.mark.slow
 def test_a_region_and_coordinates_are_found_and_coordinates_are_copied(browser, public):
     with open_map(browser, f"{public.url}#lang=en") as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -224,6 +224,7 @@ def told(page: Page, where: str, text: str) -> None:
     expect(page.locator(where)).to_have_text(re.compile(text), timeout=60_000)
 
 
+@pytest.mark.slow
 def test_every_answer_outlives_a_killed_server(world: SmallWorld) -> None:
     """Keyboard only; the page goes on and hands over what it has when the server is back."""
     with chromium() as browser:
