@@ -139,8 +139,8 @@ def _as_settled(root: Path, says: tuple[dict[str, str], dict[str, str], dict[str
     rows = pd.read_csv(root.parent.parent / "configs" / "readings.csv", keep_default_na=False)
     found = {r.point_id: (r["class"], r.observer) for _, r in rows.iterrows()}
     wanted = {
-        str(points[i].point_id): ("" if one[i] == CANNOT_TELL else one[i], "a+b") if one[i] == other[i]
-        else (there[i], "c") for i in points
+        str(points[i].point_id): ("" if one[i] == CANNOT_TELL else one[i], "a b") if one[i] == other[i]
+        else (there[i], "a b c") for i in points
     }  # fmt: skip
     assert found == wanted
 
