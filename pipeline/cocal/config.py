@@ -6,9 +6,7 @@ of the file.
 
 from __future__ import annotations
 
-import difflib
 import stat
-import typing
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -34,7 +32,7 @@ from cocal.notes.limits import LeftOutSettings
 from cocal.regions import RegionSettings
 from cocal.scenes.download.settings import DownloadSettings, Source
 from cocal.scenes.settings import SceneImport
-from cocal.settings import Settings, read_yaml
+from cocal.settings import Settings, describe_problems, read_yaml
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 """Days that a period can have."""
@@ -361,48 +359,6 @@ def _read(path: Path, content: dict[str, Any], model: type[_Config]) -> _Config:
             "fix these keys; paths are relative to the configuration",
         )  # fmt: skip
     return absolute
-
-
-def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line per problem: path of the key, problem, allowed values."""
-    lines = []
-    for problem in err.errors(include_url=False):
-        location = [part for part in problem["loc"] if not str(part).endswith("Settings")]
-        key = ".".join(str(part) for part in location) or "(top)"
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            allowed = sorted(_keys_beside(model, location))
-            near = difflib.get_close_matches(str(location[-1]), allowed, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            message = f"unknown key{hint} Allowed here: {', '.join(allowed)}"
-        elif problem["type"] not in ("missing", "value_error"):
-            message += f" (found {problem['input']!r})"
-        lines.append(f"{key}: {message}")
-    return lines
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for arg in typing.get_args(annotation) for m in _models_in(arg)]
-
-
-def _keys_beside(model: type[BaseModel], location: list[Any]) -> set[str]:
-    """The keys allowed in the section of the last part of `location`."""
-    models = [model]
-    for part in location[:-1]:
-        inner = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-        if inner:
-            models = [found for annotation in inner for found in _models_in(annotation)]
-        else:
-            tagged = [m for m in models if _tag(m) == part]
-            models = tagged or models
-    return {field.alias or name for m in models for name, field in m.model_fields.items()}
-
-
-def _tag(model: type[BaseModel]) -> Any:
-    kind = model.model_fields.get("kind") or model.model_fields.get("type")
-    return typing.get_args(kind.annotation)[0] if kind and typing.get_args(kind.annotation) else None
 
 
 _FOLDERS = ("runs", "archive", "download.state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from cocal.errors import ConfigError, InputError
 
@@ -160,3 +161,45 @@ def _problems(root: yaml.Node) -> Iterator[str]:
         elif key.endswith("_ha") and not getattr(node, "style", "") and re.fullmatch(GROUPED, node.value):
             words = "a point that may stand between thousands; add a decimal, or leave it out"
             yield f"{key}: {node.value} has {words}"
+
+
+def describe_problems(err: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line per problem: path of the key, problem, allowed values."""
+    lines = []
+    for problem in err.errors(include_url=False):
+        location = [part for part in problem["loc"] if not str(part).endswith("Settings")]
+        key = ".".join(str(part) for part in location) or "(top)"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            allowed = sorted(_keys_beside(model, location))
+            near = difflib.get_close_matches(str(location[-1]), allowed, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            message = f"unknown key{hint} Allowed here: {', '.join(allowed)}"
+        elif problem["type"] not in ("missing", "value_error"):
+            message += f" (found {problem['input']!r})"
+        lines.append(f"{key}: {message}")
+    return lines
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in get_args(annotation) for m in _models_in(arg)]
+
+
+def _keys_beside(model: type[BaseModel], location: list[Any]) -> set[str]:
+    """The keys allowed in the section of the last part of `location`."""
+    models = [model]
+    for part in location[:-1]:
+        inner = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        if inner:
+            models = [found for annotation in inner for found in _models_in(annotation)]
+        else:
+            tagged = [m for m in models if _kind_of(m) == part]
+            models = tagged or models
+    return {field.alias or name for m in models for name, field in m.model_fields.items()}
+
+
+def _kind_of(model: type[BaseModel]) -> Any:
+    kind = model.model_fields.get("kind") or model.model_fields.get("type")
+    return get_args(kind.annotation)[0] if kind and get_args(kind.annotation) else None

@@ -18,6 +18,7 @@ import typer
 
 from cocal.cli.bundle import bundle_app
 from cocal.cli.commands import edition, estimate, model_app, record_app, serve, simulate, verify_files
+from cocal.cli.console import print_problem
 from cocal.cli.field_kit import kit
 from cocal.cli.readings import interpret, readings_app
 from cocal.cli.ring import ring_app
@@ -80,7 +81,7 @@ def _options(
 
 def _stop(number: int, _: object) -> None:
     """End the command from where it is, so that workers and locks are released."""
-    print("cocal: stopped; committed outputs are kept, run again to continue", file=sys.stderr)  # noqa: T201
+    print_problem("cocal: stopped; committed outputs are kept, run again to continue")
     sys.exit(128 + number)
 
 
@@ -94,8 +95,8 @@ def main() -> None:
     try:
         sys.exit(command(standalone_mode=True))
     except CocalError as err:
-        print(f"cocal: {err}", file=sys.stderr)  # noqa: T201 - the command's own output
+        print_problem(f"cocal: {err}")
         sys.exit(err.exit_code)
     except OSError as err:
-        print(f"cocal: operating system error: {err}", file=sys.stderr)  # noqa: T201
+        print_problem(f"cocal: operating system error: {err}")
         sys.exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cocal.cli.console import Format, log_to_stderr, print_content
+from cocal.cli.console import Format, announce, log_to_stderr, print_content
 from cocal.errors import UsageError
 
 record_app = typer.Typer(
@@ -103,13 +103,12 @@ def serve(
     require("serve", "`cocal serve`")
     from cocal.serve import Access, serve_runs
 
-    def announce(address: str) -> None:
-        """On a line of its own, flushed: other programs wait for it."""
-        print(f"map: {address} (stop it with Ctrl+C)", flush=True)  # noqa: T201 - the command's own output
-
     token = os.environ.get("COCAL_SERVE_TOKEN") or None
     access = Access(host, token, tuple(name or ()), tuple(proxy or ()))
-    serve_runs(runs, restricted=restricted, port=port, access=access, announce=announce, imagery=imagery)
+    serve_runs(
+        runs, restricted=restricted, port=port, access=access, imagery=imagery,
+        announce=lambda address: announce(f"map: {address} (stop it with Ctrl+C)"),
+    )  # fmt: skip
 
 
 def verify_files(

@@ -37,6 +37,16 @@ def log_to_stderr(verbose: bool) -> None:
     logging.getLogger("cocal").setLevel(level)
 
 
+def print_problem(text: str) -> None:
+    """Print what went wrong or is missing, to stderr."""
+    print(text, file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+def announce(text: str) -> None:
+    """Print on a line of its own, flushed: other programs wait for it."""
+    print(text, flush=True)  # noqa: T201 - the command's own output
+
+
 def print_content(content: Any) -> None:
     """Print a text or a table at the width of the terminal, or 140 columns if stdout is not a terminal."""
     from rich.console import Console

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cocal.cli.console import log_to_stderr, print_content
+from cocal.cli.console import log_to_stderr, print_content, print_problem
 
 _NAMED = 10
 
@@ -42,6 +41,4 @@ def kit(
     ):
         if ids:
             more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-            print(  # noqa: T201 - the command's own output
-                f"warning: {words}: {', '.join(ids[:_NAMED])}{more}", file=sys.stderr
-            )
+            print_problem(f"warning: {words}: {', '.join(ids[:_NAMED])}{more}")

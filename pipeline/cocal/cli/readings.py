@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cocal.cli.console import log_to_stderr, print_content
+from cocal.cli.console import announce, log_to_stderr, print_content, print_problem
 from cocal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,11 +39,10 @@ def interpret(
 
     campaign = _joined(run, reader, third, period)
 
-    def announce(address: str) -> None:
-        """On a line of its own, flushed: other programs wait for it."""
-        print(f"points: {address} (stop it with Ctrl+C)", flush=True)  # noqa: T201 - the command's own output
-
-    serve_readings(campaign, reader, port=port, announce=announce)
+    serve_readings(
+        campaign, reader, port=port,
+        announce=lambda address: announce(f"points: {address} (stop it with Ctrl+C)"),
+    )  # fmt: skip
 
 
 @readings_app.command()
@@ -101,9 +99,9 @@ def write(
     counts = write_results(campaign, out)
     print_content(f"{out}: " + ", ".join(f"{how} {n}" for how, n in counts.items()))
     if len(campaign.readers) == 1:
-        print("warning: one reader alone; nothing tells how often the answers are wrong", file=sys.stderr)  # noqa: T201 - the command's own output
+        print_problem("warning: only one reader: how often the answers are wrong is not known")
     if open_ := counts.get("in dispute", 0) + counts.get("waiting", 0):
-        print(f"warning: {open_} points have no answer that counts: awaited, not left out", file=sys.stderr)  # noqa: T201
+        print_problem(f"warning: {open_} points have no answer yet: the estimate will be preliminary")
 
 
 @readings_app.command("export")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cocal.cli.console import Format, log_to_stderr, print_content
+from cocal.cli.console import Format, log_to_stderr, print_content, print_problem
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,7 @@ def make(
     cells = ", ".join(f"{' '.join(cell)} {n}" for cell, n in made.counts.items())
     print_content(f"ring test {made.ring} in {out}: {sum(made.counts.values())} images ({cells})")
     if sum(made.counts.values()) < chips:
-        print(f"warning: {chips} images were asked for", file=sys.stderr)  # noqa: T201 - the command's own output
+        print_problem(f"warning: {chips} images were asked for")
     if made.skipped:
         print_content(f"{made.skipped} places were passed over: a pixel around them was never clear")
     print_content(f"{out / 'key.json'} has the places: it stays here; hand out the folders of the teams")

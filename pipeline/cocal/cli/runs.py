@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from cocal.cli.console import (
     Workers,
     log_to_stderr,
     print_content,
+    print_problem,
 )
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _print_summary(result: RunSummary) -> None:
         for period, warning in estimate_warnings(result.folder):
             print_content(f"warning, {period}: {render(warning, 'en')} / {render(warning, 'es')}")
     for unit, reason in result.failures:
-        print(f"failed {unit}: {reason}", file=sys.stderr)  # noqa: T201 - the command's own output
+        print_problem(f"failed {unit}: {reason}")
     print_content(f"{result.name}: {result.summary}")
     if result.page:
         print_content(f"page: {result.page}")

@@ -42,7 +42,7 @@ def read_records(settings: RecordSettings, scheme: ClassScheme) -> gpd.GeoDataFr
     With `sample` the rows are those of `read_returned`, one per point.
 
     `attrs` holds contract, design, the scheme's sha256, `unread`: the columns of `UNREAD` that the file has
-    and `columns` does not name, and `asked`: notes on what is asked about. `cover` is in per
+    and `columns` does not name, and `asked`: notes on answers that must be confirmed. `cover` is in per
     cent, `observed_on` a day. `inclusion_probability` is NaN for purposive records. Nothing is corrected.
 
     Raises

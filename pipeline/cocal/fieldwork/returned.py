@@ -1,7 +1,7 @@
 """What came back of a drawn sample -> rows as `read_records` reads them, one per point.
 
 An export of ODK, Kobo, QField or Epicollect, or answers from images, needs no stratum, probability or
-position: they are those of the point that was drawn. What is in doubt is asked about, and does not count.
+position: they are those of the point that was drawn. What is in doubt must be confirmed before it counts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Returned:
-    """`rows`: one per point, in the columns of `READ`; `asked`: notes on what is asked about."""
+    """`rows`: one per point, in the columns of `READ`; `asked`: notes on answers that must be confirmed."""
 
     rows: pd.DataFrame
     problems: list[str] = field(default_factory=list)
@@ -233,7 +233,7 @@ def _near(
     if settings.far_m is None:
         raise InputError(
             f"records {settings.path}: positions were measured", "`records.far_m`, metres",
-            "none", "state from which distance to the drawn point a position is asked about, say 30",
+            "none", "state beyond which distance to the drawn point a position must be confirmed, say 30",
         )  # fmt: skip
     drawn = sample.loc[answers["point_id"], ["lon", "lat"]].astype(float).to_numpy()
     metres = np.zeros(len(answers))

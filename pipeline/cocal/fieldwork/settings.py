@@ -131,7 +131,8 @@ class RecordSettings(Settings):
         Field(description="the points that were drawn, `sample.csv` of a design: what came back is joined"),
     ] = None
     far_m: Annotated[
-        float | None, Field(gt=0, description="a position farther from the drawn point is asked about")
+        float | None,
+        Field(gt=0, description="positions farther from the drawn point must be confirmed"),
     ] = None
     confirmed: Annotated[
         tuple[str, ...], Field(description="points whose record counts although its position is far")

@@ -30,7 +30,7 @@ _UNSURE = {fold(text) for text in (*UNSURE.values(), CANNOT_TELL, "no interpreta
 
 def plot_numbers(point_ids: Sequence[str]) -> list[int]:
     """1, 2, 3 ... for each id: tools want whole numbers. The order is by the checksums of the ids, so that
-    a number tells neither region nor role.
+    a number does not show region or role.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class Chips:
 @dataclass(frozen=True)
 class Looks:
     """The dates of a place. `bands`: name -> (day, y, x) reflectance, NaN = no data; `clear` (day, y, x): by
-    the mask, None where it cannot be told; `cloud` and `seen`: as those of `Chips`.
+    the mask, None where it is not known; `cloud` and `seen`: as those of `Chips`.
     """
 
     days: tuple[date, ...]

@@ -12,9 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from cocal.errors import InputError
+from cocal.fieldwork.labelling import CANNOT_TELL
 from cocal.settings import Settings
-
-CANNOT_TELL = "cannot_tell"
 
 
 class Answer(Settings):

@@ -22,14 +22,13 @@ from filelock import FileLock
 from cocal.checksums import sha256_file
 from cocal.contracts import Period
 from cocal.errors import BusyError, InputError, UsageError
+from cocal.fieldwork.design.draw import MAIN
 from cocal.run.finished import FinishedRun
 from cocal.run.readings.answers import Answer, AnswerFile, standing
-from cocal.run.tables import read_own_csv
 from cocal.scheme import ClassScheme, read_scheme
 from cocal.store import write_json
 
 FOLDER, FACTS = "readings", "campaign.json"
-MAIN = "main"
 _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", re.ASCII)
 
 
@@ -54,7 +53,7 @@ class Campaign:
     @cached_property
     def points(self) -> dict[str, Any]:
         """Item -> its row of sample.csv, the main points only, in the order in which readers see them."""
-        table = read_own_csv(self.run.folder / "design" / "sample.csv")
+        table = self.run.sample
         rows = table[table["role"] == MAIN].itertuples(index=False)
         key = bytes.fromhex(self.facts["secret"])
         named = {
